@@ -68,6 +68,8 @@ def test_refused_rows_are_accepted_by_name(shell):
     assert "'tip' moved" in refused
     digest = refused.partition("penstock data accept rides ")[2].split()[0]
     assert "reason" in shell("data", "accept", "rides", digest, "--reason", " ", code=2).err
+    other = shell("data", "accept", "ride", digest, "--reason", "a slip of the pen").out
+    assert "No data set ride was ingested so far. Did you mean 'rides'?" in other
     told = shell("data", "accept", "rides", digest, "--reason", "new unit", "--json").json
     assert (told["name"], told["digest"], told["reason"]) == ("rides", digest, "new unit")
     assert "new unit" in shell("run", "job.py").err

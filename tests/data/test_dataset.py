@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 import penstock as ps
-from penstock.core import NotFoundError
+from penstock.core import NotFoundError, ParameterError
 from penstock.data import (
     FileSource,
     get_dataset,
@@ -104,3 +104,18 @@ def test_an_empty_store_has_none(store):
     assert list_datasets(store=store) == []
     with pytest.raises(NotFoundError, match=r"no data set 'days'. .*ingests a source"):
         get_dataset("days", store=store)
+
+
+@pytest.mark.parametrize("name", ["a@2", "a/b", "../x", "-x", ".", "a\nb", "", " ", "x" * 1001])
+def test_a_name_that_cannot_be_asked_for_is_refused(tmp_path, name):
+    (tmp_path / "a.csv").write_text("a\n1\n")
+    source = FileSource(tmp_path / "a.csv", name="a")
+    object.__setattr__(source, "name", name)  # as a user's own source may have it
+    with pytest.raises(ParameterError, match="data set"):
+        ingest(source)
+
+
+@pytest.mark.parametrize("name", ["a", "rides 2026", "ä.b-c_d", "a%2Fb", "x" * 300])
+def test_other_names_are_taken(tmp_path, name):
+    (tmp_path / "a.csv").write_text("a\n1\n")
+    assert ingest(FileSource(tmp_path / "a.csv", name=name)).source["name"] == name

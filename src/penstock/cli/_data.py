@@ -6,7 +6,7 @@ import click
 
 from penstock.cli._help import actor_option, examples
 from penstock.cli._output import ago, current_store, emit, json_option, plain, say, show_table
-from penstock.core import short
+from penstock.core import did_you_mean, short
 from penstock.data import (
     Dataset,
     DatasetVersion,
@@ -259,3 +259,8 @@ def accept(
         say(
             f"Rows {plain(digest)} of {plain(name)} are accepted by {plain(found.by)}. Run the pipeline again."
         )
+        known = [one.name for one in list_datasets(store=current_store(ctx))]
+        if name not in known:
+            say(
+                f"No data set {plain(name)} was ingested so far. {plain(did_you_mean(name, known))}"
+            )

@@ -9,15 +9,18 @@ from typing import Any
 from penstock.core import (
     ArtifactRecord,
     NotFoundError,
+    ParameterError,
     PenstockError,
     SnapshotRecord,
     did_you_mean,
+    require_label,
     to_json,
 )
 from penstock.data._schema import Schema
 from penstock.data._snapshot import Snapshot
 from penstock.stores import Store, open_store
 
+_NAME = re.compile(r"[^-/@\x00-\x1f\x7f][^/@\x00-\x1f\x7f]*")
 _REF = re.compile(r"(?P<name>.+?)(?:@(?P<number>\d+))?")
 
 
@@ -104,6 +107,25 @@ class Dataset:
             why=f"It has the versions 1 to {len(self.versions)}.",
             fix=f"List them: penstock data show {self.name}",
         )
+
+
+def require_dataset_name(name: str) -> None:
+    """Check that a data set can be named: in ``name@version``, on a command line, in an address.
+
+    >>> require_dataset_name("rides 2026")
+
+    Raises:
+        ParameterError: If it cannot.
+    """
+    require_label(name, "data set")
+    if _NAME.fullmatch(name) and name not in {".", ".."}:
+        return
+    raise ParameterError(
+        what=f"{name!r:.80} is no name for a data set.",
+        why="name@2 is a version of a data set, and the name is a part of addresses and commands.",
+        fix='Give the source name=: letters, digits, blanks, "-", "_" and ".", not beginning with "-".',
+        name=name,
+    )
 
 
 def list_datasets(*, store: Store | str | None = None) -> list[Dataset]:

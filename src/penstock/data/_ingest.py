@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import DataError, ParameterError, SnapshotRecord, now
+from penstock.data._dataset import require_dataset_name
 from penstock.data._enforced import WindowGuard
 from penstock.data._judgement import judge_rows
 from penstock.data._learned import COPIES, Expected, LearnedExpectations, as_expectations
@@ -73,6 +74,7 @@ def ingest(
     """
     if isinstance(source, type) or not isinstance(source, DataSource):
         raise _no_source(source)
+    require_dataset_name(source.name)
     store = None if store is None else open_store(store)
     expected = as_expectations(expect)
     window = Window.of(source, since, cutoff)

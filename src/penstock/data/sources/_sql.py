@@ -1,5 +1,6 @@
 """SqlSource: rows of a table or query in a database, inside the window and in a fixed order."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -94,7 +95,9 @@ class SqlSource:
             "table": table,
             "schema": schema,
             "query": query,
-            "name": self.name or table or _name_of(address, query),
+            "name": self.name
+            or re.sub(r"[/@]+|^-+", "-", table).lstrip("-")
+            or _name_of(address, query),
             "time": settle_time("SqlSource", self.time),
             "order_by": order,
             "types": dict(self.types),
