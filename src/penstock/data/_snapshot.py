@@ -165,8 +165,17 @@ class Snapshot:
         )
 
     def lineage_edges(self, artifact: str) -> list[Edge]:
-        """Return the edge from the source's lineage node to the stored value; see HasLineage."""
-        return [Edge(f"source:{self.source['name']}", artifact, "source")]
+        """Return the edges from the source's lineage nodes to the stored value; see HasLineage.
+
+        A source whose rows come from others names these nodes: ``"origins": ["view:spend@3"]``.
+        """
+        edges = []
+        for origin in self.source.get("origins", [f"source:{self.source['name']}"]):
+            whole, version, _ = origin.partition("@")
+            if version:
+                edges.append(Edge(whole, origin, "version"))
+            edges.append(Edge(origin, artifact, origin.partition(":")[0]))
+        return edges
 
     def to_bundle(self) -> dict[str, Any]:
         """Return the parts to store."""

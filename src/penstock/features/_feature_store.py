@@ -175,7 +175,7 @@ class FeatureStore:
             DataError: If two columns would have the same name.
             LeakageError: If a feature reveals the target, or rows are known before they happen.
         """
-        plan = plan_join([self._resolve(each) for each in views])
+        plan = plan_join(self.resolve(views))
         asked = read_labels(labels, time, plan.selections)
         found = asked.drop(asked.columns[-1])
         kept = [*found.columns, *plan.output]
@@ -206,23 +206,54 @@ class FeatureStore:
         """
         known = self.join(labels, views, time=time)
         happened = self.join(labels, views, time=time, event_time_only=True)
-        features = plan_join([self._resolve(each) for each in views]).output
+        features = plan_join(self.resolve(views)).output
         leaks = check_features(known, features, target=target)
         return [*leaks, *find_later_values(known, happened, features)]
 
     def versions(self, views: Sequence[ViewLike]) -> list[HistoryVersion]:
         """Return the newest versions of views, for step keys and signatures."""
-        plan = plan_join([self._resolve(each) for each in views])
+        plan = plan_join(self.resolve(views))
         return [self.history(each.view).version() for each in plan.selections]
 
     def describe(self) -> dict[str, Any]:
         """Return the place as plain JSON."""
         return {"type": "FeatureStore", "path": self.path}
 
-    def fingerprint(self) -> dict[str, Any]:
-        """Return the state of all views as plain JSON: part of the key of a step that uses them."""
-        found = [self.history(name).version() for name in self._names()]
-        return {**self.describe(), "views": [each.to_json() for each in found]}
+    def fingerprint(
+        self, views: object = None, versions: Mapping[str, int] | None = None
+    ) -> dict[str, Any]:
+        """Return the state of views as plain JSON: part of the key of a step that uses them.
+
+        Args:
+            views: The views that the step reads; by default, and if these are no views, all.
+            versions: Versions of the histories that the step reads, by view; by default the newest.
+        """
+        found = self._versions_of(views)
+        if found is None:
+            found = [self.history(name).version() for name in self._names()]
+        pinned = versions if isinstance(versions, Mapping) else {}
+        states = [
+            {**each.to_json(), "version": pinned.get(each.view, each.version)} for each in found
+        ]
+        return {**self.describe(), "views": states}
+
+    def _versions_of(self, views: object) -> list[HistoryVersion] | None:
+        """Return the newest versions of views; None if these are no views of this store."""
+        if not isinstance(views, list | tuple) or not all(isinstance(v, ViewLike) for v in views):
+            return None
+        try:
+            return self.versions(views)
+        except NotFoundError:
+            return None  # an argument of that name with another meaning, or the step explains it
+
+    def resolve(self, views: Sequence[ViewLike]) -> list[Selection | OnDemandView]:
+        """Return views with their definitions.
+
+        Raises:
+            NotFoundError: If there is no such view or feature.
+            ConflictError: If a view in the code differs from the one in the store.
+        """
+        return [self._resolve(each) for each in views]
 
     def _resolve(self, view: ViewLike) -> Selection | OnDemandView:
         if isinstance(view, OnDemandView):

@@ -24,7 +24,13 @@ class Subject:
     run: RunRecord | None = None
 
 
-_OTHER_KINDS = {"source", "step", "code", "environment"}  # known by their lineage edges only
+_OTHER_KINDS = {
+    "source",
+    "view",
+    "step",
+    "code",
+    "environment",
+}  # known by their lineage edges only
 
 
 def find_subject(store: Store, subject: str) -> Subject:

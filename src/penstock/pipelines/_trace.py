@@ -78,9 +78,14 @@ class Tracer:
         position: tuple[str, int],
     ) -> Mapping[str, Any]:
         try:
-            return dict(step.signature.bind(*args, **kwargs).arguments)
+            arguments = dict(step.signature.bind(*args, **kwargs).arguments)
         except TypeError as error:
             raise _argument_error(step, args, kwargs, position) from error
+        for name, parameter in step.signature.parameters.items():
+            # A source counts in the step's key by its state, also where it is the default.
+            if callable(getattr(type(parameter.default), "fingerprint", None)):
+                arguments.setdefault(name, parameter.default)
+        return arguments
 
     @staticmethod
     def _check_types(node: Node) -> None:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from penstock.steps._evaluate import evaluate as evaluate
     from penstock.steps._findings import list_findings as list_findings
     from penstock.steps._ingest import ingest as ingest
+    from penstock.steps._join_features import join_features as join_features
     from penstock.steps._register import register as register
     from penstock.steps._split import split as split
 
@@ -18,6 +19,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "deploy": "_deploy",
         "evaluate": "_evaluate",
         "ingest": "_ingest",
+        "join_features": "_join_features",
         "list_findings": "_findings",
         "register": "_register",
         "split": "_split",

@@ -36,7 +36,8 @@ class ConstantDigests:
 
     Args:
         digest_object: Computes the digest of an object, including the code inside.
-        call: All arguments of the call: a source's ``fingerprint`` is passed those it names.
+        call: All arguments of the call, and ``store``: a source's ``fingerprint`` is passed those it
+            names.
 
     Attributes:
         complete: False if something has no digest.

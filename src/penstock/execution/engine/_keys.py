@@ -76,7 +76,7 @@ class KeyMaker:
                 file).
         """
         code = self.code_of(node.step.function)
-        constants = ConstantDigests(self.value, node.arguments)
+        constants = ConstantDigests(self.value, self._call(node))
         arguments = {name: constants.digest(value, name) for name, value in node.arguments.items()}
         sources = {name: constants.digest(value, name) for name, value in code.sources.items()}
         carried = self._carried_into(node, code, constants.carried)
@@ -125,12 +125,16 @@ class KeyMaker:
         values = {**self.code_of(node.step.function).sources, **node.arguments}
         for name, before in key.untraced.items():
             try:
-                now = ConstantDigests(self.value, node.arguments).digest(values[name], name)
+                now = ConstantDigests(self.value, self._call(node)).digest(values[name], name)
             except Exception:  # noqa: BLE001 - a source's own code; its state is unknown now
                 return name
             if now != before:
                 return name
         return None
+
+    def _call(self, node: Node) -> dict[str, Any]:
+        """Return what a source's ``fingerprint`` can be told: the call's arguments, the store."""
+        return {"store": self._store, **node.arguments}
 
     def _shown(self, code: CodeDigest, constants: Mapping[str, str]) -> Mapping[str, str]:
         """Return the parts of the code's digest in display form; computed once for each digest."""

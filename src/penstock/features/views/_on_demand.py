@@ -112,6 +112,14 @@ class OnDemandView:
         del described["description"]
         return digest_json(described)
 
+    def fingerprint(self) -> str | None:
+        """Return the digest: what a step's key has of a view; None if code cannot be followed."""
+        if not isinstance(self.transform, Mapping):
+            code = code_digest(self.transform, find_project())
+            if not code.complete or code.unfollowed:
+                return None
+        return self.digest
+
     def describe(self) -> dict[str, Any]:
         """Return the definition as plain JSON; a function is described by the digest of its code."""
         return {

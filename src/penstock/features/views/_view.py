@@ -131,6 +131,10 @@ class FeatureView:
         del described["description"]
         return digest_json(described)
 
+    def fingerprint(self) -> str:
+        """Return the digest: what a step's key has of a view."""
+        return self.digest
+
     def describe(self) -> dict[str, Any]:
         """Return the definition as plain JSON."""
         features = {name: dtype_name(kind) for name, kind in self.dtypes.items()}
