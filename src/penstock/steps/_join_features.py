@@ -158,7 +158,7 @@ def join_features(
         joined,
         source=join.describe(),
         time=time,
-        since=given and given.since,
-        cutoff=given and given.cutoff,
-        reading=given and given.reading,
+        since=given.since if given else None,
+        cutoff=given.cutoff if given else None,
+        reading=given.reading if given else None,
     )
