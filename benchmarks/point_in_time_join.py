@@ -22,6 +22,7 @@ import penstock as ps
 from penstock.features.views import leading
 
 ROWS, KEYS, REPEATS = 1_000_000, 100_000, 7
+IN_MEMORY = 10  # features of a view, with which ten views fit into 4 GiB
 START, SPAN = 1_700_000_000_000_000, 90 * 86_400 * 10**6
 ENTITY = {"card_id": pl.Int64}
 HOUR = 3_600 * 10**6
@@ -155,6 +156,7 @@ def ten_views(folder: Path, features: int) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     found = json.loads(done.stdout)
     what = f"1M labels with 10 views of 1M rows, {features} features each"
+    what += " to memory" if features <= IN_MEMORY else " to Parquet files"
     tell("F12", f"{what}: time", found["seconds"], "s", 60)
     tell("F12", f"{what}: peak memory", found["gib"], "GiB", 4)
 
@@ -164,10 +166,15 @@ def wide(path: str) -> None:
     store = ps.FeatureStore(path)
     labels = pl.read_parquet("labels.parquet")
     started = time.perf_counter()
-    table = store.join(labels, store.list_views(), time="time")
+    views = store.list_views()
+    if len(views[0].features) <= IN_MEMORY:
+        shape = store.join(labels, views, time="time").shape
+    else:
+        table = store.join_to_files("wide", labels, views, time="time")
+        shape = table.select(pl.len()).collect().item(), len(table.collect_schema())
     seconds = time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(json.dumps({"seconds": seconds, "gib": peak, "shape": table.shape}))
+    print(json.dumps({"seconds": seconds, "gib": peak, "shape": shape}))
 
 
 def main() -> None:
@@ -177,6 +184,7 @@ def main() -> None:
     with quiet_store() as folder:
         one_feature(folder)
         ten_views(folder, 10)
+        ten_views(folder, 100)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from tests.features.feature_rows import CARD, HOUR, NOON, SPEND, labels, spend
 
 import penstock as ps
 from penstock.core import ConflictError, LeakageError, NotFoundError, SettingsError
+from penstock.features.views import _wide
 
 RISK = ps.FeatureView(
     "risk", CARD, {"score": pl.Float64, "band": pl.String}, available_at=timedelta(hours=1)
@@ -217,3 +218,44 @@ def test_features_in_a_bucket(bucket):
     assert rows["seq"].n_unique() == 9
     assert store.list_views() == [RISK, SPEND]
     assert store.join(labels((1, 1)), ["spend"], time="time")["amount"].item() is not None
+
+
+@pytest.fixture
+def wide_labels(features, monkeypatch):
+    """Features and labels that are written in several files of a few rows."""
+    monkeypatch.setattr(_wide, "_BYTES", 1)
+    monkeypatch.setattr(_wide, "_FEWEST", 3)
+    features.write("spend", spend(*[(card, 0, card % 3, 1.0 * card) for card in range(10)]))
+    features.write("risk", risk(*[(card, 0, card / 10) for card in range(10)]))
+    return labels(*[(card, 1) for card in range(10)])
+
+
+def test_a_join_to_files_is_the_join(features, wide_labels, tmp_path):
+    double = ps.features.OnDemandView(
+        "double", {"twice": pl.col("amount") * 2}, features={"twice": pl.Float64}, views=[SPEND]
+    )
+    views = [double, "risk:score"]
+    table = features.join_to_files(tmp_path / "out/table", wide_labels, views, time="time")
+    assert table.collect().equals(features.join(wide_labels, views, time="time"))
+    assert [each.name for each in (tmp_path / "out").iterdir()] == ["table"]
+    assert len(list((tmp_path / "out/table").iterdir())) == 4
+
+
+def test_no_labels_are_written_as_a_table_without_rows(features, tmp_path):
+    table = features.join_to_files(tmp_path / "table", labels(), ["spend"], time="time")
+    assert table.collect().equals(features.join(labels(), ["spend"], time="time"))
+
+
+def test_a_folder_that_exists_is_left_alone(features, wide_labels, tmp_path):
+    with pytest.raises(ConflictError, match="exists"):
+        features.join_to_files(tmp_path, wide_labels, ["spend"], time="time")
+
+
+def test_a_join_that_fails_leaves_no_files(features, wide_labels, tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(_wide, "_put_together", fail)
+    with pytest.raises(OSError, match="disk full"):
+        features.join_to_files(tmp_path / "out/table", wide_labels, ["spend"], time="time")
+    assert list((tmp_path / "out").iterdir()) == []

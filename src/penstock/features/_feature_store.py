@@ -13,6 +13,7 @@ from penstock.features.views import (
     OnDemandView,
     Selection,
     as_of,
+    as_of_blocks,
     check_features,
     find_later_values,
     list_histories,
@@ -21,6 +22,7 @@ from penstock.features.views import (
     require_no_leaks,
     select,
     to_rows,
+    write_wide,
 )
 from penstock.stores import Store, open_store
 
@@ -180,8 +182,7 @@ class FeatureStore:
         found = asked.drop(asked.columns[-1])
         kept = [*found.columns, *plan.output]
         for selection in plan.selections:
-            name = selection.view.name
-            rows = self.history(name).scan(version=(versions or {}).get(name))
+            rows = self._rows_of(selection, versions)
             values = as_of(asked, rows, selection, event_time_only=event_time_only)
             found = found.hstack(values)
         for view in plan.on_demand:
@@ -189,6 +190,46 @@ class FeatureStore:
         if target is not None:
             require_no_leaks(check_features(found, plan.output, target=target))
         return found.select(kept)
+
+    def join_to_files(
+        self,
+        folder: str | Path,
+        labels: object,
+        views: Sequence[ViewLike],
+        *,
+        time: str,
+        event_time_only: bool = False,
+        versions: Mapping[str, int] | None = None,
+    ) -> "pl.LazyFrame":
+        """Write labels with their features to Parquet files: for tables that exceed the memory.
+
+        Args:
+            folder: A new folder; it appears when all files are complete.
+            labels: Labels as for ``join``.
+            views: Views as for ``join``.
+            time: Column with the time of a label.
+            event_time_only: As for ``join``.
+            versions: As for ``join``.
+
+        Returns:
+            The table, not read yet.
+
+        Raises:
+            ConflictError: If the folder exists.
+        """
+        plan = plan_join([self._resolve(each) for each in views])
+        asked = read_labels(labels, time, plan.selections)
+        blocks = (
+            block
+            for selection in plan.selections
+            for block in as_of_blocks(
+                asked,
+                self._rows_of(selection, versions),
+                selection,
+                event_time_only=event_time_only,
+            )
+        )
+        return write_wide(Path(folder), asked.drop(asked.columns[-1]), blocks, plan)
 
     def check(
         self, labels: object, views: Sequence[ViewLike], *, time: str, target: str
@@ -265,6 +306,10 @@ class FeatureStore:
             return select(view)
         name, _, feature = view.partition(":")
         return select(self.get_view(name), [feature] if feature else None)
+
+    def _rows_of(self, selection: Selection, versions: Mapping[str, int] | None) -> "pl.LazyFrame":
+        name = selection.view.name
+        return self.history(name).scan(version=(versions or {}).get(name))
 
     def _require_applied(self, view: FeatureView) -> None:
         """Check that a view in the code is that of the store: serving reads by the stored rules."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from penstock.features.views._history import HistoryVersion as HistoryVersion
     from penstock.features.views._join import Selection as Selection
     from penstock.features.views._join import as_of as as_of
+    from penstock.features.views._join import as_of_blocks as as_of_blocks
     from penstock.features.views._join import read_labels as read_labels
     from penstock.features.views._join import select as select
     from penstock.features.views._lint import check_features as check_features
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from penstock.features.views._plan import plan_join as plan_join
     from penstock.features.views._rows import to_rows as to_rows
     from penstock.features.views._view import FeatureView as FeatureView
+    from penstock.features.views._wide import write_wide as write_wide
     from penstock.features.views._windows import WindowFeature as WindowFeature
     from penstock.features.views._windows import Windows as Windows
 
@@ -43,6 +45,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "WindowFeature": "_windows",
         "Windows": "_windows",
         "as_of": "_join",
+        "as_of_blocks": "_join",
         "check_features": "_lint",
         "find_later_values": "_lint",
         "fold": "_fold",
@@ -55,5 +58,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "select": "_join",
         "to_rows": "_rows",
         "values_at": "_fold",
+        "write_wide": "_wide",
     },
 )

@@ -23,6 +23,8 @@ from penstock.features.views._view import (
 from penstock.tables import columns_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import polars as pl
 
 _AT, _ROW = "__at", "__row"
@@ -96,17 +98,23 @@ def as_of(
     """
     import polars as pl
 
+    blocks = as_of_blocks(labels, rows, selection, event_time_only=event_time_only)
+    return pl.concat(list(blocks), how="horizontal")
+
+
+def as_of_blocks(
+    labels: "pl.DataFrame", rows: "pl.LazyFrame", selection: Selection, *, event_time_only: bool
+) -> "Iterator[pl.DataFrame]":
+    """Yield the features of ``as_of`` some columns at a time: a wide history needs little memory."""
     first, *others = _blocks(selection.features)
     read = rows.select(*selection.view.key_columns, *SYSTEM_COLUMNS, *first).collect()
     places = find_rows(labels, read, selection.view, event_time_only=event_time_only)
-    found = [read.select(first)[places]]
-    seq = read[SEQ]
-    del read
+    seq, read = read[SEQ], read.select(first)
+    yield read[places]
     for names in others:
-        block = rows.select(SEQ, *names).collect()
-        assert block[SEQ].equals(seq)  # the files are read in the same order
-        found.append(block.select(names)[places])
-    return pl.concat(found, how="horizontal")
+        read = rows.select(SEQ, *names).collect()
+        assert read[SEQ].equals(seq)  # the files are read in the same order
+        yield read.select(names)[places]
 
 
 def find_rows(
@@ -149,7 +157,6 @@ def _require_possible(rows: "pl.DataFrame", view: FeatureView) -> None:
 
 
 def _blocks(names: tuple[str, ...]) -> list[list[str]]:
-    """Return the features in blocks: a wide history is not in memory as a whole."""
     return [list(names[start : start + _BLOCK]) for start in range(0, len(names), _BLOCK)]
 
 
