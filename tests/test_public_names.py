@@ -12,7 +12,7 @@ import pytest
 import penstock
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference" / "api.md"
-MOST_NAMES = 68  # 60 of the loop (0036); sources, expectations, feature store of issue 12
+MOST_NAMES = 69  # 60 of the loop (0036); sources, expectations, feature store of issue 12
 NAMES = [
     "Again",
     "DeltaSource",
@@ -24,6 +24,7 @@ NAMES = [
     "FileSource",
     "KafkaSource",
     "IcebergSource",
+    "IncrementalSource",
     "Model",
     "ModelVersion",
     "Monitor",

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from penstock.data import Expectations as Expectations
     from penstock.data import FileSource as FileSource
     from penstock.data import IcebergSource as IcebergSource
+    from penstock.data import IncrementalSource as IncrementalSource
     from penstock.data import KafkaSource as KafkaSource
     from penstock.data import Snapshot as Snapshot
     from penstock.data import Split as Split
@@ -113,6 +114,7 @@ _NAMES = {
         "Expectations",
         "FileSource",
         "IcebergSource",
+        "IncrementalSource",
         "KafkaSource",
         "Snapshot",
         "Split",

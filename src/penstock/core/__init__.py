@@ -55,6 +55,7 @@ from penstock.core._states import (
     TickState,
     Verdict,
 )
+from penstock.core._threads import side_by_side
 from penstock.core._words import with_article
 from penstock.core.records import (
     AlertRecord,
@@ -184,6 +185,7 @@ __all__ = [
     "settings",
     "shared_folders",
     "short",
+    "side_by_side",
     "summarize_error",
     "to_json",
     "use_actor",

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from penstock.data._profiling import count_bins as count_bins
     from penstock.data._profiling import level_places as level_places
     from penstock.data._profiling import profile_table as profile_table
+    from penstock.data._row_hashes import column_hashes as column_hashes
+    from penstock.data._row_hashes import combine_hashes as combine_hashes
     from penstock.data._schema import Schema as Schema
     from penstock.data._schema import check_columns as check_columns
     from penstock.data._schema import check_schema as check_schema
@@ -45,8 +47,6 @@ if TYPE_CHECKING:
     from penstock.data._splitting import split_table as split_table
     from penstock.data._table_diff import TableDiff as TableDiff
     from penstock.data._table_diff import diff_tables as diff_tables
-    from penstock.data._table_digest import column_hashes as column_hashes
-    from penstock.data._table_digest import combine_hashes as combine_hashes
     from penstock.data._table_digest import digest_rows as digest_rows
     from penstock.data._table_digest import digest_table as digest_table
     from penstock.data._target import guess_task as guess_task
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from penstock.data.sources import DeltaSource as DeltaSource
     from penstock.data.sources import FileSource as FileSource
     from penstock.data.sources import IcebergSource as IcebergSource
+    from penstock.data.sources import IncrementalSource as IncrementalSource
     from penstock.data.sources import KafkaSource as KafkaSource
     from penstock.data.sources import Reading as Reading
     from penstock.data.sources import Scan as Scan
@@ -81,6 +82,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Dependence": "_dependence",
         "DeltaSource": "penstock.data.sources",
         "FileSource": "penstock.data.sources",
+        "IncrementalSource": "penstock.data.sources",
         "KafkaSource": "penstock.data.sources",
         "IcebergSource": "penstock.data.sources",
         "Finding": "_finding",
@@ -103,8 +105,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "count_bins": "_profiling",
         "dependence_within": "_dependence",
         "digest_rows": "_table_digest",
-        "column_hashes": "_table_digest",
-        "combine_hashes": "_table_digest",
+        "column_hashes": "_row_hashes",
+        "combine_hashes": "_row_hashes",
         "digest_table": "_table_digest",
         "estimate_dependence": "_dependence",
         "guess_task": "_target",

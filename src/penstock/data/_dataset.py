@@ -194,6 +194,21 @@ def load_snapshot(version: DatasetVersion, *, store: Store | str | None = None) 
     )
 
 
+def last_reading(store: Store, name: str) -> Snapshot | None:
+    """Return the rows of a data set's last reading; None where the store has none."""
+    last = store.metadata.artifacts.last_snapshot(name)
+    if last is None or last.run_id is None:
+        return None
+    for record in _snapshots_of(store, last.run_id):
+        try:
+            value = store.load(record)
+        except PenstockError:
+            continue  # deleted bytes: everything is read and stored again
+        if isinstance(value, Snapshot) and value.ordered_digest == last.ordered_digest:
+            return value
+    return None
+
+
 def list_versions(store: Store, name: str) -> tuple[DatasetVersion, ...]:
     """Return the versions of a data set, oldest first; none if it was never ingested."""
     return _dataset(store, name).versions

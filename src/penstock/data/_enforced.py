@@ -8,6 +8,7 @@ from penstock.data._moments import ends_of, has_zone, moments_of, time_columns, 
 from penstock.data.sources import DataSource, Reading, Window
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     import polars as pl
@@ -74,24 +75,22 @@ class WindowGuard:
             name = time_name(self._window.time or "")
             reading.findings.append(Finding("info", "window", name, text))
 
-    def join(self, batches: "list[pl.DataFrame]") -> "pl.DataFrame":
-        """Return batches as one table, with times of one type.
-
-        A batch of days and one of times, or one without any time, would not go together.
+    def batches(self, batches: "Iterable[pl.DataFrame]") -> "Iterator[pl.DataFrame]":
+        """Check batches one at a time; all have times of one type.
 
         Raises:
-            DataError: If only some times have a zone.
+            DataError: See `check`; or if only some times have a zone.
         """
-        import polars as pl
-
-        if not batches:
-            return pl.DataFrame()
+        if not self._cuts:
+            yield from map(self.check, batches)
+            return
+        # A batch of days and one of times, or one without any time, would not go together.
+        kept = [self.check(batch) for batch in batches]
         main, known = time_columns(self._source.time)[:1], self._window.available_at
         for name in [*main, *([known] if main and known else [])]:
-            kinds = {batch.schema[name] for batch in batches}
-            if len(kinds) > 1:
-                batches = _with_one_type(batches, name, self._source.name)
-        return pl.concat(batches)
+            if len({batch.schema[name] for batch in kept}) > 1:
+                kept = _with_one_type(kept, name, self._source.name)
+        yield from kept
 
     def _cut(self, batch: "pl.DataFrame") -> "pl.DataFrame":
         kept, _ = self._window.keep(batch, is_part=True)

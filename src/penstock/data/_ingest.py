@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import DataError, ParameterError, SnapshotRecord, now
-from penstock.data._dataset import require_dataset_name
+from penstock.data._dataset import last_reading, require_dataset_name
 from penstock.data._enforced import WindowGuard
 from penstock.data._judgement import judge_rows
 from penstock.data._learned import COPIES, Expected, LearnedExpectations, as_expectations
@@ -12,8 +12,10 @@ from penstock.data._memory import Memory, memory_of
 from penstock.data._norm import count_copies
 from penstock.data._schema import check_schema
 from penstock.data._snapshot import Snapshot
+from penstock.data._table_writer import TableWriter, WrittenTable
 from penstock.data.sources import (
     DataSource,
+    IncrementalSource,
     Reading,
     RememberingSource,
     Scan,
@@ -23,10 +25,8 @@ from penstock.data.sources import (
 from penstock.stores import open_store
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from penstock.data._moments import Moment
-    from penstock.stores import Store
+    from penstock.stores import Chunk, Store
 
 _DUTIES = ("name", "time", "describe", "fingerprint", "scan")
 
@@ -81,9 +81,13 @@ def ingest(
     memory = None if store is None else memory_of(source, store)
     if memory is not None and isinstance(source, RememberingSource):
         source = source.remembering(memory.rules)
-    table, reading = _read(source, window)
-    snapshot = Snapshot.of(
-        table,
+    last = None if store is None else last_reading(store, source.name)
+    if isinstance(source, IncrementalSource) and memory is not None:
+        # Rows that were read with other options may mean something else.
+        source = source.continuing(last if memory.is_last else None)
+    written, reading = _read(source, window, store, () if last is None else last.chunks.chunks)
+    snapshot = Snapshot.of_written(
+        written,
         source=source.describe(),
         time=source.time,
         time_format=window.time_format,
@@ -103,16 +107,21 @@ def ingest(
     return snapshot
 
 
-def _read(source: DataSource, window: Window) -> "tuple[pl.DataFrame, Reading]":
+def _read(
+    source: DataSource, window: Window, store: "Store | None", known: "Sequence[Chunk]"
+) -> "tuple[WrittenTable, Reading]":
     guard = WindowGuard(source, window)
+    writer = TableWriter(store, known)
+    rows = 0
     scan = source.scan(window.since, window.cutoff)
-    batches = [guard.check(batch) for batch in read_batches(scan, source.name)]
+    for batch in guard.batches(read_batches(scan, source.name)):
+        rows += batch.height
+        writer.add(batch)
     reading = scan.reading if isinstance(scan, Scan) else Reading()
     guard.finish(reading)
-    table = guard.join(batches)
-    if not table.height or not table.width:
+    if not rows:
         raise _no_rows(source, window)
-    return table, reading
+    return writer.finish(), reading
 
 
 def _no_source(value: Any) -> ParameterError:

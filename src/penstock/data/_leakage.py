@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.data._finding import Finding
 from penstock.data._proxy import find_proxies, find_sum
+from penstock.data._row_hashes import column_hashes, combine_hashes
 from penstock.data._snapshot import find_twins
 from penstock.data._split import Split
 from penstock.data._split_rules import codes_of, missing_of
-from penstock.data._table_digest import column_hashes, combine_hashes
 from penstock.tables import named_id
 
 if TYPE_CHECKING:

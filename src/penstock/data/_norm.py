@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from penstock.core import with_article
 from penstock.data._finding import Level
 from penstock.data._profile import ColumnProfile
+from penstock.data._row_hashes import hash_rows
 from penstock.data._snapshot import Snapshot
-from penstock.data._table_digest import hash_rows
 from penstock.tables import Kind
 
 if TYPE_CHECKING:

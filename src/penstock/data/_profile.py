@@ -35,6 +35,8 @@ class ColumnProfile:
         other: Values that are not in ``top``; 0 where there is no ``top``.
         dependence: Dependence between the rows in the table's order; None in profiles from before
             this was recorded, and where values are not compared.
+        sample: Number of rows that mean, std, quantiles, edges, levels and unique are estimated
+            from; 0 if they are exact. Counts, min and max always are.
     """
 
     kind: Kind
@@ -52,6 +54,7 @@ class ColumnProfile:
     top: tuple[tuple[str, int], ...] = ()
     other: int = 0
     dependence: Dependence | None = None
+    sample: int = 0
 
     def describe(self, column: Column) -> Column:
         """Return a column with its limits and categories."""

@@ -1,12 +1,14 @@
 """profile_table: the distribution of each column of a table."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from penstock.core import side_by_side
 from penstock.data._dependence import Dependence, estimate_dependence
 from penstock.data._moments import as_moments
 from penstock.data._profile import ColumnProfile, TableProfile
-from penstock.tables import Kind, kind_of
+from penstock.data._schema import Schema, infer_column
+from penstock.tables import Column, Kind, kind_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,6 +17,28 @@ if TYPE_CHECKING:
 BINS = 10
 QUANTILES = 21
 TOP = 50
+_MANY_ROWS = 1 << 16  # fewer are profiled faster than threads start
+
+
+def describe_columns(
+    names: Sequence[str], rows: int, column: "Callable[[str], pl.Series]"
+) -> tuple[Schema, TableProfile]:
+    """Compute schema and profile of a table, whose columns are loaded one after the other.
+
+    Args:
+        names: Columns in order.
+        rows: Number of rows.
+        column: Returns a column by name.
+    """
+
+    def describe(name: str) -> tuple[Column, ColumnProfile]:
+        series = column(name)
+        fact = infer_column(series)
+        return fact, profile_column(series, (fact.kind, fact.distinct))
+
+    found = side_by_side(describe, names, if_worth=rows > _MANY_ROWS)
+    profiles = {fact.name: profile for fact, profile in found}
+    return Schema(tuple(fact for fact, _ in found)), TableProfile(rows, profiles)
 
 
 def profile_table(table: "pl.DataFrame") -> TableProfile:
@@ -30,11 +54,18 @@ def profile_table(table: "pl.DataFrame") -> TableProfile:
     )
 
 
-def profile_column(series: "pl.Series") -> ColumnProfile:
-    """Compute the profile of a column."""
+def profile_column(
+    series: "pl.Series", known: tuple[Kind, int | None] | None = None
+) -> ColumnProfile:
+    """Compute the profile of a column.
+
+    Args:
+        series: The values.
+        known: Result of `kind_of`, if known.
+    """
     import polars as pl
 
-    kind, levels = kind_of(series)
+    kind, levels = known or kind_of(series)
     dtype = series.dtype
     if dtype in (pl.Date, pl.Datetime):
         seconds = as_moments(series).to_physical() / 1_000_000

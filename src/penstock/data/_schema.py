@@ -87,19 +87,19 @@ def infer_schema(table: "pl.DataFrame") -> Schema:
     Args:
         table: Any polars frame; kinds need no more than the values.
     """
-    columns = []
-    for series in table.iter_columns():
-        kind, distinct = kind_of(series)
-        columns.append(
-            Column(
-                series.name,
-                kind,
-                dtype_name(series.dtype),
-                nullable=has_missing(series),
-                distinct=distinct,
-            )
-        )
-    return Schema(tuple(columns))
+    return Schema(tuple(infer_column(series) for series in table.iter_columns()))
+
+
+def infer_column(series: "pl.Series") -> Column:
+    """Infer the kind of a column from type and values."""
+    kind, distinct = kind_of(series)
+    return Column(
+        series.name,
+        kind,
+        dtype_name(series.dtype),
+        nullable=has_missing(series),
+        distinct=distinct,
+    )
 
 
 def check_columns(table: "pl.DataFrame", names: Sequence[str], *, owner: str = "the table") -> None:

@@ -1,7 +1,7 @@
 """Snapshot: the rows of a reading, frozen, with range, digests, schema and profile."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -9,11 +9,20 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from penstock.core import DataError, Edge
 from penstock.data._finding import Finding, findings_from_json, findings_to_json
-from penstock.data._moments import Moment, TimeColumn, ends_of, moments_of, to_moment
+from penstock.data._large_profile import describe_table
+from penstock.data._moments import (
+    Moment,
+    TimeColumn,
+    ends_of,
+    moments_of,
+    time_columns,
+    to_moment,
+)
 from penstock.data._profile import TableProfile
-from penstock.data._profiling import profile_table
-from penstock.data._schema import Schema, infer_schema
+from penstock.data._schema import Schema
 from penstock.data._table_digest import digest_rows, digest_table
+from penstock.data._table_writer import WrittenTable
+from penstock.stores import ChunkedTable
 from penstock.tables import MIN_ROWS
 from penstock.tables.reading import ReadingRule, rules_from_json, rules_to_json
 
@@ -46,6 +55,8 @@ class Snapshot:
     """
 
     bundle_type: ClassVar[str] = "penstock.data:Snapshot"
+    # The facts contain the digest of the rows, which does not depend on how they are stored.
+    digested_parts: ClassVar[tuple[str, ...]] = ("facts", "profile")
 
     rows: int
     schema: Schema
@@ -60,7 +71,7 @@ class Snapshot:
     findings: tuple[Finding, ...]
     reading: Mapping[str, ReadingRule]
     # Loaded on first access: a listing of snapshots reads no table.
-    _load_table: "Callable[[], pl.DataFrame]"
+    _load_chunks: Callable[[], ChunkedTable]
     _load_profile: Callable[[], TableProfile]
 
     @classmethod
@@ -81,36 +92,69 @@ class Snapshot:
         Raises:
             DataError: If the time column does not contain times.
         """
-        schema = infer_schema(table)
-        profile = profile_table(table)
-        first, last = (
-            (None, None) if time is None else ends_of(moments_of(table, time, time_format))
-        )
-        return cls(
-            rows=table.height,
-            schema=schema,
+        written = WrittenTable(ChunkedTable.of(table), digest_table(table), digest_rows(table))
+        return cls.of_written(
+            written,
             source=source or {"type": "table", "name": "table"},
+            time=time,
+            time_format=time_format,
+            since=since,
+            cutoff=cutoff,
+            findings=findings,
+            reading=reading,
+        )
+
+    @classmethod
+    def of_written(
+        cls,
+        written: WrittenTable,
+        *,
+        source: Mapping[str, Any],
+        time: TimeColumn | None,
+        time_format: str | None,
+        since: Moment | None,
+        cutoff: Moment | None,
+        findings: tuple[Finding, ...],
+        reading: Mapping[str, ReadingRule] | None,
+    ) -> Self:
+        """Create a snapshot of rows in chunks; see `of`.
+
+        Raises:
+            DataError: If the time column does not contain times.
+        """
+        table = written.table
+        schema, profile = describe_table(table)
+        first, last = (None, None) if time is None else _ends(table, time, time_format)
+        return cls(
+            rows=table.rows,
+            schema=schema,
+            source=source,
             time=time,
             since=None if since is None else to_moment(since, "since"),
             cutoff=None if cutoff is None else to_moment(cutoff, "cutoff"),
             first_time=first,
             last_time=last,
-            ordered_digest=digest_table(table),
-            order_free_digest=digest_rows(table),
+            ordered_digest=written.ordered_digest,
+            order_free_digest=written.order_free_digest,
             findings=(
                 *findings,
-                *notice_columns(schema, table.height),
+                *notice_columns(schema, table.rows),
                 *notice_lookalikes(profile),
             ),
             reading=dict(reading or {}),
-            _load_table=lambda: table,
+            _load_chunks=lambda: table,
             _load_profile=lambda: profile,
         )
 
     @cached_property
     def table(self) -> "pl.DataFrame":
-        """The rows."""
-        return self._load_table()
+        """The rows, all in memory; see `batches` for a table that is larger."""
+        return self.chunks.read()
+
+    @cached_property
+    def chunks(self) -> ChunkedTable:
+        """The rows in chunks, as they are stored."""
+        return self._load_chunks()
 
     @cached_property
     def profile(self) -> TableProfile:
@@ -124,6 +168,32 @@ class Snapshot:
 
     def __len__(self) -> int:
         return self.rows
+
+    def batches(self, columns: Sequence[str] | None = None) -> "Iterator[pl.DataFrame]":
+        """Yield the rows in order, at most 64 MiB at a time.
+
+        >>> import polars as pl
+        >>> snapshot = Snapshot.of(pl.DataFrame({"a": [1, 2], "b": ["x", "y"]}))
+        >>> [batch.height for batch in snapshot.batches(["a"])]
+        [2]
+
+        Args:
+            columns: Columns to load; by default all.
+
+        Raises:
+            NotFoundError: If there is no such column.
+        """
+        for name in columns or ():
+            self.schema[name]
+        return self.chunks.batches(columns)
+
+    def column(self, name: str) -> "pl.Series":
+        """Return the values of a column; the other columns are not loaded.
+
+        Raises:
+            NotFoundError: If there is no such column.
+        """
+        return self.chunks.column(self.schema[name].name)
 
     def with_findings(self, more: Iterable[Finding]) -> Self:
         """Return a copy with additional findings."""
@@ -193,7 +263,7 @@ class Snapshot:
             "findings": findings_to_json(self.findings),
             "reading": rules_to_json(self.reading),
         }
-        return {"facts": facts, "profile": self.profile.to_json(), "table": self.table}
+        return {"facts": facts, "profile": self.profile.to_json(), "table": self.chunks.to_part()}
 
     @classmethod
     def from_bundle(cls, parts: Mapping[str, Any]) -> Self:
@@ -205,9 +275,19 @@ class Snapshot:
         facts["time"] = tuple(facts["time"]) if isinstance(facts["time"], list) else facts["time"]
         return cls(
             **facts,
-            _load_table=lambda: parts["table"],
+            _load_chunks=lambda: ChunkedTable.of_part(parts, "table"),
             _load_profile=lambda: TableProfile.from_json(parts["profile"]),
         )
+
+
+def _ends(
+    table: ChunkedTable, time: TimeColumn, time_format: str | None
+) -> tuple[datetime | None, datetime | None]:
+    ends = [
+        ends_of(moments_of(batch, time, time_format)) for batch in table.batches(time_columns(time))
+    ]
+    first = min((low for low, _ in ends if low is not None), default=None)
+    return first, max((high for _, high in ends if high is not None), default=None)
 
 
 def notice_columns(schema: Schema, rows: int) -> tuple[Finding, ...]:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.core import ParameterError, to_json
 from penstock.data._finding import Finding, findings_to_json
+from penstock.data._row_hashes import hash_rows
 from penstock.data._schema import check_columns, check_schema, infer_schema
-from penstock.data._table_digest import hash_rows
 
 if TYPE_CHECKING:
     import polars as pl

@@ -5,16 +5,19 @@ from typing import TYPE_CHECKING
 from penstock.core import lazy_exports
 
 if TYPE_CHECKING:
+    from penstock.stores._contents import content_digest as content_digest
+    from penstock.stores._contents import is_plain_frame as is_plain_frame
     from penstock.stores._json import dump_json as dump_json
     from penstock.stores._json import load_json as load_json
     from penstock.stores._open import open_store as open_store
     from penstock.stores._processes import this_process as this_process
     from penstock.stores._store import Store as Store
-    from penstock.stores._store import content_digest as content_digest
-    from penstock.stores._store import is_plain_frame as is_plain_frame
     from penstock.stores.artifacts._aws import bucket_settings as bucket_settings
     from penstock.stores.artifacts._bundles import Bundle as Bundle
     from penstock.stores.artifacts._bundles import LazyParts as LazyParts
+    from penstock.stores.artifacts._chunked_table import Chunk as Chunk
+    from penstock.stores.artifacts._chunked_table import ChunkedTable as ChunkedTable
+    from penstock.stores.artifacts._chunked_table import ChunkGroup as ChunkGroup
     from penstock.stores.artifacts._local import LocalArtifacts as LocalArtifacts
     from penstock.stores.artifacts._media_type import media_type as media_type
     from penstock.stores.artifacts._parts import NamedParts as NamedParts
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from penstock.stores.artifacts._parts import part_name as part_name
     from penstock.stores.artifacts._protocol import ArtifactStore as ArtifactStore
     from penstock.stores.artifacts._serializers import load_libraries as load_libraries
+    from penstock.stores.artifacts._table_digest import TableDigest as TableDigest
     from penstock.stores.journals._facts import Fact as Fact
     from penstock.stores.journals._facts import artifacts_fact as artifacts_fact
     from penstock.stores.journals._facts import end_fact as end_fact
@@ -44,6 +48,9 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "ArtifactStore": "penstock.stores.artifacts._protocol",
         "Bundle": "penstock.stores.artifacts._bundles",
+        "Chunk": "penstock.stores.artifacts._chunked_table",
+        "ChunkGroup": "penstock.stores.artifacts._chunked_table",
+        "ChunkedTable": "penstock.stores.artifacts._chunked_table",
         "Fact": "penstock.stores.journals._facts",
         "LazyParts": "penstock.stores.artifacts._bundles",
         "Line": "penstock.stores.journals._journal",
@@ -52,14 +59,15 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "NamedParts": "penstock.stores.artifacts._parts",
         "Parts": "penstock.stores.artifacts._parts",
         "Store": "_store",
+        "TableDigest": "penstock.stores.artifacts._table_digest",
         "artifacts_fact": "penstock.stores.journals._facts",
         "backup_store": "penstock.stores.upkeep._backup",
         "bucket_settings": "penstock.stores.artifacts._aws",
         "check_store": "penstock.stores.upkeep._check",
         "collect_garbage": "penstock.stores.upkeep._garbage",
-        "content_digest": "_store",
+        "content_digest": "_contents",
         "dump_json": "_json",
-        "is_plain_frame": "_store",
+        "is_plain_frame": "_contents",
         "load_json": "_json",
         "load_libraries": "penstock.stores.artifacts._serializers",
         "copy_store": "penstock.stores.upkeep._copy",

@@ -1,53 +1,50 @@
 """``Store``: facts and bytes together, with values in and out."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from penstock.core import (
     ArtifactRecord,
     SerializationError,
     StoreError,
-    describe_nesting,
     digest_bytes,
     digest_json,
-    find_circle,
     new_id,
     now,
-    with_article,
+)
+from penstock.stores._contents import (
+    bundle_digest,
+    bundle_facts,
+    content_digest,
+    endless,
+    take_apart,
 )
 from penstock.stores._json import dump_json, load_json
 from penstock.stores.artifacts._ahead import ahead
 from penstock.stores.artifacts._bundles import (
     FORMAT,
     LazyParts,
-    is_masked,
-    is_own,
+    StoredPart,
+    digested_parts,
     join,
     part_from_json,
     part_to_json,
-    parts_of,
+    read_manifest,
+    write_manifest,
 )
 from penstock.stores.artifacts._digests import PREFIX, damaged, readable, writable
 from penstock.stores.artifacts._media_type import media_type
-from penstock.stores.artifacts._polars import is_plain_type
 from penstock.stores.artifacts._protocol import ArtifactStore
 from penstock.stores.artifacts._serializers import (
     deserialize,
-    json_digest,
-    serialize,
-    simple_digest,
-    write_json,
 )
 from penstock.stores.artifacts._value import Serialized, type_name
 from penstock.stores.journals import Journal
 from penstock.stores.metadata._protocol import MetadataStore
-
-if TYPE_CHECKING:
-    import polars as pl
 
 # Values of at most this many bytes live in the metadata store: no file for every number.
 _INLINE_BYTES = 1024
@@ -56,9 +53,6 @@ _FILE = "file"
 _SINGLE_USER = "single_user"
 # Settings: the store's id, the claimed location of the bytes, and the database with that id.
 IDENTITY, PLACE, DATABASE = "store_id", "artifacts", "database"
-_CONTAINERS = frozenset({list, tuple, dict})
-# A list of tables is stored table by table; a list of thousands of objects is a single value.
-_MOST_PARTS = 256
 
 
 class Store:
@@ -109,20 +103,40 @@ class Store:
         try:
             return self._pack(value)
         except (RecursionError, SerializationError) as error:
-            raise _endless(value, error) from error.__cause__
+            raise endless(value, error) from error.__cause__
 
     def _pack(self, value: Any) -> list[ArtifactRecord]:
-        found = _take_apart(value)
+        found = take_apart(value)
         if isinstance(found, Serialized):
             return [self._keep(found)]
         bundle_type, named = found
-        packed = {name: self._pack(part) for name, part in named.items()}
+        packed = {name: self._pack_part(part) for name, part in named.items()}
         first = {name: records[0] for name, records in packed.items()}
-        rest = [record for records in packed.values() for record in records]
-        return [self.pack_parts(bundle_type, type_name(value), first), *rest]
+        rest = [
+            record
+            for name, records in packed.items()
+            if not (isinstance(named[name], StoredPart) and named[name].is_recorded)
+            for record in records
+        ]
+        whole = self.pack_parts(bundle_type, type_name(value), first, digested_parts(value))
+        return [whole, *rest]
+
+    def _pack_part(self, part: Any) -> list[ArtifactRecord]:
+        if not isinstance(part, StoredPart):
+            return self._pack(part)
+        if part.store == self.url and part.record.inline is None:
+            if not self.artifacts.exists(part.record.digest):
+                raise _collected(part.record)
+        elif part.store != self.url:
+            return self._pack(part.load())
+        return [part.record]
 
     def pack_parts(
-        self, bundle_type: str, kind: str, first: Mapping[str, ArtifactRecord]
+        self,
+        bundle_type: str,
+        kind: str,
+        first: Mapping[str, ArtifactRecord],
+        digested: Collection[str] | None = None,
     ) -> ArtifactRecord:
         """Return the unrecorded record of a value composed of stored values.
 
@@ -130,6 +144,7 @@ class Store:
             bundle_type: Type of the composite; see `Bundle`.
             kind: Name of the class, for people.
             first: Records of the parts by name, in order.
+            digested: Parts that the content digest is made of; by default all.
         """
         manifest = dump_json(
             {
@@ -138,14 +153,18 @@ class Store:
             }
         )
         # The digest follows from the parts' contents, not from the form of their bytes.
-        contents = {name: record.content_digest for name, record in first.items()}
+        contents = {
+            name: record.content_digest
+            for name, record in first.items()
+            if digested is None or name in digested
+        }
         unsafe = any(record.unsafe for record in first.values())
         whole = Serialized(
-            manifest.encode(),
+            write_manifest(manifest),
             FORMAT,
-            _bundle_digest(bundle_type, contents),
+            bundle_digest(bundle_type, contents),
             kind,
-            _bundle_facts(first),
+            bundle_facts(first),
             unsafe,
         )
         return self._keep(whole)
@@ -214,8 +233,30 @@ class Store:
         bundle_type, records = _read_manifest(data)
         _check_marks(record, records)
         # On access, so that reading a small part does not load the large ones.
-        parts = LazyParts(records, lambda part: self.load(part, check=check))
+        parts = LazyParts(
+            records,
+            lambda part: self.load(part, check=check),
+            lambda part: self.stored_part(part, is_recorded=True, check=check),
+        )
         return join(bundle_type, parts)
+
+    def stored_part(
+        self, record: ArtifactRecord, *, is_recorded: bool, check: bool = True
+    ) -> StoredPart:
+        """Return a stored value as a part for further composite values.
+
+        Args:
+            record: The value's record.
+            is_recorded: Whether the metadata has the record.
+            check: Compute the digest of the bytes and compare when they are read.
+        """
+        return StoredPart(
+            record,
+            self.url,
+            is_recorded,
+            lambda: self.load(record, check=check),
+            lambda: self.read_bytes(record, check=check),
+        )
 
     def parts(self, record: ArtifactRecord) -> dict[str, ArtifactRecord]:
         """Return the records of a composite value's parts; empty for any other value."""
@@ -237,6 +278,19 @@ class Store:
                 digest=record.digest,
             )
         return record.inline
+
+    def check(self, record: ArtifactRecord) -> None:
+        """Check the bytes of a value and of all its parts against their digests.
+
+        Raises:
+            StoreError: If bytes are gone or damaged.
+        """
+        for part in self.parts(record).values():
+            self.check(part)
+        if record.inline is None:
+            self.artifacts.verify(record.digest)
+        else:
+            self.read_bytes(record)
 
     def stream(self, record: ArtifactRecord) -> Iterator[bytes]:
         """Yield a stored value's bytes in chunks; the last chunk only if all bytes are right.
@@ -355,85 +409,13 @@ class Store:
         )
 
 
-def content_digest(value: object) -> str:
-    """Compute the digest of a value by type: values that code can tell apart differ.
-
-    A value read from the store has the same digest as when stored, in any process. A table counts
-    by schema, index and values, an array by type, shape, order and values, an estimator by
-    parameters and fitted attributes, a function by code and closed-over values.
-
-    >>> content_digest({"a": 1, "b": 2}) == content_digest({"b": 2, "a": 1})
-    False
-    >>> content_digest(1) == content_digest(1.0)
-    False
-
-    Raises:
-        SerializationError: If the value does not expose its state, or contains itself.
-    """
-    try:
-        return _content_digest(value)
-    except (RecursionError, SerializationError) as error:
-        raise _endless(value, error) from error.__cause__
-
-
-def _content_digest(value: Any) -> str:
-    found = None
-    if is_own(value) or is_masked(value):
-        found = parts_of(value)
-    elif type(value) in _CONTAINERS:
-        try:
-            return json_digest(dump_json(value, exact=True))
-        except (TypeError, ValueError, RecursionError):
-            found = parts_of(value) if len(value) <= _MOST_PARTS else None
-    if found is None:
-        return simple_digest(value)
-    bundle_type, named = found
-    contents = {name: _content_digest(part) for name, part in named.items()}
-    return _bundle_digest(bundle_type, contents)
-
-
-def _endless(value: Any, error: Exception) -> Exception:
-    """Return the error for an endless value whose recursion limit was met inside of a part."""
-    if isinstance(error, SerializationError) and find_circle(value) is None:
-        return error
-    return SerializationError(
-        what=f"{with_article(type_name(value), begins=True)} cannot be stored: it {describe_nesting(value)}.",
-        why="A stored value is written from its beginning to its end.",
-        fix="Keep the name or place of what it refers to inside it, not the value itself.",
+def _collected(record: ArtifactRecord) -> StoreError:
+    return StoreError(
+        what=f"The bytes of {record.digest}, rows of an earlier version, are gone.",
+        why="Garbage was collected while these rows were read, or the bytes were deleted.",
+        fix="Run it again.",
+        digest=record.digest,
     )
-
-
-def is_plain_frame(value: "pl.DataFrame") -> bool:
-    """Return whether a polars frame survives a round trip unchanged, so that no check is needed."""
-    return all(map(is_plain_type, value.dtypes))
-
-
-def _take_apart(value: Any) -> Serialized | tuple[str, dict[str, Any]]:
-    """Serialise a value, or return type and parts if the value is stored in parts."""
-    if is_own(value) or is_masked(value):
-        return parts_of(value) or serialize(value)
-    if type(value) not in _CONTAINERS:
-        return serialize(value)
-    try:
-        return write_json(value)
-    except (TypeError, ValueError, RecursionError):
-        found = parts_of(value) if len(value) <= _MOST_PARTS else None
-        return found or serialize(value)
-
-
-def _bundle_digest(bundle_type: str, contents: Mapping[str, str]) -> str:
-    return digest_json(["bundle", bundle_type, [list(part) for part in contents.items()]])
-
-
-def _bundle_facts(parts: Mapping[str, ArtifactRecord]) -> dict[str, Any]:
-    facts: dict[str, Any] = {"items": len(parts)}
-    if len(parts) <= _MOST_PARTS:  # larger bundles list their parts in the manifest only
-        facts = {"parts": {name: part.content_digest for name, part in parts.items()}}
-    for mark in ("why_unsafe", "not_comparable"):  # a mark of any part is a mark of the whole
-        reason = next((p.metadata[mark] for p in parts.values() if mark in p.metadata), None)
-        if reason is not None:
-            facts[mark] = reason
-    return facts
 
 
 def _start(path: Path) -> bytes:
@@ -459,7 +441,7 @@ def _file_record(
 
 
 def _read_manifest(data: bytes) -> tuple[str, dict[str, ArtifactRecord]]:
-    manifest = load_json(data)
+    manifest = load_json(read_manifest(data))
     return manifest["type"], {name: part_from_json(part) for name, part in manifest["parts"]}
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from penstock.tables._kinds import Kind as Kind
     from penstock.tables._kinds import has_missing as has_missing
     from penstock.tables._kinds import kind_of as kind_of
+    from penstock.tables._kinds import kind_of_sample as kind_of_sample
     from penstock.tables._kinds import looks_like_id as looks_like_id
     from penstock.tables._kinds import named_id as named_id
     from penstock.tables._kinds import without_nan as without_nan
@@ -50,6 +51,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "has_missing": "_kinds",
         "integer_limits": "_dtypes",
         "kind_of": "_kinds",
+        "kind_of_sample": "_kinds",
         "looks_like_id": "_kinds",
         "named_id": "_kinds",
         "number_limits": "_dtypes",

@@ -30,6 +30,7 @@ _ID_WORD = re.compile(
 _ID_ONLY = re.compile(r"(?:^|[_\s.-])(?:id|uuid|guid)$", re.IGNORECASE)
 _TEXT_WORDS = 3.0
 _TEXT_SHARE = 0.5
+_NEARLY = 0.9
 
 
 def kind_of(series: "pl.Series") -> tuple[Kind, int | None]:
@@ -59,6 +60,39 @@ def kind_of(series: "pl.Series") -> tuple[Kind, int | None]:
     if dtype == pl.Datetime:
         return "datetime", None
     return _kind_of_text(values, distinct), distinct
+
+
+def kind_of_sample(sample: "pl.Series", rows: int, distinct: int) -> tuple[Kind, int | None]:
+    """Infer the kind of a column from a sample of its values that has the smallest and the largest.
+
+    >>> import polars as pl
+    >>> kind_of_sample(pl.Series("n", [1, 500, 999, 1000]), rows=1000, distinct=997)
+    ('id', 997)
+
+    Args:
+        sample: Values.
+        rows: Number of values of the column that are not missing.
+        distinct: Estimate of the number of distinct values, within 10 %.
+    """
+    import polars as pl
+
+    kind, known = kind_of(sample)
+    values = sample.drop_nulls()
+    distinct = max(distinct, known or 0)
+    if kind == "constant" and distinct > 1:
+        return ("boolean" if sample.dtype == pl.Boolean else "category"), distinct
+    if known is None or kind in {"constant", "boolean"}:
+        return kind, known
+    all_differ = values.n_unique() == len(values) and distinct > _NEARLY * rows
+    if sample.dtype.is_integer():
+        low, high = values.min(), values.max()
+        assert isinstance(low, int)
+        assert isinstance(high, int)
+        counter = all_differ and (looks_like_id(sample.name) or high - low + 1 == rows)
+        return ("id" if counter else "integer"), distinct
+    if distinct <= _TEXT_SHARE * rows:
+        return "category", distinct
+    return ("category" if kind == "id" and not all_differ else kind), distinct
 
 
 def without_nan(series: "pl.Series") -> "pl.Series":

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from penstock.data.sources._delta_table import storage_options as storage_options
     from penstock.data.sources._files import FileSource as FileSource
     from penstock.data.sources._iceberg import IcebergSource as IcebergSource
+    from penstock.data.sources._incremental import IncrementalSource as IncrementalSource
     from penstock.data.sources._kafka import KafkaSource as KafkaSource
     from penstock.data.sources._open import open_source as open_source
     from penstock.data.sources._paths import resolving_in as resolving_in
@@ -35,6 +36,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "FileSource": "_files",
         "KafkaSource": "_kafka",
         "IcebergSource": "_iceberg",
+        "IncrementalSource": "_incremental",
         "PinnedSource": "_protocol",
         "Reading": "_protocol",
         "RememberingSource": "_protocol",

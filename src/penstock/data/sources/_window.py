@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+class NoRowsError(DataError):
+    """No row of a source lies in the window."""
+
+
 class HasTime(Protocol):
     """What a window needs to know of a source."""
 
@@ -207,7 +211,7 @@ class Window:
             kept = kept.filter(~late)
         return kept, notes
 
-    def none_left(self, first: datetime | None, last: datetime | None) -> DataError:
+    def none_left(self, first: datetime | None, last: datetime | None) -> NoRowsError:
         """Return the error of a source whose rows all lie outside.
 
         Args:
@@ -222,7 +226,7 @@ class Window:
         if first and last:
             found = f"They run from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} (UTC)."
             fix = "Choose since and cutoff inside that range."
-        return DataError(
+        return NoRowsError(
             what=f"Source '{self.name}' has no rows {' and '.join(asked)}.",
             why=found,
             fix=fix,

@@ -2,7 +2,9 @@
 
 import base64
 import importlib
+import zlib
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
@@ -11,6 +13,7 @@ from penstock.stores.artifacts._arrays import MASKED, join_masked, masked_parts
 
 _CONTAINERS: dict[str, type] = {"list": list, "tuple": tuple, "dict": dict}
 _ROOT = "penstock"
+_LONG = 4096  # bytes of a manifest
 _NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 FORMAT = "bundle"
 
@@ -18,6 +21,9 @@ FORMAT = "bundle"
 @runtime_checkable
 class Bundle(Protocol):
     """A value of ours that is stored as named parts.
+
+    A class may declare ``digested_parts``, names of parts: the content digest is made of those, and
+    the others follow from them.
 
     Args:
         bundle_type: ``package:Class``, for example ``penstock.data:Split``; the package is ours.
@@ -58,6 +64,12 @@ def is_own(value: Any) -> bool:
     return isinstance(getattr(type(value), "bundle_type", None), str)
 
 
+def digested_parts(value: Any) -> tuple[str, ...] | None:
+    """Return the names of the parts that the content digest is made of; None for all."""
+    names: tuple[str, ...] | None = getattr(type(value), "digested_parts", None)
+    return names if is_own(value) else None
+
+
 def join(bundle_type: str, parts: Mapping[str, Any]) -> Any:
     """Create a composite value from the parts.
 
@@ -73,6 +85,25 @@ def join(bundle_type: str, parts: Mapping[str, Any]) -> Any:
     return _class_of(bundle_type).from_bundle(parts)
 
 
+@dataclass(frozen=True, slots=True)
+class StoredPart:
+    """A part of a composite value that is in a store already: it is not written again.
+
+    Args:
+        record: The part's record.
+        store: URL of the store.
+        is_recorded: Whether the store's metadata has the record.
+        load: Returns the value.
+        read_bytes: Returns the stored bytes.
+    """
+
+    record: ArtifactRecord
+    store: str
+    is_recorded: bool
+    load: Callable[[], Any]
+    read_bytes: Callable[[], bytes]
+
+
 class LazyParts(Mapping[str, Any]):
     """Parts by name, each loaded on first access.
 
@@ -80,8 +111,13 @@ class LazyParts(Mapping[str, Any]):
     2
     """
 
-    def __init__(self, records: Mapping[str, Any], load: Callable[[Any], Any]) -> None:
-        self._records, self._load = records, load
+    def __init__(
+        self,
+        records: Mapping[str, Any],
+        load: Callable[[Any], Any],
+        stored: Callable[[Any], StoredPart] | None = None,
+    ) -> None:
+        self._records, self._load, self._stored = records, load, stored
         self._loaded: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
@@ -93,11 +129,38 @@ class LazyParts(Mapping[str, Any]):
         """Load a part without caching the result."""
         return self._load(self._records[name])
 
+    def stored(self, name: str) -> StoredPart | None:
+        """Return a part without loading the value; None if the parts are in no store."""
+        return self._stored(self._records[name]) if self._stored else None
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._records)
 
     def __len__(self) -> int:
         return len(self._records)
+
+
+def write_manifest(text: str) -> bytes:
+    """Write a bundle's manifest; a long list of parts is compressed, as a version may list many."""
+    data = text.encode()
+    return zlib.compress(data) if len(data) > _LONG else data
+
+
+def read_manifest(data: bytes) -> bytes:
+    """Read a manifest that `write_manifest` wrote, as JSON.
+
+    Raises:
+        SerializationError: If it is none.
+    """
+    if data[:1] == b"{":
+        return data
+    try:
+        return zlib.decompress(data)
+    except zlib.error as error:
+        raise SerializationError(
+            what=f"A list of parts cannot be read: {error}.",
+            fix="Restore the store from a backup, or run the step again.",
+        ) from error
 
 
 def part_to_json(record: ArtifactRecord) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """polars tables as Parquet, identified by schema and values, whatever the file's encoding."""
 
 import io
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import SerializationError, digest_bytes, digest_json, with_article
+from penstock.core import SerializationError, digest_json, with_article
+from penstock.stores.artifacts._table_digest import ColumnDigest, TableDigest, refuse_objects
 from penstock.stores.artifacts._value import Serialized, type_name
 
 if TYPE_CHECKING:
@@ -11,7 +13,6 @@ if TYPE_CHECKING:
 
 _SERIES = "__penstock_series__"
 _ROW_GROUP = 1 << 20
-_PART_BYTES = 1 << 26
 
 
 def write_polars(
@@ -32,7 +33,7 @@ def write_polars(
     else:
         frame = value
     name = value.name if isinstance(value, pl.Series) else None
-    _refuse_objects(frame)
+    refuse_objects(frame)
     buffer = io.BytesIO()
     # One chunk and a fixed row group: the bytes do not depend on the frame's construction.
     frame.rechunk().write_parquet(
@@ -52,11 +53,19 @@ def write_polars(
     return Serialized(buffer.getvalue(), "parquet", content_digest, type_name(value), facts)
 
 
-def read_polars(data: bytes, facts: Any) -> "pl.DataFrame | pl.Series":
-    """Read a frame or series that `write_polars` wrote; a lazy frame is restored collected."""
+def read_polars(
+    data: bytes, facts: Any, columns: Sequence[str] | None = None
+) -> "pl.DataFrame | pl.Series":
+    """Read a frame or series that `write_polars` wrote; a lazy frame is restored collected.
+
+    Args:
+        data: The stored bytes.
+        facts: The record's metadata.
+        columns: Columns of the frame to read; by default all.
+    """
     import polars as pl
 
-    frame = pl.read_parquet(io.BytesIO(data))
+    frame = pl.read_parquet(io.BytesIO(data), columns=None if columns is None else list(columns))
     if facts.get("frame") == "polars series":
         return frame.to_series().alias(facts["name"])
     if not frame.width and facts.get("rows"):
@@ -72,8 +81,9 @@ def digest_polars(value: "pl.DataFrame | pl.LazyFrame | pl.Series") -> str:
         value = value.collect()
     if isinstance(value, pl.Series):
         return digest_json(["series", value.name, digest_column(value)])
-    columns = [[name, digest_column(value[name])] for name in value.columns]
-    return digest_json(["table", value.height, columns])
+    state = TableDigest()
+    state.update(value)
+    return state.digest()
 
 
 def is_plain_type(dtype: "pl.DataType") -> bool:
@@ -87,79 +97,8 @@ def _facts(frame: "pl.DataFrame", kind: str) -> dict[str, Any]:
     return {"rows": frame.height, "columns": list(frame.columns), "frame": kind}
 
 
-def _refuse_objects(frame: "pl.DataFrame") -> None:
-    import polars as pl
-
-    for name, dtype in frame.schema.items():
-        if dtype == pl.Object:
-            raise SerializationError(
-                what=f"Column {name!r} holds Python objects.",
-                why="A stored table has numbers, text, dates and lists or structs of them.",
-                fix=f"Convert the column, for example with pl.col({name!r}).map_elements(str).",
-                column=name,
-            )
-
-
 def digest_column(column: "pl.Series") -> str:
     """Compute the digest of a column by type and values, without the name."""
-    import polars as pl
-
-    dtype = column.dtype
-    head: Any = str(dtype)
-    if isinstance(dtype, pl.Enum):  # the type's text leaves out some of many categories
-        head = ["Enum", dtype.categories.to_list()]
-    # The categories of a Categorical are not part of its type: two can differ in unused ones.
-    if isinstance(dtype, pl.Categorical):
-        head = "Categorical"
-    if isinstance(dtype, pl.Categorical):
-        column = column.cast(pl.String)
-    missing = column.is_null()
-    gaps = digest_bytes(missing.to_numpy().tobytes()) if missing.any() else ""
-    return digest_json([head, len(column), gaps, _digest_values(column)])
-
-
-def _digest_values(column: "pl.Series") -> str:
-    import polars as pl
-
-    dtype = column.dtype
-    if dtype == pl.Null:
-        return ""
-    if dtype == pl.Object:
-        _refuse_objects(column.to_frame())
-    if isinstance(dtype, pl.List):
-        lengths = column.list.len().fill_null(0)
-        inner = column.drop_nulls().filter(column.drop_nulls().list.len() > 0)
-        return digest_json([_fixed(lengths), digest_column(inner.explode().rename("item"))])
-    if isinstance(dtype, pl.Array):
-        return _digest_values(column.cast(pl.List(dtype.inner)))
-    if isinstance(dtype, pl.Struct):
-        names = [field.name for field in dtype.fields]
-        return digest_json([[name, digest_column(column.struct.field(name))] for name in names])
-    if dtype == pl.String:
-        return _variable(column.fill_null("").cast(pl.Binary))
-    if dtype == pl.Binary:
-        return _variable(column.fill_null(b""))
-    if dtype.is_decimal() or dtype in {pl.Int128, pl.UInt128}:  # NumPy has none of these
-        return _variable(column.cast(pl.String).fill_null("").cast(pl.Binary))
-    return _fixed(column)
-
-
-def _fixed(column: "pl.Series") -> str:
-    import polars as pl
-
-    if column.dtype == pl.Boolean:
-        column = column.cast(pl.UInt8)
-    if column.dtype.is_float():
-        column = column.fill_nan(float("nan"))  # there are many NaNs; a single one is enough
-    physical = column.to_physical().fill_null(0)
-    return digest_bytes(physical.to_numpy().tobytes())
-
-
-def _variable(column: "pl.Series") -> str:
-    import polars as pl
-
-    lengths = _fixed(column.bin.size().cast(pl.UInt32))
-    # Arrow would lay the text out in version-dependent ways; joined text has a single layout.
-    rows = max(1, int(_PART_BYTES // max(1.0, float(column.bin.size().mean() or 1))))  # type: ignore[arg-type] # a number
-    parts = (column.slice(start, rows).to_list() for start in range(0, len(column), rows))
-    return digest_json([lengths, digest_bytes(*(b"".join(part) for part in parts))])
+    state = ColumnDigest(column.dtype)
+    state.update(column)
+    return state.digest()

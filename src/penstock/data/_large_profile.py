@@ -1,0 +1,205 @@
+"""describe_table: schema and profile of a table in chunks, whatever its size.
+
+Up to 2^24 rows every column is loaded whole, one after the other. Above, two passes over the chunks
+(see decision 0044): the first takes every k-th row, the extremes and the number of distinct values;
+the second counts all rows against the bins and levels of the sample. The results depend on the
+rows only, not on the chunks.
+"""
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from penstock.core import side_by_side
+from penstock.data._moments import as_moments
+from penstock.data._profile import ColumnProfile, TableProfile
+from penstock.data._profiling import count_bins, describe_columns, level_places, profile_column
+from penstock.data._row_hashes import column_hashes
+from penstock.data._schema import Schema
+from penstock.stores import ChunkedTable
+from penstock.tables import Column, dtype_name, has_missing, kind_of_sample, without_nan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    import polars as pl
+
+_WHOLE_ROWS = 1 << 24
+_SAMPLE_ROWS = 1 << 20
+_STRETCH = 100_000
+_HASHES = 4096
+
+
+def describe_table(table: ChunkedTable) -> tuple[Schema, TableProfile]:
+    """Infer the schema and compute the profile of a table in chunks.
+
+    >>> import polars as pl
+    >>> schema, profile = describe_table(ChunkedTable.of(pl.DataFrame({"a": [1.5, 2.5]})))
+    >>> schema.names, profile.columns["a"].mean
+    (['a'], 2.0)
+    """
+    rows = table.rows
+    if rows <= _WHOLE_ROWS:
+        return describe_columns(table.columns, rows, table.column)
+    columns = {name: _LargeColumn(rows) for name in table.columns}
+    _pass(table, lambda series, *, start: columns[series.name].sample(series, start))
+    for column in columns.values():
+        column.describe()
+    _pass(table, lambda series, **_: columns[series.name].count(series))
+    facts = [column.finish() for column in columns.values()]
+    profiles = {fact.name: profile for fact, profile in facts}
+    return Schema(tuple(fact for fact, _ in facts)), TableProfile(rows, profiles)
+
+
+def _pass(table: ChunkedTable, work: "Callable[..., None]") -> None:
+    start = 0
+    for batch in table.batches():
+        side_by_side(partial(work, start=start), batch.get_columns())
+        start += batch.height
+
+
+class _LargeColumn:
+    """Schema and profile of a column that is never in memory as a whole."""
+
+    def __init__(self, rows: int) -> None:
+        self._rows = rows
+        self._step = -(-rows // _SAMPLE_ROWS)
+        self._sampled: list[pl.Series] = []
+        self._stretch: list[pl.Series] = []
+        self._ends: pl.Series | None = None  # the smallest and the largest value
+        self._distinct = _Distinct()
+        self._has_missing = False
+        self._present = 0
+        self._counts: np.ndarray[Any, Any] | None = None
+        self._missing = self._infinite = 0
+
+    def sample(self, series: "pl.Series", start: int) -> None:
+        """First pass: keep what the cut points and levels are made of.
+
+        Args:
+            series: The next values.
+            start: Number of the first one, from 0.
+        """
+        import polars as pl
+
+        self._sampled.append(series.gather_every(self._step, -start % self._step))
+        middle = (self._rows - _STRETCH) // 2
+        low, high = max(middle - start, 0), min(middle + _STRETCH - start, len(series))
+        if low < high:
+            self._stretch.append(series[low:high])
+        self._has_missing = self._has_missing or has_missing(series)
+        self._present += len(series) - without_nan(series).null_count()
+        if not series.dtype.is_nested():
+            self._distinct.add(series.drop_nulls())
+        if _has_order(series):
+            known = series if self._ends is None else pl.concat([self._ends, series])
+            known = known.filter(known.is_finite()) if known.dtype.is_float() else known
+            self._ends = pl.concat([known.bottom_k(1), known.top_k(1)])
+
+    def describe(self) -> None:
+        """Between the passes: cut points, levels and kind from the sample."""
+        import polars as pl
+
+        sample = pl.concat(self._sampled)
+        if self._ends is not None:
+            # With the ends, the outer bins reach as far as the values of all rows.
+            ends = self._ends.unique(maintain_order=True)
+            sample = pl.concat([sample, ends.filter(~ends.is_in(sample.unique().implode()))])
+        kind, distinct = kind_of_sample(sample, self._present, self._distinct.estimate())
+        self._fact = Column(
+            sample.name,
+            kind,
+            dtype_name(sample.dtype),
+            nullable=self._has_missing,
+            distinct=distinct,
+        )
+        self._profile = profile_column(sample, (kind, distinct))
+        self._levels = [level for level, _ in self._profile.top]
+        # Neighbours in the sample are no neighbours in the table.
+        self._dependence = profile_column(pl.concat(self._stretch)).dependence
+        self._sample_rows = len(sample)
+        self._sampled, self._stretch, self._ends = [], [], None
+
+    def count(self, series: "pl.Series") -> None:
+        """Second pass: count the values in the bins and levels of the sample."""
+        import numpy as np
+        import polars as pl
+
+        counted = None
+        if series.dtype.is_numeric() or series.dtype in (pl.Date, pl.Datetime):
+            numbers = _as_numbers(series)
+            self._missing += numbers.null_count()
+            values = numbers.drop_nulls().to_numpy()
+            self._infinite += int(np.isinf(values).sum())
+            if self._profile.edges:
+                counted = np.array(count_bins(self._profile.edges, values))
+        else:
+            self._missing += series.null_count()
+        if self._levels:
+            texts = series.drop_nulls().cast(pl.String)
+            places = level_places(self._levels, texts)
+            levels = np.bincount(places, minlength=len(self._levels) + 1)
+            counted = levels if counted is None else np.concatenate([counted, levels])
+        if counted is not None:
+            self._counts = counted if self._counts is None else self._counts + counted
+
+    def finish(self) -> tuple[Column, ColumnProfile]:
+        """After the passes: the column's facts and profile."""
+        profile, counts = self._profile, self._counts
+        bins = max(len(profile.edges) - 1, 0)
+        levels = [] if counts is None else counts[bins:].tolist()
+        pairs = zip(self._levels, levels, strict=False)
+        top = sorted(((text, int(rows)) for text, rows in pairs), key=lambda one: (-one[1], one[0]))
+        distinct = self._distinct.estimate()
+        return self._fact, replace(
+            profile,
+            rows=self._rows,
+            missing=self._missing,
+            infinite=self._infinite,
+            unique=max(distinct, profile.unique) if profile.unique else 0,
+            counts=tuple(int(rows) for rows in counts[:bins]) if counts is not None else (),
+            top=tuple(top),
+            other=levels[-1] if levels else 0,
+            dependence=self._dependence,
+            sample=self._sample_rows,
+        )
+
+
+class _Distinct:
+    """Estimate of the number of distinct values from the smallest hashes.
+
+    Source:
+        Bar-Yossef et al. (2002), Counting distinct elements in a data stream; the estimator of
+        Beyer et al. (2007), doi:10.1145/1247480.1247504. Standard error 1.6 % with 4,096 hashes.
+    """
+
+    def __init__(self) -> None:
+        self._smallest: np.ndarray[Any, Any] | None = None
+
+    def add(self, series: "pl.Series") -> None:
+        import numpy as np
+
+        hashes = np.unique(column_hashes(series.to_frame())[0])[:_HASHES]
+        if self._smallest is not None:
+            hashes = np.unique(np.concatenate([self._smallest, hashes]))[:_HASHES]
+        self._smallest = hashes
+
+    def estimate(self) -> int:
+        if self._smallest is None or len(self._smallest) < _HASHES:
+            return 0 if self._smallest is None else len(self._smallest)
+        return round((_HASHES - 1) * 2.0**64 / float(self._smallest[-1]))
+
+
+def _as_numbers(series: "pl.Series") -> "pl.Series":
+    import polars as pl
+
+    if series.dtype in (pl.Date, pl.Datetime):
+        series = as_moments(series).to_physical() / 1_000_000
+    return series.cast(pl.Float64).fill_nan(None)
+
+
+def _has_order(series: "pl.Series") -> bool:
+    import polars as pl
+
+    return series.dtype.is_numeric() or series.dtype in (pl.Date, pl.Datetime, pl.String)

@@ -1,0 +1,284 @@
+"""IncrementalSource: only what is new is read; what was read before comes from the last version."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from penstock.core import DataError, ParameterError, parse_duration
+from penstock.data._finding import Finding
+from penstock.data._moments import Moment, TimeColumn, moments_of, to_moment
+from penstock.data._row_hashes import hash_rows
+from penstock.data.sources._batches import read_batches
+from penstock.data.sources._protocol import DataSource, Reading, RememberingSource, Scan
+from penstock.data.sources._window import NoRowsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import polars as pl
+
+    from penstock.tables.reading import ReadingRule
+
+_RULE = "incremental"
+
+
+class EarlierRows(Protocol):
+    """The rows of an earlier reading: a Snapshot."""
+
+    @property
+    def since(self) -> datetime | None: ...
+    @property
+    def cutoff(self) -> datetime | None: ...
+    @property
+    def last_time(self) -> datetime | None: ...
+    @property
+    def ordered_digest(self) -> str: ...
+    def batches(self) -> "Iterator[pl.DataFrame]": ...
+
+
+@dataclass(frozen=True, slots=True)
+class IncrementalSource:
+    r"""A source of which only new rows are read; earlier rows come from the last version.
+
+    The first reading is whole. Later ones start where the last ended (its cutoff, or its latest
+    time), less the allowed lateness: rows from there on are read again and replace the earlier
+    ones, so that rows that came late are found and rows that were deleted are gone. Rows that come
+    later than that are not seen; read the source itself to start anew.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import penstock as ps
+    >>> path = Path(tempfile.mkdtemp()) / "rides.csv"
+    >>> _ = path.write_text("day,tip\n2026-01-01,2.5\n2026-01-02,0\n")
+    >>> source = ps.IncrementalSource(ps.FileSource(path, time="day"), lateness="2d")
+    >>> source.name
+    'rides'
+
+    Which rows those are depends on what was read before, so that the step is never reused: it reads
+    the new rows each time. The steps after it are reused as long as the rows are the same.
+
+    Args:
+        source: The source; it needs a time column.
+        lateness: How late a row may come, measured by its time: ``"2d"``, ``"3h"``.
+        key: Column or columns that identify a row: a row read now replaces the earlier one with the
+            same key, whenever that was. Of several new rows with a key the latest counts. ``time``
+            is then the time of the change. Without, rows are added.
+        append_only: Whether rows never change: if a row that was read before is gone or different,
+            the reading stops.
+
+    Raises:
+        ParameterError: If the source has no time column, or both ``key`` and ``append_only`` are
+            given.
+    """
+
+    source: DataSource
+    lateness: str | float | timedelta = 0
+    key: str | Sequence[str] | None = None
+    append_only: bool = False
+    _earlier: EarlierRows | None = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        parse_duration(self.lateness)
+        if self.source.time is None:
+            raise ParameterError(
+                what=f"Source '{self.source.name}' has no time column.",
+                why="What is new in it cannot be told.",
+                fix='Name it, for example: FileSource(…, time="column").',
+            )
+        if self.key and self.append_only:
+            raise ParameterError(
+                what="key= and append_only=True were both given.",
+                why="With a key rows are replaced, which append_only rules out.",
+                fix="Leave one of them out.",
+            )
+
+    @property
+    def name(self) -> str:
+        """Name of the source."""
+        return self.source.name
+
+    @property
+    def time(self) -> TimeColumn | None:
+        """The source's time column."""
+        return self.source.time
+
+    @property
+    def time_format(self) -> str | None:
+        """The source's format of times."""
+        return getattr(self.source, "time_format", None)
+
+    @property
+    def available_at(self) -> str | None:
+        """The source's column with the time at which a row became known."""
+        return getattr(self.source, "available_at", None)
+
+    @property
+    def cut_by_ingest(self) -> bool:
+        """Whether the source leaves the cut to ingest."""
+        return bool(getattr(self.source, "cut_by_ingest", False))
+
+    def describe(self) -> dict[str, Any]:
+        """Return the source's description: read whole or in parts, the columns are the same."""
+        return self.source.describe()
+
+    def fingerprint(
+        self, since: Moment | None = None, cutoff: Moment | None = None
+    ) -> dict[str, Any] | None:
+        """None: the rows depend on the last version, too."""
+        del since, cutoff
+        return None
+
+    def stamp(self) -> "Mapping[str, Any] | None":
+        """Return the source's cheap mark, if it has one."""
+        stamp = getattr(self.source, "stamp", None)
+        return stamp() if callable(stamp) else None
+
+    def remembering(self, rules: "Mapping[str, ReadingRule]") -> Self:
+        """Return a copy whose texts are read as before; see RememberingSource."""
+        if not isinstance(self.source, RememberingSource):
+            return self
+        return replace(self, source=self.source.remembering(rules))
+
+    def continuing(self, earlier: EarlierRows | None) -> Self:
+        """Return a copy that continues an earlier reading.
+
+        Args:
+            earlier: Rows that were read from this source with the same options; None if there are
+                none.
+        """
+        return replace(self, _earlier=earlier)
+
+    def scan(self, since: Moment | None = None, cutoff: Moment | None = None) -> Scan:
+        """Read the new rows, after the earlier ones that stay; see DataSource.scan."""
+        earlier = self._earlier
+        start = self._start(earlier, since, cutoff) if earlier is not None else None
+        if earlier is None or start is None:
+            return self._whole(since, cutoff, "no earlier version covers it")
+        new, reading = self._new_rows(start, cutoff)
+        if new is not None and not _continues(earlier, new):
+            return self._whole(since, cutoff, "its columns have changed")
+        reading.facts = {
+            **reading.facts,
+            _RULE: {"after": earlier.ordered_digest, "from": start.isoformat()},
+        }
+        return Scan(self._joined(earlier, new, start, reading), reading)
+
+    def _start(
+        self, earlier: EarlierRows, since: Moment | None, cutoff: Moment | None
+    ) -> datetime | None:
+        """Return the time from which rows are read; None if all are."""
+        first = None if since is None else to_moment(since, "since")
+        end = None if cutoff is None else to_moment(cutoff, "cutoff")
+        watermark = earlier.cutoff or earlier.last_time
+        if watermark is None or earlier.since != first or (end and end < watermark):
+            return None
+        start = watermark - parse_duration(self.lateness)
+        return None if first and start <= first else start
+
+    def _whole(self, since: Moment | None, cutoff: Moment | None, why: str) -> Scan:
+        scan = self.source.scan(since, cutoff)
+        reading = scan.reading if isinstance(scan, Scan) else Reading()
+
+        def batches() -> "Iterator[pl.DataFrame]":
+            yield from read_batches(scan, self.name)
+            text = f"All of '{self.name}' was read: {why}."
+            reading.findings.append(Finding("info", _RULE, "", text))
+
+        return Scan(batches(), reading)
+
+    def _new_rows(
+        self, start: datetime, cutoff: Moment | None
+    ) -> "tuple[pl.DataFrame | None, Reading]":
+        import polars as pl
+
+        if cutoff is not None and to_moment(cutoff, "cutoff") <= start:
+            return None, Reading()
+        try:
+            scan: Iterable[Any] = self.source.scan(start, cutoff)
+            batches = [batch for batch in read_batches(scan, self.name) if batch.height]
+        except NoRowsError:
+            return None, Reading()
+        reading = scan.reading if isinstance(scan, Scan) else Reading()
+        return (pl.concat(batches) if batches else None), reading
+
+    def _joined(
+        self,
+        earlier: EarlierRows,
+        new: "pl.DataFrame | None",
+        start: datetime,
+        reading: Reading,
+    ) -> "Iterator[pl.DataFrame]":
+        keys = [self.key] if isinstance(self.key, str) else list(self.key or ())
+        if new is not None and keys:
+            new = self._latest(new, keys)
+        kept = again = 0
+        replaced: list[pl.DataFrame] = []
+        for batch in earlier.batches():
+            is_final = moments_of(batch, self.time or "", self.time_format) < start
+            final = batch.filter(is_final.fill_null(value=True))
+            again += batch.height - final.height
+            if self.append_only and final.height < batch.height:
+                replaced.append(batch.filter(~is_final.fill_null(value=True)))
+            if keys and new is not None:
+                stay = final.join(
+                    new.select(keys), on=keys, how="anti", nulls_equal=True, maintain_order="left"
+                )
+                again += final.height - stay.height
+                final = stay
+            kept += final.height
+            if final.height:
+                yield final
+        if replaced:
+            self._require_all(replaced, new)
+        if new is not None:
+            yield new
+        added = 0 if new is None else new.height
+        text = (
+            f"{kept:,} rows of the last version stay; {added:,} rows from"
+            f" {start:%Y-%m-%d %H:%M} on were read, {again:,} of the last version stood in their place."
+        )
+        reading.facts[_RULE] |= {"kept": kept, "read": added, "replaced": again}
+        reading.findings.append(Finding("info", _RULE, "", text))
+
+    def _latest(self, new: "pl.DataFrame", keys: list[str]) -> "pl.DataFrame":
+        """Return the latest row of each key, in the order read."""
+        import polars as pl
+
+        moments = moments_of(new, self.time or "", self.time_format)
+        place = pl.DataFrame({"at": moments, "row": pl.int_range(new.height, eager=True)})
+        order = place.sort("at", "row", nulls_last=False)["row"]
+        last = new.with_row_index("__row__")[order].unique(keys, keep="last")["__row__"].sort()
+        return new[last]
+
+    def _require_all(self, before: "list[pl.DataFrame]", new: "pl.DataFrame | None") -> None:
+        import polars as pl
+
+        rows = pl.concat(before)
+        held = _counted(rows)
+        now = held.clear() if new is None else _counted(new)
+        gone = held.join(now, on=["first", "second", "place"], how="anti")
+        if not gone.height:
+            return
+        row = rows[int(gone["row"][0])].to_dicts()[0]
+        shown = ", ".join(f"{name}={value}" for name, value in row.items())
+        raise DataError(
+            what=f"{gone.height:,} of {rows.height:,} rows of '{self.name}' that were read before are"
+            f" gone or different, the first: {shown:.200}.",
+            why="It was declared append_only. Nothing was stored.",
+            fix="Find out who changed them; or declare key= to replace rows, or leave append_only out.",
+            rows=gone.height,
+        )
+
+
+def _continues(earlier: EarlierRows, new: "pl.DataFrame") -> bool:
+    return next(iter(earlier.batches())).schema == new.schema
+
+
+def _counted(rows: "pl.DataFrame") -> "pl.DataFrame":
+    """Return a line per row: its hashes, and its number among equal rows."""
+    import polars as pl
+
+    first, second = hash_rows(rows)
+    lines = pl.DataFrame({"first": first, "second": second}).with_row_index("row")
+    return lines.with_columns(place=pl.int_range(pl.len()).over("first", "second"))

@@ -1,0 +1,169 @@
+"""ChunkedTable: a table in chunks that are stored separately and shared between tables."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from penstock.stores.artifacts._bundles import LazyParts, StoredPart
+from penstock.stores.artifacts._polars import read_polars
+
+if TYPE_CHECKING:
+    import polars as pl
+
+# Chunks are listed in groups, stored once for all tables that share them.
+_GROUP = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Consecutive rows of a table.
+
+    Args:
+        rows: Number of rows, 1 or more.
+        digest: Content digest of the rows as a frame; None if it was not needed.
+        first: Hash of the first row as text, to find the rows in another table; None if not known.
+        frame: The rows, if they are in memory.
+        stored: The rows in a store, if they are there.
+    """
+
+    rows: int
+    digest: str | None
+    first: str | None = None
+    frame: "pl.DataFrame | None" = None
+    stored: StoredPart | None = None
+
+    @classmethod
+    def of(cls, frame: "pl.DataFrame") -> Self:
+        """Return a frame as a chunk in memory."""
+        return cls(frame.height, None, frame=frame)
+
+    def read(self, columns: Sequence[str] | None = None) -> "pl.DataFrame":
+        """Return the rows.
+
+        Args:
+            columns: Columns to return; by default all.
+
+        Raises:
+            StoreError: If the stored bytes are gone or damaged.
+        """
+        if self.frame is not None:
+            return self.frame if columns is None else self.frame.select(columns)
+        import polars as pl
+
+        assert self.stored is not None
+        if columns is None:
+            whole: pl.DataFrame = self.stored.load()
+            return whole
+        stored = self.stored
+        frame = read_polars(stored.read_bytes(), stored.record.metadata, columns)
+        return frame.to_frame() if isinstance(frame, pl.Series) else frame
+
+
+class ChunkedTable:
+    """A table in chunks, which need not be in memory; a part of a value that digests its rows.
+
+    >>> import polars as pl
+    >>> table = ChunkedTable.of(pl.DataFrame({"a": [1, 2, 3]}))
+    >>> table.rows, table.columns, table.column("a").sum()
+    (3, ['a'], 6)
+
+    Args:
+        chunks: The chunks in order, with equal columns; at least one.
+    """
+
+    bundle_type: ClassVar[str] = "penstock.stores:ChunkedTable"
+
+    def __init__(self, chunks: Sequence[Chunk]) -> None:
+        self.chunks = tuple(chunks)
+
+    @classmethod
+    def of(cls, frame: "pl.DataFrame") -> Self:
+        """Return a frame as a table of one chunk."""
+        return cls([Chunk.of(frame)])
+
+    @classmethod
+    def of_part(cls, parts: Mapping[str, Any], name: str) -> Self:
+        """Return the table that `to_part` returned for a bundle's part."""
+        stored = parts.stored(name) if isinstance(parts, LazyParts) else None
+        if stored is not None and stored.record.format == "parquet":
+            record = stored.record
+            return cls([Chunk(record.metadata["rows"], record.content_digest, stored=stored)])
+        value = parts[name]
+        return value if isinstance(value, cls) else cls.of(value)
+
+    def to_part(self) -> "pl.DataFrame | StoredPart | Self":
+        """Return what to store: a table of one chunk is stored as a plain frame."""
+        if len(self.chunks) > 1:
+            return self
+        (chunk,) = self.chunks
+        return chunk.stored or chunk.read()
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return sum(chunk.rows for chunk in self.chunks)
+
+    @property
+    def columns(self) -> list[str]:
+        """Column names in order."""
+        stored = self.chunks[0].stored
+        if stored is not None:
+            return list(stored.record.metadata["columns"])
+        return self.chunks[0].read().columns
+
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether all rows are in memory."""
+        return all(chunk.frame is not None for chunk in self.chunks)
+
+    def batches(self, columns: Sequence[str] | None = None) -> "Iterator[pl.DataFrame]":
+        """Yield the rows chunk by chunk; each is let go of afterwards."""
+        return (chunk.read(columns) for chunk in self.chunks)
+
+    def column(self, name: str) -> "pl.Series":
+        """Return a column; the others are not loaded."""
+        return self.read([name]).to_series()
+
+    def read(self, columns: Sequence[str] | None = None) -> "pl.DataFrame":
+        """Return all rows as a frame."""
+        import polars as pl
+
+        return pl.concat(self.batches(columns))
+
+    def to_bundle(self) -> dict[str, Any]:
+        """See Bundle."""
+        starts = range(0, len(self.chunks), _GROUP)
+        return {str(start): ChunkGroup(self.chunks[start : start + _GROUP]) for start in starts}
+
+    @classmethod
+    def from_bundle(cls, parts: Mapping[str, Any]) -> Self:
+        """See Bundle."""
+        return cls([chunk for group in parts.values() for chunk in group.chunks])
+
+
+class ChunkGroup:
+    """Consecutive chunks of a table."""
+
+    bundle_type: ClassVar[str] = "penstock.stores:ChunkGroup"
+
+    def __init__(self, chunks: Sequence[Chunk]) -> None:
+        self.chunks = tuple(chunks)
+
+    def to_bundle(self) -> dict[str, Any]:
+        """See Bundle."""
+        layout = [[chunk.rows, chunk.first] for chunk in self.chunks]
+        frames = {str(i): chunk.stored or chunk.frame for i, chunk in enumerate(self.chunks)}
+        return {"layout": layout, **frames}
+
+    @classmethod
+    def from_bundle(cls, parts: Mapping[str, Any]) -> Self:
+        """See Bundle."""
+        chunks = []
+        for place, (rows, first) in enumerate(parts["layout"]):
+            name = str(place)
+            stored = parts.stored(name) if isinstance(parts, LazyParts) else None
+            if stored is None:
+                chunks.append(Chunk(rows, None, first, parts[name]))
+            else:
+                chunks.append(Chunk(rows, stored.record.content_digest, first, stored=stored))
+        return cls(chunks)

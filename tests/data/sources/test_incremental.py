@@ -1,0 +1,216 @@
+"""Only new rows are read, and the rows are those of a whole reading."""
+
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import penstock as ps
+from penstock.core import ParameterError, StepError
+from penstock.data import digest_table
+from penstock.data.sources._incremental import IncrementalSource
+from penstock.data.sources._window import Window
+from penstock.execution import QuietReporter
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Rides:
+    """A source in memory that records which windows were asked for."""
+
+    name = "rides"
+    time: Any = "at"
+
+    def __init__(self, table: pl.DataFrame) -> None:
+        self.table = table
+        self.asked: list[Any] = []
+
+    def describe(self):
+        return {"name": self.name}
+
+    def fingerprint(self):
+        return {}
+
+    def scan(self, since=None, cutoff=None):
+        self.asked.append(since)
+        kept, _ = Window.of(self, since, cutoff).keep(self.table)
+        return [kept]
+
+
+def day(number: int) -> datetime:
+    return START + timedelta(days=number)
+
+
+def rows(days: list[int], start: int = 0) -> pl.DataFrame:
+    numbers = range(start, start + len(days))
+    return pl.DataFrame({"id": numbers, "at": [day(one) for one in days], "tip": [n * 0.5 for n in numbers]})  # fmt: skip
+
+
+@ps.pipeline
+def read(source, cutoff=None):
+    ps.steps.ingest(source, cutoff=cutoff)
+
+
+def ingested(source, store, cutoff=None):
+    return run(read, store, source=source, cutoff=cutoff)
+
+
+def run(job, store, **params):
+    result = ps.run(job, store=store, reporter=QuietReporter(), **params)
+    return result.step_output("ingest")
+
+
+@pytest.fixture
+def store(tmp_path):
+    with ps.open_store(f"sqlite:///{tmp_path}/penstock.db") as store:
+        yield store
+
+
+def test_the_second_reading_starts_where_the_first_ended(store):
+    source = Rides(rows([0, 0, 1, 1, 2]))
+    wrapped = ps.IncrementalSource(source)
+    first = ingested(wrapped, store, cutoff=day(2))
+    assert first.rows == 4
+    source.table = rows([0, 0, 1, 1, 2, 2, 3])
+    second = ingested(wrapped, store, cutoff=day(3))
+    assert source.asked == [None, day(2)]
+    assert second.table["id"].to_list() == [0, 1, 2, 3, 4, 5]
+    (note,) = [finding for finding in second.findings if finding.rule == "incremental"]
+    assert note.message == (
+        "4 rows of the last version stay; 2 rows from 2026-01-03 00:00 on were read,"
+        " 0 of the last version stood in their place."
+    )
+
+
+def test_rows_within_the_lateness_are_found_and_deleted_ones_are_gone(store):
+    source = Rides(rows([0, 1, 2, 3]))
+    wrapped = ps.IncrementalSource(source, lateness="2d")
+    ingested(wrapped, store, cutoff=day(4))
+    source.table = pl.concat([rows([0, 1, 2]), rows([2, 4], start=10)])  # 3 is gone, 10 came late
+    assert ingested(wrapped, store, cutoff=day(5)).table["id"].to_list() == [0, 1, 2, 10, 11]
+    source.table = pl.concat([source.table, rows([0, 5], start=20)])
+    assert ingested(wrapped, store, cutoff=day(6)).table["id"].to_list() == [0, 1, 2, 10, 11, 21]
+    assert ingested(source, store, cutoff=day(6)).table["id"].to_list() == [0, 1, 2, 10, 11, 20, 21]
+
+
+def test_without_a_cutoff_the_latest_time_is_read_again(store):
+    source = Rides(rows([0, 1, 2]))
+    wrapped = ps.IncrementalSource(source)
+    ingested(wrapped, store)
+    source.table = rows([0, 1, 2, 2, 3])
+    assert ingested(wrapped, store).rows == 5
+    assert source.asked[-1] == day(2)
+
+
+def test_a_key_replaces_the_earlier_row(store):
+    source = Rides(rows([0, 0, 1, 1]))
+    wrapped = ps.IncrementalSource(source, key="id")
+    ingested(wrapped, store, cutoff=day(2))
+    changes = pl.DataFrame(
+        {"id": [1, 9, 9], "at": [day(2), day(3), day(2)], "tip": [7.0, 8.0, 6.0]}
+    )
+    source.table = pl.concat([rows([0, 0, 1, 1]), changes])
+    found = ingested(wrapped, store, cutoff=day(5)).table
+    assert found["id"].to_list() == [0, 2, 3, 1, 9]
+    assert found["tip"].to_list() == [0.0, 1.0, 1.5, 7.0, 8.0]
+
+
+def test_append_only_stops_at_a_changed_row(store):
+    source = Rides(rows([0, 1, 2, 2]))
+    wrapped = ps.IncrementalSource(source, lateness="3d", append_only=True)
+    ingested(wrapped, store, cutoff=day(3))
+    source.table = rows([0, 1, 2, 2, 3])
+    assert ingested(wrapped, store, cutoff=day(4)).rows == 5
+    changed = rows([0, 1, 2, 2, 3, 4])
+    changed[2, "tip"] = 99.0
+    source.table = changed
+    with pytest.raises(
+        StepError, match=r"1 of 4 rows of 'rides'.*gone or different.*id=2, at=2026"
+    ):
+        ingested(wrapped, store, cutoff=day(5))
+
+
+def test_nothing_new_is_no_error_and_the_same_rows(store):
+    source = Rides(rows([0, 1]))
+    wrapped = ps.IncrementalSource(source)
+    first = ingested(wrapped, store, cutoff=day(2))
+    again = ingested(wrapped, store, cutoff=day(3))
+    assert again.ordered_digest == first.ordered_digest
+    assert store.digest(again.chunks.read()) == store.digest(first.chunks.read())
+
+
+@pytest.mark.parametrize("change", ["since", "earlier cutoff", "options", "columns"])
+def test_what_the_last_version_does_not_cover_is_read_whole(store, change):
+    source = Rides(rows([0, 1, 2, 3]))
+    wrapped = ps.IncrementalSource(source)
+    ingested(wrapped, store, cutoff=day(3))
+    cutoff = day(4)
+    if change == "earlier cutoff":
+        cutoff = day(2)
+    elif change == "options":
+        source.describe = lambda: {"name": "rides", "separator": ";"}  # type: ignore[method-assign]
+    elif change == "columns":
+        source.table = source.table.with_columns(pl.col("tip").cast(pl.Float32))
+    if change == "since":
+        snapshot = run(read_since, store, source=wrapped)
+    else:
+        snapshot = ingested(wrapped, store, cutoff=cutoff)
+    assert source.asked[-1] in (None, day(1))
+    assert any("All of 'rides' was read" in finding.message for finding in snapshot.findings)
+
+
+@ps.pipeline
+def read_since(source):
+    ps.steps.ingest(source, since=day(1), cutoff=day(4))
+
+
+@given(seed=st.integers(0, 10_000))
+def test_rows_that_come_in_time_make_the_rows_of_a_whole_reading(seed):
+    draw = random.Random(seed)
+    lateness = draw.randrange(3)
+    arrivals = sorted(
+        (at + draw.randint(0, lateness), at, number)
+        for number, at in enumerate(draw.randrange(10) for _ in range(draw.randrange(1, 40)))
+    )
+    source = Rides(rows([]))
+    earlier: Any = None
+    wrapped = IncrementalSource(source, lateness=timedelta(days=lateness))
+    for today in range(1, 14, draw.choice([1, 2, 3])):
+        here = sorted((at, number) for arrived, at, number in arrivals if arrived < today)
+        if not here:
+            continue
+        source.table = pl.DataFrame(
+            {
+                "id": [n for _, n in here],
+                "at": [day(at) for at, _ in here],
+                "tip": [0.5] * len(here),
+            }
+        )
+        scan = wrapped.continuing(earlier).scan(None, day(today))
+        table = pl.concat(list(scan))
+        assert digest_table(table) == digest_table(source.table)
+        earlier = _Earlier(table, day(today))
+
+
+class _Earlier:
+    since = None
+    last_time = None
+
+    def __init__(self, table: pl.DataFrame, cutoff: datetime) -> None:
+        self.table, self.cutoff, self.ordered_digest = table, cutoff, digest_table(table)
+
+    def batches(self):
+        return self.table.iter_slices(5)
+
+
+def test_a_source_without_times_and_two_meanings_are_refused():
+    source = Rides(rows([0]))
+    source.time = None
+    with pytest.raises(ParameterError, match=r"'rides' has no time column"):
+        IncrementalSource(source)
+    with pytest.raises(ParameterError, match=r"key= and append_only=True"):
+        IncrementalSource(Rides(rows([0])), key="id", append_only=True)
