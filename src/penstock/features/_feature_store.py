@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from penstock.core import ConflictError, NotFoundError, SettingsError, did_you_mean
 from penstock.data import Finding
+from penstock.features._online_half import OnlineHalf, ViewLike
+from penstock.features.online import OnlineStore
 from penstock.features.views import (
     FeatureView,
     History,
@@ -29,13 +31,11 @@ from penstock.stores import Store, open_store
 if TYPE_CHECKING:
     import polars as pl
 
-ViewLike: TypeAlias = FeatureView | OnDemandView | str
-
 _FOLDER = "features"
 
 
-class FeatureStore:
-    """Feature views and their histories, in a folder or a bucket.
+class FeatureStore(OnlineHalf):
+    """Feature views and their histories, in a folder or a bucket, and their newest values online.
 
     >>> import tempfile
     >>> import polars as pl
@@ -56,6 +56,8 @@ class FeatureStore:
     Args:
         path: Folder or URL (``s3://``, ``gs://``, ``az://``) of the tables; by default the folder
             ``features`` beside the artifacts of the store.
+        online: The online store, or its URL: ``sqlite:///path``; by default the file ``online.db``
+            in the folder of the tables.
         options: Options of the object store; secrets as ``"${NAME}"``.
         store: The store whose features these are; by default the project's.
 
@@ -67,10 +69,11 @@ class FeatureStore:
         self,
         path: str | Path | None = None,
         *,
+        online: OnlineStore | str | Path | None = None,
         options: Mapping[str, str] | None = None,
         store: Store | str | None = None,
     ) -> None:
-        self.path = _place(path, store)
+        super().__init__(_place(path, store), online)
         self._options = dict(options or {})
 
     def apply(self, *views: FeatureView) -> None:

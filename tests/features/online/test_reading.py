@@ -32,27 +32,31 @@ def test_the_drawn_histories_have_answers_of_all_kinds(tmp_path):
 class WithoutTombstones(MemoryOnlineStore):
     """Forgets a key that is deleted."""
 
-    def put(self, view, entries):
-        super().put(view, entries)
-        self._entries = {key: entry for key, entry in self._entries.items() if not entry[1]}
+    def put(self, view, entries, **more):
+        changed = super().put(view, entries, **more)
+        kept = {key: entry for key, entry in self._entries[view].items() if not entry[1]}
+        self._entries[view] = kept
+        return changed
 
 
 class LastArrives(MemoryOnlineStore):
     """Takes what arrives last."""
 
-    def put(self, view, entries):
-        for key, *entry in entries.iter_rows():
-            self._entries[view, key] = tuple(entry)
+    def put(self, view, entries, **_):
+        for key, order, gone, value in entries.iter_rows():
+            self._entries.setdefault(view, {})[key] = (order, gone, value)
+        return 0
 
 
 class ByEventTime(MemoryOnlineStore):
     """Compares only the time of the event."""
 
-    def put(self, view, entries):
-        for key, *entry in entries.iter_rows():
-            known = self._entries.get((view, key))
-            if known is None or entry[0][:8] > known[0][:8]:
-                self._entries[view, key] = tuple(entry)
+    def put(self, view, entries, **_):
+        stored = self._entries.setdefault(view, {})
+        for key, order, gone, value in entries.iter_rows():
+            if key not in stored or order[:8] > stored[key][0][:8]:
+                stored[key] = (order, gone, value)
+        return 0
 
 
 @pytest.mark.parametrize("defect", [WithoutTombstones, LastArrives, ByEventTime])

@@ -100,11 +100,11 @@ def test_writers_in_other_processes_lose_no_row_and_share_no_seq(history):
 
 
 def test_a_writer_whose_version_is_taken_numbers_its_rows_again(history, monkeypatch):
-    late = history._table()
+    late = history.table()
     history.append(to_rows(SPEND, spend((1, 0, 0, 1.0))))
     tables = iter([late])
     monkeypatch.setattr(
-        history, "_table", lambda: next(tables, None) or History(history.uri, SPEND)._table()
+        history, "table", lambda: next(tables, None) or History(history.uri, SPEND).table()
     )
     assert history.append(to_rows(SPEND, spend((1, 0, 0, 2.0)))) == 2
     assert amounts(history.scan()) == [1.0, 2.0]

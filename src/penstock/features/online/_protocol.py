@@ -1,10 +1,32 @@
 """OnlineStore: the protocol of stores that hold the winner of each key, as bytes."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     import polars as pl
+
+Entry: TypeAlias = tuple[bytes, bool, bytes]
+"""Sort key, ``is_deleted`` and value of a key."""
+
+NOTHING = -1
+"""The version of a history that is before all others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What of a history is online: all rows up to a version.
+
+    Args:
+        table: Id of the history's Delta table.
+        version: The version.
+        definition: The view's definition as JSON text, by which the entries were written.
+    """
+
+    table: str
+    version: int
+    definition: str
 
 
 class OnlineStore(Protocol):
@@ -14,7 +36,19 @@ class OnlineStore(Protocol):
         happens in the store, so that an older row never replaces a newer one.
     """
 
-    def put(self, view: str, entries: "pl.DataFrame") -> int:
+    @property
+    def url(self) -> str:
+        """Where the store is, without secrets."""
+        ...
+
+    def put(
+        self,
+        view: str,
+        entries: "pl.DataFrame",
+        *,
+        progress: Progress | None = None,
+        after: int = NOTHING,
+    ) -> int:
         """Store entries whose sort key is larger than that of their key's entry.
 
         Repeating a call changes nothing. Deletes are entries, too: an older row that comes late
@@ -23,12 +57,64 @@ class OnlineStore(Protocol):
         Args:
             view: Name of the view.
             entries: Entries in any order; several may have the same key.
+            progress: What is online once these entries are, recorded with them or after them,
+                by the rule of ``advance``.
+            after: The version up to which all rows were online before.
 
         Returns:
             The number of keys whose entry changed.
         """
         ...
 
-    def get(self, view: str, keys: Sequence[bytes]) -> "list[tuple[bytes, bool, bytes] | None]":
+    def get(self, view: str, keys: Sequence[bytes]) -> list[Entry | None]:
         """Return sort key, ``is_deleted`` and value of each key; None where there is no entry."""
         ...
+
+    def read_progress(self, view: str) -> Progress | None:
+        """Return what of the view's history is online; None if nothing was recorded."""
+        ...
+
+    def scan(self, view: str) -> Iterator[tuple[bytes, Entry]]:
+        """Return the entries of all keys, each once, in any order."""
+        ...
+
+    def remove(self, view: str, keys: Sequence[bytes]) -> int:
+        """Remove the entries of keys, and return how many there were."""
+        ...
+
+    def clear(self, view: str) -> None:
+        """Remove all entries of a view, and its progress."""
+        ...
+
+    def replace(self, view: str, by: str, version: int) -> bool:
+        """Replace a view's entries and progress by those of another, in one step; that one is gone.
+
+        Returns:
+            Whether it was done: not if the other has not progressed to the version.
+        """
+        ...
+
+    def scrub(self) -> None:
+        """Overwrite what removed entries have left on disk.
+
+        Raises:
+            StoreError: If readers or the service prevent it; nothing is lost, and it may be repeated.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release connections; the store may be used again."""
+        ...
+
+
+def advance(known: Progress | None, progress: Progress, after: int) -> Progress | None:
+    """Return what is online after a put: no gap is jumped over, and nothing goes back.
+
+    Args:
+        known: What was recorded before.
+        progress: What the put brought.
+        after: The version after which its rows began.
+    """
+    reached = NOTHING if known is None else known.version
+    same = known is None or known.table == progress.table
+    return progress if same and after <= reached <= progress.version else known

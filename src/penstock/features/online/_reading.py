@@ -1,13 +1,36 @@
 """Features of keys from an online store, by the as-of rule of the history."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from penstock.features.online._protocol import OnlineStore
-from penstock.features.views import RowCodec, values_at
+from penstock.core import ParameterError
+from penstock.features.online._protocol import Entry, OnlineStore
+from penstock.features.views import RowCodec, event_time_of, is_expired
 
 if TYPE_CHECKING:
     import polars as pl
+
+_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class OnlineStatus(StrEnum):
+    """What an online store knows of a key.
+
+    >>> OnlineStatus.NOT_FOUND == "NOT_FOUND"
+    True
+    """
+
+    PRESENT = "PRESENT"
+    """There are values."""
+    NULL = "NULL"
+    """The key was deleted, or all its features are null."""
+    EXPIRED = "EXPIRED"
+    """The values are older than the view's ttl."""
+    NOT_FOUND = "NOT_FOUND"
+    """No row of the key was materialized or pushed."""
 
 
 def read_online(
@@ -27,27 +50,40 @@ def read_online(
     Raises:
         DataError: If a value was written for other columns.
     """
-    import polars as pl
+    return read_with_status(store, codec, keys, at)[0]
 
+
+def read_with_status(
+    store: OnlineStore, codec: RowCodec, keys: "pl.DataFrame", at: datetime
+) -> "tuple[pl.DataFrame, list[OnlineStatus]]":
+    """Return the features of keys as ``read_online`` does, and what is known of each key."""
+    if at.tzinfo is None:
+        raise ParameterError(
+            what=f"The time {at} has no zone.",
+            why="A local time means another moment in another zone.",
+            fix="Give an aware time: datetime.now(UTC).",
+        )
     view = codec.view
     found = store.get(view.name, codec.encode_keys(keys))
-    present = [place for place, entry in enumerate(found) if entry is not None]
-    entries = pl.DataFrame(
-        [
-            [key, *entry]
-            for key, entry in zip(codec.encode_keys(keys), found, strict=True)
-            if entry is not None
-        ],
-        schema={
-            "key": pl.Binary,
-            "sort_key": pl.Binary,
-            "is_deleted": pl.Boolean,
-            "value": pl.Binary,
-        },
-        orient="row",
-    )
-    moment = pl.lit(at).cast(pl.Datetime("us", "UTC"))
-    values = values_at(view, codec.decode(entries), moment).select(view.feature_names)
-    places = pl.DataFrame({"place": range(keys.height)}, schema={"place": pl.Int64})
-    values = values.with_columns(pl.Series("place", present, dtype=pl.Int64))
-    return places.join(values, on="place", how="left", maintain_order="left").drop("place")
+    states = _states(found, codec, (at - _EPOCH) // _MICROSECOND)
+    values = [
+        entry[2] if entry is not None and state is OnlineStatus.PRESENT else None
+        for entry, state in zip(found, states, strict=True)
+    ]
+    return codec.decode_values(values), states
+
+
+def _states(found: Sequence[Entry | None], codec: RowCodec, at_us: int) -> list[OnlineStatus]:
+    ttl, states = codec.view.ttl_us, []
+    for entry in found:
+        if entry is None:
+            states.append(OnlineStatus.NOT_FOUND)
+        elif entry[1]:
+            states.append(OnlineStatus.NULL)
+        elif ttl is not None and is_expired(event_time_of(entry[0]), at_us, ttl):
+            states.append(OnlineStatus.EXPIRED)
+        elif entry[2] == codec.null_value:
+            states.append(OnlineStatus.NULL)
+        else:
+            states.append(OnlineStatus.PRESENT)
+    return states

@@ -42,7 +42,8 @@ class RowCodec:
         columns = [described["entity"]["keys"], list(described["features"].items())]
         self.mark = _FORMAT + bytes.fromhex(digest_json(columns).removeprefix("sha256:")[:8])
         """First bytes of each value: format and columns, so that no others are misread."""
-        self._null = encode_columns(_empty_row(view), self.mark)[0]
+        self.null_value = encode_columns(_empty_row(view), self.mark)[0]
+        """The value of a row whose features are all null."""
 
     def encode(self, rows: "pl.DataFrame") -> "pl.DataFrame":
         """Return the entries of rows for an online store.
@@ -92,7 +93,7 @@ class RowCodec:
         Raises:
             DataError: If a value was written for other columns.
         """
-        raw = [each or self._null for each in values]
+        raw = [each or self.null_value for each in values]
         for each in raw:
             if not each.startswith(self.mark):
                 raise DataError(
@@ -117,6 +118,15 @@ def encode_sort_keys(rows: "pl.DataFrame") -> list[bytes]:
     turned = np.column_stack([each.view(np.uint64) ^ _SIGN for each in columns]).astype(">u8")
     flat, width = turned.tobytes(), 8 * len(ORDER)
     return [flat[start : start + width] for start in range(0, len(flat), width)]
+
+
+def event_time_of(sort_key: bytes) -> int:
+    """Return the event time of a sort key, in microseconds.
+
+    >>> event_time_of(bytes([128, 0, 0, 0, 0, 0, 0, 5]) + bytes(16))
+    5
+    """
+    return int.from_bytes(sort_key[:8], "big") - int(_SIGN)
 
 
 def decode_sort_keys(raw: list[bytes]) -> "pl.DataFrame":

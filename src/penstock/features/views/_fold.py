@@ -4,7 +4,7 @@ Of two rows the larger (event_time, available_at, seq) wins: a total order, as s
 winner of a set of rows depends on neither the order nor the batches in which they arrive.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -92,7 +92,17 @@ def is_missing(view: FeatureView, at: "pl.Expr") -> "pl.Expr":
     gone = pl.col(IS_DELETED)
     if view.ttl_us is None:
         return gone
-    return gone | (at - pl.col(EVENT_TIME) > pl.duration(microseconds=view.ttl_us))
+    expired: pl.Expr = is_expired(pl.col(EVENT_TIME), at, pl.duration(microseconds=view.ttl_us))
+    return gone | expired
+
+
+def is_expired(event_time: Any, at: Any, ttl: Any) -> Any:
+    """Return whether a value is too old at a time; of columns, or of numbers in microseconds.
+
+    >>> is_expired(10, 20, 10), is_expired(9, 20, 10)
+    (False, True)
+    """
+    return at - event_time > ttl
 
 
 def values_at(view: FeatureView, winners: "pl.DataFrame", at: "pl.Expr") -> "pl.DataFrame":

@@ -25,6 +25,8 @@ ROWS_BITS = 32
 """A row's ``seq`` is the Delta version that added it, and in the lower bits its number there."""
 
 _DEFINITION = "penstock.view"
+# Values of keys and features are in data files only, which can be removed, and not in the log.
+_STATISTICS = "delta.dataSkippingStatsColumns"
 _EVERY = Window("", None, None, None, None)
 _TRIES = 1000
 
@@ -104,7 +106,10 @@ class History:
                 self.uri,
                 self.view.schema,
                 name=self.view.name,
-                configuration={_DEFINITION: json.dumps(self.view.describe())},
+                configuration={
+                    _DEFINITION: json.dumps(self.view.describe()),
+                    _STATISTICS: f"{EVENT_TIME},{AVAILABLE_AT},{SEQ}",
+                },
                 raise_if_key_not_exists=False,
                 storage_options=storage_options(self.uri, self.options) or None,
             )
@@ -128,7 +133,7 @@ class History:
         """
         delta = require_delta()
         require_extends(self.view, view)
-        table = self._table()
+        table = self.table()
         added = {name: kind for name, kind in view.schema.items() if name not in self.view.schema}
         if added:
             table.alter.add_columns(delta.Schema.from_arrow(_schema(added)).fields)
@@ -136,24 +141,29 @@ class History:
         table.alter.set_table_properties({_DEFINITION: described}, raise_if_not_exists=False)
         self.view = view
 
-    def append(self, rows: "pl.DataFrame") -> int:
+    def append(self, rows: "pl.DataFrame", *, once: str | None = None) -> int:
         """Append rows and return the version that has them.
 
         Args:
             rows: Rows as ``to_rows`` returns them, without ``seq``.
+            once: A name; rows that were appended under it already are not appended again.
 
         Raises:
             ConflictError: If other writers came first a thousand times.
         """
         delta = require_delta()
-        # Without retries of its own: the numbers of the rows hold for one version only.
-        once = delta.CommitProperties(max_commit_retries=0)
         for _ in range(_TRIES):
-            table = self._table()
+            table = self.table()
+            known = None if once is None else table.transaction_version(once)
+            if known is not None:
+                return int(known)
             version = int(table.version()) + 1
+            names = [] if once is None else [delta.Transaction(once, version)]
+            # Without retries of its own: the numbers of the rows hold for one version only.
+            properties = delta.CommitProperties(max_commit_retries=0, app_transactions=names)
             try:
                 delta.write_deltalake(
-                    table, self._numbered(rows, version), mode="append", commit_properties=once
+                    table, self.numbered(rows, version), mode="append", commit_properties=properties
                 )
             except delta.exceptions.CommitFailedError:
                 continue  # another writer has this version: number the rows for the next
@@ -164,9 +174,14 @@ class History:
             fix="Write more rows at once, less often.",
         )
 
+    def appended(self, once: str) -> int | None:
+        """Return the version that has the rows that were appended under a name, if they were."""
+        found = self.table().transaction_version(once)
+        return None if found is None else int(found)
+
     def version(self) -> HistoryVersion:
         """Return the newest version."""
-        table = self._table()
+        table = self.table()
         return HistoryVersion(
             self.view.name, self.view.digest, table.metadata().id, table.version()
         )
@@ -190,7 +205,7 @@ class History:
         """
         import polars as pl
 
-        table = self._table()
+        table = self.table()
         newest = table.version()
         if version is not None and version > newest:
             raise NotFoundError(
@@ -216,7 +231,8 @@ class History:
             rows = rows.filter(pl.col(SEQ) >= (after + 1) << ROWS_BITS)
         return rows.select(columns or pl.all())
 
-    def _numbered(self, rows: "pl.DataFrame", version: int) -> "pl.DataFrame":
+    def numbered(self, rows: "pl.DataFrame", version: int) -> "pl.DataFrame":
+        """Return rows as the version has them to which they were appended: with ``seq``, in order."""
         import polars as pl
 
         start = version << ROWS_BITS
@@ -225,8 +241,18 @@ class History:
         # A file in the order of joins is not sorted again by each of them.
         return in_order(numbered, [*self.view.key_columns, AVAILABLE_AT, EVENT_TIME, SEQ])
 
-    def _table(self) -> Any:
+    def table(self) -> Any:
+        """Return the Delta table in its newest version."""
         return open_table(self.uri, None, self.uri, self.options)
+
+
+def version_of(seq: Any) -> Any:
+    """Return the version that added a row, of its ``seq`` or of a column of them.
+
+    >>> version_of(3 << ROWS_BITS)
+    3
+    """
+    return seq // (1 << ROWS_BITS)
 
 
 def require_extends(known: FeatureView, view: FeatureView) -> None:

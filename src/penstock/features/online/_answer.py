@@ -1,0 +1,68 @@
+"""OnlineFeatures: the answer to a question by key, and how it is put together from several views."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from penstock.core import now
+from penstock.features.online._keys import columns_asked, read_asked
+from penstock.features.online._protocol import OnlineStore
+from penstock.features.online._reading import OnlineStatus, read_with_status
+from penstock.features.views import FeatureView, JoinPlan, RowCodec
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass(frozen=True, slots=True)
+class OnlineFeatures:
+    """Features of keys as they are now.
+
+    Args:
+        frame: The keys and request inputs as they were asked for, and the features; a row for each
+            key in order.
+        statuses: For each view, what is known of each key.
+        at: The time of the answer.
+    """
+
+    frame: "pl.DataFrame"
+    statuses: Mapping[str, list[OnlineStatus]]
+    at: datetime
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Return a dict for each key, in order."""
+        return self.frame.to_dicts()
+
+
+def answer_online(
+    store: OnlineStore,
+    codecs: "Mapping[str, RowCodec]",
+    plan: JoinPlan,
+    keys: Any,
+    at: datetime | None,
+) -> OnlineFeatures:
+    """Return the features of a plan for keys at a time.
+
+    Args:
+        store: The online store.
+        codecs: The codec of each view of the plan.
+        plan: What to read and compute.
+        keys: The keys, and the inputs of on-demand views that come with the request.
+        at: The time of the question; by default that of the clock.
+
+    Raises:
+        SchemaError: If a key or input is missing or has another dtype.
+        DataError: If a value was written for other columns.
+    """
+    at = at or now()
+    owner = ", ".join(f"{each.view.name!r}" for each in plan.selections) or "on-demand views"
+    asked = read_asked(keys, columns_asked(plan), owner)
+    found, statuses = asked, {}
+    for selection in plan.selections:
+        view: FeatureView = selection.view
+        values, statuses[view.name] = read_with_status(store, codecs[view.name], asked, at)
+        found = found.hstack(values.select(selection.features))
+    for each in plan.on_demand:
+        found = found.hstack(each.compute(found))
+    return OnlineFeatures(found.select([*asked.columns, *plan.output]), statuses, at)

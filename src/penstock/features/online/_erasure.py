@@ -1,0 +1,171 @@
+"""Erasure of keys: from histories, online stores and logs, with a report that proves it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from penstock.core import StoreError
+from penstock.features.online._digest import digest_entries
+from penstock.features.online._materialize import REBUILDING
+from penstock.features.online._protocol import Entry, OnlineStore
+from penstock.features.views import (
+    SEQ,
+    FeatureView,
+    History,
+    RowCodec,
+    decode_columns,
+    remove_old_files,
+    remove_rows,
+)
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_BATCH = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class ErasedPlace:
+    """What an erasure did in one place.
+
+    Args:
+        kind: ``"history"``, ``"online"`` or ``"log"``.
+        place: Where the rows were.
+        view: Name of the view; empty for a log.
+        rows: Rows that were removed.
+        digest_before: Digest of all other rows before.
+        digest_after: Digest of all other rows after; of a history, always the same.
+        files_removed: Names of files that were removed.
+    """
+
+    kind: Literal["history", "online", "log"]
+    place: str
+    view: str
+    rows: int
+    digest_before: str = ""
+    digest_after: str = ""
+    files_removed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """The report of an erasure; without the keys, of which nothing must be left.
+
+    Args:
+        keys: Number of keys.
+        places: What was done where.
+    """
+
+    keys: int
+    places: tuple[ErasedPlace, ...]
+
+    @property
+    def rows(self) -> int:
+        """Number of rows that were removed in all places."""
+        return sum(each.rows for each in self.places)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as plain JSON."""
+        return asdict(self)
+
+
+class FeatureLog(Protocol):
+    """A log with values of features by key, from which keys can be erased."""
+
+    def erase(self, keys: "pl.DataFrame") -> ErasedPlace:
+        """Remove all that is recorded of keys, and their bytes on disk.
+
+        Args:
+            keys: Key columns; a row for each key.
+        """
+        ...
+
+
+def erase_keys(
+    histories: Sequence[History],
+    store: OnlineStore | None,
+    keys: "pl.DataFrame",
+    logs: Sequence[FeatureLog] = (),
+) -> Erasure:
+    """Erase keys; an erasure that was killed is completed by another one.
+
+    Args:
+        histories: Histories whose key columns include those of ``keys``.
+        store: The online store, if there is one.
+        keys: The keys; rows of a view with further key columns are erased if these columns match.
+        logs: Logs with values of features.
+
+    Raises:
+        StoreError: If something of the keys is left.
+    """
+    keys = keys.unique()
+    places = []
+    for history in histories:
+        places.append(_erase_history(history, keys))
+        if store is not None:  # afterwards: no materialization brings the rows back
+            places.append(_erase_online(store, history.view, keys))
+    if store is not None:
+        store.scrub()
+    return Erasure(keys.height, (*places, *(log.erase(keys) for log in logs)))
+
+
+def _erase_history(history: History, keys: "pl.DataFrame") -> ErasedPlace:
+    version = history.version().version
+    before = digest_entries(_others(history, version, keys))
+    removed: set[int] = set()
+    while found := _seqs(history, keys):  # until no writer has added any meanwhile
+        remove_rows(history, found)
+        removed.update(found)
+    files = remove_old_files(history)
+    after = digest_entries(_others(history, version, keys))
+    if before != after:
+        raise StoreError(
+            what=f"Rows of other keys of feature view {history.view.name!r} changed: digest {before}"
+            f" became {after}.",
+            why="An erasure must leave them as they are; another tool may have written the table.",
+            fix=f"Compare the versions after {version} of the Delta table {history.uri}.",
+        )
+    return ErasedPlace(
+        "history", history.uri, history.view.name, len(removed), before, after, tuple(files)
+    )
+
+
+def _seqs(history: History, keys: "pl.DataFrame") -> list[int]:
+    scanned = history.scan([*keys.columns, SEQ])
+    found = scanned.join(keys.lazy(), on=keys.columns, how="semi").select(SEQ).collect()
+    return found[SEQ].sort().to_list()
+
+
+def _others(
+    history: History, version: int, keys: "pl.DataFrame"
+) -> "Iterator[tuple[bytes, Entry]]":
+    codec = RowCodec(history.view)
+    others = history.scan(version=version).join(keys.lazy(), on=keys.columns, how="anti")
+    for batch in others.collect_batches(chunk_size=_BATCH, maintain_order=False):
+        for key, *entry in codec.encode(batch).iter_rows():
+            yield key, (entry[0], entry[1], entry[2])
+
+
+def _erase_online(store: OnlineStore, view: FeatureView, keys: "pl.DataFrame") -> ErasedPlace:
+    rows, before, after = 0, "", ""
+    for name in (view.name, view.name + REBUILDING):
+        found = set(_entries_of(store, name, view, keys))
+        others = digest_entries(each for each in store.scan(name) if each[0] not in found)
+        rows += store.remove(name, sorted(found))
+        if name == view.name:
+            before, after = others, digest_entries(store.scan(name))
+    return ErasedPlace("online", store.url, view.name, rows, before, after)
+
+
+def _entries_of(
+    store: OnlineStore, name: str, view: FeatureView, keys: "pl.DataFrame"
+) -> list[bytes]:
+    """Return the stored keys that match."""
+    import polars as pl
+
+    known = [key for key, _ in store.scan(name)]
+    if not known:
+        return []
+    columns = decode_columns(known, view.entity.dtypes)
+    places = columns.with_row_index("place").join(keys, on=keys.columns, how="semi")["place"]
+    return pl.Series(known, dtype=pl.Binary)[places].to_list()

@@ -1,0 +1,101 @@
+"""Keys of a question to columns with the declared dtypes; from a dict, dicts or a frame."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from penstock.core import SchemaError, did_you_mean, summarize_error
+from penstock.features.views import FeatureView, JoinPlan, fit_column
+from penstock.tables import columns_of
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def columns_asked(plan: JoinPlan) -> "dict[str, pl.DataType]":
+    """Return the keys and request inputs that a plan needs, with their dtypes."""
+    keys = {
+        name: kind for each in plan.selections for name, kind in each.view.entity.dtypes.items()
+    }
+    request = {name: each.inputs[name] for each in plan.on_demand for name in each.request}
+    return {**keys, **request}
+
+
+def read_asked(given: Any, declared: "Mapping[str, pl.DataType]", owner: str) -> "pl.DataFrame":
+    """Return the declared columns of what was given, in its order of rows.
+
+    Args:
+        given: A polars or pandas frame, a dict of values or lists, or a list of dicts.
+        declared: Names with their dtypes; other columns are ignored.
+        owner: What needs them, for messages.
+
+    Raises:
+        SchemaError: If a column is missing or has another dtype.
+    """
+    import polars as pl
+
+    columns = {each.name: each for each in _columns(given, declared, owner)}
+    for name in declared:
+        if name not in columns:
+            raise SchemaError(
+                what=f"The keys for {owner} have no column {name!r}.",
+                why="Without it no row can be found, or no feature be computed.",
+                fix=did_you_mean(name, columns) or f"Give for example {{{name!r}: [...]}}.",
+                column=name,
+            )
+    return pl.DataFrame([fit_column(columns[name], kind, owner) for name, kind in declared.items()])
+
+
+def read_erased(given: Any, views: "Sequence[FeatureView]") -> "pl.DataFrame":
+    """Return the keys to erase: those columns of what was given that are keys of views.
+
+    Raises:
+        SchemaError: If a key has another dtype, or is none of any view.
+    """
+    import polars as pl
+
+    known = {name: kind for each in views for name, kind in each.entity.dtypes.items()}
+    columns = _columns(given, known, "an erasure")
+    unknown = [each.name for each in columns if each.name not in known]
+    if unknown or not columns:
+        raise SchemaError(
+            what=f"No feature view has the key {unknown[0]!r}."
+            if unknown
+            else "There are no keys.",
+            why="Rows are erased by the keys of their views.",
+            fix=did_you_mean(unknown[0] if unknown else "", known) or "Apply the view first.",
+        )
+    return pl.DataFrame([fit_column(each, known[each.name], "an erasure") for each in columns])
+
+
+def _columns(given: Any, declared: "Mapping[str, pl.DataType]", owner: str) -> "list[pl.Series]":
+    import polars as pl
+
+    if isinstance(given, Sequence) and not isinstance(given, str | bytes):
+        names = {name for row in given if isinstance(row, Mapping) for name in row}
+        if len(given) and not names:
+            return columns_of(given)  # refuses it
+        given = {name: [row.get(name) for row in given] for name in names or declared}
+    if not isinstance(given, Mapping):
+        return columns_of(given)
+    lists = {
+        name: value if isinstance(value, list | tuple | pl.Series) else [value]
+        for name, value in given.items()
+    }
+    return [
+        value if isinstance(value, pl.Series) else _series(name, value, declared.get(name), owner)
+        for name, value in lists.items()
+    ]
+
+
+def _series(name: str, values: Any, kind: "pl.DataType | None", owner: str) -> "pl.Series":
+    import polars as pl
+
+    try:
+        return pl.Series(name, values, dtype=kind)
+    except (TypeError, OverflowError, ValueError, pl.exceptions.PolarsError) as error:
+        raise SchemaError(
+            what=f"Values of {name!r} for {owner} are no {kind}: {summarize_error(error)}.",
+            why="A key that is converted on the way is another key.",
+            fix="Give values of the declared dtype.",
+            column=name,
+        ) from error

@@ -1,0 +1,29 @@
+"""Rows written to a history and put online in the same call."""
+
+from typing import Any
+
+from penstock.features.online._materialize import definition_of, materialize
+from penstock.features.online._protocol import OnlineStore, Progress
+from penstock.features.views import History, RowCodec, to_rows
+
+
+def push_rows(history: History, store: OnlineStore, rows: Any, *, is_deleted: bool = False) -> int:
+    """Append rows to a history, put them online, and return the version that has them.
+
+    First the history: what answers online can always be joined, and ``seq`` decides who is newer.
+    """
+    view = history.view
+    checked = to_rows(view, rows, is_deleted=is_deleted)
+    version = history.append(checked)
+    known = store.read_progress(view.name)
+    if known is None or known.definition != definition_of(view):
+        materialize(history, store)
+        return version
+    store.put(
+        view.name,
+        RowCodec(view).encode(history.numbered(checked, version)),
+        # If all before is online, so is this version; if not, progress waits for materialize.
+        progress=Progress(known.table, version, known.definition),
+        after=version - 1,
+    )
+    return version

@@ -1,0 +1,232 @@
+"""FeatureStore's online half, as a user calls it: materialize, get_online, push, backfill, erase."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import polars as pl
+import pytest
+from tests.features.feature_rows import HOUR, NOON, SPEND, spend
+
+import penstock as ps
+from penstock.core import NotFoundError, ParameterError, SchemaError, SettingsError
+from penstock.features.online import MemoryOnlineStore, SqliteOnlineStore
+
+SHOP = ps.Entity("shop", {"shop": pl.String, "item": pl.Int16})
+SALES = ps.FeatureView("sales", SHOP, {"sold": pl.Int64}, available_at=timedelta(0))
+
+
+@pytest.fixture
+def features(tmp_path):
+    store = ps.FeatureStore(tmp_path / "features")
+    store.apply(SPEND, SALES)
+    yield store
+    store.online.close()
+
+
+def sales(*rows):
+    return pl.DataFrame(
+        [(shop, item, NOON, sold) for shop, item, sold in rows],
+        schema={"shop": pl.String, "item": pl.Int16, "event_time": pl.Datetime("us", "UTC"), "sold": pl.Int64},
+        orient="row",
+    )  # fmt: skip
+
+
+def amounts(features, *cards, now=None):
+    found = features.get_online("spend", {"card_id": list(cards)}, now=now)
+    return [(row["amount"], str(status)) for row, status in zip(found.to_dicts(), found.statuses["spend"], strict=True)]  # fmt: skip
+
+
+def test_what_is_materialized_is_found_by_key(features):
+    features.write("spend", spend((1, 0, 0, 9.5), (1, -1, 0, 1.0), (2, 0, 0, None)))
+    done = features.materialize("spend")
+    assert (done.version, done.rows, done.changed, done.is_rebuilt) == (1, 3, 2, False)
+    assert amounts(features, 2, 1, 3) == [(None, "NULL"), (9.5, "PRESENT"), (None, "NOT_FOUND")]
+
+
+def test_a_row_that_comes_late_is_picked_up(features):
+    features.write("spend", spend((1, 0, 0, 9.5)))
+    features.materialize("spend")
+    features.write("spend", spend((2, -9, 1, 3.0), (1, -9, 1, 7.0)))  # older than what is online
+    assert features.materialize("spend").changed == 1
+    assert amounts(features, 1, 2) == [(9.5, "PRESENT"), (3.0, "PRESENT")]
+
+
+def test_materializing_again_changes_nothing(features):
+    features.write("spend", spend((1, 0, 0, 9.5)))
+    features.materialize("spend")
+    before = features.digest_online("spend")
+    assert features.materialize("spend").rows == 0
+    assert features.digest_online("spend") == before
+
+
+def test_a_rebuild_gives_the_same_entries(features):
+    for hour in range(5):
+        features.write("spend", spend(*[(card, hour, hour, card + hour) for card in range(9)]))
+        features.materialize("spend")
+    features.delete("spend", spend((3, 9, 9, None)))
+    features.materialize("spend")
+    before = features.digest_online("spend")
+    again = features.materialize("spend", rebuild=True)
+    assert again.is_rebuilt
+    assert again.rows == 46
+    assert features.digest_online(SPEND) == before
+
+
+def test_values_expire_online_as_in_a_join(features):
+    features.apply(replace(SPEND, ttl="2h"))
+    features.write("spend", spend((1, 0, 0, 9.5)))
+    features.materialize("spend")
+    edge = NOON + 2 * HOUR
+    assert amounts(features, 1, now=edge) == [(9.5, "PRESENT")]
+    assert amounts(features, 1, now=edge + timedelta(microseconds=1)) == [(None, "EXPIRED")]
+    with pytest.raises(ParameterError, match="has no zone"):
+        amounts(features, 1, now=edge.replace(tzinfo=None))
+
+
+def test_a_new_ttl_holds_online_once_it_is_materialized(features):
+    features.write("spend", spend((1, 0, 0, 9.5)))
+    features.materialize("spend")
+    assert amounts(features, 1) == [(9.5, "PRESENT")]
+    features.apply(replace(SPEND, ttl="2h"))
+    features.materialize("spend")
+    assert amounts(features, 1) == [(None, "EXPIRED")]
+
+
+def test_a_new_feature_is_online_after_the_next_materialization(features):
+    features.write("spend", spend((1, 0, 0, 9.5)))
+    features.materialize("spend")
+    wider = replace(SPEND, features={"amount": pl.Float64, "country": pl.String})
+    features.apply(wider)
+    assert amounts(features, 1) == [(9.5, "PRESENT")]  # as it was materialized
+    assert features.materialize("spend").is_rebuilt
+    found = features.get_online("spend", {"card_id": 1}).to_dicts()
+    assert found == [{"card_id": 1, "amount": 9.5, "country": None}]
+
+
+def test_what_is_pushed_is_online_at_once_and_in_the_history(features):
+    assert features.push("spend", spend((1, 0, 0, 9.5))) == 1
+    assert amounts(features, 1) == [(9.5, "PRESENT")]
+    features.push("spend", spend((1, 1, 1, 2.5), (1, -1, 1, 4.0)))
+    assert amounts(features, 1) == [(2.5, "PRESENT")]
+    features.push("spend", spend((1, 2, 2, None)), is_deleted=True)
+    assert amounts(features, 1) == [(None, "NULL")]
+    assert features.freshness("spend").rows == 0
+    before = features.digest_online("spend")
+    features.materialize("spend", rebuild=True)
+    assert features.digest_online("spend") == before
+
+
+def test_a_push_does_not_hide_rows_that_wait(features):
+    features.push("spend", spend((1, 0, 0, 9.5)))
+    features.write("spend", spend((2, 0, 0, 1.0)))
+    features.push("spend", spend((3, 0, 0, 2.0)))
+    assert amounts(features, 2, 3) == [(None, "NOT_FOUND"), (2.0, "PRESENT")]
+    behind = features.freshness("spend")
+    assert (behind.online, behind.newest, behind.rows) == (1, 3, 2)
+    assert behind.lag > HOUR
+    features.materialize("spend")
+    assert amounts(features, 2) == [(1.0, "PRESENT")]
+    assert features.freshness("spend").lag == timedelta(0)
+
+
+def test_several_views_and_on_demand_features_are_answered_together(features):
+    features.push("spend", spend((1, 0, 0, 10.0)))
+    features.push("sales", sales(("a", 1, 5), ("b", 1, 6)))
+    ratio = ps.features.OnDemandView(
+        "ratio",
+        {"times_usual": pl.col("paid") / pl.col("amount")},
+        features={"times_usual": pl.Float64},
+        request={"paid": pl.Float64},
+        views=[SPEND],
+    )
+    asked = [{"card_id": 1, "shop": "b", "item": 1, "paid": 25.0}]
+    found = features.get_online(["sales:sold", ratio], asked)
+    assert found.to_dicts() == [asked[0] | {"sold": 6, "times_usual": 2.5}]
+    assert set(found.statuses) == {"sales", "spend"}
+
+
+def test_a_key_that_is_missing_or_of_another_dtype_is_refused(features):
+    features.push("spend", spend((1, 0, 0, 10.0)))
+    with pytest.raises(SchemaError, match=r"no column 'card_id'.*Did you mean 'card'"):
+        features.get_online("spend", {"card": 1})
+    with pytest.raises(SchemaError, match="Values of 'card_id' for 'spend' are no Int64"):
+        features.get_online("spend", {"card_id": "one"})
+    assert amounts(features, None) == [(None, "NOT_FOUND")]
+
+
+def test_a_view_that_was_never_materialized_is_told(features):
+    with pytest.raises(NotFoundError, match=r"never materialized.*materialize\('spend'\)"):
+        features.get_online("spend", {"card_id": 1})
+    with pytest.raises(NotFoundError, match="no feature view 'spent'"):
+        features.materialize("spent")
+
+
+def test_the_online_store_is_chosen(tmp_path):
+    assert ps.FeatureStore(tmp_path).online.url == f"sqlite:///{tmp_path}/online.db"
+    named = ps.FeatureStore(tmp_path, online=f"sqlite:///{tmp_path}/other.db")
+    assert named.online.url.endswith("/other.db")
+    memory = MemoryOnlineStore()
+    assert ps.FeatureStore(tmp_path, online=memory).online is memory
+    with pytest.raises(SettingsError, match="online store is unknown"):
+        _ = ps.FeatureStore("s3://bucket/features").online
+    with pytest.raises(SettingsError, match="no online store for ftp"):
+        ps.FeatureStore(tmp_path, online="ftp://somewhere")
+
+
+def days(start, end):
+    return spend(*[(card, (start - NOON) // HOUR, (start - NOON) // HOUR, card) for card in (1, 2)])
+
+
+def test_a_backfill_writes_each_interval_once(features):
+    asked = {"start": NOON, "end": NOON + 3 * HOUR, "every": "1h"}
+    first = features.backfill("spend", days, **asked)
+    assert (first.versions, first.written) == ((1, 2, 3), 3)
+    again = features.backfill("spend", days, **asked | {"end": NOON + 4 * HOUR})
+    assert (again.versions, again.written) == ((1, 2, 3, 4), 1)
+    assert features.backfill("spend", days, **asked, name="corrected").written == 3
+    assert features.history("spend").scan().collect().height == 14
+
+
+def test_intervals_of_a_backfill_have_a_zone_and_a_length(features):
+    with pytest.raises(ParameterError, match="have no zone"):
+        features.backfill("spend", days, start=NOON.replace(tzinfo=None), end=NOON)
+    with pytest.raises(ParameterError, match="every is"):
+        features.backfill("spend", days, start=NOON, end=NOON + HOUR, every="0s")
+
+
+def test_an_erased_key_is_nowhere_on_disk(features, tmp_path):
+    features.push("sales", sales(("Zorro & Söhne", 1, 5), ("b", 1, 6), ("Zorro & Söhne", 2, 7)))
+    features.push("sales", sales(("Zorro & Söhne", 1, 8), ("b", 2, 9)))
+    features.materialize("sales", rebuild=True)
+    assert found_on_disk(tmp_path, "Zorro & Söhne")
+    done = features.erase({"shop": "Zorro & Söhne"})
+    assert [(each.kind, each.rows) for each in done.places] == [("history", 3), ("online", 2)]
+    history = done.places[0]
+    assert history.digest_before == history.digest_after
+    assert len(history.files_removed) == 2
+    assert found_on_disk(tmp_path, "Zorro & Söhne") == []
+    found = features.get_online("sales", [{"shop": "b", "item": 1}, {"shop": "Zorro & Söhne", "item": 1}])  # fmt: skip
+    assert found.frame["sold"].to_list() == [6, None]
+    assert features.erase({"shop": "Zorro & Söhne"}).rows == 0
+    before = features.digest_online("sales")
+    features.materialize("sales", rebuild=True)
+    assert features.digest_online("sales") == before
+
+
+def test_an_erasure_names_keys_of_views(features):
+    with pytest.raises(SchemaError, match=r"No feature view has the key 'card'.*'card_id'"):
+        features.erase({"card": 1})
+
+
+def found_on_disk(folder, text):
+    return [
+        str(file)
+        for file in folder.rglob("*")
+        if file.is_file() and text.encode() in file.read_bytes()
+    ]
+
+
+def test_a_store_that_is_no_database_is_told(tmp_path):
+    (tmp_path / "online.db").write_text("this is no database" * 99)
+    with pytest.raises(ps.PenstockError, match="does not respond"):
+        SqliteOnlineStore(tmp_path / "online.db").read_progress("spend")
