@@ -5,6 +5,8 @@ from datetime import timedelta
 
 import polars as pl
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
 from tests.features.feature_rows import CARD, HOUR, NOON
 
 import penstock as ps
@@ -197,3 +199,84 @@ def test_outside_a_run_it_is_a_function(store, features):
     assert found.table["usual"].to_list() == [10.0, 20.0, 30.0]
     with pytest.raises(NotFoundError, match="no version 9"):
         ps.steps.join_features(labels(3), [SPEND], time="time", versions={"spend": 9})
+
+
+@ps.step
+def labelled(rows: int) -> pl.DataFrame:
+    card = [n % CARDS for n in range(rows)]
+    return pl.DataFrame(
+        {
+            "card_id": card,
+            "time": [NOON + (n % 7) * HOUR for n in range(rows)],
+            "amount": [float(n * 37 % 50) for n in range(rows)],
+            "fraud": [int(n * 37 % 50 > 10 * (1 + n % CARDS)) for n in range(rows)],
+        }
+    )
+
+
+@ps.step
+def rounded(rows: ps.Snapshot) -> pl.DataFrame:
+    return rows.table.with_columns(usual=pl.col("usual") / 10)
+
+
+@ps.step
+def train(split: ps.Split) -> Pipeline:
+    model = make_pipeline(ps.table_transformer(split.schema), LogisticRegression())
+    return model.fit(split.train.X, split.train.y)
+
+
+def fraud_of(views, *, between=None, drop=("card_id", "time")):
+    @ps.pipeline
+    def fraud():
+        rows = ps.steps.join_features(labelled(200), views, time="time", missing="refuse")
+        table = rows if between is None else between(rows)
+        split = ps.steps.split(table, target="fraud", drop=drop)
+        model = train(split)
+        report = ps.steps.evaluate(model, split, resamples=10)
+        return ps.steps.register("fraud", model, report)
+
+    return fraud
+
+
+def signature_of(result, store):
+    return ps.Model.load(store.metadata.models.get_version("fraud", 1), store=store).signature
+
+
+def test_a_model_remembers_views_and_keys(store, features):
+    signature = signature_of(run(fraud_of([RATIO, "spend", "rating:stars"]), store), store)
+    found = signature.features
+    assert found.columns == {"usual": "spend", "stars": "rating", "times_usual": "ratio"}
+    assert found.request == ("card_id", "amount")
+    spend, rating = found.views
+    assert (spend.version, spend.store, spend.missing) == (1, features.path, "refuse")
+    assert ps.FeatureView.from_json(rating.view) == RATING
+    schema = signature.to_json_schema()
+    assert schema["required"] == ["amount"]
+    assert schema["properties"]["card_id"]["type"] == "integer"
+
+
+def test_an_on_demand_view_needs_the_features_of_its_inputs(store, features):
+    found = signature_of(run(fraud_of([RATIO]), store), store).features
+    assert [(each.name, each.features) for each in found.views] == [("spend", ("usual",))]
+
+
+def test_a_feature_that_a_step_has_changed_is_not_looked_up(store, features):
+    result = run(fraud_of(["spend", "rating"], between=rounded), store)
+    assert signature_of(result, store).features.columns == {"stars": "rating"}
+    (step,) = [s for s in store.metadata.steps.list(result.run_id) if s.step == "register"]
+    lines = [line.text for line in store.metadata.steps.list_logs(step.step_run_id)]
+    assert any("Inputs that a step has changed after join_features: usual." in x for x in lines)
+
+
+def test_a_transform_that_is_a_function_is_not_stored_with_a_model(store, features):
+    result = run(fraud_of([scaled(2.0)]), store)
+    assert signature_of(result, store).features is None
+    (step,) = [s for s in store.metadata.steps.list(result.run_id) if s.step == "register"]
+    lines = [line.text for line in store.metadata.steps.list_logs(step.step_run_id)]
+    assert any("transform is a function: times_usual." in line for line in lines)
+
+
+def test_the_lineage_of_a_model_names_the_views(store, features):
+    run(fraud_of(["spend"]), store)
+    assert "view:spend@1" in ps.get_lineage("fraud@1", store=store).nodes
+    assert "version:fraud@1" in ps.get_lineage("view:spend", "down", store=store).nodes

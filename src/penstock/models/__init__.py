@@ -7,6 +7,9 @@ from penstock.core import lazy_exports
 if TYPE_CHECKING:
     from penstock.models._card import model_card as model_card
     from penstock.models._card import refresh_card as refresh_card
+    from penstock.models._feature_inputs import FeatureInputs as FeatureInputs
+    from penstock.models._feature_inputs import OnDemandInputs as OnDemandInputs
+    from penstock.models._feature_inputs import ViewInputs as ViewInputs
     from penstock.models._inference import infer_signature as infer_signature
     from penstock.models._model import Model as Model
     from penstock.models._predictions import Predictions as Predictions
@@ -18,10 +21,13 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
+        "FeatureInputs": "_feature_inputs",
         "Model": "_model",
+        "OnDemandInputs": "_feature_inputs",
         "Predictions": "_predictions",
         "Signature": "_signature",
         "SignatureChanges": "_signature_changes",
+        "ViewInputs": "_feature_inputs",
         "compare_signatures": "_signature_changes",
         "infer_signature": "_inference",
         "model_card": "_card",

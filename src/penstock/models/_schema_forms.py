@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from penstock.tables import Column, base_name, show_limit
+from penstock.models._feature_inputs import FeatureInputs
+from penstock.tables import Column, base_name, family, show_limit
 
 _TYPES: dict[str, dict[str, Any]] = {
     "number": {"type": ["number"]},
@@ -30,10 +31,12 @@ def json_schema_of(
     accepts_missing: bool,
     ignored: Sequence[str] = (),
     accepts_extra: bool = False,
+    features: FeatureInputs | None = None,
 ) -> dict[str, Any]:
     """Describe a row as a JSON Schema; training ranges are described, not enforced."""
     unused = {"description": "Not used by the model; may be left out."}
-    return {
+    looked_up = {} if features is None else features.columns
+    schema: dict[str, Any] = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
         "properties": {
@@ -43,9 +46,32 @@ def json_schema_of(
                 for column in columns
             },
         },
-        "required": [column.name for column in columns if column.is_required],
+        "required": [
+            column.name for column in columns if column.is_required and column.name not in looked_up
+        ],
         "additionalProperties": accepts_extra,
     }
+    if features is not None:
+        _add_features(schema["properties"], features)
+    return schema
+
+
+def _add_features(properties: dict[str, dict[str, Any]], features: FeatureInputs) -> None:
+    """Describe fields that may be left out, and those by which they are looked up or computed."""
+    for name, view in features.columns.items():
+        if name in properties:
+            known = properties[name].get("description", "")
+            text = f"From feature view {view!r} when left out."
+            properties[name]["description"] = f"{known} {text}".strip()
+    for each in features.views:
+        for name, dtype in each.view["entity"]["keys"].items():
+            form = {key: value for key, value in _TYPES[family(dtype)].items() if key != "type"}
+            text = f"Key of feature view {each.name!r}."
+            properties[name] = {
+                **form,
+                "type": _TYPES[family(dtype)]["type"][0],
+                "description": text,
+            }
 
 
 def tensors_of(columns: Sequence[Column], task: str, classes: Sequence[Any]) -> dict[str, Any]:

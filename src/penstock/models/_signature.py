@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import DataError
+from penstock.models._feature_inputs import FeatureInputs
 from penstock.models._rows import ExtraFields, RowChecker
 from penstock.models._schema_forms import json_schema_of, tensors_of
 from penstock.tables import Column
@@ -38,6 +39,8 @@ class Signature:
             them.
         extra_fields: Treatment of any further fields: ``refuse`` the row, or ``ignore`` them with a
             warning.
+        features: Inputs that come from feature views: serving looks them up when a request leaves
+            them out. None if there are none.
     """
 
     inputs: tuple[Column, ...]
@@ -49,6 +52,7 @@ class Signature:
     accepts_missing: bool = False
     ignored: tuple[str, ...] = ()
     extra_fields: ExtraFields = "refuse"
+    features: FeatureInputs | None = None
 
     @property
     def names(self) -> list[str]:
@@ -71,7 +75,8 @@ class Signature:
 
     def is_unused(self, name: str) -> bool:
         """Check whether a request may have a field that is no input of the model."""
-        return name in self.ignored_fields or self.extra_fields == "ignore"
+        is_key = self.features is not None and name in self.features.request
+        return is_key or name in self.ignored_fields or self.extra_fields == "ignore"
 
     def check_rows(
         self, rows: Sequence[Mapping[str, Any]]
@@ -106,6 +111,7 @@ class Signature:
             "accepts_missing": self.accepts_missing,
             "ignored": list(self.ignored),
             "extra_fields": self.extra_fields,
+            **({} if self.features is None else {"features": self.features.to_json()}),
         }
 
     @classmethod
@@ -126,6 +132,7 @@ class Signature:
                 accepts_missing=document.get("accepts_missing", False),
                 ignored=tuple(document.get("ignored", ())),
                 extra_fields=document.get("extra_fields", "refuse"),
+                features=_features_of(document),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise _damaged(f"{type(error).__name__}: {error}") from error
@@ -144,6 +151,7 @@ class Signature:
             accepts_missing=self.accepts_missing,
             ignored=sorted(self.ignored_fields),
             accepts_extra=self.extra_fields == "ignore",
+            features=self.features,
         )
 
     def to_oip(self) -> dict[str, Any]:
@@ -153,6 +161,11 @@ class Signature:
         [{'name': 'age', 'datatype': 'INT64', 'shape': [-1]}]
         """
         return tensors_of(self.inputs, self.task, self.classes)
+
+
+def _features_of(document: Mapping[str, Any]) -> FeatureInputs | None:
+    found = document.get("features")
+    return None if found is None else FeatureInputs.from_json(found)
 
 
 def _damaged(detail: str) -> DataError:

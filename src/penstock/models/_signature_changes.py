@@ -42,7 +42,7 @@ def compare_signatures(old: Signature, new: Signature) -> SignatureChanges:
         old: The signature that callers write requests for.
         new: The signature that is to read those requests.
     """
-    found = [*_columns(old, new), *_answers(old, new)]
+    found = [*_columns(old, new), *_lookups(old, new), *_answers(old, new)]
     return SignatureChanges(
         tuple(text for text, breaks in found if breaks),
         tuple(text for text, breaks in found if not breaks),
@@ -55,6 +55,8 @@ def _columns(old: Signature, new: Signature) -> Iterator[tuple[str, bool]]:
     for name, column in after.items():
         if name in before:
             yield from _column(before[name], column, old, new)
+        elif new.features is not None and name in new.features.columns:
+            yield f"The column {name!r} is new and looked up when a request leaves it out.", False
         elif column.is_required:
             yield f"The column {name!r} is new and required.", True
         else:
@@ -67,6 +69,23 @@ def _columns(old: Signature, new: Signature) -> Iterator[tuple[str, bool]]:
             yield f"The column {name!r} is no longer used; requests may go on to send it.", False
         else:
             yield f"The column {name!r} is gone; requests that send it are refused.", True
+
+
+def _lookups(old: Signature, new: Signature) -> Iterator[tuple[str, bool]]:
+    """Compare what requests may leave out, and the fields that they have instead."""
+    before, after = {*old.names}, {*new.names}
+    was, now = (each.features.columns if each.features else {} for each in (old, new))
+    keys, new_keys = (each.features.request if each.features else () for each in (old, new))
+    if any(name in after and name not in before for name in now):
+        for name in new_keys:
+            if name not in before and name not in keys and name not in after:
+                yield f"The field {name!r} is new: features are looked up by it.", True
+    for name in was:
+        if name in before and name in after and name not in now:
+            yield f"The column {name!r} is no longer looked up: requests must have it.", True
+    for name in keys:
+        if name not in before and name not in after and not new.is_unused(name):
+            yield f"The field {name!r} is gone; requests that send it are refused.", True
 
 
 def _column(

@@ -1,7 +1,6 @@
 """The join_features step: labels and feature views -> Snapshot with the values known at their time."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import polars as pl
@@ -10,12 +9,11 @@ from penstock.core import require_choice
 from penstock.data import Snapshot
 from penstock.features import FeatureStore, FeatureView, OnDemandView
 from penstock.features.views import plan_join
+from penstock.models import FeatureInputs, OnDemandInputs, ViewInputs
 from penstock.pipelines import step
+from penstock.steps._feature_inputs import describe_join
 from penstock.stores import Store, open_store
 from penstock.tracking import active_run
-
-FEATURES = "features"
-"""Type of the source of joined rows."""
 
 
 class RunFeatureStore:
@@ -37,65 +35,6 @@ class RunFeatureStore:
 
 
 _BESIDE_RUN = RunFeatureStore()
-
-
-@dataclass(frozen=True, slots=True)
-class JoinedView:
-    """A view as it was joined: what serving needs to look its features up, and lineage to name it.
-
-    Args:
-        view: The definition, as ``FeatureView.describe`` returns it.
-        features: The features that were read.
-        table: Id of the Delta table.
-        version: Version of the history.
-    """
-
-    view: Mapping[str, Any]
-    features: tuple[str, ...]
-    table: str
-    version: int
-
-
-@dataclass(frozen=True, slots=True)
-class Join:
-    """The facts of a join, as the source of its Snapshot has them.
-
-    Args:
-        store: Folder or URL of the feature store.
-        views: The views whose rows were read.
-        on_demand: Definitions of the on-demand views that were computed.
-        missing: See ``join_features``.
-    """
-
-    store: str
-    views: tuple[JoinedView, ...]
-    on_demand: tuple[Mapping[str, Any], ...] = ()
-    missing: Literal["null", "refuse"] = "null"
-
-    def describe(self) -> dict[str, Any]:
-        """Return the source of the joined rows as plain JSON."""
-        named = [each.view["name"] for each in self.views]
-        named += [each["name"] for each in self.on_demand]
-        return {
-            "type": FEATURES,
-            "name": ", ".join(dict.fromkeys(named)),
-            "origins": [f"view:{each.view['name']}@{each.version}" for each in self.views],
-            **asdict(self),
-        }
-
-    @classmethod
-    def from_source(cls, source: Mapping[str, Any]) -> "Join":
-        """Read the facts of a Snapshot's source."""
-        views = [
-            JoinedView(each["view"], tuple(each["features"]), each["table"], each["version"])
-            for each in source["views"]
-        ]
-        return cls(
-            source["store"],
-            tuple(views),
-            tuple(source["on_demand"]),
-            source["missing"],
-        )
 
 
 @step(source=True)
@@ -144,19 +83,23 @@ def join_features(
     rows = labels.table if isinstance(labels, Snapshot) else labels
     joined = opened.join(rows, views, time=time, target=target, versions=read)
     plan = plan_join(opened.resolve(views))
-    join = Join(
-        opened.path,
+    inputs = FeatureInputs(
         tuple(
-            JoinedView(each.view.describe(), each.features, known[name].table, read[name])
+            ViewInputs(
+                each.view.describe(),
+                each.features,
+                known[each.view.name].table,
+                read[each.view.name],
+                opened.path,
+                missing,
+            )
             for each in plan.selections
-            for name in [each.view.name]
         ),
-        tuple(each.describe() for each in plan.on_demand),
-        missing,
+        tuple(OnDemandInputs(each.describe(), each.feature_names) for each in plan.on_demand),
     )
     return Snapshot.of(
         joined,
-        source=join.describe(),
+        source=describe_join(inputs),
         time=time,
         since=given.since if given else None,
         cutoff=given.cutoff if given else None,

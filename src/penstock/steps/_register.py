@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from penstock.core import ArtifactRecord, SerializationError, require_name
@@ -9,6 +10,7 @@ from penstock.evaluation import EvaluationReport, parse_gate
 from penstock.models import Model, infer_signature, require_safe
 from penstock.pipelines import step
 from penstock.registry import ModelVersion, Registry, judge_candidate
+from penstock.steps._feature_inputs import FoundInputs, find_feature_inputs
 from penstock.steps._listed import as_tuple
 from penstock.steps._sources import RunSources, find_sources
 from penstock.stores import open_store
@@ -120,17 +122,38 @@ def _describe(
         ignored=sources.columns,
         extra_fields=extra_fields,
     )
-    return Model(estimator, signature)
+    found = find_feature_inputs(sources.joined, signature.names, holdout.table)
+    _warn_features(found)
+    return Model(estimator, replace(signature, features=found.features))
+
+
+def _warn_features(found: FoundInputs) -> None:
+    """Warn of inputs that have a feature's name and that serving cannot look up or compute."""
+    log = logging.getLogger(__name__)
+    if found.changed:
+        log.warning(
+            "Inputs that a step has changed after join_features: %s. Callers of the server must"
+            " send them. Change them inside the model, or in an on-demand view.",
+            _some(found.changed),
+        )
+    if found.opaque:
+        log.warning(
+            "Inputs of on-demand views whose transform is a function: %s. Its code is not stored"
+            " with a model, so callers of the server must send them. Write it as polars expressions.",
+            _some(found.opaque),
+        )
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
 
 
 def _warn_derived(names: list[str]) -> None:
     """Warn of inputs that callers of the server must compute, as a step makes them."""
     if names:
-        shown = ", ".join(names[:_SHOWN]) + (
-            f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        )
         logging.getLogger(__name__).warning(
             "Inputs that no source holds: %s. A step before the split has made them, so callers of "
             "the server must send them. Make them inside the model to let it do that.",
-            shown,
+            _some(names),
         )
