@@ -248,7 +248,7 @@ def test_a_model_remembers_views_and_keys(store, features):
     assert found.columns == {"usual": "spend", "stars": "rating", "times_usual": "ratio"}
     assert found.request == ("card_id", "amount")
     spend, rating = found.views
-    assert (spend.version, spend.store, spend.missing) == (1, features.path, "refuse")
+    assert (spend.version, spend.path, spend.missing) == (1, features.path, "refuse")
     assert ps.FeatureView.from_json(rating.view) == RATING
     schema = signature.to_json_schema()
     assert schema["required"] == ["amount"]

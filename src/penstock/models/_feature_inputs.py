@@ -19,7 +19,7 @@ class ViewInputs:
         features: The features, inputs of the model or of on-demand views.
         table: Id of the Delta table of the training rows.
         version: Version of the history that was joined for training.
-        store: Folder or URL of the feature store.
+        path: Folder or URL of the feature store.
         missing: What to do with a key that has no value, or an expired one: ``"null"`` or
             ``"refuse"``.
     """
@@ -28,7 +28,7 @@ class ViewInputs:
     features: tuple[str, ...]
     table: str
     version: int
-    store: str
+    path: str
     missing: MissingPolicy = "null"
 
     @property
@@ -103,7 +103,7 @@ class FeatureInputs:
                     "features": list(each.features),
                     "table": each.table,
                     "version": each.version,
-                    "store": each.store,
+                    "path": each.path,
                     "missing": each.missing,
                 }
                 for each in self.views
@@ -124,7 +124,7 @@ class FeatureInputs:
                     tuple(each["features"]),
                     each["table"],
                     each["version"],
-                    each["store"],
+                    each["path"],
                     each["missing"],
                 )
                 for each in document["views"]

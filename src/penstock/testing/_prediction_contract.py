@@ -14,7 +14,10 @@ class PredictionContract:
 
     def test_predictions_come_back_in_order_of_time(self, metadata: MetadataStore) -> None:
         first = a_prediction("p1", at=at(2), unit="u", score=0.7, warnings=("new category",))
-        second = a_prediction("p2", at=at(1), version=2, prediction=3.5, error="boom")
+        looked_up = {"spend": {"key": {"card_id": 7}, "values": {"usual": 9.5}, "version": 3}}
+        second = a_prediction(
+            "p2", at=at(1), version=2, prediction=3.5, error="boom", features=looked_up
+        )
         metadata.predictions.add([first, second, first])
         assert metadata.predictions.list("big-tips") == [second, first]
         assert metadata.predictions.get("p1") == first

@@ -28,6 +28,8 @@ class PredictionRecord:
             the other version of a rollout would have predicted.
         row_index: Position of the row in the request, from 0; a request that failed has a single
             record, with 0. Requests are counted by their first row.
+        features: What was looked up in feature views, by view: key, values, status, event time,
+            knowledge time and version. None if nothing was.
     """
 
     prediction_id: str
@@ -45,3 +47,4 @@ class PredictionRecord:
     truth_at: datetime | None = None
     error: str | None = None
     row_index: int = 0
+    features: Mapping[str, Any] | None = None

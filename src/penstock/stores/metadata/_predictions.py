@@ -22,7 +22,7 @@ PREDICTIONS = RecordTable(
     "predictions",
     PredictionRecord,
     times=("at", "truth_at"),
-    structures=("inputs", "prediction", "truth"),
+    structures=("inputs", "prediction", "truth", "features"),
     kinds={"warnings": (_warnings_text, _read_warnings)},
 )
 _ADD = f"{PREDICTIONS.insert} ON CONFLICT (prediction_id) DO NOTHING"

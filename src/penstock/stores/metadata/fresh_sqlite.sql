@@ -214,6 +214,7 @@ CREATE TABLE predictions (
 	truth_at BIGINT,
 	error TEXT,
 	row_index BIGINT DEFAULT '0' NOT NULL,
+	features TEXT,
 	PRIMARY KEY (id),
 	UNIQUE (prediction_id)
 );

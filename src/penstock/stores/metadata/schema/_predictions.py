@@ -31,5 +31,6 @@ Table(
     text_column("error", null=True),
     # Rows written before this column were counted as a request each, and still are.
     Column("row_index", BigInteger, nullable=False, server_default="0"),
+    text_column("features", null=True),
     Index("predictions_by_time", "deployment", "at"),
 )
