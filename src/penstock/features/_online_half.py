@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from penstock.core import ConflictError, NotFoundError, SettingsError, parse_duration
 from penstock.features.online import (
@@ -21,6 +21,7 @@ from penstock.features.online import (
     digest_online,
     erase_keys,
     freshness,
+    is_as_materialized,
     materialize,
     open_online,
     push_rows,
@@ -56,7 +57,12 @@ class OnlineHalf(ABC):
         self.path = path
         self._online = open_online(online) if isinstance(online, str | Path) else online
         self._looked_up: dict[str, float] = {}
+        self._pushed_to: dict[str, History] = {}
         self._codecs: dict[str, tuple[str, RowCodec]] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another process needs; it opens tables anew."""
+        return {**self.__dict__, "_pushed_to": {}, "_codecs": {}, "_looked_up": {}}
 
     @abstractmethod
     def history(self, view: FeatureView | str) -> History:
@@ -162,9 +168,13 @@ class OnlineHalf(ABC):
             StoreError: If the online store does not respond; the rows are in the history then, and
                 ``materialize`` brings them online.
         """
-        history = self.history(view)
-        version = push_rows(history, self.online, rows, is_deleted=is_deleted)
-        self._looked_up.pop(history.view.name, None)
+        name = view if isinstance(view, str) else view.name
+        known = self._pushed_to.pop(name, None)
+        if known is None or not is_as_materialized(known.view, self.online.read_progress(name)):
+            known = self.history(name)
+            self._looked_up.pop(name, None)
+        version = push_rows(known, self.online, rows, is_deleted=is_deleted)
+        self._pushed_to[name] = known  # open, for the next one
         return version
 
     def backfill(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from penstock.features.online._open import open_online as open_online
     from penstock.features.online._protocol import OnlineStore as OnlineStore
     from penstock.features.online._protocol import Progress as Progress
+    from penstock.features.online._push import is_as_materialized as is_as_materialized
     from penstock.features.online._push import push_rows as push_rows
     from penstock.features.online._reading import OnlineStatus as OnlineStatus
     from penstock.features.online._reading import read_online as read_online
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
+        "is_as_materialized": "_push",
         "view_of": "_materialize",
         "read_erased": "_keys",
         "erase_keys": "_erasure",

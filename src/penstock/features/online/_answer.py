@@ -9,7 +9,7 @@ from penstock.core import now
 from penstock.features.online._keys import columns_asked, read_asked
 from penstock.features.online._protocol import OnlineStore
 from penstock.features.online._reading import OnlineStatus, read_with_status
-from penstock.features.views import FeatureView, JoinPlan, RowCodec
+from penstock.features.views import JoinPlan, RowCodec
 
 if TYPE_CHECKING:
     import polars as pl
@@ -55,14 +55,18 @@ def answer_online(
         SchemaError: If a key or input is missing or has another dtype.
         DataError: If a value was written for other columns.
     """
+    import polars as pl
+
     at = at or now()
     owner = ", ".join(f"{each.view.name!r}" for each in plan.selections) or "on-demand views"
     asked = read_asked(keys, columns_asked(plan), owner)
-    found, statuses = asked, {}
+    columns = {each.name: each for each in asked.iter_columns()}
+    kept, statuses = [*columns, *plan.output], {}
     for selection in plan.selections:
-        view: FeatureView = selection.view
-        values, statuses[view.name] = read_with_status(store, codecs[view.name], asked, at)
-        found = found.hstack(values.select(selection.features))
-    for each in plan.on_demand:
-        found = found.hstack(each.compute(found))
-    return OnlineFeatures(found.select([*asked.columns, *plan.output]), statuses, at)
+        name = selection.view.name
+        values, statuses[name] = read_with_status(store, codecs[name], asked, at)
+        columns.update((each, values[each]) for each in selection.features)
+    for view in plan.on_demand:
+        computed = view.compute(pl.DataFrame(list(columns.values())))
+        columns.update((each.name, each) for each in computed.iter_columns())
+    return OnlineFeatures(pl.DataFrame([columns[name] for name in kept]), statuses, at)

@@ -13,7 +13,6 @@ from penstock.features.views import (
     FeatureView,
     History,
     RowCodec,
-    decode_columns,
     remove_old_files,
     remove_rows,
 )
@@ -166,6 +165,6 @@ def _entries_of(
     known = [key for key, _ in store.scan(name)]
     if not known:
         return []
-    columns = decode_columns(known, view.entity.dtypes)
+    columns = RowCodec(view).decode_keys(known)
     places = columns.with_row_index("place").join(keys, on=keys.columns, how="semi")["place"]
     return pl.Series(known, dtype=pl.Binary)[places].to_list()

@@ -4,7 +4,7 @@ from typing import Any
 
 from penstock.features.online._materialize import definition_of, materialize
 from penstock.features.online._protocol import OnlineStore, Progress
-from penstock.features.views import History, RowCodec, to_rows
+from penstock.features.views import FeatureView, History, RowCodec, to_rows
 
 
 def push_rows(history: History, store: OnlineStore, rows: Any, *, is_deleted: bool = False) -> int:
@@ -16,9 +16,10 @@ def push_rows(history: History, store: OnlineStore, rows: Any, *, is_deleted: bo
     checked = to_rows(view, rows, is_deleted=is_deleted)
     version = history.append(checked)
     known = store.read_progress(view.name)
-    if known is None or known.definition != definition_of(view):
+    if not is_as_materialized(view, known):
         materialize(history, store)
         return version
+    assert known is not None
     store.put(
         view.name,
         RowCodec(view).encode(history.numbered(checked, version)),
@@ -27,3 +28,8 @@ def push_rows(history: History, store: OnlineStore, rows: Any, *, is_deleted: bo
         after=version - 1,
     )
     return version
+
+
+def is_as_materialized(view: FeatureView, known: Progress | None) -> bool:
+    """Return whether entries of a view can be added to those that are online."""
+    return known is not None and known.definition == definition_of(view)

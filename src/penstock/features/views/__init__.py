@@ -7,7 +7,6 @@ from penstock.core import lazy_exports
 if TYPE_CHECKING:
     from penstock.features.views._codec import RowCodec as RowCodec
     from penstock.features.views._codec import event_time_of as event_time_of
-    from penstock.features.views._columnar_bytes import decode_columns as decode_columns
     from penstock.features.views._dtypes import fit_column as fit_column
     from penstock.features.views._entity import Entity as Entity
     from penstock.features.views._fold import fold as fold
@@ -62,7 +61,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "as_of": "_join",
         "as_of_blocks": "_join",
         "check_features": "_lint",
-        "decode_columns": "_columnar_bytes",
         "event_time_of": "_codec",
         "fit_column": "_dtypes",
         "find_later_values": "_lint",

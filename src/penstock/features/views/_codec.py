@@ -7,6 +7,7 @@ import numpy as np
 from penstock.core import DataError, digest_json
 from penstock.features.views._columnar_bytes import decode_columns, encode_columns
 from penstock.features.views._fold import ORDER
+from penstock.features.views._row_layout import RowLayout
 from penstock.features.views._view import AVAILABLE_AT, EVENT_TIME, IS_DELETED, SEQ, FeatureView
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ class RowCodec:
         columns = [described["entity"]["keys"], list(described["features"].items())]
         self.mark = _FORMAT + bytes.fromhex(digest_json(columns).removeprefix("sha256:")[:8])
         """First bytes of each value: format and columns, so that no others are misread."""
-        self.null_value = encode_columns(_empty_row(view), self.mark)[0]
+        self._keys, self._values = RowLayout.of(view.entity.dtypes), RowLayout.of(view.dtypes)
+        self.null_value = encode_columns(_empty_row(view).get_columns(), self.mark)[0]
         """The value of a row whose features are all null."""
 
     def encode(self, rows: "pl.DataFrame") -> "pl.DataFrame":
@@ -56,7 +58,7 @@ class RowCodec:
         """
         import polars as pl
 
-        values = encode_columns(rows.select(self.view.feature_names), self.mark)
+        values = encode_columns([rows[name] for name in self.view.feature_names], self.mark)
         return pl.DataFrame(
             {
                 KEY: self.encode_keys(rows),
@@ -69,7 +71,11 @@ class RowCodec:
 
     def encode_keys(self, frame: "pl.DataFrame") -> list[bytes]:
         """Return the key of each row of a frame that has the key columns, with their dtypes."""
-        return encode_columns(frame.select(self.view.key_columns))
+        return encode_columns([frame[name] for name in self.view.key_columns])
+
+    def decode_keys(self, keys: list[bytes]) -> "pl.DataFrame":
+        """Return the key columns of keys."""
+        return decode_columns(keys, self._keys)
 
     def decode(self, entries: "pl.DataFrame") -> "pl.DataFrame":
         """Return the rows of entries, with the columns of ``view.schema``.
@@ -79,7 +85,7 @@ class RowCodec:
         """
         import polars as pl
 
-        keys = decode_columns(entries[KEY].to_list(), self.view.entity.dtypes)
+        keys = self.decode_keys(entries[KEY].to_list())
         system = decode_sort_keys(entries[SORT_KEY].to_list())
         values = self.decode_values(entries[VALUE].to_list())
         deleted = entries[IS_DELETED]
@@ -102,7 +108,7 @@ class RowCodec:
                     fix="Materialize the view again, from its first version.",
                     view=self.view.name,
                 )
-        return decode_columns(raw, self.view.dtypes, skip=len(self.mark))
+        return decode_columns(raw, self._values, skip=len(self.mark))
 
 
 def _empty_row(view: FeatureView) -> "pl.DataFrame":

@@ -5,28 +5,30 @@ others where not null, each with its length before it. A list is its elements, e
 that tells whether it is null.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from penstock.features.views._row_layout import (
+    DECIMAL,
+    WIDTHS,
+    Group,
+    RowLayout,
+    fixed_width,
+)
+
 if TYPE_CHECKING:
     import polars as pl
 
-_WIDTHS = {
-    "Boolean": "<u1", "Int8": "<i1", "Int16": "<i2", "Int32": "<i4", "Int64": "<i8",
-    "Float32": "<f4", "Float64": "<f8", "Date": "<i4", "Datetime": "<i8",
-}  # fmt: skip
-_DECIMAL = 16
 _LENGTH = 4
 
 
-def encode_columns(frame: "pl.DataFrame", mark: bytes = b"") -> list[bytes]:
-    """Return the bytes of each row of a frame, after a mark."""
-    height = frame.height
-    columns = list(frame.iter_columns())
+def encode_columns(columns: "Sequence[pl.Series]", mark: bytes = b"") -> list[bytes]:
+    """Return the bytes of each row of columns, after a mark."""
+    height = len(columns[0])
     head = np.broadcast_to(np.frombuffer(mark, np.uint8), (height, len(mark)))
-    nulls = np.column_stack([each.is_null().to_numpy() for each in columns])
+    nulls = np.column_stack([_nulls(each) for each in columns])
     fixed = [_fixed_bytes(each) for each in columns if fixed_width(each.dtype) is not None]
     matrix = np.ascontiguousarray(
         np.hstack([head, np.packbits(nulls, axis=1, bitorder="little"), *fixed])
@@ -37,49 +39,46 @@ def encode_columns(frame: "pl.DataFrame", mark: bytes = b"") -> list[bytes]:
     return [b"".join(parts) for parts in zip(rows, *tails, strict=True)] if tails else rows
 
 
-def decode_columns(
-    rows: list[bytes], kinds: "Mapping[str, pl.DataType]", skip: int = 0
-) -> "pl.DataFrame":
+def decode_columns(rows: list[bytes], layout: RowLayout, skip: int = 0) -> "pl.DataFrame":
     """Return the columns of ``encode_columns``.
 
     Args:
         rows: The bytes of each row.
-        kinds: The columns' dtypes.
+        layout: Where the columns are.
         skip: Length of the mark.
     """
     import polars as pl
 
-    bitmap = -(-len(kinds) // 8)
-    widths = {name: fixed_width(kind) for name, kind in kinds.items()}
-    width = skip + bitmap + sum(filter(None, widths.values()))
+    start = skip + layout.bitmap
+    width = start + layout.width
     matrix = np.frombuffer(b"".join([row[:width] for row in rows]), np.uint8)
     matrix = matrix.reshape(len(rows), width)
     nulls = np.unpackbits(
-        matrix[:, skip : skip + bitmap], axis=1, bitorder="little", count=len(kinds)
+        matrix[:, skip:start], axis=1, bitorder="little", count=len(layout.kinds)
     ).astype(bool)
+    found = dict.fromkeys(layout.kinds, pl.Series())
+    for group in layout.groups:
+        found.update(_decode_group(matrix[:, start:], nulls, group))
     ends = [width] * len(rows)
-    found, place = [], skip + bitmap
-    for number, (name, kind) in enumerate(kinds.items()):
-        null, size = nulls[:, number], widths[name]
-        if size is not None:
-            values = _from_fixed(matrix[:, place : place + size], kind)
-            place += size
-        else:
-            values = _from_tails(_cut(rows, null, ends), kind)
-        found.append(with_nulls(values, null).alias(name))
-    return pl.DataFrame(found)
+    for number, name, kind in layout.tails:
+        null = nulls[:, number]
+        found[name] = with_nulls(_from_tails(_cut(rows, null, ends), kind), null).alias(name)
+    return pl.DataFrame(list(found.values()))
 
 
-def fixed_width(kind: "pl.DataType") -> int | None:
-    """Return the bytes of a value; None for a dtype whose values differ in length."""
-    name = kind.base_type().__name__
-    return (
-        _DECIMAL
-        if name == "Decimal"
-        else np.dtype(_WIDTHS[name]).itemsize
-        if name in _WIDTHS
-        else None
+def _decode_group(matrix: Any, nulls: Any, group: Group) -> "Iterator[tuple[str, pl.Series]]":
+    """Return columns of one dtype: slices of one column, which costs less than one by one."""
+    height = len(matrix)
+    block = matrix[:, group.places].reshape(height, len(group.names), group.size)
+    flat = _from_fixed(
+        np.ascontiguousarray(block.transpose(1, 0, 2)).reshape(-1, group.size), group.kind
     )
+    has_nulls = nulls[:, group.numbers].any(axis=0).tolist()
+    for place, name in enumerate(group.names):
+        column = flat.slice(place * height, height)
+        if has_nulls[place]:
+            column = with_nulls(column, nulls[:, group.numbers[place]])
+        yield name, column.alias(name)
 
 
 def with_nulls(values: "pl.Series", null: Any) -> "pl.Series":
@@ -91,15 +90,19 @@ def with_nulls(values: "pl.Series", null: Any) -> "pl.Series":
     return pl.select(pl.when(pl.Series(~null)).then(values)).to_series()
 
 
+def _nulls(column: "pl.Series") -> Any:
+    return column.is_null().to_numpy() if column.null_count() else np.zeros(len(column), bool)
+
+
 def _fixed_bytes(column: "pl.Series") -> Any:
     name = column.dtype.base_type().__name__
     if name == "Decimal":
         numbers = column.to_physical().fill_null(0).to_list()
-        flat = b"".join([each.to_bytes(_DECIMAL, "little", signed=True) for each in numbers])
-        return np.frombuffer(flat, np.uint8).reshape(len(numbers), _DECIMAL)
-    plain = column.to_physical()
+        flat = b"".join([each.to_bytes(DECIMAL, "little", signed=True) for each in numbers])
+        return np.frombuffer(flat, np.uint8).reshape(len(numbers), DECIMAL)
+    plain = column.to_physical() if name in {"Date", "Datetime"} else column
     filled = plain.fill_null(False if name == "Boolean" else 0) if plain.null_count() else plain
-    values = np.ascontiguousarray(filled.to_numpy().astype(_WIDTHS[name], copy=False))
+    values = np.ascontiguousarray(filled.to_numpy().astype(WIDTHS[name], copy=False))
     return values.view(np.uint8).reshape(len(values), values.itemsize)
 
 
@@ -111,8 +114,9 @@ def _from_fixed(matrix: Any, kind: "pl.DataType") -> "pl.Series":
         numbers = [int.from_bytes(bytes(row), "little", signed=True) for row in matrix]
         assert isinstance(kind, pl.Decimal)
         return _decimals(numbers, kind)
-    values = np.ascontiguousarray(matrix).view(_WIDTHS[name]).ravel()
-    return pl.Series(values.astype(bool) if name == "Boolean" else values).cast(kind)
+    values = np.ascontiguousarray(matrix).view(WIDTHS[name]).ravel()
+    column = pl.Series(values.astype(bool) if name == "Boolean" else values)
+    return column.cast(kind) if name in {"Date", "Datetime"} else column
 
 
 def _decimals(numbers: list[int], kind: Any) -> "pl.Series":

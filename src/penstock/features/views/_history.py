@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
 from penstock.core import ConflictError, DataError, NotFoundError, StoreError, summarize_error
@@ -73,6 +74,8 @@ class History:
         self, uri: str, view: FeatureView, options: "Mapping[str, str] | None" = None
     ) -> None:
         self.uri, self.view, self.options = uri, view, dict(options or {})
+        self._appending = Lock()
+        self._appended_to: Any = None
 
     @classmethod
     def open(cls, uri: str, options: "Mapping[str, str] | None" = None) -> Self:
@@ -153,21 +156,25 @@ class History:
         """
         delta = require_delta()
         for _ in range(_TRIES):
-            table = self.table()
-            known = None if once is None else table.transaction_version(once)
-            if known is not None:
-                return int(known)
-            version = int(table.version()) + 1
-            names = [] if once is None else [delta.Transaction(once, version)]
-            # Without retries of its own: the numbers of the rows hold for one version only.
-            properties = delta.CommitProperties(max_commit_retries=0, app_transactions=names)
-            try:
-                delta.write_deltalake(
-                    table, self.numbered(rows, version), mode="append", commit_properties=properties
-                )
-            except delta.exceptions.CommitFailedError:
-                continue  # another writer has this version: number the rows for the next
-            return version
+            # One at a time: the version that numbers the rows must be the table's next.
+            with self._appending:
+                table = self._newest()
+                known = None if once is None else table.transaction_version(once)
+                if known is not None:
+                    return int(known)
+                version = int(table.version()) + 1
+                names = [] if once is None else [delta.Transaction(once, version)]
+                # Without retries of its own: the numbers of the rows hold for one version only.
+                properties = delta.CommitProperties(max_commit_retries=0, app_transactions=names)
+                numbered = self.numbered(rows, version)
+                try:
+                    delta.write_deltalake(
+                        table, numbered, mode="append", commit_properties=properties
+                    )
+                except delta.exceptions.CommitFailedError:
+                    continue  # another writer has this version: number the rows for the next
+                self._appended_to = table
+                return version
         raise ConflictError(
             what=f"Feature view {self.view.name!r}: {_TRIES:,} commits of other writers came first.",
             why="Each write is a commit of the table.",
@@ -240,6 +247,14 @@ class History:
         numbered = rows.with_columns(numbers.alias(SEQ)).select(self.view.schema.names())
         # A file in the order of joins is not sorted again by each of them.
         return in_order(numbered, [*self.view.key_columns, AVAILABLE_AT, EVENT_TIME, SEQ])
+
+    def _newest(self) -> Any:
+        """Return the table to append to: a few new commits are read faster than all."""
+        table, self._appended_to = self._appended_to, None
+        if table is None:
+            return self.table()
+        table.update_incremental()
+        return table
 
     def table(self) -> Any:
         """Return the Delta table in its newest version."""

@@ -65,18 +65,21 @@ def require_row_wise(
         DefinitionError: If it is another one again, alone or in another order.
     """
     rows = draw_rows(inputs, _ROWS)
-    whole = encode_columns(compute(rows))
-    if encode_columns(compute(rows)) != whole:
+    whole = encode_columns(compute(rows).get_columns())
+    if encode_columns(compute(rows).get_columns()) != whole:
         raise _refusal(
             owner, "gives other values when it is computed again", "Remove what changes."
         )
     together = (
         "Use row-wise expressions: no mean, rank, shift, cumulative sum or fill from neighbours."
     )
-    if encode_columns(compute(rows.reverse())) != whole[::-1]:
+    if encode_columns(compute(rows.reverse()).get_columns()) != whole[::-1]:
         raise _refusal(owner, "depends on the order of rows", together)
     for place in range(rows.height):
-        if encode_columns(compute(rows[place : place + 1])) != whole[place : place + 1]:
+        if (
+            encode_columns(compute(rows[place : place + 1]).get_columns())
+            != whole[place : place + 1]
+        ):
             raise _refusal(owner, "gives a row alone another value than among others", together)
 
 
