@@ -57,7 +57,7 @@ class OnlineHalf(ABC):
         self.path = path
         self._online = open_online(online) if isinstance(online, str | Path) else online
         self._looked_up: dict[str, float] = {}
-        self._pushed_to: dict[str, History] = {}
+        self._pushed_to: dict[str, tuple[History, RowCodec]] = {}
         self._codecs: dict[str, tuple[str, RowCodec]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -169,13 +169,13 @@ class OnlineHalf(ABC):
                 ``materialize`` brings them online.
         """
         name = view if isinstance(view, str) else view.name
-        known = self._pushed_to.pop(name, None)
-        if known is None or not is_as_materialized(known.view, self.online.read_progress(name)):
-            known = self.history(name)
+        known = self._pushed_to.get(name)
+        if known is None or not is_as_materialized(known[0].view, self.online.read_progress(name)):
+            history = self.history(name)
+            known = (history, RowCodec(history.view))
+            self._pushed_to[name] = known  # open, for the next one
             self._looked_up.pop(name, None)
-        version = push_rows(known, self.online, rows, is_deleted=is_deleted)
-        self._pushed_to[name] = known  # open, for the next one
-        return version
+        return push_rows(*known, self.online, rows, is_deleted=is_deleted)
 
     def backfill(
         self,

@@ -104,7 +104,7 @@ def test_a_writer_whose_version_is_taken_numbers_its_rows_again(history, monkeyp
     history.append(to_rows(SPEND, spend((1, 0, 0, 1.0))))
     tables = iter([late])
     monkeypatch.setattr(
-        history, "table", lambda: next(tables, None) or History(history.uri, SPEND).table()
+        history, "_newest", lambda: next(tables, None) or History(history.uri, SPEND).table()
     )
     assert history.append(to_rows(SPEND, spend((1, 0, 0, 2.0)))) == 2
     assert amounts(history.scan()) == [1.0, 2.0]

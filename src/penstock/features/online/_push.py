@@ -7,10 +7,19 @@ from penstock.features.online._protocol import OnlineStore, Progress
 from penstock.features.views import FeatureView, History, RowCodec, to_rows
 
 
-def push_rows(history: History, store: OnlineStore, rows: Any, *, is_deleted: bool = False) -> int:
+def push_rows(
+    history: History, codec: RowCodec, store: OnlineStore, rows: Any, *, is_deleted: bool = False
+) -> int:
     """Append rows to a history, put them online, and return the version that has them.
 
     First the history: what answers online can always be joined, and ``seq`` decides who is newer.
+
+    Args:
+        history: The history.
+        codec: The codec of its view.
+        store: The online store.
+        rows: The rows as a user writes them.
+        is_deleted: Whether they delete.
     """
     view = history.view
     checked = to_rows(view, rows, is_deleted=is_deleted)
@@ -22,7 +31,7 @@ def push_rows(history: History, store: OnlineStore, rows: Any, *, is_deleted: bo
     assert known is not None
     store.put(
         view.name,
-        RowCodec(view).encode(history.numbered(checked, version)),
+        codec.encode(history.numbered(checked, version)),
         # If all before is online, so is this version; if not, progress waits for materialize.
         progress=Progress(known.table, version, known.definition),
         after=version - 1,
