@@ -29,17 +29,19 @@ def make_tiles(
     width = every // _MICROSECOND
     moments = pl.col("event_time").to_physical()
     start = (moments.floordiv(width) * width).cast(pl.Datetime("us", "UTC")).alias(TILE)
-    values = [pl.col(name).drop_nulls().alias(f"{name}.parts") for name in columns]
-    grouped = events.with_columns(start).group_by(*keys, TILE, maintain_order=True).agg(values)
-    counts = [
-        pl.col(f"{name}.parts").list.len().cast(pl.Int64).alias(f"{name}.count") for name in columns
-    ]
-    ends = [
-        getattr(_without_sign(pl.col(f"{name}.parts")).list, end)().alias(f"{name}.{end}")
-        for name in columns
-        for end in ("min", "max")
-    ]
-    return _compact(grouped.with_columns(*counts, *ends), columns)
+    contributions = []
+    for name in columns:
+        value = pl.col(name)
+        # 0.0 for -0.0: which of them is smaller would depend on the order.
+        unsigned = pl.when(value == 0).then(value.abs()).otherwise(value)
+        contributions += [
+            value.drop_nulls().alias(f"{name}.parts"),
+            value.count().cast(pl.Int64).alias(f"{name}.count"),
+            unsigned.min().alias(f"{name}.min"),
+            unsigned.max().alias(f"{name}.max"),
+        ]
+    grouped = events.with_columns(start).group_by(*keys, TILE, maintain_order=True)
+    return _compact(grouped.agg(contributions), columns)
 
 
 def merge_tiles(
@@ -67,28 +69,23 @@ def merge_tiles(
     return _compact(both.select(first.columns), columns)
 
 
-def _without_sign(lists: "pl.Expr") -> "pl.Expr":
-    """Return lists with 0.0 for -0.0: which of them is smaller would depend on the order."""
-    import polars as pl
-
-    zero = pl.when(pl.element() == 0).then(pl.element().abs()).otherwise(pl.element())
-    return lists.list.eval(zero)
-
-
 def _compact(tiles: "pl.DataFrame", columns: Sequence[str]) -> "pl.DataFrame":
+    """Return tiles whose sums are kept as few parts as possible."""
     import polars as pl
 
     for name in columns:
         parts = tiles[f"{name}.parts"]
-        assert isinstance(parts.dtype, pl.List)
-        whole = pl.Series(parts.name, [_parts(each) for each in parts.to_list()], dtype=parts.dtype)
-        tiles = tiles.with_columns(whole)
-    return tiles.sort(TILE)
+        several = (parts.list.len() > 1).arg_true()
+        if len(several):
+            added = [_parts(each) for each in parts.gather(several).to_list()]
+            new = pl.Series(parts.name, added, dtype=parts.dtype)
+            places = pl.int_range(len(parts), eager=True)
+            places = places.scatter(several, pl.int_range(len(added), eager=True) + len(parts))
+            tiles = tiles.with_columns(pl.concat([parts, new]).gather(places))
+    return tiles
 
 
 def _parts(values: list[Any]) -> list[Any]:
-    if len(values) < 2:  # noqa: PLR2004 - a single value is its sum
-        return values
     if isinstance(values[0], float):
         return exact_parts(values)
     whole = sum(values)

@@ -5,18 +5,17 @@ of ``every``, and made of tiles of that length: a batch over all events, and a s
 tiles as events arrive, late ones too, end in the same bits.
 """
 
-import math
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
-from penstock.core import DataError, DefinitionError, SchemaError, parse_duration, require_choice
+from penstock.core import DefinitionError, SchemaError, parse_duration, require_choice
 from penstock.features.views._entity import Entity
-from penstock.features.views._exact_sums import exact_mean, exact_sum
+from penstock.features.views._fold import in_order
 from penstock.features.views._rows import read_keys, read_moments
 from penstock.features.views._tiles import TILE, make_tiles, merge_tiles
+from penstock.features.views._window_values import Ends, WindowValues
 from penstock.tables import columns_of
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 Aggregate: TypeAlias = Literal["count", "sum", "mean", "min", "max"]
 AGGREGATES: tuple[Aggregate, ...] = ("count", "sum", "mean", "min", "max")
 _MICROSECOND = timedelta(microseconds=1)
-_LARGEST = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,24 +150,26 @@ class Windows:
         """
         import polars as pl
 
-        keys = list(self.entity.key_columns)
-        late: dict[Any, list[int]] = {}
-        if changed is not None:
-            late = {
-                key: _starts(part) for key, part in changed.partition_by(keys, as_dict=True).items()
-            }
-        limits = _micros(after), _micros(until)
-        found: list[tuple[Any, ...]] = []
-        for key, part in (
-            tiles.sort(TILE).partition_by(keys, as_dict=True, maintain_order=True).items()
-        ):
-            series = _KeyTiles(part, self)
-            ends = series.ends(limits, late.get(key, []))
-            found += [(*key, end, *series.values(end)) for end in ends]
-        kinds = {name: self._dtype(each, tiles) for name, each in self.features.items()}
-        schema = {**self.entity.dtypes, "event_time": pl.Int64(), **kinds}
-        rows = pl.DataFrame(found, schema=schema, orient="row")
-        return rows.with_columns(pl.col("event_time").cast(pl.Datetime("us", "UTC")))
+        ordered = in_order(tiles, [*self.entity.key_columns, TILE])
+        spans = [
+            (each.column, each.aggregate, cast("timedelta", each.length) // _MICROSECOND)
+            for each in self.features.values()
+        ]
+        values = WindowValues(ordered, self.entity.key_columns, self.columns)
+        every = cast("timedelta", self.every) // _MICROSECOND
+        ends = Ends(every, {span for *_, span in spans}, _micros(after), _micros(until))
+        owners, moments, found = values.of(spans, ends, changed)
+        names = zip(self.features, found, strict=True)
+        return pl.DataFrame(
+            [
+                *ordered.select(self.entity.key_columns)[owners],
+                pl.Series("event_time", moments, dtype=pl.Int64).cast(pl.Datetime("us", "UTC")),
+                *(
+                    pl.Series(name, column, dtype=self._dtype(self.features[name], tiles))
+                    for name, column in names
+                ),
+            ]
+        )
 
     def _dtype(self, feature: WindowFeature, tiles: "pl.DataFrame") -> "pl.DataType":
         import polars as pl
@@ -179,88 +179,6 @@ class Windows:
         if feature.aggregate == "mean":
             return pl.Float64()
         return tiles.schema[f"{feature.column}.min"]
-
-
-class _KeyTiles:
-    """The tiles of a key, in order of time."""
-
-    def __init__(self, part: "pl.DataFrame", windows: Windows) -> None:
-        self._starts = _starts(part)
-        self._columns = {
-            name: {
-                each: part[f"{name}.{each}"].to_list() for each in ("parts", "count", "min", "max")
-            }
-            for name in windows.columns
-        }
-        self._every = cast("timedelta", windows.every) // _MICROSECOND
-        self._features = [
-            (each.column, each.aggregate, cast("timedelta", each.length) // _MICROSECOND)
-            for each in windows.features.values()
-        ]
-        self._lengths = {length for *_, length in self._features}
-
-    def ends(self, limits: tuple[int | None, int | None], late: Sequence[int]) -> list[int]:
-        """Return the ends of windows to write, in order."""
-        after, until = limits
-        ends = sorted({end for start in self._starts for end in self._turns(start)})
-        longest = max(self._lengths)
-        touched = {
-            end
-            for start in late
-            for end in ends[
-                bisect_left(ends, start + self._every) : bisect_right(
-                    ends, start + longest + self._every
-                )
-            ]
-        }
-        return [
-            end
-            for end in ends
-            if (until is None or end <= until) and (after is None or end > after or end in touched)
-        ]
-
-    def _turns(self, start: int) -> Iterator[int]:
-        """Yield the ends at which a tile enters the windows, and at which it has left each."""
-        yield start + self._every
-        for length in self._lengths:
-            yield start + length + self._every
-
-    def values(self, end: int) -> list[Any]:
-        """Return the features of the windows that end at a time."""
-        last = bisect_right(self._starts, end - self._every)
-        return [
-            _aggregate(
-                self._columns[column], aggregate, bisect_left(self._starts, end - length), last
-            )
-            for column, aggregate, length in self._features
-        ]
-
-
-def _aggregate(column: dict[str, list[Any]], aggregate: str, first: int, last: int) -> Any:
-    count = sum(column["count"][first:last])
-    if aggregate == "count":
-        return count
-    parts = [part for each in column["parts"][first:last] for part in each]
-    if not count and aggregate != "sum":
-        return None
-    if aggregate in {"min", "max"}:
-        present = [each for each in column[aggregate][first:last] if each is not None]
-        # Ends of polars pass over NaN; sums keep it.
-        has_nan = any(part != part for part in parts)  # noqa: PLR0124 - NaN alone does
-        return math.nan if has_nan else min(present) if aggregate == "min" else max(present)
-    if parts and isinstance(parts[0], int):
-        return sum(parts) / count if aggregate == "mean" else _whole(sum(parts))
-    return exact_mean(parts, count) if aggregate == "mean" else exact_sum(parts)
-
-
-def _whole(number: int) -> int:
-    if abs(number) > _LARGEST:
-        raise DataError(
-            what=f"A window's sum is {number}.",
-            why="It does not fit into 64 bits.",
-            fix="Aggregate the column as Float64.",
-        )
-    return number
 
 
 def _numbers(given: "dict[str, pl.Series]", name: str) -> "pl.Series":
@@ -275,10 +193,6 @@ def _numbers(given: "dict[str, pl.Series]", name: str) -> "pl.Series":
             column=name,
         )
     return column.cast(pl.Int64 if column.dtype.is_integer() else pl.Float64)
-
-
-def _starts(part: "pl.DataFrame") -> list[int]:
-    return part[TILE].to_physical().to_list()
 
 
 def _micros(moment: datetime | None) -> int | None:
