@@ -227,6 +227,21 @@ def kafka_server() -> Iterator[services.KafkaServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[services.RedisServer]:
+    """A real Redis, one for each test worker."""
+    with services.redis() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(redis_server: services.RedisServer) -> str:
+    """An empty Redis."""
+    with redis_server.client() as client:
+        client.flushall()
+    return redis_server.url
+
+
 @pytest.fixture
 def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """An empty bucket, and an environment that leads to it."""

@@ -1,4 +1,4 @@
-"""Real services for tests: PostgreSQL, MariaDB, an S3 server, Kafka. Started once for a test worker."""
+"""Real services for tests: PostgreSQL, MariaDB, an S3 server, Kafka, Redis. Started once for a test worker."""
 
 import os
 import shutil
@@ -270,3 +270,67 @@ def kafka() -> Iterator[KafkaServer]:
     except ImportError:
         missing('needs confluent-kafka; get it with: pip install "penstock[kafka]"')
     yield KafkaServer()
+
+
+class RedisServer:
+    """A server in a temporary folder, with both of its files."""
+
+    def __init__(self, folder: Path, program: str) -> None:
+        self.folder, self.port, self._program = folder, free_port(), program
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def client(self):
+        import redis
+
+        return redis.Redis.from_url(self.url)
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            [self._program, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.folder,
+             "--appendonly", "yes", "--save", "3600 1", "--rdbcompression", "no"],
+            stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        self._wait()
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait(30)
+
+    def _wait(self) -> None:
+        import redis
+
+        end = time.monotonic() + 30
+        while True:
+            try:
+                with self.client() as client:
+                    client.ping()
+                    return
+            except redis.exceptions.RedisError:
+                if time.monotonic() > end or self._process.poll() is not None:
+                    raise
+                time.sleep(0.05)
+
+
+@contextmanager
+def redis() -> Iterator[RedisServer]:
+    """Start a server."""
+    try:
+        import redis  # noqa: F401
+    except ImportError:
+        missing('needs redis; get it with: pip install "penstock[redis]"')
+    program = shutil.which("redis-server")
+    if program is None:
+        missing("needs a Redis server; get it with: apt-get install redis-server")
+    folder = Path(tempfile.mkdtemp(prefix="penstock-redis-"))
+    try:
+        server = RedisServer(folder, program)
+        try:
+            yield server
+        finally:
+            server.kill()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -9,7 +9,7 @@ from tests.features.feature_rows import HOUR, NOON, SPEND, spend
 
 import penstock as ps
 from penstock.core import NotFoundError, ParameterError, SchemaError, SettingsError
-from penstock.features.online import MemoryOnlineStore, SqliteOnlineStore
+from penstock.features.online import MemoryOnlineStore
 
 SHOP = ps.Entity("shop", {"shop": pl.String, "item": pl.Int16})
 SALES = ps.FeatureView("sales", SHOP, {"sold": pl.Int64}, available_at=timedelta(0))
@@ -224,9 +224,3 @@ def found_on_disk(folder, text):
         for file in folder.rglob("*")
         if file.is_file() and text.encode() in file.read_bytes()
     ]
-
-
-def test_a_store_that_is_no_database_is_told(tmp_path):
-    (tmp_path / "online.db").write_text("this is no database" * 99)
-    with pytest.raises(ps.PenstockError, match="does not respond"):
-        SqliteOnlineStore(tmp_path / "online.db").read_progress("spend")

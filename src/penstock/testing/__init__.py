@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from penstock.testing._fixtures import temporary_store as temporary_store
     from penstock.testing._fixtures import tiny_dataset as tiny_dataset
     from penstock.testing._metadata_store import MetadataStoreContract as MetadataStoreContract
+    from penstock.testing._online_contract import OnlineStoreContract as OnlineStoreContract
     from penstock.testing._pipelines import penstock_store as penstock_store
     from penstock.testing._pipelines import run_pipeline as run_pipeline
     from penstock.testing._source_contract import SourceContract as SourceContract
@@ -22,6 +23,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "ArtifactStoreContract": "_artifact_store",
         "FakeClock": "_fixtures",
         "MetadataStoreContract": "_metadata_store",
+        "OnlineStoreContract": "_online_contract",
         "TrafficPolicyContract": "_traffic_policy",
         "SourceContract": "_source_contract",
         "SourceSystem": "_source_contract",

@@ -8,6 +8,7 @@ from tests.features.feature_rows import CARD, HOUR, NOON
 
 from penstock.features.online import MemoryOnlineStore, read_online
 from penstock.features.views import FeatureView, RowCodec
+from penstock.testing import OnlineStoreContract
 
 VIEW = FeatureView("spend", CARD, {"amount": pl.Float64, "tags": pl.List(pl.String)}, ttl="2h")
 KEYS = pl.DataFrame({"card_id": [1, 2]})
@@ -16,6 +17,10 @@ KEYS = pl.DataFrame({"card_id": [1, 2]})
 @pytest.fixture
 def store():
     return MemoryOnlineStore()
+
+
+class TestMemoryOnlineStore(OnlineStoreContract):
+    """The contract."""
 
 
 def put(store, *rows):

@@ -6,7 +6,7 @@ from tests.features import generated_histories
 from tests.features.generated_histories import check
 from tests.hunting import SEED, length
 
-from penstock.features.online import MemoryOnlineStore
+from penstock.features.online import MemoryOnlineStore, open_online
 from penstock.features.views import FeatureView, RowCodec
 
 SEEDS = [SEED * 1_000 + i for i in range(length(6, 60))]
@@ -19,6 +19,32 @@ def test_online_answers_what_the_history_does(tmp_path, seed):
     outcome = check(tmp_path, MemoryOnlineStore(), seed=seed, histories=HISTORIES)
     assert outcome.mismatches == []
     assert outcome.answers == HISTORIES * 2 * 3
+
+
+@pytest.fixture(params=["sqlite", "redis"])
+def store(request, tmp_path):
+    """An online store that lasts."""
+    if request.param == "redis":
+        store = open_online(request.getfixturevalue("redis_url"))
+    else:
+        store = open_online(tmp_path / "online.db")
+    yield store
+    store.close()
+
+
+@pytest.mark.hunt
+@pytest.mark.parametrize("seed", SEEDS[:3])
+def test_a_store_that_lasts_answers_what_the_history_does(tmp_path, store, seed):
+    outcome = check(tmp_path / "features", store, seed=seed, histories=HISTORIES)
+    assert outcome.mismatches == []
+
+
+def test_five_thousand_histories_are_answered_by_a_store_that_lasts(tmp_path, store):
+    for seed in range(5):
+        store.clear("things")
+        outcome = check(tmp_path / str(seed), store, seed=seed, histories=1_000)
+        assert outcome.mismatches == []
+        assert outcome.answers == 6_000
 
 
 def test_the_drawn_histories_have_answers_of_all_kinds(tmp_path):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from penstock.data.sources._protocol import RememberingSource as RememberingSource
     from penstock.data.sources._protocol import Scan as Scan
     from penstock.data.sources._protocol import StampedSource as StampedSource
+    from penstock.data.sources._references import resolve_url as resolve_url
     from penstock.data.sources._sql import SqlSource as SqlSource
     from penstock.data.sources._window import Window as Window
 
@@ -51,6 +52,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "open_table": "_delta_table",
         "read_batches": "_batches",
         "require_delta": "_delta_table",
+        "resolve_url": "_references",
         "resolving_in": "_paths",
         "storage_options": "_delta_table",
     },

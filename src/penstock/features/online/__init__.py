@@ -29,11 +29,13 @@ if TYPE_CHECKING:
     from penstock.features.online._push import push_rows as push_rows
     from penstock.features.online._reading import OnlineStatus as OnlineStatus
     from penstock.features.online._reading import read_online as read_online
+    from penstock.features.online._redis import RedisOnlineStore as RedisOnlineStore
     from penstock.features.online._sqlite import SqliteOnlineStore as SqliteOnlineStore
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
+        "RedisOnlineStore": "_redis",
         "is_as_materialized": "_push",
         "view_of": "_materialize",
         "read_erased": "_keys",

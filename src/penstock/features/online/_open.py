@@ -4,6 +4,7 @@ from pathlib import Path
 
 from penstock.core import SettingsError
 from penstock.features.online._protocol import OnlineStore
+from penstock.features.online._redis import RedisOnlineStore
 from penstock.features.online._sqlite import SqliteOnlineStore
 
 
@@ -15,16 +16,22 @@ def open_online(url: str | Path) -> OnlineStore:
     'SqliteOnlineStore'
 
     Args:
-        url: ``sqlite:///path`` or a path.
+        url: ``sqlite:///path``, a path, or ``redis://host:6379/0`` with secrets as ``${NAME}``;
+            ``?prefix=shop`` at its end gives all names in Redis another begin.
 
     Raises:
         SettingsError: If there is no store for such URLs.
+        MissingPackageError: If the package redis is needed and not installed.
     """
-    scheme, _, rest = str(url).rpartition("://")
+    text = str(url)
+    scheme, _, rest = text.rpartition("://")
     if scheme in {"", "sqlite"}:
         # sqlite:///online.db is a relative path, sqlite:////var/online.db an absolute one.
         return SqliteOnlineStore(rest.removeprefix("/") if scheme else rest)
+    if scheme in {"redis", "rediss"}:
+        address, _, prefix = text.partition("?prefix=")
+        return RedisOnlineStore(address, prefix=prefix or "penstock")
     raise SettingsError(
         what=f"There is no online store for {scheme}:// URLs.",
-        fix="Give sqlite:///path/online.db.",
+        fix="Give sqlite:///path/online.db or redis://host:6379/0.",
     )

@@ -1,6 +1,7 @@
 """SqliteOnlineStore: the embedded online store, a file beside the histories; one writer, many readers."""
 
 import os
+import re
 import sqlite3
 import threading
 import weakref
@@ -211,8 +212,9 @@ class SqliteOnlineStore:
 
 
 def _table(view: str) -> str:
-    quoted = view.replace('"', '""')
-    return f'"entries of {quoted}"'
+    """Return a view's table, quoted; a and A are one name in SQLite, and ^ is in none of ours."""
+    name = re.sub("[A-Z]", r"^\g<0>", view).replace('"', '""')
+    return f'"entries of {name}"'
 
 
 def _create(view: str) -> str:
