@@ -62,7 +62,7 @@ def note_groups(split: Split) -> list[Finding]:
         (first, second), count = twins[0], len(twins)
         text = (
             f"{count:,} groups of '{name}' differ from another by case, blanks or end marks only "
-            f"('{first}' and '{second}'): are they the same? They may be in two parts."
+            f"('{first}' and '{second}'): are they the same? They may be in two subsets."
         )
         findings.append(Finding("warn", "lookalike", name, text))
     return findings

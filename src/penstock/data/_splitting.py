@@ -267,7 +267,7 @@ def _note_left_out(
         return []
     reasons = [
         *([f"within {gap} before a later part"] if gap else []),
-        *([f"of a '{group}' that is in another part"] if group else []),
+        *([f"of a '{group}' that is in another subset"] if group else []),
     ]
     text = f"{lost:,} of {rows:,} rows were left out: {' or '.join(reasons)}."
     return [Finding("warn" if lost > rows / 4 else "info", "left_out", group or "", text)]

@@ -275,7 +275,11 @@ def _warn(snapshot: Snapshot, settled: _Settled) -> tuple[str, ...]:
     findings = sorted(snapshot.findings, key=lambda f: LEVELS.index(f.level))
     shown = [f.message for f in findings if f.rule not in _TOLD_ELSEWHERE]
     more = len(shown) - _SHOWN
-    return (*warnings, *shown[:_SHOWN], *([f"And {more} more remarks."] if more > 0 else []))
+    return (
+        *warnings,
+        *shown[:_SHOWN],
+        *([f"And {more} more {'remark' if more == 1 else 'remarks'}."] if more > 0 else []),
+    )
 
 
 def time_columns(snapshot: Snapshot) -> tuple[str, ...]:

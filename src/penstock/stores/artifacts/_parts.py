@@ -91,7 +91,7 @@ class Parts(Sequence[Any]):
     __hash__ = None  # type: ignore[assignment]  # the items may change
 
     def __repr__(self) -> str:
-        return f"<{len(self)} parts>"
+        return f"<{len(self)} {'item' if len(self) == 1 else 'items'}>"
 
 
 class NamedParts(Mapping[Any, Any]):
@@ -135,7 +135,7 @@ class NamedParts(Mapping[Any, Any]):
         return len(self._parts)
 
     def __repr__(self) -> str:
-        return f"<{len(self)} named parts>"
+        return f"<{len(self)} named {'item' if len(self) == 1 else 'items'}>"
 
 
 def _load(parts: Mapping[str, Any], name: str) -> Any:
