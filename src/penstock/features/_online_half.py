@@ -5,14 +5,16 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from penstock.core import ConflictError, NotFoundError, SettingsError, parse_duration
+from penstock.core import ConflictError, DataError, NotFoundError, SettingsError, parse_duration
+from penstock.core import now as clock
 from penstock.features.online import (
     Backfill,
     Erasure,
     FeatureLog,
     Freshness,
+    LookedUp,
     Materialization,
     OnlineFeatures,
     OnlineStore,
@@ -22,6 +24,7 @@ from penstock.features.online import (
     erase_keys,
     freshness,
     is_as_materialized,
+    look_up,
     materialize,
     open_online,
     push_rows,
@@ -38,6 +41,9 @@ from penstock.features.views import (
     plan_join,
     select,
 )
+
+if TYPE_CHECKING:
+    import polars as pl
 
 ViewLike: TypeAlias = FeatureView | OnDemandView | str
 
@@ -150,6 +156,26 @@ class OnlineHalf(ABC):
         plan = plan_join([self._resolve_online(each) for each in asked])
         codecs = {each.view.name: self._codecs[each.view.name][1] for each in plan.selections}
         return answer_online(self.online, codecs, plan, keys, now)
+
+    def look_up(self, view: str, keys: "pl.DataFrame", at: datetime | None = None) -> LookedUp:
+        """Return the features of keys with the rows that they come from, from the online store.
+
+        Args:
+            view: Name of the view.
+            keys: The key columns, with their dtypes.
+            at: The time by which values expire; by default that of the clock.
+
+        Raises:
+            NotFoundError: If the view was never materialized.
+            StoreError: If the online store does not respond.
+        """
+        self._materialized(view)
+        try:
+            return look_up(self.online, self._codecs[view][1], keys, at or clock())
+        except DataError:  # its columns have changed within the last second
+            self._looked_up.pop(view, None)
+            self._materialized(view)
+            return look_up(self.online, self._codecs[view][1], keys, at or clock())
 
     def push(self, view: FeatureView | str, rows: object, *, is_deleted: bool = False) -> int:
         """Append rows to a view's history and put them online at once.

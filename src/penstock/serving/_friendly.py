@@ -59,7 +59,11 @@ class FriendlyRoutes:
             )
         rows = body.rows if body.rows is not None else [body.row or {}]
         response = await self._predictor.predict(call, lambda _: rows, read_unit(body.unit))
-        number, predictions = response.served.version, response.predictions
+        number, predictions, found = (
+            response.served.version,
+            response.predictions,
+            response.features,
+        )
         told = [
             {
                 "prediction_id": prediction_id,
@@ -67,6 +71,7 @@ class FriendlyRoutes:
                 "score": predictions.scores[place],
                 "version": number,
                 "warnings": predictions.warnings[place],
+                **({"features": found[place]} if found and found[place] else {}),
             }
             for place, prediction_id in enumerate(response.ids)
         ]

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -32,12 +32,14 @@ class Response:
         served: The version that answered.
         ids: Prediction ids, in row order.
         predictions: What the model returned, in row order.
+        features: What was looked up in feature views, in row order; empty if the model has none.
     """
 
     route: ServedDeployment
     served: ServedVersion
     ids: list[str]
     predictions: Predictions
+    features: Sequence[Mapping[str, Any]] = ()
 
     @property
     def headers(self) -> dict[str, str]:
@@ -46,6 +48,10 @@ class Response:
             "x-penstock-model-version": str(self.served.version),
             "x-penstock-generation": str(self.route.record.generation),
         }
+
+
+_Answer = tuple[Predictions, Sequence[Row], Sequence[Mapping[str, Any]]]
+"""Predictions, the rows that were predicted, and what was looked up for each."""
 
 
 class Predictor:
@@ -91,7 +97,7 @@ class Predictor:
         rows: Sequence[Row] = ()
         try:
             rows = _require_few(read(served))
-            predictions = await self._predict(served, rows)
+            predictions, rows, features = await self._predict(served, rows)
         except ModelError as error:
             failure = error.values["failure"]
             # A hard fault needs no statistics: a value that is no prediction is wrong by itself.
@@ -108,12 +114,14 @@ class Predictor:
         ids = [new_id() for _ in rows]
         if self._log is not None:
             elapsed = time.perf_counter() - started
-            self._log.add(_records(route, served, ids, rows, predictions, unit, at, elapsed))
-        return Response(route, served, ids, predictions)
+            self._log.add(
+                _records(route, served, ids, rows, predictions, features, unit, at, elapsed)
+            )
+        return Response(route, served, ids, predictions, features)
 
-    async def _predict(self, served: ServedVersion, rows: Sequence[Row]) -> Predictions:
+    async def _predict(self, served: ServedVersion, rows: Sequence[Row]) -> _Answer:
         if served.is_quick(len(rows)):
-            return served.predict(rows)
+            return _answer(served, rows)
         if self._waiting >= _MAX_WAITING:
             raise HttpError(
                 503,
@@ -127,7 +135,7 @@ class Predictor:
             self._threads = anyio.CapacityLimiter(max(os.cpu_count() or 1, 2))
         self._waiting += 1
         try:
-            return await anyio.to_thread.run_sync(served.predict, rows, limiter=self._threads)
+            return await anyio.to_thread.run_sync(_answer, served, rows, limiter=self._threads)
         finally:
             self._waiting -= 1
 
@@ -158,6 +166,14 @@ class Predictor:
         self._log.add([record])
 
 
+def _answer(served: ServedVersion, rows: Sequence[Row]) -> _Answer:
+    """Predict rows, after the features that they leave out are looked up."""
+    filled = served.fill(rows)
+    if filled is None:
+        return served.predict(rows), rows, ()
+    return served.predict(filled.rows), filled.rows, filled.features
+
+
 def _require_few(rows: Sequence[Row]) -> Sequence[Row]:
     if len(rows) <= MAX_ROWS:
         return rows
@@ -183,7 +199,9 @@ def _other_takes(route: ServedDeployment, served: ServedVersion, read: Read) -> 
 
 def _takes(served: ServedVersion, read: Read) -> bool:
     try:
-        served.signature.check_rows(read(served))
+        rows = read(served)
+        filled = served.fill(rows)
+        served.signature.check_rows(rows if filled is None else filled.rows)
     except (DataError, HttpError):
         return False
     return True
@@ -195,6 +213,7 @@ def _records(
     ids: Sequence[str],
     rows: Sequence[Row],
     predictions: Predictions,
+    features: Sequence[Mapping[str, Any]],
     unit: str | None,
     at: datetime,
     elapsed_s: float,
@@ -214,6 +233,7 @@ def _records(
             latency_s=elapsed_s,
             warnings=predictions.warnings[place],
             row_index=place,
+            features=(features[place] or None) if features else None,
         )
         for place, (prediction_id, row) in enumerate(zip(ids, rows, strict=True))
     ]

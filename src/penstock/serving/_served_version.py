@@ -1,5 +1,6 @@
 """ServedVersion: a loaded, warmed-up model version that predicts rows; the only model caller."""
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,10 +8,12 @@ from typing import Any
 
 from penstock.core import DataError, ModelVersionRecord, ServingError, summarize_error
 from penstock.models import Model, Predictions
+from penstock.serving._feature_lookup import FeatureLookup, Filled
 from penstock.stores import Store
 from penstock.tables import Column, from_seconds
 
 Row = Mapping[str, Any]
+_log = logging.getLogger("penstock.serving")
 # Quicker work runs on the event loop: handing it to a thread costs about a tenth of this.
 _INLINE_S = 0.002
 _WARM_UPS = 3
@@ -50,7 +53,9 @@ class ServedVersion:
         self.record = record
         self.signature = model.signature
         self.model = model
-        self._row_s = self._call_s = 0.0
+        features = model.signature.features
+        self._lookup = None if features is None else FeatureLookup(model.signature, features)
+        self._row_s = self._call_s = self._lookup_s = 0.0
 
     @classmethod
     def load(cls, store: Store, record: ModelVersionRecord) -> "ServedVersion":
@@ -62,6 +67,7 @@ class ServedVersion:
         """
         served = cls(record, Model.load(record, store=store))
         served.warm_up()
+        served.warn_of_features()
         return served
 
     @property
@@ -93,13 +99,33 @@ class ServedVersion:
                 ) from error
             self._call_s = time.perf_counter() - started
 
+    def warn_of_features(self) -> None:
+        """Log what stands in the way of looking features up: requests may still have them."""
+        if self._lookup is not None:
+            for problem in self._lookup.check():
+                _log.warning("%s: %s", self.record.ref, problem)
+
+    def fill(self, rows: Sequence[Row]) -> Filled | None:
+        """Look up the features that rows leave out; None if the model has none of a view.
+
+        Raises:
+            DataError: If a key is missing, cannot be read, or has no value where one is needed.
+            HttpError: 503 if the online store does not respond.
+        """
+        if self._lookup is None:
+            return None
+        started = time.perf_counter()
+        filled = self._lookup.fill(rows)
+        self._lookup_s += 0.1 * (time.perf_counter() - started - self._lookup_s)
+        return filled
+
     def is_quick(self, rows: int) -> bool:
         """Check whether this many rows may be predicted without a thread.
 
         Args:
             rows: Number of rows.
         """
-        return self._call_s + self._row_s * rows < _INLINE_S
+        return self._call_s + self._lookup_s + self._row_s * rows < _INLINE_S
 
     def predict(self, rows: Sequence[Row]) -> Predictions:
         """Check rows and predict each.

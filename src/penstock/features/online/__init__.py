@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from penstock.features.online._erasure import FeatureLog as FeatureLog
     from penstock.features.online._erasure import erase_keys as erase_keys
     from penstock.features.online._keys import read_erased as read_erased
+    from penstock.features.online._looking_up import LookedUp as LookedUp
+    from penstock.features.online._looking_up import look_up as look_up
     from penstock.features.online._materialize import Freshness as Freshness
     from penstock.features.online._materialize import Materialization as Materialization
     from penstock.features.online._materialize import freshness as freshness
@@ -48,6 +50,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Erasure": "_erasure",
         "FeatureLog": "_erasure",
         "Freshness": "_materialize",
+        "LookedUp": "_looking_up",
+        "look_up": "_looking_up",
         "Materialization": "_materialize",
         "MemoryOnlineStore": "_memory",
         "OnlineFeatures": "_answer",

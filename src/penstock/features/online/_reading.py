@@ -57,6 +57,14 @@ def read_with_status(
     store: OnlineStore, codec: RowCodec, keys: "pl.DataFrame", at: datetime
 ) -> "tuple[pl.DataFrame, list[OnlineStatus]]":
     """Return the features of keys as ``read_online`` does, and what is known of each key."""
+    values, states, _ = read_entries(store, codec, keys, at)
+    return values, states
+
+
+def read_entries(
+    store: OnlineStore, codec: RowCodec, keys: "pl.DataFrame", at: datetime
+) -> "tuple[pl.DataFrame, list[OnlineStatus], list[Entry | None]]":
+    """Return the features of keys, what is known of each key, and the entries themselves."""
     if at.tzinfo is None:
         raise ParameterError(
             what=f"The time {at} has no zone.",
@@ -70,7 +78,7 @@ def read_with_status(
         entry[2] if entry is not None and state is OnlineStatus.PRESENT else None
         for entry, state in zip(found, states, strict=True)
     ]
-    return codec.decode_values(values), states
+    return codec.decode_values(values), states, found
 
 
 def _states(found: Sequence[Entry | None], codec: RowCodec, at_us: int) -> list[OnlineStatus]:

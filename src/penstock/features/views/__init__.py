@@ -6,6 +6,7 @@ from penstock.core import lazy_exports
 
 if TYPE_CHECKING:
     from penstock.features.views._codec import RowCodec as RowCodec
+    from penstock.features.views._codec import decode_sort_keys as decode_sort_keys
     from penstock.features.views._codec import event_time_of as event_time_of
     from penstock.features.views._dtypes import fit_column as fit_column
     from penstock.features.views._entity import Entity as Entity
@@ -64,6 +65,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "event_time_of": "_codec",
         "fit_column": "_dtypes",
         "find_later_values": "_lint",
+        "decode_sort_keys": "_codec",
         "fold": "_fold",
         "is_expired": "_fold",
         "is_missing": "_fold",

@@ -4,10 +4,11 @@ Training computes a batch, serving one row, with the same function and the same 
 give the same bits is checked where the view is defined, on drawn rows.
 """
 
+import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from penstock.core import (
     DefinitionError,
@@ -17,7 +18,7 @@ from penstock.core import (
     require_name,
     summarize_error,
 )
-from penstock.features.views._dtypes import fit_column, require_feature_dtype
+from penstock.features.views._dtypes import fit_column, read_dtype, require_feature_dtype
 from penstock.features.views._row_wise import require_pure, require_row_wise
 from penstock.features.views._view import FeatureView
 from penstock.provenance import code_digest
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     import polars as pl
 
     Transform = Mapping[str, pl.Expr] | Callable[[pl.DataFrame], pl.DataFrame]
+
+
+# Expressions that call Python: their stored form is code.
+_CODE = ("AnonymousFunction", "AnonymousAgg", "PythonUdf", "PLPY")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +135,37 @@ class OnDemandView:
             "views": {view.name: view.digest for view in self.views},
             "description": self.description,
         }
+
+    @classmethod
+    def from_json(cls, described: Mapping[str, Any], views: Sequence[FeatureView]) -> Self:
+        """Return the view that ``describe`` wrote, if its transform is expressions.
+
+        Args:
+            described: The definition.
+            views: The feature views that it names.
+
+        Raises:
+            DefinitionError: If the transform is a function, or would run one.
+        """
+        import polars as pl
+
+        transform = described["transform"]
+        text = json.dumps(transform)
+        if not isinstance(transform, dict) or any(word in text for word in _CODE):
+            raise DefinitionError(
+                what=f"The transform of on-demand view {described['name']!r} is a Python function.",
+                why="Its code is not stored with a definition, and stored code is not run.",
+                fix="Write the transform as polars expressions.",
+            )
+        expressions = {
+            name: pl.Expr.deserialize(io.StringIO(json.dumps(each)), format="json")
+            for name, each in transform.items()
+        }
+        kinds = {
+            part: {name: read_dtype(dtype) for name, dtype in described[part].items()}
+            for part in ("features", "request")
+        }
+        return cls(described["name"], expressions, views=views, **kinds)  # type: ignore[arg-type] # dtypes
 
     def compute(self, frame: object) -> "pl.DataFrame":
         """Return the features for rows of inputs: many for training, one for serving.
