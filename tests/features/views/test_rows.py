@@ -143,3 +143,10 @@ def test_only_what_changes_no_value_is_converted(declared, given, fits):
 
 def test_an_empty_frame_is_no_rows():
     assert to_rows(SPEND, spend()).height == 0
+
+
+def test_a_part_of_a_microsecond_counts_as_a_whole_one():
+    at = pl.Series([0, 1, 999, 1_000, -1]).cast(pl.Datetime("ns", "UTC"))
+    frame = pl.DataFrame({"card_id": 1, "event_time": at, "known_at": at, "amount": 1.0})
+    found = to_rows(SPEND, frame)["event_time"].to_physical().to_list()
+    assert found == [0, 1, 1, 1, 0]

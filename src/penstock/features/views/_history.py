@@ -186,6 +186,10 @@ class History:
         found = self.table().transaction_version(once)
         return None if found is None else int(found)
 
+    def compact(self) -> None:
+        """Join small files into large ones; all versions stay readable, other writers go on."""
+        self.table().optimize.compact()
+
     def version(self) -> HistoryVersion:
         """Return the newest version."""
         table = self.table()

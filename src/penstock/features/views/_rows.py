@@ -32,7 +32,7 @@ def to_rows(view: FeatureView, frame: Any, *, is_deleted: bool = False) -> "pl.D
     given = {column.name: column for column in columns_of(frame)}
     keys = read_keys(view.entity, given, owner)
     height = len(keys[0])
-    event = read_moments(given, view.event_time, owner).rename(EVENT_TIME)
+    event = read_moments(given, view.event_time, owner, up=True).rename(EVENT_TIME)
     known = _available_at(view, given, event, owner).rename(AVAILABLE_AT)
     require_order(view, event, known)
     values = [
@@ -60,8 +60,17 @@ def read_keys(entity: Entity, given: "dict[str, pl.Series]", owner: str) -> "lis
     return keys
 
 
-def read_moments(given: "dict[str, pl.Series]", name: str, owner: str) -> "pl.Series":
+def read_moments(
+    given: "dict[str, pl.Series]", name: str, owner: str, *, up: bool = False
+) -> "pl.Series":
     """Return a column of times in UTC, in microseconds.
+
+    Args:
+        given: The columns by name.
+        name: The column.
+        owner: What the rows are for, for messages.
+        up: Whether a part of a microsecond counts as a whole one, as for rows, of which nothing is
+            known before its time; not for labels.
 
     Raises:
         SchemaError: If the column is missing, holds no times, or times without a zone.
@@ -78,7 +87,10 @@ def read_moments(given: "dict[str, pl.Series]", name: str, owner: str) -> "pl.Se
             column=name,
         )
     _require_present(column, owner)
-    return column.dt.convert_time_zone("UTC").dt.cast_time_unit("us")
+    moments = column.dt.convert_time_zone("UTC")
+    if up and column.dtype.time_unit == "ns":
+        return ((moments.to_physical() + 999) // 1000).cast(pl.Datetime("us", "UTC"))
+    return moments.dt.cast_time_unit("us")
 
 
 def require_order(view: FeatureView, event: "pl.Series", known: "pl.Series") -> None:
@@ -112,7 +124,7 @@ def _available_at(
     if view.available_at is None:
         return written
     if isinstance(view.available_at, str):
-        return read_moments(given, view.available_at, owner)
+        return read_moments(given, view.available_at, owner, up=True)
     # A row that is written before its delay is over is known from then on.
     known = (
         (event + view.available_at).to_frame("known").select(pl.min_horizontal("known", written))
