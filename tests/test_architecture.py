@@ -130,6 +130,7 @@ WHOLE = {"benchmarks", "docs", "durability", "examples", "loop"}
 TOGETHER = {
     "data": "real_tables",
     "data/sources": "in_runs",
+    "features": "killed",
     "execution": "control differential isolation item_keys kills let_go mutations orphans part trace",
     "monitoring": "false_alarms",
     "provenance": "code_property",
