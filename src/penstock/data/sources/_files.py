@@ -3,7 +3,8 @@
 import copy
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -203,7 +204,8 @@ class FileSource:
     def scan(self, since: Moment | None = None, cutoff: Moment | None = None) -> Scan:
         """Read like ``read``, with findings about names, types and rows without a time."""
         window = Window.of(self, since, cutoff)
-        with tempfile.TemporaryDirectory(prefix="penstock-") as folder:
+        with ExitStack() as kept:
+            folder = kept.enter_context(tempfile.TemporaryDirectory(prefix="penstock-"))
             files = self._location().fetch(self._files(window), Path(folder))
             places = [file.path for file in files if file.path is not None]
             options = ReadOptions(
@@ -221,15 +223,34 @@ class FileSource:
                 self.sheet,
             )
             rows = read_files(self.format or format_of(str(self.path), places), places, options)
-        if not rows.table.height:
-            raise DataError(
-                what=f"{self.path} has no rows.",
-                why="There is nothing to learn from.",
-                fix="Give a file with rows.",
-                path=self.path,
-            )
-        facts = {"files": [file.to_json() for file in files]}
-        return Scan([rows.table], Reading(facts, list(rows.findings), dict(rows.rules)))
+            facts = {"files": [file.to_json() for file in files]}
+            reading = Reading(facts, rows.findings, dict(rows.rules))
+            if isinstance(rows.batches, list):
+                self._require_rows(rows.batches)
+                return Scan(rows.batches, reading)
+            # Files from elsewhere stay until the last batch.
+            return Scan(self._until_read(rows.batches, kept.pop_all()), reading)
+
+    def _until_read(
+        self, batches: "Iterable[pl.DataFrame]", kept: ExitStack
+    ) -> "Iterator[pl.DataFrame]":
+        with kept:
+            has_rows = False
+            for batch in batches:
+                has_rows |= batch.height > 0
+                yield batch
+            if not has_rows:
+                self._require_rows([])
+
+    def _require_rows(self, batches: "Sequence[pl.DataFrame]") -> None:
+        if any(batch.height for batch in batches):
+            return
+        raise DataError(
+            what=f"{self.path} has no rows.",
+            why="There is nothing to learn from.",
+            fix="Give a file with rows.",
+            path=self.path,
+        )
 
     def _location(self) -> Location:
         scheme = _scheme(self.path)

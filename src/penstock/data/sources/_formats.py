@@ -1,7 +1,7 @@
 """Readers by format: files of a format to the rows of a window, with findings and reading rules."""
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -22,12 +22,31 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-class FileRows(NamedTuple):
-    """The rows of a window, with findings and the reading rules of texts."""
+_LARGE = 1 << 25  # bytes; smaller files are read at once
 
-    table: "pl.DataFrame"
-    findings: tuple[Finding, ...] = ()
+
+class FileRows(NamedTuple):
+    """The rows of a window, with findings and the reading rules of texts.
+
+    Args:
+        batches: The rows; a list, or an iterator over rows that need not fit into memory.
+        findings: Complete after the last batch.
+        rules: Reading rules of text columns, by name.
+    """
+
+    batches: "Iterable[pl.DataFrame]"
+    findings: list[Finding]
     rules: Mapping[str, ReadingRule] = {}
+
+    @classmethod
+    def of(
+        cls,
+        table: "pl.DataFrame",
+        findings: Iterable[Finding] = (),
+        rules: Mapping[str, ReadingRule] | None = None,
+    ) -> "FileRows":
+        """Return a table as a single batch."""
+        return cls([table], list(findings), rules or {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +130,7 @@ def _read_csv(files: Sequence[Path], options: ReadOptions) -> FileRows:
     )
     notes = (finding for part in parts for finding in part.findings)
     rules = {**typed.rules, **_rule_of_time(window, raw, table)}
-    return FileRows(typed.table, (*dict.fromkeys(notes), *found, *typed.findings), rules)
+    return FileRows.of(typed.table, (*dict.fromkeys(notes), *found, *typed.findings), rules)
 
 
 def _rule_of_time(
@@ -135,12 +154,12 @@ def _read_json(files: Sequence[Path], options: ReadOptions) -> FileRows:
     ]
     notes = dict.fromkeys(finding for _, found in read for finding in found)
     if not parts:
-        return FileRows(pl.DataFrame())
+        return FileRows.of(pl.DataFrame())
     # Objects may lack a field, and files differ in which fields their objects have.
     raw = pl.concat(parts, how="diagonal_relaxed")
     table, findings = options.window.keep(raw)
     rules = _rule_of_time(options.window, raw, table)
-    return FileRows(_read_iso_columns(table), (*notes, *findings), rules)
+    return FileRows.of(_read_iso_columns(table), (*notes, *findings), rules)
 
 
 def _read_iso_columns(table: "pl.DataFrame") -> "pl.DataFrame":
@@ -167,11 +186,27 @@ def _read_lazily(files: Sequence[Path], options: ReadOptions, kind: str, scan: A
         for place, (scan, schema) in enumerate(zip(scans, schemas, strict=True))
     ]
     whole = pl.concat(scans)
+    schema = whole.collect_schema()
+    if sum(file.stat().st_size for file in files) > _LARGE and options.window.reads_in_batches(
+        schema
+    ):
+        findings: list[Finding] = []
+        batches = options.window.keep_batches(whole, schema, findings)
+        return FileRows(_readable(batches, kind, files), findings)
     try:
-        table, findings = options.window.keep_lazily(whole, whole.collect_schema())
+        table, found = options.window.keep_lazily(whole, schema)
     except _unreadable() as error:
         raise _not_of(kind, files, error) from error
-    return FileRows(table, findings)
+    return FileRows.of(table, found)
+
+
+def _readable(
+    batches: "Iterator[pl.DataFrame]", kind: str, files: Sequence[Path]
+) -> "Iterator[pl.DataFrame]":
+    try:
+        yield from batches
+    except _unreadable() as error:
+        raise _not_of(kind, files, error) from error
 
 
 def _read_parquet(files: Sequence[Path], options: ReadOptions) -> FileRows:
@@ -214,7 +249,7 @@ def _read_excel(files: Sequence[Path], options: ReadOptions) -> FileRows:
         return frame.lazy()
 
     rows = _read_lazily(files, options, "an Excel file", scan)
-    return FileRows(rows.table, (*dict.fromkeys(findings), *rows.findings))
+    return FileRows(rows.batches, [*dict.fromkeys(findings), *rows.findings])
 
 
 def _read_sheet(file: Path, sheet: str | None) -> "tuple[pl.DataFrame, list[Finding]]":

@@ -1,6 +1,6 @@
 """Window: the requested rows, ``since <= time < cutoff``, and only those known before the cutoff."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
@@ -22,6 +22,9 @@ from penstock.tables.reading import read_times
 
 if TYPE_CHECKING:
     import polars as pl
+
+
+_BATCH_ROWS = 1 << 18
 
 
 class NoRowsError(DataError):
@@ -117,24 +120,71 @@ class Window:
         self, scan: "pl.LazyFrame", schema: "pl.Schema"
     ) -> "tuple[pl.DataFrame, tuple[Finding, ...]]":
         """Read only rows that can lie in the window, where the file stores times as times."""
+        if not self._stores_times(schema) or not self.is_limited:
+            return self.keep(scan.collect())
+        part = scan.filter(self._may_lie_inside(schema)).collect()
+        if part.height == part[str(self.time)].null_count():
+            self._require_rows(scan)
+        return self._cut(part)
+
+    def keep_batches(
+        self, scan: "pl.LazyFrame", schema: "pl.Schema", findings: list[Finding]
+    ) -> "Iterator[pl.DataFrame]":
+        """Read like `keep_lazily`, in batches, so that the rows need not fit into memory.
+
+        Args:
+            scan: Rows whose times are stored as times, or a window without a time.
+            schema: The columns of the rows.
+            findings: Findings are added to, after the last batch.
+
+        Raises:
+            DataError: If no row is left.
+        """
+        limited = self.time is not None and self.is_limited
+        if limited:
+            scan, whole = scan.filter(self._may_lie_inside(schema)), scan
+        rows = unknown = late = 0
+        for batch in scan.collect_batches(maintain_order=True, chunk_size=_BATCH_ROWS):
+            if self.time is None:
+                kept = batch
+            else:
+                kept, without, unknown_yet = self._select(batch, moments_of(batch, self.time))
+                unknown, late = unknown + without, late + unknown_yet
+            rows += kept.height
+            yield kept
+        if limited and not rows:
+            self._require_rows(whole)
+        if self.time is not None:
+            findings += self._notes(unknown, late)
+
+    def reads_in_batches(self, schema: "pl.Schema") -> bool:
+        """Return whether rows with these columns can be read by `keep_batches`."""
+        return self.time is None or self._stores_times(schema)
+
+    def _stores_times(self, schema: "pl.Schema") -> bool:
         import polars as pl
 
-        time = self.time
-        known = isinstance(time, str) and schema.get(time) in (pl.Date, pl.Datetime)
-        if not known or not self.is_limited:
-            return self.keep(scan.collect())
+        known = [self.time] if self.available_at is None else [self.time, self.available_at]
+        return all(
+            isinstance(name, str) and schema.get(name) in (pl.Date, pl.Datetime) for name in known
+        )
+
+    def _may_lie_inside(self, schema: "pl.Schema") -> "pl.Expr":
+        """Return the condition for rows in the window by their time, or without a time."""
+        import polars as pl
+
         self.require_columns(schema.names())
-        column = pl.col(str(time))
+        column = pl.col(str(self.time))
         moment = column.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-        if has_zone(schema[str(time)]):
+        if has_zone(schema[str(self.time)]):
             moment = column.dt.convert_time_zone("UTC")
         # A missing time passes here too, so that it can be counted.
-        part = scan.filter(self._inside(moment) | column.is_null()).collect()
-        if part.height == part[str(time)].null_count():
-            every = as_moments(scan.select(column).collect().to_series())
-            if len(every):
-                raise self.none_left(*ends_of(every))
-        return self._cut(part)
+        return self._inside(moment) | column.is_null()
+
+    def _require_rows(self, scan: "pl.LazyFrame") -> None:
+        every = as_moments(scan.select(str(self.time)).collect().to_series())
+        if len(every):
+            raise self.none_left(*ends_of(every))
 
     def contains(self, moments: "pl.Series") -> "pl.Series":
         """Return for each moment whether the window contains the moment; False if missing."""
@@ -193,23 +243,37 @@ class Window:
         self, table: "pl.DataFrame", *, is_part: bool = False
     ) -> "tuple[pl.DataFrame, tuple[Finding, ...]]":
         assert self.time is not None
-        moments = moments_of(table, self.time).rename("moment")
-        unknown, where = moments.null_count(), time_name(self.time)
-        if not self.is_limited:
-            return table, _note_unknown(where, unknown, "kept: no since or cutoff was given")
-        kept = table.filter(self.contains(moments))
-        if not kept.height and table.height and not is_part:
+        moments = moments_of(table, self.time)
+        kept, unknown, late = self._select(table, moments)
+        if self.is_limited and kept.height + late == 0 and table.height and not is_part:
             raise self.none_left(*ends_of(moments))
-        notes = _note_unknown(where, unknown, "left out: they cannot be placed in time")
+        return kept, self._notes(unknown, late)
+
+    def _select(
+        self, table: "pl.DataFrame", moments: "pl.Series"
+    ) -> "tuple[pl.DataFrame, int, int]":
+        """Return the rows inside, and how many had no time and how many were not known yet."""
+        unknown = moments.null_count()
+        if not self.is_limited:
+            return table, unknown, 0
+        kept = table.filter(self.contains(moments))
         late = self._unknown_yet(kept)
-        if late is not None and late.any():
+        if late is None or not late.any():
+            return kept, unknown, 0
+        return kept.filter(~late), unknown, int(late.sum())
+
+    def _notes(self, unknown: int, late: int) -> tuple[Finding, ...]:
+        where = time_name(self.time or "")
+        if not self.is_limited:
+            return _note_unknown(where, unknown, "kept: no since or cutoff was given")
+        notes = _note_unknown(where, unknown, "left out: they cannot be placed in time")
+        if late:
             message = (
-                f"{int(late.sum()):,} rows were not known before the cutoff "
+                f"{late:,} rows were not known before the cutoff "
                 f"('{self.available_at}'); they were left out."
             )
             notes += (Finding("info", "not_known_yet", str(self.available_at), message),)
-            kept = kept.filter(~late)
-        return kept, notes
+        return notes
 
     def none_left(self, first: datetime | None, last: datetime | None) -> NoRowsError:
         """Return the error of a source whose rows all lie outside.
