@@ -29,6 +29,7 @@ _WHOLE_ROWS = 1 << 24
 _SAMPLE_ROWS = 1 << 20
 _STRETCH = 100_000
 _HASHES = 4096
+_MANY = 16
 
 
 def describe_table(table: ChunkedTable) -> tuple[Schema, TableProfile]:
@@ -180,15 +181,30 @@ class _Distinct:
     def add(self, series: "pl.Series") -> None:
         import numpy as np
 
-        hashes = np.unique(column_hashes(series.to_frame())[0])[:_HASHES]
+        if self._smallest is None or len(self._smallest) < _HASHES:
+            series = series.unique()  # columns of few values: only those are hashed
+        hashes = column_hashes(series.to_frame())[0]
         if self._smallest is not None:
-            hashes = np.unique(np.concatenate([self._smallest, hashes]))[:_HASHES]
-        self._smallest = hashes
+            if len(self._smallest) == _HASHES:  # almost no value is below, and sorting is slow
+                hashes = hashes[hashes < self._smallest[-1]]
+            hashes = np.concatenate([self._smallest, hashes])
+        elif len(hashes) > _MANY * _HASHES:
+            hashes = _lowest(hashes)
+        self._smallest = np.unique(hashes)[:_HASHES]
 
     def estimate(self) -> int:
         if self._smallest is None or len(self._smallest) < _HASHES:
             return 0 if self._smallest is None else len(self._smallest)
         return round((_HASHES - 1) * 2.0**64 / float(self._smallest[-1]))
+
+
+def _lowest(hashes: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
+    """Return the lowest hashes, at least as many distinct ones as are kept, or all."""
+    import numpy as np
+
+    # Hashes are spread evenly, so that a bound leaves a known share of the distinct ones.
+    share = hashes[hashes < np.uint64(2**64 // _MANY * 2)]
+    return share if len(np.unique(share)) >= _HASHES else hashes
 
 
 def _as_numbers(series: "pl.Series") -> "pl.Series":

@@ -1,0 +1,72 @@
+"""Versions of a data set share their chunks, and none is collected while a version needs it."""
+
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+import pytest
+
+import penstock as ps
+from penstock.data import _table_writer, get_dataset, load_snapshot
+from penstock.execution import QuietReporter
+from penstock.stores import collect_garbage
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@ps.pipeline
+def daily(source, cutoff):
+    ps.steps.ingest(source, cutoff=cutoff)
+
+
+@pytest.fixture
+def grown(tmp_path, monkeypatch):
+    """A store with eight versions of a data set that grew by a day each, and the runs."""
+    monkeypatch.setattr(_table_writer, "CHUNK_BYTES", 1)
+    folder = tmp_path / "rides"
+    folder.mkdir()
+    source = ps.FileSource(folder, time="at", name="rides")
+    with ps.open_store(f"sqlite:///{tmp_path}/penstock.db") as store:
+        runs = []
+        for day in range(8):
+            at = START + timedelta(days=day)
+            pl.DataFrame({"at": [at] * 1_500, "n": range(day * 1_500, day * 1_500 + 1_500)}).write_parquet(
+                folder / f"{day}.parquet"
+            )  # fmt: skip
+            cutoff = at + timedelta(days=1)
+            runs.append(
+                ps.run(daily, store=store, reporter=QuietReporter(), source=source, cutoff=cutoff)
+            )
+        yield store, [run.run_id for run in runs]
+
+
+def test_every_version_has_its_rows(grown):
+    store, _ = grown
+    versions = get_dataset("rides", store=store).versions
+    for number, version in enumerate(versions, 1):
+        rows = load_snapshot(version, store=store).table
+        assert rows["n"].to_list() == list(range(number * 1_500))
+
+
+def test_a_day_costs_a_day(grown):
+    store, _ = grown
+    last = get_dataset("rides", store=store).latest
+    chunks = load_snapshot(last, store=store).chunks.chunks
+    assert [chunk.rows for chunk in chunks] == [1_024, 476] * 8
+    stored = {chunk.stored.record.digest for chunk in chunks}
+    large = {one for one in store.artifacts.list() if store.artifacts.read(one)[:4] == b"PAR1"}
+    assert large == stored
+
+
+@pytest.mark.parametrize("kept", [7, 3])
+def test_chunks_of_removed_runs_stay_while_a_version_needs_them(grown, kept):
+    store, runs = grown
+    for number, run_id in enumerate(runs):
+        if number != kept:
+            ps.get_run(run_id, store=store).delete()
+    report = collect_garbage(older_than=timedelta(0), grace=timedelta(0), delete=True, store=store)
+    assert len(report.runs) == 7
+    version = get_dataset("rides", store=store).version(kept + 1)
+    assert load_snapshot(version, store=store).table["n"].to_list() == list(
+        range((kept + 1) * 1_500)
+    )
+    assert (report.by_format.get("parquet", 0) > 0) is (kept == 3)
