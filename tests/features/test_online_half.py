@@ -1,5 +1,6 @@
 """FeatureStore's online half, as a user calls it: materialize, get_online, push, backfill, erase."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,6 +10,7 @@ from tests.features.feature_rows import HOUR, NOON, SPEND, spend
 
 import penstock as ps
 from penstock.core import NotFoundError, ParameterError, SchemaError, SettingsError
+from penstock.execution import QuietReporter, load_pipeline
 from penstock.features.online import MemoryOnlineStore
 
 SHOP = ps.Entity("shop", {"shop": pl.String, "item": pl.Int16})
@@ -224,3 +226,110 @@ def found_on_disk(folder, text):
         for file in folder.rglob("*")
         if file.is_file() and text.encode() in file.read_bytes()
     ]
+
+
+def test_a_push_is_never_overwritten_by_a_load_at_the_same_time(tmp_path, features):
+    """Loads, rebuilds and pushes by several threads, each with a FeatureStore of its own."""
+    for hour in range(4):
+        features.write("spend", spend(*[(card, hour, hour, card) for card in range(50)]))
+
+    def load(times):
+        store = ps.FeatureStore(tmp_path / "features")
+        for number in range(times):
+            store.materialize("spend", rebuild=number % 2 == 1)
+
+    def push(card):
+        store = ps.FeatureStore(tmp_path / "features")
+        for hour in (9, 7, 8):  # the newest comes first
+            store.push("spend", spend((card, hour, hour, 100.0 * hour)))
+
+    features.materialize("spend")
+    with ThreadPoolExecutor(4) as pool:
+        works = [pool.submit(load, 4), *[pool.submit(push, card) for card in range(3)]]
+    assert [each.result() for each in works] == [None] * 4
+    features.materialize("spend")
+    assert amounts(features, 0, 1, 2, 3)[0] == (900.0, "PRESENT")
+    before = features.digest_online("spend")
+    features.materialize("spend", rebuild=True)
+    assert features.digest_online("spend") == before
+
+
+def test_a_view_in_the_code_that_is_not_the_materialized_one_is_refused(features):
+    features.push("spend", spend((1, 0, 0, 9.5)))
+    assert features.get_online(SPEND, {"card_id": 1}).frame["amount"].item() == 9.5
+    with pytest.raises(ps.PenstockError, match="materialized by another definition"):
+        features.get_online(replace(SPEND, ttl="2h"), {"card_id": 1})
+
+
+def test_a_definition_that_another_program_changed_is_noticed(tmp_path, features):
+    features.push("spend", spend((1, 0, 0, 9.5)))
+    assert amounts(features, 1) == [(9.5, "PRESENT")]
+    other = ps.FeatureStore(tmp_path / "features")
+    other.apply(replace(SPEND, features={"amount": pl.Float64, "country": pl.String}))
+    other.materialize("spend")
+    found = features.get_online("spend", {"card_id": 1}).to_dicts()
+    assert found == [{"card_id": 1, "amount": 9.5, "country": None}]
+    features.push("spend", spend((1, 1, 1, 3.5)).with_columns(country=pl.lit("DE")))
+    found = features.get_online("spend", {"card_id": 1}).to_dicts()
+    assert found == [{"card_id": 1, "amount": 3.5, "country": "DE"}]
+
+
+DAYS = """
+import datetime as dt
+
+import polars as pl
+
+FEATURES = {path!r}
+
+
+@ps.step
+def days(count: int) -> list[int]:
+    return list(range(count))
+
+
+def rows(start, end):
+    return pl.DataFrame({{"card_id": [1, 2], "event_time": [start, start], "known_at": [start, start], "amount": [1.0 * start.day, 2.0]}})
+
+
+@ps.step
+def fill(day: int) -> int:
+    start = dt.datetime(2026, 1, 1, tzinfo=dt.UTC) + dt.timedelta(days=day)
+    done = ps.FeatureStore(FEATURES).backfill("spend", rows, start=start, end=start + dt.timedelta(days=1))
+    return done.versions[0]
+
+
+@ps.pipeline
+def fill_days(count: int = 6):
+    return ps.map(fill, days(count))
+"""
+
+
+def fill(tmp_path, runner):
+    """Backfill six days by a mapped step, twice, and compare what is online then."""
+    features = ps.FeatureStore(tmp_path / "features")
+    (tmp_path / "fill.py").write_text("import penstock as ps\n" + DAYS.format(path=features.path))
+    pipeline = load_pipeline(f"{tmp_path}/fill.py:fill_days")
+    with ps.open_store(f"sqlite:///{tmp_path}/penstock.db") as store:
+        for _ in range(2):
+            done = ps.run(pipeline, store=store, runner=runner, workers=2, use_cache=False, reporter=QuietReporter())  # fmt: skip
+            assert done.ok, done.error
+    assert features.history("spend").scan().collect().height == 12
+    features.materialize("spend")
+    assert amounts(features, 1) == [(6.0, "PRESENT")]
+
+
+def test_days_are_backfilled_side_by_side_by_a_mapped_step(tmp_path, features):
+    fill(tmp_path, "processes")
+
+
+def test_days_are_backfilled_side_by_side_on_ray(tmp_path, features, monkeypatch):
+    ray = pytest.importorskip("ray", reason="needs ray; get it with: pip install 'penstock[ray]'")
+    monkeypatch.chdir(tmp_path)  # its workers stay in the folder where it was started
+    ray.init(
+        address="local", num_cpus=2, include_dashboard=False, log_to_driver=False,
+        configure_logging=False, _node_ip_address="127.0.0.1",
+    )  # fmt: skip
+    try:
+        fill(tmp_path, "ray")
+    finally:
+        ray.shutdown()

@@ -153,7 +153,18 @@ class OnlineHalf(ABC):
             StoreError: If the online store does not respond.
         """
         asked = [views] if isinstance(views, FeatureView | OnDemandView | str) else views
-        plan = plan_join([self._resolve_online(each) for each in asked])
+        try:
+            return self._answer(asked, keys, now)
+        except DataError:  # columns may have changed within the last second
+            if not self._looked_up:
+                raise
+            self._looked_up.clear()
+            return self._answer(asked, keys, now)
+
+    def _answer(
+        self, views: Sequence[ViewLike], keys: object, now: datetime | None
+    ) -> OnlineFeatures:
+        plan = plan_join([self._resolve_online(each) for each in views])
         codecs = {each.view.name: self._codecs[each.view.name][1] for each in plan.selections}
         return answer_online(self.online, codecs, plan, keys, now)
 
