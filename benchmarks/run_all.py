@@ -32,6 +32,7 @@ SCRIPTS = (
     "sql_ingest",
     "point_in_time_join",
     "feature_consistency",
+    "online_features",
     "many_writers",
     "durability",
     "big_store",

@@ -305,7 +305,7 @@ def fill_days(count: int = 6):
 
 
 def fill(tmp_path, runner):
-    """Backfill six days by a mapped step, twice, and compare what is online then."""
+    """Backfill six days by a mapped step, twice, and return the rows and what is online then."""
     features = ps.FeatureStore(tmp_path / "features")
     (tmp_path / "fill.py").write_text("import penstock as ps\n" + DAYS.format(path=features.path))
     pipeline = load_pipeline(f"{tmp_path}/fill.py:fill_days")
@@ -313,13 +313,12 @@ def fill(tmp_path, runner):
         for _ in range(2):
             done = ps.run(pipeline, store=store, runner=runner, workers=2, use_cache=False, reporter=QuietReporter())  # fmt: skip
             assert done.ok, done.error
-    assert features.history("spend").scan().collect().height == 12
     features.materialize("spend")
-    assert amounts(features, 1) == [(6.0, "PRESENT")]
+    return features.history("spend").scan().collect().height, amounts(features, 1)
 
 
 def test_days_are_backfilled_side_by_side_by_a_mapped_step(tmp_path, features):
-    fill(tmp_path, "processes")
+    assert fill(tmp_path, "processes") == (12, [(6.0, "PRESENT")])
 
 
 def test_days_are_backfilled_side_by_side_on_ray(tmp_path, features, monkeypatch):
@@ -330,6 +329,6 @@ def test_days_are_backfilled_side_by_side_on_ray(tmp_path, features, monkeypatch
         configure_logging=False, _node_ip_address="127.0.0.1",
     )  # fmt: skip
     try:
-        fill(tmp_path, "ray")
+        assert fill(tmp_path, "ray") == (12, [(6.0, "PRESENT")])
     finally:
         ray.shutdown()
