@@ -194,3 +194,23 @@ def test_a_server_that_ignores_the_condition_is_seen_through(bucket):
         source.pinned(facts).read()
     with pytest.raises(DataError, match="facts do not tell what a reading"):
         source.pinned({})
+
+
+def test_an_error_names_the_object_and_no_copy(bucket):
+    obstore.put(store_of(bucket), "rides/day=1/a.parquet", b"no")
+    with pytest.raises(DataError, match=r"^day=1/a.parquet is not Parquet") as raised:
+        FileSource(f"s3://{bucket}/rides").read()
+    assert "penstock-" not in str(raised.value)
+
+
+def test_a_key_may_hold_signs_of_web_addresses(bucket):
+    for key in ("a#b%20c+d.csv", "a", "d#1/x.csv", "d/x.csv"):
+        obstore.put(store_of(bucket), key, f"key\n{key}\n".encode())
+    for url, key in (("a#b%20c+d.csv", "a#b%20c+d.csv"), ("d#1", "d#1/x.csv")):
+        assert FileSource(f"s3://{bucket}/{url}").read()["key"].to_list() == [key]
+
+
+def test_a_bucket_that_does_not_exist_is_told_in_one_line(bucket):
+    with pytest.raises(DataError, match="404 Not Found") as raised:
+        FileSource(f"s3://{bucket}-none/a.csv").read()
+    assert "<?xml" not in str(raised.value)

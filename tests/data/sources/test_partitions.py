@@ -95,3 +95,20 @@ def test_a_folder_with_another_value_is_another_state(tmp_path):
     before = source.fingerprint()
     (tmp_path / "rides" / "day=1").rename(tmp_path / "rides" / "day=2")
     assert source.fingerprint() != before
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("id\n1\n2,3\n", "day=2/a.csv, line 3: 2 fields instead of 1"),
+        ("", "day=2/a.csv is empty"),
+        ("no\n1\n", "day=2/a.csv has no column 'id' that day=1/a.csv has"),
+    ],
+)
+def test_an_error_names_the_file_with_its_folder(tmp_path, content, words):
+    for day, text in enumerate(("id\n1\n", content), 1):
+        (tmp_path / "r" / f"day={day}").mkdir(parents=True)
+        (tmp_path / "r" / f"day={day}" / "a.csv").write_text(text)
+    with pytest.raises(DataError) as raised:
+        FileSource(tmp_path / "r").read()
+    assert words in str(raised.value)

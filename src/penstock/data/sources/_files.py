@@ -22,7 +22,7 @@ from penstock.data.sources._arguments import (
 from penstock.data.sources._batches import collect
 from penstock.data.sources._csv import CsvForm
 from penstock.data.sources._formats import ReadOptions, read_files
-from penstock.data.sources._located import Location, SourceFile
+from penstock.data.sources._located import Location, SourceFile, naming_files
 from penstock.data.sources._objects import BUCKET_SCHEMES, Bucket
 from penstock.data.sources._partitions import partitions_of, prune, type_partitions
 from penstock.data.sources._paths import (
@@ -222,13 +222,15 @@ class FileSource:
                 self._rules,
                 self.sheet,
             )
-            rows = read_files(self.format or format_of(str(self.path), places), places, options)
+            with naming_files(files):
+                rows = read_files(self.format or format_of(str(self.path), places), places, options)
             facts = {"files": [file.to_json() for file in files]}
             reading = Reading(facts, rows.findings, dict(rows.rules))
             if isinstance(rows.batches, list):
                 self._require_rows(rows.batches)
                 return Scan(rows.batches, reading)
             # Files from elsewhere stay until the last batch.
+            kept.enter_context(naming_files(files))
             return Scan(self._until_read(rows.batches, kept.pop_all()), reading)
 
     def _until_read(

@@ -281,8 +281,8 @@ def _unreadable() -> tuple[type[BaseException], ...]:
 
 def _not_of(kind: str, files: Sequence[Path], error: BaseException) -> DataError:
     return DataError(
-        what=f"{files[0] if len(files) == 1 else files[0].parent} is not {kind}, or not all of it"
-        f" can be read: {summarize_error(error).rstrip('.')}.",
+        what=f"{files[0] if len(files) == 1 else f'One of {len(files)} files, from {files[0].name},'}"
+        f" is not {kind}, or not all of it can be read: {summarize_error(error).rstrip('.')}.",
         fix="Give format= if the ending misleads; write columns of a type that is not read as text"
         " or numbers.",
         path=files[0],

@@ -1,10 +1,13 @@
 """SourceFile: a file or an object of a source, with its state and its place on the disk."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
+
+from penstock.core import PenstockError
 
 GLOB_MARKS = "*?["
 
@@ -38,6 +41,39 @@ class SourceFile:
         """Create a file from the result of to_json."""
         state = {name: fact for name, fact in value.items() if name not in {"key", "name"}}
         return cls(value["key"], value["name"], state)
+
+
+@contextmanager
+def naming_files(files: Sequence[SourceFile]) -> Iterator[None]:
+    """Let errors of readers name files as the source does.
+
+    Each folder may have a file of the same name, and the place of a fetched copy says nothing.
+
+    Args:
+        files: The files that are read, with their places.
+    """
+    try:
+        yield
+    except PenstockError as error:
+        known = {file.path: file for file in files}
+        named = [
+            known.get(path) for path in getattr(error, "files", [getattr(error, "path", None)])
+        ]
+        error.what = _named(error.what, [file for file in named if file is not None])
+        raise
+
+
+def _named(text: str, files: Sequence[SourceFile]) -> str:
+    """Return a text with the names of files, in the order in which it names them."""
+    done = ""
+    for file in files:
+        place = str(file.path)
+        form = place if place in text else Path(place).name
+        before, found, text = text.partition(form)
+        # A file that lies here keeps its whole path where that was told.
+        shown = place if form == place == file.key else file.name
+        done += before + (shown if found else "")
+    return done + text
 
 
 class Location(Protocol):

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from penstock.core import DataError, NotFoundError, ParameterError, did_you_mean, require
 from penstock.data.sources._located import GLOB_MARKS, SourceFile, glob_pattern, is_hidden
@@ -18,6 +17,7 @@ from penstock.stores import bucket_settings
 BUCKET_SCHEMES = frozenset({"s3", "s3a", "gs", "az", "azure", "abfs", "abfss"})
 
 _PURPOSE = "rows from a bucket"
+_FRAME = re.compile(r"^Generic \w+ error: (?:Error performing list request: )?")
 _AT_ONCE = 8
 _CHUNK = 8 << 20
 _CLIENT = {
@@ -44,17 +44,19 @@ class Bucket:
 
     def __init__(self, url: str) -> None:
         require_no_secrets("FileSource", url)
-        parts = urlsplit(url.replace("?", "%3F"))  # a question mark is part of a glob
-        if not parts.netloc:
+        # No URL of the web: a question mark is part of a glob, a hash of a key.
+        scheme, _, rest = url.partition("://")
+        bucket, _, key = rest.partition("/")
+        if not bucket:
             raise ParameterError(
                 what=f"{url} names no bucket.", fix="Write s3://bucket/folder/*.parquet."
             )
-        self._url, self._key = url, parts.path.replace("%3F", "?").strip("/")
-        self._root = f"{parts.scheme}://{parts.netloc}"
+        self._url, self._key = url, key.strip("/")
+        self._root = f"{scheme.lower()}://{bucket}"
         self._obstore = require("obstore", extra="s3", purpose=_PURPOSE)
         self._errors = require("obstore.exceptions", extra="s3", purpose=_PURPOSE)
         store = require("obstore.store", extra="s3", purpose=_PURPOSE)
-        settings = bucket_settings() if parts.scheme.startswith("s3") else {}
+        settings = bucket_settings() if scheme.lower().startswith("s3") else {}
         plain = settings.get("endpoint", "").startswith("http://")
         with self._explained("opened"):
             self._bucket = store.from_url(
@@ -210,5 +212,6 @@ def _gone(file: SourceFile, root: str) -> DataError:
 
 
 def _first_line(error: BaseException) -> str:
-    text = str(error).strip().splitlines()
-    return (text[0] if text else type(error).__name__)[:200].rstrip(".") + "."
+    """Return the client's words without their frame and without the server's page."""
+    text = (str(error).strip().splitlines() or [type(error).__name__])[0].partition("<?xml")[0]
+    return _FRAME.sub("", text)[:300].rstrip(".: ") + "."

@@ -16,17 +16,14 @@ def require_same_columns(files: list[tuple[Path, list[str]]]) -> None:
             continue
         for name in names:
             if name not in columns:
-                raise _other_columns(
-                    f"{file.name} has no column {name!r} that {first.name} has.", name, columns
-                )
+                what = f"{file.name} has no column {name!r} that {first.name} has."
+                raise _other_columns(what, name, columns, [file, first])
         for name in columns:
             if name not in names:
-                raise _other_columns(
-                    f"{file.name} has a column {name!r} that {first.name} has not.", name, names
-                )
-        raise _other_columns(
-            f"{file.name} has the columns of {first.name} in another order.", "", []
-        )
+                what = f"{file.name} has a column {name!r} that {first.name} has not."
+                raise _other_columns(what, name, names, [file, first])
+        what = f"{file.name} has the columns of {first.name} in another order."
+        raise _other_columns(what, "", [], [file, first])
 
 
 def require_same_types(files: list[Path], schemas: "list[pl.Schema]") -> None:
@@ -38,10 +35,11 @@ def require_same_types(files: list[Path], schemas: "list[pl.Schema]") -> None:
                     why="The files of a source are read as one table.",
                     fix="Write them with the same types.",
                     column=name,
+                    files=[file, files[0]],
                 )
 
 
-def _other_columns(what: str, name: str, known: list[str]) -> SchemaError:
+def _other_columns(what: str, name: str, known: list[str], files: list[Path]) -> SchemaError:
     hint = did_you_mean(name, known) if name else ""
     return SchemaError(
         what=what,
@@ -49,4 +47,5 @@ def _other_columns(what: str, name: str, known: list[str]) -> SchemaError:
         fix=(hint if hint.startswith("Did") else "")
         or "Give a glob that names only files of one form.",
         column=name,
+        files=files,
     )

@@ -38,7 +38,9 @@ def read_bytes(path: Path) -> bytes:
             return _unpack_zstd(content)
         return gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
     except (OSError, EOFError) as error:
-        raise DataError(what=f"{path} cannot be read: {error}.", fix="Check the file.") from error
+        raise DataError(
+            what=f"{path} cannot be read: {error}.", fix="Check the file.", path=path
+        ) from error
 
 
 def _unpack_zstd(content: bytes) -> bytes:
