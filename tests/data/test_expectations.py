@@ -106,3 +106,39 @@ def test_what_is_no_expectation_is_named(tmp_path, value):
 def test_limits_of_another_type_are_refused_with_a_sentence(expected):
     with pytest.raises(ParameterError, match=r"cannot be compared with its values"):
         told(**expected)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"not_null": 3}, "not_null= of Expectations is 3, an int"),
+        ({"not_null": [3]}, "A column in not_null= of Expectations is 3"),
+        ({"unique": [("id", 3)]}, "A column in unique= of Expectations is 3"),
+        ({"missing": 3}, "missing= of Expectations is 3"),
+        ({"types": "text"}, "types= of Expectations is 'text'"),
+        ({"between": {"a": 5}}, "between= of 'a' is 5"),
+        ({"between": {"a": (0,)}}, "between= of 'a' is (0,)"),
+        ({"between": {"a": (0, "x")}}, "between= of 'a' is 0 to 'x'"),
+        ({"between": {"a": (5, 1)}}, "between= of 'a' is 5 to 1, which no value meets"),
+        ({"between": {"a": (float("nan"), None)}}, "between= of 'a' is nan to None, which no"),
+        ({"rows": 5}, "rows= is 5"),
+        ({"rows": (5, 2)}, "rows= is 5 to 2, which no value meets"),
+        ({"rows": ("a", None)}, "rows= is 'a'"),
+        ({"matches": {"a": 3}}, "matches= of 'a' is 3"),
+        ({"matches": {"a": "(?=x)x"}}, "matches= of 'a' is no regular expression: look-around"),
+    ],
+)
+def test_an_expectation_without_sense_is_refused_when_it_is_written(options, words):
+    with pytest.raises(ParameterError) as raised:
+        Expectations(**options)
+    assert words in str(raised.value)
+
+
+def test_a_single_column_needs_no_list():
+    rows = Snapshot.of(pl.DataFrame({"id": [1, 1, None], "l": [[1], [2], [3]]}))
+    found = Expectations(not_null="id", unique="id").check(rows)
+    assert [finding.column for finding in found] == ["id", "id"]
+    listed = Expectations(one_of={"l": [[1]]}).check(rows)
+    assert listed[0].message == "2 of 3 rows have a 'l' that is not allowed, such as [2], [3]."
+    with pytest.raises(ParameterError, match="matches= of 'l' cannot be compared"):
+        Expectations(matches={"l": "x"}).check(rows)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.core import NotFoundError, ParameterError
-from penstock.data import diff_tables
+from penstock.data import Snapshot, diff_tables
 
 rows = st.lists(
     st.tuples(
@@ -109,3 +109,14 @@ def test_what_has_no_common_type_is_never_equal():
     old = pl.DataFrame({"x": [[1]]})
     new = pl.DataFrame({"x": [{"a": 1}]})
     assert not diff_tables(old, new).is_equal
+
+
+def test_snapshots_and_other_frames_are_compared_too():
+    pandas = pytest.importorskip("pandas", reason="needs pandas")
+    table = pl.DataFrame({"id": [1, 2]})
+    assert diff_tables(Snapshot.of(table), table[:1], key="id").deleted == 1
+    assert diff_tables(pandas.DataFrame({"id": [1, 2]}), table).is_equal
+    with pytest.raises(ParameterError, match="before is an int, which is no table"):
+        diff_tables(3, table)  # type: ignore[arg-type] # what beginners write
+    with pytest.raises(ParameterError, match="key is 3"):
+        diff_tables(table, table, key=3)  # type: ignore[arg-type] # the same

@@ -144,6 +144,7 @@ def require_reason(text: str, deed: str) -> str:
     Raises:
         ParameterError: If the reason is empty.
     """
+    require_type("reason", text, str, "Give a sentence: reason=….")
     if text.strip():
         return text.strip()
     raise ParameterError(

@@ -4,7 +4,15 @@ import json
 import re
 from dataclasses import dataclass
 
-from penstock.core import ParameterError, current_actor, now, require_reason, short, to_json
+from penstock.core import (
+    ParameterError,
+    current_actor,
+    now,
+    require_reason,
+    require_type,
+    short,
+    to_json,
+)
 from penstock.stores import Store, open_store
 
 _SHORT = re.compile(r"(?:sha256:)?([0-9a-f]{12})[0-9a-f]*")
@@ -48,6 +56,8 @@ def accept_rows(
     Raises:
         ParameterError: If the digest is none, or the reason is empty.
     """
+    require_type("dataset", dataset, str, "Give the name of the data set.")
+    require_type("digest", digest, str, "Give the 12 digits that the refusal shows.")
     found = _SHORT.fullmatch(digest)
     if found is None:
         raise ParameterError(

@@ -14,6 +14,7 @@ from penstock.core import (
     SnapshotRecord,
     did_you_mean,
     require_label,
+    require_type,
     to_json,
 )
 from penstock.data._schema import Schema
@@ -165,19 +166,26 @@ def get_dataset_version(ref: str, *, store: Store | str | None = None) -> Datase
     Raises:
         NotFoundError: If there is no such data set or version.
     """
+    require_type("ref", ref, str, 'Give "name@number" or "name".')
     found = _REF.fullmatch(ref)
     name, number = (found["name"], found["number"]) if found else (ref, None)
     dataset = get_dataset(name, store=store)
     return dataset.latest if number is None else dataset.version(int(number))
 
 
-def load_snapshot(version: DatasetVersion, *, store: Store | str | None = None) -> Snapshot:
+def load_snapshot(version: DatasetVersion | str, *, store: Store | str | None = None) -> Snapshot:
     """Return the rows of a version, from the run that read them last.
 
+    Args:
+        version: A version, or ``name@number``, or ``name`` for the one last read.
+        store: Store of the runs; by default the project's store.
+
     Raises:
-        NotFoundError: If no run has them any more.
+        NotFoundError: If there is no such version, or no run has its rows any more.
     """
     store = open_store(store)
+    if not isinstance(version, DatasetVersion):
+        version = get_dataset_version(version, store=store)
     for run_id in reversed(version.run_ids):
         for record in _snapshots_of(store, run_id):
             try:

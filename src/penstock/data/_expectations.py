@@ -1,6 +1,6 @@
 """Expectations: what rows must be like to be ingested, as declared by the user."""
 
-import re
+import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,6 +13,7 @@ from penstock.core import (
     parse_duration,
     require_choice,
     require_number,
+    require_type,
     summarize_error,
     with_article,
 )
@@ -58,9 +59,9 @@ class Expectations:
         ParameterError: If an expectation cannot be checked.
     """
 
-    not_null: Sequence[str] = ()
+    not_null: str | Sequence[str] = ()
     missing: Mapping[str, float] = field(default_factory=dict)
-    unique: Sequence[str | tuple[str, ...]] = ()
+    unique: str | Sequence[str | tuple[str, ...]] = ()
     between: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
     one_of: Mapping[str, Collection[Any]] = field(default_factory=dict)
     matches: Mapping[str, str] = field(default_factory=dict)
@@ -70,6 +71,9 @@ class Expectations:
     on_failure: OnFailure = "stop"
 
     def __post_init__(self) -> None:
+        for name in ("not_null", "unique"):
+            given = getattr(self, name)
+            object.__setattr__(self, name, (given,) if isinstance(given, str) else given)
         _require_sense(self)
 
     def check(self, snapshot: Snapshot) -> list[Finding]:
@@ -139,7 +143,7 @@ class Expectations:
             yield from _told(name, values.filter(bad), table.height, "that is not allowed")
         for name, pattern in self.matches.items():
             values = table[name]
-            bad = ~values.cast(str).str.contains(f"^(?:{pattern})$") & values.is_not_null()
+            bad = _comparable(name, "matches", values, partial(_other, pattern=pattern))
             yield from _told(
                 name, values.filter(bad), table.height, f"that does not match {pattern}"
             )
@@ -166,6 +170,10 @@ def _foreign(values: "pl.Series", allowed: Collection[Any]) -> "pl.Series":
     return ~values.is_in(list(allowed)) & values.is_not_null()
 
 
+def _other(values: "pl.Series", pattern: str) -> "pl.Series":
+    return ~values.cast(str).str.contains(f"^(?:{pattern})$") & values.is_not_null()
+
+
 def _outside(values: "pl.Series", low: Any, high: Any) -> "pl.Series":
     import polars as pl
 
@@ -185,7 +193,7 @@ def _outside(values: "pl.Series", low: Any, high: Any) -> "pl.Series":
 
 def _told(name: str, bad: "pl.Series", total: int, words: str) -> Iterator[tuple[str, str]]:
     if len(bad):
-        some = ", ".join(str(value) for value in bad.unique(maintain_order=True).head(_EXAMPLES))
+        some = ", ".join(map(str, bad.unique(maintain_order=True).head(_EXAMPLES).to_list()))
         yield (
             name,
             f"{len(bad):,} of {total:,} rows have {with_article(repr(name))} {words}, such as {some}.",
@@ -198,6 +206,7 @@ def _when(moment: datetime | None) -> str:
 
 def _require_sense(expected: Expectations) -> None:
     require_choice("on_failure", expected.on_failure, _LEVELS)
+    _require_forms(expected)
     for name, family in expected.types.items():
         require_choice(f"types= of '{name}'", family, _TYPES)
     for name, share in expected.missing.items():
@@ -205,16 +214,60 @@ def _require_sense(expected: Expectations) -> None:
     if expected.fresh is not None:
         parse_duration(expected.fresh)
     for name, pattern in expected.matches.items():
-        try:
-            re.compile(pattern)
-        except re.error as error:
-            raise ParameterError(
-                what=f"matches= of '{name}' is no regular expression: {error}.",
-                fix="Correct the pattern.",
-            ) from error
-    for name, (low, high) in expected.between.items():
-        if low is not None and high is not None and low > high:
-            raise ParameterError(
-                what=f"between= of '{name}' is {low} to {high}, which no value meets.",
-                fix="Swap them.",
-            )
+        _require_pattern(name, pattern)
+    _require_range("rows=", expected.rows)
+    for limit in expected.rows:
+        if limit is not None:
+            require_number("rows=", limit, low=0, whole=True)
+    for name, limits in expected.between.items():
+        _require_range(f"between= of '{name}'", limits)
+
+
+def _require_forms(expected: Expectations) -> None:
+    """Check that lists are lists of columns, and dicts have columns as names."""
+    for name in ("not_null", "unique"):
+        fix = f'Give columns: {name}=["id", "at"].'
+        require_type(f"{name}= of Expectations", getattr(expected, name), (list, tuple, set), fix)
+        for each in getattr(expected, name):
+            for column in each if isinstance(each, list | tuple) else [each]:
+                require_type(f"A column in {name}= of Expectations", column, str, fix)
+    for name in ("missing", "between", "one_of", "matches", "types"):
+        fix = f"Give a dict by column: {name}={{…}}."
+        require_type(f"{name}= of Expectations", getattr(expected, name), Mapping, fix)
+        for column in getattr(expected, name):
+            require_type(f"A column in {name}= of Expectations", column, str, fix)
+
+
+def _require_pattern(name: str, pattern: Any) -> None:
+    import polars as pl
+
+    require_type(f"matches= of '{name}'", pattern, str, "Give a regular expression.")
+    try:
+        pl.Series([""]).str.contains(pattern)
+    except pl.exceptions.PolarsError as error:
+        _, _, told = str(error).rpartition("\nerror: ")
+        raise ParameterError(
+            what=f"matches= of '{name}' is no regular expression: {told.splitlines()[0]}.",
+            fix="Correct the pattern; look-around and references to groups are not known.",
+        ) from error
+
+
+def _require_range(name: str, limits: Any) -> None:
+    """Check that limits are two, in order, None where there is none."""
+    if not isinstance(limits, list | tuple) or len(limits) != 2:  # noqa: PLR2004 - least and most
+        raise ParameterError(
+            what=f"{name} is {limits!r:.80}.",
+            fix="Give the smallest and the largest value, None for no limit: (0, None).",
+        )
+    low, high = limits
+    try:
+        is_empty = low is not None and high is not None and not low <= high
+    except TypeError as error:
+        raise ParameterError(
+            what=f"{name} is {low!r} to {high!r}.", fix="Give two values of one type."
+        ) from error
+    if is_empty or any(isinstance(limit, float) and math.isnan(limit) for limit in limits):
+        raise ParameterError(
+            what=f"{name} is {low} to {high}, which no value meets.",
+            fix="Give the smaller one first, and no NaN.",
+        )

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import ParameterError, to_json
+from penstock.core import ParameterError, require_type, to_json, with_article
 from penstock.data._finding import Finding, findings_to_json
 from penstock.data._row_hashes import hash_rows
 from penstock.data._schema import check_columns, check_schema, infer_schema
+from penstock.data._snapshot import Snapshot
+from penstock.tables import read_frame
 
 if TYPE_CHECKING:
     import polars as pl
@@ -64,7 +66,9 @@ class TableDiff:
 
 
 def diff_tables(
-    before: "pl.DataFrame", after: "pl.DataFrame", key: str | Sequence[str] | None = None
+    before: "pl.DataFrame | Snapshot",
+    after: "pl.DataFrame | Snapshot",
+    key: str | Sequence[str] | None = None,
 ) -> TableDiff:
     """Compare two tables by row; their order does not count.
 
@@ -79,15 +83,18 @@ def diff_tables(
     (2, 2)
 
     Args:
-        before: The earlier table.
-        after: The later table.
+        before: The earlier table, or a snapshot.
+        after: The later table, or a snapshot.
         key: Column or columns that identify a row; without, equal rows are matched one by one.
 
     Raises:
         NotFoundError: If a table lacks a key column.
-        ParameterError: If rows of a table have equal keys.
+        ParameterError: If rows of a table have equal keys, or a value is no table.
     """
+    if key is not None:
+        require_type("key", key, (str, list, tuple), 'Give columns: key=["id"].')
     names = (key,) if isinstance(key, str) else tuple(key or ())
+    before, after = _as_table(before, "before"), _as_table(after, "after")
     findings = tuple(check_schema(infer_schema(before), infer_schema(after)))
     before, after, more = _aligned(before, after, {finding.column for finding in findings})
     findings += more
@@ -104,6 +111,16 @@ def diff_tables(
         (), before.height, after.height, added.height, deleted.height, 0, {}, findings,
         _examples(added=added, deleted=deleted),
     )  # fmt: skip
+
+
+def _as_table(value: Any, name: str) -> "pl.DataFrame":
+    table = read_frame(value.table if isinstance(value, Snapshot) else value)
+    if table is not None:
+        return table
+    raise ParameterError(
+        what=f"{name} is {with_article(type(value).__name__)}, which is no table.",
+        fix='Give snapshots or frames; load_snapshot("name@2") has the rows of a version.',
+    )
 
 
 def _aligned(
