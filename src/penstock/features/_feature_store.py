@@ -79,7 +79,7 @@ class FeatureStore(OnlineHalf):
     def apply(self, *views: FeatureView) -> None:
         """Create feature views, or replace definitions of views that exist.
 
-        A view may get further features, another ttl or rule; rows that exist keep their meaning.
+        A view may get further features, a new ttl or rule; existing rows keep their meaning.
 
         Raises:
             ConflictError: If keys, features or dtypes of existing rows would change.
@@ -125,12 +125,12 @@ class FeatureStore(OnlineHalf):
         """Append rows to a view's history and return the version that has them.
 
         Args:
-            view: The view or its name.
+            view: The view or the view's name.
             rows: A polars or pandas frame with the keys, the view's time columns and all features.
 
         Raises:
-            SchemaError: If a column is missing, has another dtype, or times have no zone.
-            DataError: If a key or time is null, or a row is known before it happened or after now.
+            SchemaError: If a column is missing, a dtype differs, or times have no zone.
+            DataError: If a key or time is null, or a row is known before the event or after now.
             NotFoundError: If there is no such view.
         """
         history = self.history(view)
@@ -140,7 +140,7 @@ class FeatureStore(OnlineHalf):
         """Append deletes: from their event time on, the keys have no values; earlier ones stay.
 
         Args:
-            view: The view or its name.
+            view: The view or the view's name.
             rows: A frame with the keys and the view's time columns.
 
         Returns:
@@ -168,7 +168,7 @@ class FeatureStore(OnlineHalf):
             time: Column with the time of a label; aware.
             target: Column of the labels with the target: features that reveal it are refused.
             event_time_only: Use rows from their event on, even those that were known only later.
-                This shows a model values that it will not have; compare, but do not train with it.
+                A model would be trained on values that serving does not have: for comparisons only.
             versions: Versions of the histories by view; by default the newest.
 
         Returns:
@@ -176,7 +176,7 @@ class FeatureStore(OnlineHalf):
 
         Raises:
             NotFoundError: If there is no such view, feature or version.
-            SchemaError: If a key or the time is missing or has another dtype.
+            SchemaError: If a key or the time is missing, or a dtype differs.
             DataError: If two columns would have the same name.
             LeakageError: If a feature reveals the target, or rows are known before they happen.
         """
@@ -207,7 +207,7 @@ class FeatureStore(OnlineHalf):
         """Write labels with their features to Parquet files: for tables that exceed the memory.
 
         Args:
-            folder: A new folder; it appears when all files are complete.
+            folder: A new folder; appears when all files are complete.
             labels: Labels as for ``join``.
             views: Views as for ``join``.
             time: Column with the time of a label.

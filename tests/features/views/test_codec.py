@@ -60,7 +60,7 @@ def test_a_value_of_another_definition_is_refused():
     before = FeatureView("one", CARD, {"a": pl.Int64, "b": pl.Float64})
     after = FeatureView("one", CARD, {"b": pl.Float64, "a": pl.Int64})
     entries = RowCodec(before).encode(rows_of([{"a": 1, "b": 2.0}], before))
-    with pytest.raises(DataError, match="written for other columns"):
+    with pytest.raises(DataError, match="written for different columns"):
         RowCodec(after).decode(entries)
 
 

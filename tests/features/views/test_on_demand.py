@@ -70,12 +70,12 @@ def test_no_rows_are_no_features():
 @pytest.mark.parametrize(
     ("transform", "message"),
     [
-        (lambda rows: rows.select(x=pl.col("a") / pl.col("a").sum()), "alone another value|order"),
-        (lambda rows: rows.select(x=pl.col("a") - pl.col("a").mean()), "alone another value"),
+        (lambda rows: rows.select(x=pl.col("a") / pl.col("a").sum()), "a row alone and in a batch|order"),
+        (lambda rows: rows.select(x=pl.col("a") - pl.col("a").mean()), "a row alone and in a batch"),
         (lambda rows: rows.select(x=pl.col("a").cum_sum()), "order of rows"),
         (lambda rows: rows.select(x=pl.col("a").shift()), "order of rows"),
         (lambda rows: rows.select(x=pl.col("a").forward_fill()), "order of rows"),
-        (lambda rows: rows.select(x=pl.col("a").rank()), "order of rows|alone another value"),
+        (lambda rows: rows.select(x=pl.col("a").rank()), "order of rows|a row alone and in a batch"),
         (lambda rows: rows.filter(pl.col("a") > 0).select(x="a"), "returned 16 rows|rows for 48"),
         (lambda rows: rows.select(x=pl.lit(float(datetime.now(UTC).microsecond))), "uses now"),
         (lambda rows: rows.select(x=pl.col("a").shuffle()), "uses shuffle"),
@@ -96,7 +96,7 @@ def test_a_function_that_counts_its_calls_is_refused():
         calls.append(1)
         return rows.select(x=pl.lit(float(len(calls))) + pl.col("a") * 0)
 
-    with pytest.raises(DefinitionError, match="other values when it is computed again"):
+    with pytest.raises(DefinitionError, match="different values when called again"):
         on_demand(counting)
 
 

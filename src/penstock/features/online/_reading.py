@@ -48,7 +48,7 @@ def read_online(
         The feature columns, a row for each key in order.
 
     Raises:
-        DataError: If a value was written for other columns.
+        DataError: If a value was written for different columns.
     """
     return read_with_status(store, codec, keys, at)[0]
 

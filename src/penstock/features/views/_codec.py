@@ -19,7 +19,7 @@ _SIGN = np.uint64(1 << 63)
 
 
 class RowCodec:
-    """The bytes of a view's rows: what online stores hold.
+    """The bytes of a view's rows in online stores.
 
     >>> import polars as pl
     >>> from datetime import UTC, datetime
@@ -42,7 +42,7 @@ class RowCodec:
         described = view.describe()
         columns = [described["entity"]["keys"], list(described["features"].items())]
         self.mark = _FORMAT + bytes.fromhex(digest_json(columns).removeprefix("sha256:")[:8])
-        """First bytes of each value: format and columns, so that no others are misread."""
+        """First bytes of each value: format and columns, so that values of a different definition are refused."""
         self._keys, self._values = RowLayout.of(view.entity.dtypes), RowLayout.of(view.dtypes)
         self.null_value = encode_columns(_empty_row(view).get_columns(), self.mark)[0]
         """The value of a row whose features are all null."""
@@ -81,7 +81,7 @@ class RowCodec:
         """Return the rows of entries, with the columns of ``view.schema``.
 
         Raises:
-            DataError: If a value was written for other columns.
+            DataError: If a value was written for different columns.
         """
         import polars as pl
 
@@ -97,14 +97,14 @@ class RowCodec:
         """Return the features of values; None stands for a key without an entry.
 
         Raises:
-            DataError: If a value was written for other columns.
+            DataError: If a value was written for different columns.
         """
         raw = [each or self.null_value for each in values]
         for each in raw:
             if not each.startswith(self.mark):
                 raise DataError(
-                    what=f"A value of feature view {self.view.name!r} was written for other columns.",
-                    why="Its definition has changed since.",
+                    what=f"A value of feature view {self.view.name!r} was written for different columns.",
+                    why="The definition has changed since.",
                     fix="Materialize the view again, from its first version.",
                     view=self.view.name,
                 )

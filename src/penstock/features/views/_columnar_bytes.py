@@ -1,8 +1,8 @@
 """Columns to bytes per row and back, bit-equal; apart from the codec, which knows keys and views.
 
 A row is: a bitmap of nulls, the values of fixed width in little endian (zero where null), then the
-others where not null, each with its length before it. A list is its elements, each after a byte
-that tells whether it is null.
+values of varying length where not null, each after the value's length. A list is the elements, each
+after a byte for null.
 """
 
 from collections.abc import Iterator, Sequence

@@ -33,14 +33,14 @@ def require_feature_dtype(name: str, dtype: Any, owner: str) -> "pl.DataType":
     """Return a feature's dtype as an instance.
 
     Raises:
-        DefinitionError: If Delta tables or online stores would change its values.
+        DefinitionError: If Delta tables or online stores would change the values.
     """
     kind = _instance(name, dtype, owner)
     if not _is_storable(kind):
         instead = _INSTEAD.get(kind.base_type().__name__, "a plain dtype or a list of one")
         raise DefinitionError(
             what=f"Feature {name!r} of {owner} has dtype {kind}.",
-            why="Delta tables and online stores would not return its values bit-equal.",
+            why="Delta tables and online stores would not return the values bit-equal.",
             fix=f"Declare {instead}.",
         )
     return kind
@@ -50,13 +50,13 @@ def require_key_dtype(name: str, dtype: Any, owner: str) -> "pl.DataType":
     """Return a key's dtype as an instance.
 
     Raises:
-        DefinitionError: If equal things can have different values of it, as with floats.
+        DefinitionError: If equal things can have different values, as with floats.
     """
     kind = _instance(name, dtype, owner)
     if kind.base_type().__name__ not in _KEYS:
         raise DefinitionError(
             what=f"Key {name!r} of {owner} has dtype {kind}.",
-            why="A key must be equal whenever it means the same.",
+            why="Keys of the same thing must be equal.",
             fix="Declare an integer, pl.String, pl.Date or pl.Boolean.",
         )
     return kind
@@ -83,7 +83,7 @@ def fit_column(column: "pl.Series", kind: "pl.DataType", owner: str) -> "pl.Seri
     raise SchemaError(
         what=f"Column {column.name!r} for {owner} is {given}; declared is {kind}.",
         why="A value that is converted on the way differs between training and serving.",
-        fix=f"Convert it before: pl.col({column.name!r}).cast(pl.{kind}).",
+        fix=f"Convert the column: pl.col({column.name!r}).cast(pl.{kind}).",
         column=column.name,
     )
 

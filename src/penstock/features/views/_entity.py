@@ -1,4 +1,4 @@
-"""Entity: what features belong to, and the key columns that identify it."""
+"""Entity: the owner of features, and the key columns that identify an owner."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """A customer, a card, a shop and a product: what features belong to.
+    """The owner of features: a customer, a card, a shop and a product.
 
     >>> import polars as pl
     >>> Entity("customer", {"customer_id": pl.Int64}).key_columns
@@ -22,7 +22,7 @@ class Entity:
 
     Args:
         name: Name of the entity.
-        keys: Columns that identify it, with their dtypes: integers, text, dates or booleans.
+        keys: Columns that identify an owner, with dtypes: integers, text, dates or booleans.
 
     Raises:
         ParameterError: If the name is not legal.

@@ -1,7 +1,7 @@
 """Sums of floats that do not depend on order or grouping: tiles of any cut add up to the same bits.
 
-A sum is kept as a few floats whose exact sum it is (``math.fsum`` rounds correctly, so what is left
-after it is exact again). Any grouping of the same values ends in the same float: the exact sum,
+A sum is a list of a few floats with the same exact sum (``math.fsum`` rounds correctly, so the rest
+after each is exact again). Any grouping of the same values ends in the same float: the exact sum,
 rounded once. Source: Shewchuk (1997), Adaptive Precision Floating-Point Arithmetic.
 """
 

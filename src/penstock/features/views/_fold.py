@@ -1,4 +1,4 @@
-"""Which of two rows of a key wins, and what it is worth at a time: one order for every store.
+"""The order of a key's rows, and the values of the winner at a time: the same for every store.
 
 Of two rows the larger (event_time, available_at, seq) wins: a total order, as seq is unique. So the
 winner of a set of rows depends on neither the order nor the batches in which they arrive.
@@ -30,7 +30,7 @@ def fold(rows: "pl.DataFrame", keys: "Sequence[str]") -> "pl.DataFrame":
     [2]
 
     Args:
-        rows: Rows of one or many keys, in any order.
+        rows: Rows of any number of keys, in any order.
         keys: The key columns.
     """
     ordered = leading(rows, keys)
@@ -42,7 +42,7 @@ def leading(
 ) -> "pl.DataFrame":
     """Return the rows that win over all that were known before them: the history in steps.
 
-    From the moment on at which such a row is known, it is the fold of its key, until the next is.
+    Once such a row is known, the row is the fold of the key, until the next leading row is known.
 
     Args:
         rows: Rows in which no ``event_time`` is after ``available_at``.
@@ -81,7 +81,7 @@ def in_order(rows: "pl.DataFrame", columns: "Sequence[str]") -> "pl.DataFrame":
 
 
 def is_missing(view: FeatureView, at: "pl.Expr") -> "pl.Expr":
-    """Return whether a winner has no values at a time: it is a delete, or expired.
+    """Return whether a winner has no values at a time: a delete, or expired.
 
     Args:
         view: The view.
@@ -118,7 +118,7 @@ def values_at(view: FeatureView, winners: "pl.DataFrame", at: "pl.Expr") -> "pl.
 
 
 def _differs_from(ordered: "pl.DataFrame", keys: "Sequence[str]", shift: int) -> "pl.Series":
-    """Return whether a row's key differs from that of the row before (1) or after (-1) it."""
+    """Return whether a row's key differs from the key of the row before (1) or after (-1)."""
     import polars as pl
 
     differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift(shift)) for name in keys)

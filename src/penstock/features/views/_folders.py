@@ -1,4 +1,4 @@
-"""The histories in a folder or bucket, by name; apart from what a history is."""
+"""The histories in a folder or bucket, by name; separate because listing a bucket needs obstore."""
 
 from collections.abc import Mapping
 from pathlib import Path

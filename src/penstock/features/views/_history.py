@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 ROWS_BITS = 32
-"""A row's ``seq`` is the Delta version that added it, and in the lower bits its number there."""
+"""A row's ``seq`` is the Delta version that added the row, with the row's number in the lower bits."""
 
 _DEFINITION = "penstock.view"
 # Values of keys and features are in data files only, which can be removed, and not in the log.
@@ -34,11 +34,11 @@ _TRIES = 1000
 
 @dataclass(frozen=True, slots=True)
 class HistoryVersion:
-    """A version of a history, as it stands in step keys and signatures.
+    """A version of a history, as in step keys and signatures.
 
     Args:
         view: Name of the view.
-        definition: Digest of its definition.
+        definition: Digest of the view's definition.
         table: Id of the Delta table.
         version: Number of the version.
     """
@@ -59,13 +59,13 @@ class HistoryVersion:
 
 
 class History:
-    """All rows of a view: what was true from when, and since when that was known.
+    """All rows of a view, each with the time of the event and the time of knowledge.
 
     Threads and processes: any number may read and append at the same time. No row is lost, and
         ``seq`` is unique and rises with the versions.
 
     Args:
-        uri: Where the Delta table lies: an absolute folder, or the URL of one in a bucket.
+        uri: Place of the Delta table: an absolute folder, or a URL.
         view: The view.
         options: Options of the object store; secrets as ``"${NAME}"``.
     """
@@ -79,7 +79,7 @@ class History:
 
     @classmethod
     def open(cls, uri: str, options: "Mapping[str, str] | None" = None) -> Self:
-        """Open the history at a place, with the view that it was created for.
+        """Open the history at a place, with the definition that is stored there.
 
         Raises:
             NotFoundError: If there is no table.
@@ -101,7 +101,7 @@ class History:
 
         Raises:
             ConflictError: If there is a table already.
-            StoreError: If it cannot be created.
+            StoreError: If the table cannot be created.
         """
         delta = require_delta()
         try:
@@ -149,7 +149,7 @@ class History:
 
         Args:
             rows: Rows as ``to_rows`` returns them, without ``seq``.
-            once: A name; rows that were appended under it already are not appended again.
+            once: A name; rows that were appended under the same name are not appended again.
 
         Raises:
             ConflictError: If other writers came first a thousand times.
@@ -266,7 +266,7 @@ class History:
 
 
 def version_of(seq: Any) -> Any:
-    """Return the version that added a row, of its ``seq`` or of a column of them.
+    """Return the version that added a row, from a ``seq`` or a column of ``seq``.
 
     >>> version_of(3 << ROWS_BITS)
     3
@@ -275,7 +275,7 @@ def version_of(seq: Any) -> Any:
 
 
 def require_extends(known: FeatureView, view: FeatureView) -> None:
-    """Check that rows of a view stay what they are under another definition.
+    """Check that a new definition leaves the rows of a view unchanged.
 
     Raises:
         ConflictError: If they do not.

@@ -60,7 +60,7 @@ def select(view: FeatureView, names: "list[str] | None" = None) -> Selection:
 
 
 def read_labels(frame: Any, time: str, selections: "list[Selection]") -> "pl.DataFrame":
-    """Return the labels as a polars frame, with keys as declared; the time stays as it is.
+    """Return the labels as a polars frame, with keys as declared; the time is unchanged.
 
     Raises:
         SchemaError: If a key or the time is missing or has another dtype.
@@ -93,7 +93,7 @@ def as_of(
     Args:
         labels: Labels as ``read_labels`` returns them.
         rows: Rows of the history.
-        selection: The view and its features.
+        selection: The features to read.
         event_time_only: Whether rows count from their event on, even if they were known later.
     """
     import polars as pl
@@ -120,7 +120,7 @@ def as_of_blocks(
 def find_rows(
     labels: "pl.DataFrame", rows: "pl.DataFrame", view: FeatureView, *, event_time_only: bool
 ) -> "pl.Series":
-    """Return the place in ``rows`` of each label's answer; null where it has no values.
+    """Return the place in ``rows`` of each label's answer; null for a label without values.
 
     Args:
         labels: Labels as ``read_labels`` returns them.
@@ -145,7 +145,7 @@ def find_rows(
 
 
 def _require_possible(rows: "pl.DataFrame", view: FeatureView) -> None:
-    """Check that no row is known before it happens; writes refuse such rows, other tools do not."""
+    """Check that no row is known before the event; foreign writers may have left such rows."""
     early = int((rows[EVENT_TIME] > rows[AVAILABLE_AT]).sum())
     if early:
         raise LeakageError(

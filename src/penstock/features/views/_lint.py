@@ -1,4 +1,4 @@
-"""Leaks of joined features: values known too late, made of the target, or encoded with it."""
+"""Leaks of joined features: values known too late, made of the target, or encoded with the target."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ _EXACT = 1e-9
 def check_features(table: "pl.DataFrame", features: Sequence[str], *, target: str) -> list[Finding]:
     """Check joined features for leaks of the target.
 
-    - ``L5``: a feature predicts the target almost alone, so it was probably made of it.
+    - ``L5``: a feature predicts the target almost alone: probably made of the target.
     - ``target_encoding``: a feature is the mean target of a category over these very rows, smoothed
       or not: each row's value contains its own target.
 
@@ -137,7 +137,7 @@ def _find_proxies(table: "pl.DataFrame", features: Sequence[str], target: str) -
 def find_later_values(
     known: "pl.DataFrame", happened: "pl.DataFrame", features: Sequence[str]
 ) -> list[Finding]:
-    """Return how many labels would get another value if knowledge time were ignored.
+    """Count the labels whose value would differ if knowledge time were ignored.
 
     Args:
         known: The features of the join.

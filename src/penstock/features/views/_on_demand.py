@@ -1,4 +1,4 @@
-"""OnDemandView: features computed from others and from the request, by one definition for both sides.
+"""OnDemandView: features computed from stored features and the request, the same in training and serving.
 
 Training computes a batch, serving one row, with the same function and the same engine. That both
 give the same bits is checked where the view is defined, on drawn rows.
@@ -36,7 +36,7 @@ _CODE = ("AnonymousFunction", "AnonymousAgg", "PythonUdf", "PLPY")
 
 @dataclass(frozen=True, slots=True)
 class OnDemandView:
-    """Features that are computed when they are needed, from other features and the request.
+    """Features that are computed on demand, from stored features and the request.
 
     >>> import polars as pl
     >>> from datetime import timedelta
@@ -63,7 +63,7 @@ class OnDemandView:
 
     Raises:
         DefinitionError: If the transform reads the clock, random numbers, files or the environment;
-            if a row's result depends on other rows, or differs when it is computed again.
+            if a row's result depends on further rows, or differs when computed again.
     """
 
     name: str
@@ -118,7 +118,7 @@ class OnDemandView:
         return digest_json(described)
 
     def fingerprint(self) -> str | None:
-        """Return the digest: what a step's key has of a view; None if code cannot be followed."""
+        """Return the digest for step keys; None if code cannot be followed."""
         if not isinstance(self.transform, Mapping):
             code = code_digest(self.transform, find_project())
             if not code.complete or code.unfollowed:
@@ -138,11 +138,11 @@ class OnDemandView:
 
     @classmethod
     def from_json(cls, described: Mapping[str, Any], views: Sequence[FeatureView]) -> Self:
-        """Return the view that ``describe`` wrote, if its transform is expressions.
+        """Return the view that ``describe`` wrote, if the transform is expressions.
 
         Args:
             described: The definition.
-            views: The feature views that it names.
+            views: The feature views with the inputs.
 
         Raises:
             DefinitionError: If the transform is a function, or would run one.
@@ -168,14 +168,14 @@ class OnDemandView:
         return cls(described["name"], expressions, views=views, **kinds)  # type: ignore[arg-type] # dtypes
 
     def compute(self, frame: object) -> "pl.DataFrame":
-        """Return the features for rows of inputs: many for training, one for serving.
+        """Return the features for rows of inputs: a batch in training, a single row in serving.
 
         Args:
-            frame: A polars or pandas frame with the inputs; other columns are ignored.
+            frame: A polars or pandas frame with the inputs; further columns are ignored.
 
         Raises:
-            SchemaError: If an input is missing or has another dtype, or a feature has.
-            DefinitionError: If the transform fails, or returns other rows.
+            SchemaError: If an input is missing, or a dtype differs from the declared dtype.
+            DefinitionError: If the transform fails, or returns more or fewer rows.
         """
         import polars as pl
 

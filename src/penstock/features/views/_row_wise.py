@@ -1,4 +1,4 @@
-"""Whether a transform gives each row the same bits alone, among others and again; on drawn rows."""
+"""Check on drawn rows that a transform computes the same bits for a row alone, in a batch and again."""
 
 import types
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _ROWS = 48
 _SEED = 20_260_105
-# Names by which a function reaches what is not in its rows.
+# Names by which a function reaches values outside of the rows.
 _OUTSIDE = {
     "now", "utcnow", "today", "time_ns", "perf_counter", "monotonic", "random", "default_rng",
     "urandom", "uuid4", "shuffle", "sample", "environ", "getenv", "open", "input",
@@ -32,10 +32,10 @@ _POOLS: dict[str, list[Any]] = {
 
 
 def require_pure(transform: Any, owner: str) -> None:
-    """Check that a function names nothing that changes between training and serving.
+    """Check that a function uses no names of clocks, random numbers, files or the environment.
 
     Raises:
-        DefinitionError: If it does.
+        DefinitionError: If there is such a name.
     """
     if isinstance(transform, Mapping):
         return
@@ -62,14 +62,12 @@ def require_row_wise(
     """Check on drawn rows that a row's result depends on that row only.
 
     Raises:
-        DefinitionError: If it is another one again, alone or in another order.
+        DefinitionError: If the result differs when computed again, alone or in a different order.
     """
     rows = draw_rows(inputs, _ROWS)
     whole = encode_columns(compute(rows).get_columns())
     if encode_columns(compute(rows).get_columns()) != whole:
-        raise _refusal(
-            owner, "gives other values when it is computed again", "Remove what changes."
-        )
+        raise _refusal(owner, "computes different values when called again", "Remove what changes.")
     together = (
         "Use row-wise expressions: no mean, rank, shift, cumulative sum or fill from neighbours."
     )
@@ -80,7 +78,9 @@ def require_row_wise(
             encode_columns(compute(rows[place : place + 1]).get_columns())
             != whole[place : place + 1]
         ):
-            raise _refusal(owner, "gives a row alone another value than among others", together)
+            raise _refusal(
+                owner, "computes different values for a row alone and in a batch", together
+            )
 
 
 def draw_rows(inputs: "Mapping[str, pl.DataType]", height: int) -> "pl.DataFrame":

@@ -23,8 +23,8 @@ def to_rows(view: FeatureView, frame: Any, *, is_deleted: bool = False) -> "pl.D
         is_deleted: Whether the rows delete.
 
     Raises:
-        SchemaError: If a column is missing, has another dtype, or times have no zone.
-        DataError: If a key or time is null, or a row is known before it happened or after now.
+        SchemaError: If a column is missing, a dtype differs, or times have no zone.
+        DataError: If a key or time is null, or a row is known before the event or after now.
     """
     import polars as pl
 
@@ -49,7 +49,7 @@ def read_keys(entity: Entity, given: "dict[str, pl.Series]", owner: str) -> "lis
     """Return the key columns with their dtypes.
 
     Raises:
-        SchemaError: If one is missing or has another dtype.
+        SchemaError: If a key is missing, or a dtype differs.
         DataError: If a key is null.
     """
     keys = [
@@ -69,8 +69,7 @@ def read_moments(
         given: The columns by name.
         name: The column.
         owner: What the rows are for, for messages.
-        up: Whether a part of a microsecond counts as a whole one, as for rows, of which nothing is
-            known before its time; not for labels.
+        up: Whether times are rounded up to whole microseconds, as for rows: no row is known early.
 
     Raises:
         SchemaError: If the column is missing, holds no times, or times without a zone.
@@ -94,7 +93,7 @@ def read_moments(
 
 
 def require_order(view: FeatureView, event: "pl.Series", known: "pl.Series") -> None:
-    """Check that no row is known before it happens, nor after now.
+    """Check that no row is known before the event, nor after now.
 
     Raises:
         DataError: If there is such a row, with the count and the first.

@@ -1,7 +1,7 @@
-"""As-of search: the last row of a key that is known at a time; apart from what rows mean.
+"""As-of search: the last row of a key that is known at a time; separate because the search needs no meaning of rows.
 
-Rows stand in order of keys and time, labels in any order: each label looks for its key's rows by a
-hash join, and for its time in them by binary search, all labels at once. Compared with a join of
+Rows stand in order of keys and time, labels in any order: a hash join finds
+the rows of each label's key, and a binary search the time in these, all labels at once. Compared with a join of
 sorted tables, labels need not be sorted there and back, which costs more than the search.
 """
 
@@ -53,7 +53,7 @@ def last_known(
 
 
 def _groups(rows: "pl.DataFrame", keys: Sequence[str]) -> "pl.DataFrame":
-    """Return each key with the places of its first row and behind its last."""
+    """Return each key with the place of the first row and the place behind the last."""
     import polars as pl
 
     starts = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift()) for name in keys)
@@ -63,7 +63,7 @@ def _groups(rows: "pl.DataFrame", keys: Sequence[str]) -> "pl.DataFrame":
 
 
 def _insert_after(known: Any, moments: Any, first: Any, end: Any) -> Any:
-    """Return for each moment the place behind the last time in its range that is not later."""
+    """Return for each moment the place behind the last time in the range that is not later."""
     low, high = first.copy(), end.copy()
     last = len(known) - 1
     for _ in range(int((high - low).max()).bit_length()):

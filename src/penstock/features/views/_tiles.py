@@ -1,4 +1,4 @@
-"""Tiles: what a stretch of time contributes to windows; tiles merge in any order to the same bits."""
+"""Tiles: contributions of a stretch of time to windows; tiles merge in any order to the same bits."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -16,13 +16,13 @@ _MICROSECOND = timedelta(microseconds=1)
 def make_tiles(
     events: "pl.DataFrame", keys: Sequence[str], columns: Sequence[str], every: timedelta
 ) -> "pl.DataFrame":
-    """Return the tiles of events: key, start, and by column what sums and ends need.
+    """Return the tiles of events: key, start, and by column the parts of sums, counts, minima and maxima.
 
     Args:
         events: Events with keys, ``event_time`` in UTC and the columns, as Int64 or Float64.
         keys: The key columns.
         columns: Columns that windows aggregate.
-        every: Length of a tile; tiles begin at multiples of it since 1970, in UTC.
+        every: Length of a tile; tiles begin at multiples of this length since 1970, in UTC.
     """
     import polars as pl
 
@@ -51,7 +51,7 @@ def merge_tiles(
 
     Args:
         first: Tiles of some events.
-        second: Tiles of other events, with the same columns.
+        second: Tiles of further events, with the same columns.
         keys: The key columns.
         columns: Columns that windows aggregate.
     """
@@ -70,7 +70,7 @@ def merge_tiles(
 
 
 def _compact(tiles: "pl.DataFrame", columns: Sequence[str]) -> "pl.DataFrame":
-    """Return tiles whose sums are kept as few parts as possible."""
+    """Return tiles with as few parts of sums as possible."""
     import polars as pl
 
     for name in columns:

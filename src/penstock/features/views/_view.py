@@ -40,8 +40,8 @@ class FeatureView:
     Args:
         name: Name of the view.
         entity: What the features belong to.
-        features: Names with their dtypes; rows with another dtype are refused.
-        ttl: Maximum age of a value, counted from its event time; older ones are missing, offline
+        features: Names with dtypes; rows with a different dtype are refused.
+        ttl: Maximum age of a value, counted from the event time; older ones are missing, offline
             and online. By default values do not expire.
         event_time: Column of written rows with the time at which the values began to hold.
         available_at: When a row became known: a column of the written rows, or a delay after the
@@ -132,7 +132,7 @@ class FeatureView:
         return digest_json(described)
 
     def fingerprint(self) -> str:
-        """Return the digest: what a step's key has of a view."""
+        """Return the digest, for step keys."""
         return self.digest
 
     def describe(self) -> dict[str, Any]:

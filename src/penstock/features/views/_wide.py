@@ -26,7 +26,7 @@ def write_wide(
     """Write labels with blocks of their features into a new folder; return the table, unread.
 
     Args:
-        folder: The folder; it appears when all files are complete.
+        folder: The folder; appears when all files are complete.
         labels: The labels.
         blocks: Features in order of the plan's selections, with the rows of the labels.
         plan: What to compute of them, and to keep.
@@ -85,5 +85,5 @@ def _put_together(
 
 
 def _cut(table: "pl.DataFrame", height: int) -> "Iterable[pl.DataFrame]":
-    """Return stretches of rows; one without rows for an empty table."""
+    """Return stretches of rows; an empty stretch for an empty table."""
     return table.iter_slices(height) if table.height else [table]

@@ -35,7 +35,7 @@ class Ends:
     until: int | None
 
     def of(self, starts: Sequence[int], late: Iterable[int]) -> list[int]:
-        """Return the ends of a key's windows, in order: whenever one gains or loses a tile.
+        """Return the ends of a key's windows, in order: whenever a window gains or loses a tile.
 
         Args:
             starts: Starts of the key's tiles.
@@ -81,7 +81,7 @@ class WindowValues:
         ends: Ends,
         changed: "pl.DataFrame | None",
     ) -> tuple[list[int], list[int], list[list[Any]]]:
-        """Return for each window a place of its key, its end, and by feature its value.
+        """Return for each window a place of the key, the end, and the values by feature.
 
         Args:
             features: Column, aggregate and length of each feature.
@@ -125,7 +125,7 @@ class WindowValues:
 
 
 class _Column:
-    """What tiles have of a column: its sums as parts one after the other, counts as running totals."""
+    """A column of all tiles: parts of sums in a single list, counts as running totals."""
 
     def __init__(self, tiles: "pl.DataFrame", name: str) -> None:
         parts = tiles[f"{name}.parts"]
@@ -136,7 +136,7 @@ class _Column:
         self._is_whole = tiles.schema[f"{name}.min"].is_integer()
 
     def read(self, aggregate: str, first: int, last: int) -> Any:
-        """Return an aggregate of the tiles from a first one to before a last one."""
+        """Return an aggregate of a slice of the tiles."""
         count = self._counts[last] - self._counts[first]
         if aggregate == "count":
             return count

@@ -66,7 +66,7 @@ class Windows:
         entity: What the events belong to.
         features: Aggregates by feature name.
         every: Distance of the times at which windows are read; windows as long as this tumble,
-            longer ones slide. Times are multiples of it since 1970, in UTC.
+            longer ones slide. Times are multiples of this since 1970, in UTC.
         event_time: Column of the events with their time.
 
     Raises:
@@ -97,7 +97,7 @@ class Windows:
         return list(dict.fromkeys(each.column for each in self.features.values()))
 
     def tiles(self, events: object) -> "pl.DataFrame":
-        """Return what events contribute, by key and stretch of time.
+        """Return the contributions of events, by key and stretch of time.
 
         Args:
             events: A polars or pandas frame with keys, times with a zone, and the columns.
@@ -120,8 +120,8 @@ class Windows:
         """Return the tiles of both; the same bits in any order and grouping.
 
         Args:
-            first: Tiles of some events; none of them may be in the other.
-            second: Tiles of other events.
+            first: Tiles of some events.
+            second: Tiles of further events; no event may be in both.
         """
         return merge_tiles(first, second, self.entity.key_columns, self.columns)
 
@@ -189,7 +189,7 @@ def _numbers(given: "dict[str, pl.Series]", name: str) -> "pl.Series":
         raise SchemaError(
             what=f"Column {name!r} of the events is {'missing' if column is None else column.dtype}.",
             why="Windows aggregate integers and floats.",
-            fix="Convert it before.",
+            fix="Convert the column.",
             column=name,
         )
     return column.cast(pl.Int64 if column.dtype.is_integer() else pl.Float64)
