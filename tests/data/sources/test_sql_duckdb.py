@@ -117,6 +117,11 @@ def test_the_window_is_right_for_every_type_of_time(kind):
         ("SELECT 'infinity'::TIMESTAMP AS a", "infinity"),
         ("SELECT '-infinity'::DATE AS a", "infinity"),
         ("SELECT INTERVAL '1 month' AS a", "months"),
+        ("SELECT ['infinity'::TIMESTAMP, NULL] AS a", "infinity"),
+        ("SELECT {'b': ['-infinity'::DATE]} AS a", "infinity"),
+        ("SELECT {'b': 'infinity'::TIMESTAMPTZ} AS a", "infinity"),
+        ("SELECT 170141183460469231731687303715884105727::HUGEINT AS a", "38 digits"),
+        ("SELECT [-100000000000000000000000000000000000000::HUGEINT] AS a", "38 digits"),
     ],
 )
 def test_what_a_snapshot_cannot_hold_is_refused_by_column(query, words):
@@ -165,3 +170,10 @@ def test_a_large_table_comes_in_batches_of_one_statement():
     assert max(sizes) <= 130_000
     assert scan.reading.facts["rows"] == 300_000
     assert ingest(source(table="t", order_by="id")).table["id"].is_sorted()
+
+
+def test_large_whole_numbers_that_fit_are_exact():
+    make()
+    numbers = [10**38 - 1, -(10**38) + 1]
+    query = " UNION ALL ".join(f"SELECT {number}::HUGEINT AS a" for number in numbers)
+    assert sorted(map(int, source(query=query).read()["a"])) == sorted(numbers)

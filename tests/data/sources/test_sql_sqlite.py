@@ -99,6 +99,8 @@ def test_declared_types_keep_their_meaning():
     [
         ("REAL", "'oops'", "1 row holds a number with decimals and 1 row holds text"),
         ("INTEGER", "'oops'", "1 row holds text"),
+        ("NUMERIC", "9007199254740993", "1 row holds whole numbers of more than 15 digits"),
+        ("INTEGER", "-9007199254740993), (0.5", "whole numbers of more than 15 digits"),
         ("VARCHAR(9)", "x'00'", "1 row holds bytes"),
         ("DECIMAL(4,2)", "1.234", "1 row holds numbers that decimal(4,2) cannot hold"),
         ("DECIMAL(4,2)", "123", "cannot hold"),
@@ -109,7 +111,9 @@ def test_declared_types_keep_their_meaning():
     ],
 )
 def test_a_value_of_another_type_is_named_by_column_and_rows(column, value, words):
-    good = {"REAL": "1.5", "BOOLEAN": "1", "DATETIME": "'2026-01-01'"}.get(column, "1")
+    good = {"REAL": "1.5", "NUMERIC": "1.5", "BOOLEAN": "1", "DATETIME": "'2026-01-01'"}.get(
+        column, "1"
+    )
     make(f"CREATE TABLE t (a {column})", f"INSERT INTO t VALUES ({good}), ({value})")
     with pytest.raises(SchemaError, match="Column 'a'") as told:
         read()

@@ -50,6 +50,8 @@ _AS_TEXT = re.compile(r"UUID|JSON|ENUM\(.*\)")
 _FOREIGN = re.compile(
     r"\b(?:MAP|UNION|BIT|INTERVAL|TIME WITH TIME ZONE|UHUGEINT|BIGNUM|VARINT|GEOMETRY|VARIANT)\b"
 )
+_BOUNDED = re.compile(r"\b(?:TIMESTAMP|DATE|HUGEINT)")
+_TOO_LARGE = 10**38
 _ENDLESS = 2**63 - 1
 _ENDLESS_DAY = 2**31 - 1
 
@@ -180,21 +182,44 @@ def _column_of(name: str, kind: str, title: str) -> SqlColumn:
         return replace(column, read=lambda value: sa.cast(value, sa.Text))
     if _FOREIGN.search(re.sub(r"'(?:[^']|'')*'|\"[^\"]*\"", "", kind)):
         raise no_such_type(name, kind, title)
-    if column.moment:
-        return replace(column, convert=_checked(kind, title))
+    if _BOUNDED.search(kind):
+        return replace(column, convert=_checked(title))
     return column
 
 
-def _checked(kind: str, title: str) -> "Callable[[pl.Series], pl.Series]":
-    """Return a check of values that a snapshot cannot express: infinity."""
-    ends = [_ENDLESS_DAY, -_ENDLESS_DAY] if kind == "DATE" else [_ENDLESS, -_ENDLESS]
+def _checked(title: str) -> "Callable[[pl.Series], pl.Series]":
+    """Return a check of values that a snapshot cannot express: infinity, whole numbers too large."""
 
     def check(series: "pl.Series") -> "pl.Series":
-        odd = int(series.to_physical().is_in(ends).sum())
-        if odd:
-            name = f'"{series.name}"'
+        name = f'"{series.name}"'
+        endless, large = _odd_values(series)
+        if endless:
             fix = f"Replace it in query=: NULLIF({name}, 'infinity'), if that means \"no value\"."
-            raise no_such_values(series.name, odd, "infinity", title, fix)
+            raise no_such_values(series.name, endless, "infinity", title, fix)
+        if large:
+            what = "whole numbers of more than 38 digits"
+            fix = f"Read texts in query=: CAST({name} AS text)."
+            raise no_such_values(series.name, large, what, title, fix)
         return series
 
     return check
+
+
+def _odd_values(series: "pl.Series") -> tuple[int, int]:
+    """Count endless times and numbers that are too large, in lists and structs too."""
+    import polars as pl
+
+    if isinstance(series.dtype, pl.List | pl.Array):
+        return _odd_values(series.explode())
+    if isinstance(series.dtype, pl.Struct):
+        inner = [_odd_values(series.struct.field(field.name)) for field in series.dtype.fields]
+        return sum(endless for endless, _ in inner), sum(large for _, large in inner)
+    if series.dtype.is_temporal():
+        day = series.dtype == pl.Date
+        ends = [_ENDLESS_DAY, -_ENDLESS_DAY] if day else [_ENDLESS, -_ENDLESS]
+        return int(series.to_physical().is_in(ends).sum()), 0
+    if series.dtype == pl.Decimal(38, 0):  # as a HUGEINT comes
+        numbers = series.to_physical()
+        inside = numbers.is_between(1 - _TOO_LARGE, _TOO_LARGE - 1)
+        return 0, int((~inside).sum())
+    return 0, 0

@@ -117,8 +117,10 @@ class SqliteDatabase(SqlDatabase):
             kind = sa.func.typeof(cells)
             sums += [sa.func.sum(kind == name) for name in _CLASSES]
             sums += [sa.func.sum(zone_mark(cells)), sa.func.max(sa.func.length(cells))]
+            whole = sa.case((kind == "integer", cells))
+            sums += [sa.func.min(whole), sa.func.max(whole)]
         values = [value or 0 for value in self.first(sa.select(*sums))]
-        width = len(_CLASSES) + 2
+        width = len(Counts._fields)
         columns = []
         for place, column in enumerate(relation.columns):
             counts = Counts(*values[place * width : (place + 1) * width])

@@ -30,6 +30,7 @@ _DECLARED = (
     (r"REAL|FLOA|DOUB", "number"),
 )
 _SCALE = re.compile(r"^(?:DECIMAL|NUMERIC|NUMBER)\s*\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)")
+_EXACT = 2**53  # whole numbers up to here are exact as floats
 
 
 class Counts(NamedTuple):
@@ -41,6 +42,8 @@ class Counts(NamedTuple):
     blob: int
     zoned: int
     longest: int
+    least: int = 0
+    most: int = 0
 
     @property
     def all(self) -> int:
@@ -101,6 +104,10 @@ def settle_column(
     if kind in {"integer", "number"}:
         _require(column, counts, counts.integer + counts.real, title)
         is_whole = kind == "integer" and not counts.real
+        if counts.real and max(counts.most, -counts.least) > _EXACT:
+            what = "whole numbers of more than 15 digits among numbers with decimals"
+            fix = f'Read texts: types={{"{column.name}": "text"}}.'
+            raise no_such_values(column.name, counts.integer, what, title, fix)
         return column, pl.Int64() if is_whole else pl.Float64()
     if kind == "boolean":
         _require(column, counts, counts.integer, title)
