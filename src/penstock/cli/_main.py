@@ -59,6 +59,7 @@ _SECTIONS = (
             "experiments": ("_runs", "Search experiments."),
             "edit": ("_run_life", "Change a run's name, note, group or tags; archive it."),
             "data": ("_data", "List data sets and compare their versions."),
+            "features": ("_features", "List feature views, read values, bring them online."),
             "artifacts": ("_artifacts", "List or download the artifacts of a run."),
             "fork": ("_run_life", "Create a run that starts from another run's state."),
             "delete": ("_run_life", "Delete runs."),

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from penstock.execution.engine import Session as Session
     from penstock.execution.engine import known_partitions as known_partitions
     from penstock.execution.engine import list_partitions as list_partitions
+    from penstock.execution.engine import load_function as load_function
     from penstock.execution.engine import load_inputs as load_inputs
     from penstock.execution.engine import load_pipeline as load_pipeline
     from penstock.execution.engine import module_of as module_of
@@ -84,6 +85,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "known_partitions": "penstock.execution.engine",
         "list_partitions": "penstock.execution.engine",
         "load_inputs": "penstock.execution.engine",
+        "load_function": "penstock.execution.engine",
         "load_pipeline": "penstock.execution.engine",
         "module_of": "penstock.execution.engine",
         "prepare_pipeline": "_run",

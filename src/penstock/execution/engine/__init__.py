@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from penstock.core import lazy_exports
 
 if TYPE_CHECKING:
+    from penstock.execution.engine._loading import load_function as load_function
     from penstock.execution.engine._loading import load_pipeline as load_pipeline
     from penstock.execution.engine._loading import module_of as module_of
     from penstock.execution.engine._loading import stop_while_loading as stop_while_loading
@@ -69,6 +70,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "known_partitions": "_partitions",
         "list_partitions": "_partitions",
         "load_inputs": "_values",
+        "load_function": "_loading",
         "load_pipeline": "_loading",
         "module_of": "_loading",
         "new_session": "_new_run",

@@ -3,7 +3,7 @@
 import importlib
 import importlib.util
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -62,6 +62,35 @@ def load_pipeline(target: str | EntryPoint) -> Pipeline[..., Any]:
         what=f"{place} defines {len(pipelines)} pipelines: {', '.join(sorted(pipelines))}.",
         fix="Name one: " + " or ".join(f"{place}:{item}" for item in sorted(pipelines)[:3]) + ".",
     )
+
+
+def load_function(target: str) -> Callable[..., Any]:
+    """Load a function from a file or a module.
+
+    Args:
+        target: ``file.py:name`` or ``module:name``.
+
+    Raises:
+        NotFoundError: If there is no such file, module or function.
+        DefinitionError: If the file cannot be imported.
+    """
+    place, _, name = target.rpartition(":")
+    if not place:
+        raise NotFoundError(
+            what=f"{target!r} names no function.",
+            fix="Give a file and a name: file.py:name.",
+            name=target,
+        )
+    found = getattr(module_of(place), name, None)
+    if not callable(found):
+        known = [each for each, value in vars(module_of(place)).items() if callable(value)]
+        raise NotFoundError(
+            what=f"{place} has no function {name!r}.",
+            fix=did_you_mean(name, known) or "Define it there.",
+            name=name,
+        )
+    function: Callable[..., Any] = found
+    return function
 
 
 def module_of(file: str) -> ModuleType:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from penstock.features.views._fold import leading as leading
     from penstock.features.views._fold import values_at as values_at
     from penstock.features.views._folders import list_histories as list_histories
+    from penstock.features.views._history import Commit as Commit
     from penstock.features.views._history import History as History
     from penstock.features.views._history import HistoryVersion as HistoryVersion
     from penstock.features.views._history import version_of as version_of
@@ -49,6 +50,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "EVENT_TIME": "_view",
         "IS_DELETED": "_view",
         "SEQ": "_view",
+        "Commit": "_history",
         "Entity": "_entity",
         "FeatureView": "_view",
         "History": "_history",

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
@@ -56,6 +57,23 @@ class HistoryVersion:
             "table": self.table,
             "version": self.version,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit of a history.
+
+    Args:
+        version: The version that it made.
+        at: When.
+        operation: What it did: ``write``, ``create table``, ``optimize``, …
+        rows: Rows that it added; None where that is not recorded.
+    """
+
+    version: int
+    at: datetime
+    operation: str
+    rows: int | None
 
 
 class History:
@@ -196,6 +214,22 @@ class History:
         return HistoryVersion(
             self.view.name, self.view.digest, table.metadata().id, table.version()
         )
+
+    def list_commits(self, limit: int = 50) -> list[Commit]:
+        """List the newest commits of the table, the newest first.
+
+        Args:
+            limit: Maximum number.
+        """
+        return [
+            Commit(
+                each["version"],
+                datetime.fromtimestamp(each["timestamp"] / 1000, UTC),
+                str(each.get("operation", "")).lower(),
+                (each.get("operationMetrics") or {}).get("num_added_rows"),
+            )
+            for each in self.table().history(limit)
+        ]
 
     def scan(
         self,
