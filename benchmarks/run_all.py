@@ -33,6 +33,7 @@ SCRIPTS = (
     "point_in_time_join",
     "feature_consistency",
     "online_features",
+    "feature_skew",
     "many_writers",
     "durability",
     "big_store",

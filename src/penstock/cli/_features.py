@@ -7,6 +7,7 @@ import click
 import polars as pl
 
 from penstock.cli._feature_arguments import open_features, read_key, read_time, store_options
+from penstock.cli._features_check import check
 from penstock.cli._features_write import backfill, erase, materialize
 from penstock.cli._help import examples
 from penstock.cli._output import ago, current_store, emit, json_option, plain, say, show_table
@@ -26,7 +27,7 @@ def features() -> None:
     """List feature views, read their values by key, and bring them online."""
 
 
-for _command in (materialize, backfill, erase):
+for _command in (materialize, backfill, erase, check):
     features.add_command(_command)
 
 

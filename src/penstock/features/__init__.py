@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from penstock.features._levels import LevelMeans as LevelMeans
     from penstock.features._plain import ToNumber as ToNumber
     from penstock.features._plain import ToText as ToText
+    from penstock.features._served import Recomputed as Recomputed
+    from penstock.features._served import recompute_served as recompute_served
     from penstock.features._transform import table_transformer as table_transformer
     from penstock.features._words import WordWeights as WordWeights
     from penstock.features.views import Entity as Entity
@@ -25,6 +27,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Entity": "penstock.features.views",
         "FeatureStore": "_feature_store",
         "FeatureView": "penstock.features.views",
+        "Recomputed": "_served",
+        "recompute_served": "_served",
         "OnDemandView": "penstock.features.views",
         "LevelMeans": "_levels",
         "ToNumber": "_plain",

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from penstock.monitoring._render import render_html as render_html
     from penstock.monitoring._render import render_markdown as render_markdown
     from penstock.monitoring._report import DriftReport as DriftReport
+    from penstock.monitoring._skew import FeatureSkew as FeatureSkew
+    from penstock.monitoring._skew import check_skew as check_skew
+    from penstock.monitoring._skew import compare_served as compare_served
     from penstock.monitoring._trigger import Trigger as Trigger
     from penstock.monitoring._trigger import TriggerDecision as TriggerDecision
     from penstock.monitoring._trigger import start_pipeline as start_pipeline
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
+        "FeatureSkew": "_skew",
+        "check_skew": "_skew",
+        "compare_served": "_skew",
         "Check": "_column_drift",
         "ColumnDrift": "_column_drift",
         "TriggerDecision": "_trigger",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from penstock.features.views._join import Selection as Selection
     from penstock.features.views._join import as_of as as_of
     from penstock.features.views._join import as_of_blocks as as_of_blocks
+    from penstock.features.views._join import find_rows as find_rows
     from penstock.features.views._join import read_labels as read_labels
     from penstock.features.views._join import select as select
     from penstock.features.views._lint import check_features as check_features
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
+        "find_rows": "_join",
         "AVAILABLE_AT": "_view",
         "EVENT_TIME": "_view",
         "IS_DELETED": "_view",

@@ -1,0 +1,316 @@
+"""Skew of features: what was served, compared with what the history says of the same time.
+
+Each difference has a cause, by what is known of the row that was served:
+
+    late data   another row was served: an older one, or one of another version
+    ttl         the values had expired and were served, or had not and were not
+    type        the same row; the value is the right one in a narrower type
+    missing     a null was served as a value, or a value as null
+    transform   the same row; another value
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import polars as pl
+
+from penstock.core import PredictionRecord
+from penstock.features import (
+    FeatureStore,
+    FeatureView,
+    OnDemandView,
+    Recomputed,
+    recompute_served,
+)
+from penstock.models import FeatureInputs, Signature
+from penstock.monitoring._evidence import wilson
+from penstock.stores import Store, open_store
+
+Cause: TypeAlias = Literal["late data", "ttl", "type", "missing", "transform"]
+LIMIT = 0.001
+_EXAMPLES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSkew:
+    """The skew of a feature.
+
+    Args:
+        view: Name of the view.
+        feature: The feature.
+        rows: Rows that were served with it.
+        mismatches: Rows on which history and served value differ.
+        low: Lower end of the share's 95 % interval (Wilson).
+        high: Upper end.
+        causes: Number of mismatches by cause.
+        examples: Some of them: prediction id, served and right value.
+    """
+
+    view: str
+    feature: str
+    rows: int
+    mismatches: int
+    low: float
+    high: float
+    causes: Mapping[Cause, int] = field(default_factory=dict)
+    examples: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def share(self) -> float:
+        """Share of rows that differ."""
+        return self.mismatches / self.rows
+
+    @property
+    def cause(self) -> Cause | None:
+        """The most frequent cause; None without a mismatch."""
+        return max(self.causes, key=lambda cause: self.causes[cause], default=None)
+
+    @property
+    def is_alarm(self) -> bool:
+        """Whether more than 0.1 % of the rows differ."""
+        return self.share > LIMIT
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the skew as plain JSON."""
+        derived = {"share": self.share, "cause": self.cause, "is_alarm": self.is_alarm}
+        return {**asdict(self), **derived}
+
+    def describe(self) -> str:
+        """Return the skew as a sentence."""
+        counts = ", ".join(f"{cause} {count:,}" for cause, count in self.causes.items())
+        return (
+            f"{self.view}:{self.feature} differs from its history on {self.mismatches:,} of"
+            f" {self.rows:,} rows ({self.share:.2%}, 95 % interval {self.low:.2%} to"
+            f" {self.high:.2%}): {counts}."
+        )
+
+
+def check_skew(
+    deployment: str,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    limit: int = 10_000,
+    store: Store | str | None = None,
+) -> list[FeatureSkew]:
+    """Compare the features that a deployment has looked up with their histories.
+
+    Args:
+        deployment: Name of the deployment.
+        since: Start of the window, included; None for no limit.
+        until: End of the window, excluded; None for now.
+        limit: Maximum number of predictions, the newest ones.
+        store: The store of the predictions; by default the project's.
+
+    Returns:
+        The skew of each feature that was looked up; by view and feature.
+
+    Raises:
+        NotFoundError: If the deployment, a model version or a feature view does not exist.
+    """
+    store = open_store(store)
+    store.metadata.deployments.get(deployment)
+    records = store.metadata.predictions.list(deployment, since=since, until=until, limit=limit)
+    used = [record for record in records if record.features]
+    by_version: dict[tuple[str, int], list[PredictionRecord]] = {}
+    for record in used:
+        by_version.setdefault((record.model, record.version), []).append(record)
+    found: dict[tuple[str, str], list[FeatureSkew]] = {}
+    for (model, version), some in by_version.items():
+        stored = store.metadata.models.get_version(model, version).signature
+        inputs = Signature.from_json(stored).features
+        for skew in compare_served(some, inputs) if inputs else ():
+            found.setdefault((skew.view, skew.feature), []).append(skew)
+    return [_together(parts) for _, parts in sorted(found.items())]
+
+
+def compare_served(
+    records: Sequence[PredictionRecord],
+    inputs: FeatureInputs,
+) -> Iterator[FeatureSkew]:
+    """Compare what was looked up for predictions with the histories.
+
+    Args:
+        records: Predictions of a model version.
+        inputs: Where its features come from.
+    """
+    for each in inputs.views:
+        used = [record for record in records if each.name in (record.features or {})]
+        if used:
+            yield from _compare_view(used, each.name, FeatureStore(each.path))
+    views = {each.name: FeatureView.from_json(each.view) for each in inputs.views}
+    for computed in inputs.on_demand:
+        used = [record for record in records if computed.name in (record.features or {})]
+        needed = [views[name] for name in computed.view["views"]]
+        if used:
+            yield from _compare_computed(used, OnDemandView.from_json(computed.view, needed))
+
+
+def _compare_view(
+    records: Sequence[PredictionRecord], name: str, features: FeatureStore
+) -> Iterator[FeatureSkew]:
+    served = [(record.features or {})[name] for record in records]
+    view = features.get_view(name)
+    keys = _frame([each["key"] for each in served], view.entity.dtypes)
+    at = pl.Series("at", [record.at for record in records], dtype=pl.Datetime("us", "UTC"))
+    right = recompute_served(features, name, keys, at)
+    values = _frame([each["values"] for each in served], view.dtypes)
+    for feature in view.feature_names:
+        places = [i for i, each in enumerate(served) if feature in each["values"]]
+        if places:
+            yield _skew_of(name, feature, places, records, served, values[feature], right)
+
+
+def _skew_of(
+    view: str,
+    feature: str,
+    places: Sequence[int],
+    records: Sequence[PredictionRecord],
+    served: Sequence[Mapping[str, Any]],
+    values: "pl.Series",
+    right: Recomputed,
+) -> FeatureSkew:
+    rows = pl.Series(places)
+    differs = rows.filter(values[rows].ne_missing(right.values[feature][rows])).to_list()
+    causes: Counter[Cause] = Counter(
+        _cause(served[i], values[i], feature, i, right) for i in differs
+    )
+    examples = [
+        _example(records[i].prediction_id, values[i], right.values[feature][i])
+        for i in differs[:_EXAMPLES]
+    ]
+    return _skew(view, feature, len(places), causes, examples)
+
+
+def _skew(
+    view: str,
+    feature: str,
+    rows: int,
+    causes: Mapping[Cause, int],
+    examples: Sequence[Mapping[str, Any]],
+) -> FeatureSkew:
+    count = sum(causes.values())
+    low, high = wilson(count / rows, rows)
+    ordered = dict(sorted(causes.items(), key=lambda each: -each[1]))
+    return FeatureSkew(view, feature, rows, count, low, high, ordered, tuple(examples))
+
+
+def _together(parts: Sequence[FeatureSkew]) -> FeatureSkew:
+    """Return the skew of a feature over several model versions."""
+    causes: Counter[Cause] = Counter()
+    for each in parts:
+        causes.update(each.causes)
+    examples = [one for each in parts for one in each.examples][:_EXAMPLES]
+    rows = sum(each.rows for each in parts)
+    return _skew(parts[0].view, parts[0].feature, rows, causes, examples)
+
+
+def _cause(
+    served: Mapping[str, Any], value: Any, feature: str, place: int, right: Recomputed
+) -> Cause:
+    """Return why a served value is not the right one."""
+    wanted = right.values[feature][place]
+    event, _, version = right.origins.row(place)
+    came = served.get("event_time"), served.get("version")
+    if right.expired[place] and value is not None and value == right.unexpired[feature][place]:
+        return "ttl"
+    if served.get("status") == "EXPIRED" and wanted is not None:
+        return "ttl"
+    is_other = came[0] is not None and (
+        event is None or (datetime.fromisoformat(came[0]), came[1]) != (event, version)
+    )
+    if is_other:
+        return "late data"
+    if value is None or wanted is None:
+        return "missing"
+    return "type" if _is_narrower(value, wanted) else "transform"
+
+
+def _is_narrower(value: Any, wanted: Any) -> bool:
+    """Return whether a value is another one after a cast to a narrower type.
+
+    >>> _is_narrower(float(np.float32(0.1)), 0.1), _is_narrower(3.0, 3.7), _is_narrower(2, 3)
+    (True, True, False)
+    """
+    if isinstance(wanted, float) and isinstance(value, float) and math.isfinite(wanted):
+        casts = [float(np.float32(wanted)), float(np.float16(wanted)), float(math.trunc(wanted))]
+        return value in casts
+    if isinstance(wanted, int) and not isinstance(wanted, bool) and isinstance(value, int):
+        return any(value == int(np.array(wanted).astype(kind)) for kind in ("i4", "i2", "i1"))
+    if isinstance(wanted, datetime) and isinstance(value, datetime):
+        return value in {
+            wanted.replace(microsecond=0),
+            wanted.replace(microsecond=wanted.microsecond // 1000 * 1000),
+        }
+    return False
+
+
+def _compare_computed(
+    records: Sequence[PredictionRecord], view: OnDemandView
+) -> Iterator[FeatureSkew]:
+    """Compare on-demand features with those of the inputs that were served."""
+    rows = [{name: _input(record, name, view) for name in view.inputs} for record in records]
+    right = view.compute(_frame(rows, view.inputs))
+    served = [(record.features or {})[view.name]["values"] for record in records]
+    values = _frame(served, view.dtypes)
+    for feature in view.feature_names:
+        places = pl.Series([i for i, each in enumerate(served) if feature in each])
+        if not len(places):
+            continue
+        differs = places.filter(values[feature][places].ne_missing(right[feature][places]))
+        causes: Counter[Cause] = Counter()
+        for i in differs:
+            value, wanted = values[feature][i], right[feature][i]
+            gone = value is None or wanted is None
+            causes[
+                "missing" if gone else "type" if _is_narrower(value, wanted) else "transform"
+            ] += 1
+        examples = [
+            _example(records[i].prediction_id, values[feature][i], right[feature][i])
+            for i in differs[:_EXAMPLES]
+        ]
+        yield _skew(view.name, feature, len(places), causes, examples)
+
+
+def _input(record: PredictionRecord, name: str, view: OnDemandView) -> Any:
+    for each in view.views:
+        found = (record.features or {}).get(each.name, {}).get("values", {})
+        if name in found:
+            return found[name]
+    return record.inputs.get(name)
+
+
+def _frame(rows: Sequence[Mapping[str, Any]], dtypes: "Mapping[str, pl.DataType]") -> pl.DataFrame:
+    """Return logged values with their dtypes."""
+    return pl.DataFrame(
+        [
+            pl.Series(name, [_read(row.get(name), kind) for row in rows], dtype=kind)
+            for name, kind in dtypes.items()
+        ]
+    )
+
+
+def _read(value: Any, kind: "pl.DataType") -> Any:
+    match value, kind:
+        case list(), pl.List():
+            inner: Any = kind.inner
+            return [_read(each, inner) for each in value]
+        case str(), pl.Datetime():
+            return datetime.fromisoformat(value)
+        case str(), pl.Date():
+            return date.fromisoformat(value)
+        case str(), pl.Binary():
+            return bytes.fromhex(value)
+        case int(), pl.Float64() | pl.Float32():
+            return float(value)
+        case _:
+            return value
+
+
+def _example(prediction_id: str, served: Any, right: Any) -> dict[str, Any]:
+    return {"prediction_id": prediction_id, "served": str(served), "right": str(right)}
