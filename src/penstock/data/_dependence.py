@@ -7,7 +7,7 @@ rows.
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,11 +56,13 @@ def estimate_dependence(codes: "NDArray[np.generic]") -> Dependence:
     """
     import numpy as np
 
-    numbers = np.asarray(codes, dtype=np.float64)
-    if len(numbers) > _MOST_ROWS:
-        start = (len(numbers) - _MOST_ROWS) // 2
-        numbers = numbers[start : start + _MOST_ROWS]
-    return _estimate(numbers, 1)
+    return _estimate(np.asarray(middle_rows(codes), dtype=np.float64), 1)
+
+
+def middle_rows(values: "NDArray[Any]") -> "NDArray[Any]":
+    """Return the stretch of rows that an estimate is made from: all, or those in the middle."""
+    start = max(len(values) - _MOST_ROWS, 0) // 2
+    return values[start : start + _MOST_ROWS]
 
 
 def dependence_within(codes: "NDArray[np.generic]") -> Dependence:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import side_by_side
-from penstock.data._dependence import Dependence, estimate_dependence
+from penstock.data._dependence import Dependence, estimate_dependence, middle_rows
 from penstock.data._moments import as_moments
 from penstock.data._profile import ColumnProfile, TableProfile
 from penstock.data._schema import Schema, infer_column
@@ -180,7 +180,6 @@ def _profile_numbers(series: "pl.Series", kind: Kind) -> ColumnProfile:
     integers = series.dtype.is_integer() and unique <= TOP
     top, other = _top(series) if integers else ((), 0)
     spots = np.linspace(0.0, 1.0, QUANTILES)
-    places = bin_places(edges, values)
     return ColumnProfile(
         **facts,  # type: ignore[arg-type]
         unique=unique,
@@ -190,11 +189,25 @@ def _profile_numbers(series: "pl.Series", kind: Kind) -> ColumnProfile:
         max=float(finite[-1]),
         quantiles=tuple(float(q) for q in np.quantile(finite, spots)),
         edges=edges,
-        counts=tuple(_counted(places, len(edges) - 1)),
+        counts=_count_ordered(edges, finite, values),
         top=top,
         other=other,
-        dependence=estimate_dependence(places),
+        dependence=estimate_dependence(bin_places(edges, middle_rows(values))),
     )
+
+
+def _count_ordered(
+    edges: tuple[float, ...], finite: "np.ndarray[Any, Any]", values: "np.ndarray[Any, Any]"
+) -> tuple[int, ...]:
+    """Count values in bins from the finite ones in order, much faster than one by one."""
+    import numpy as np
+
+    ends = np.searchsorted(finite, np.asarray(edges[1:-1]), side="right")
+    counts = np.diff(np.concatenate([[0], ends, [len(finite)]]))
+    if len(finite) < len(values):  # infinite values count in the outer bins
+        counts[0] += int(np.isneginf(values).sum())
+        counts[-1] += int(np.isposinf(values).sum())
+    return tuple(int(count) for count in counts)
 
 
 def _edges(ordered: "np.ndarray[Any, Any]") -> tuple[float, ...]:
