@@ -110,7 +110,7 @@ def main() -> None:
         Counter(),
     )
     for name, every in tables():
-        versions = [Version(one, count_copies(one.table)) for one in every]
+        versions = [Version(one, count_copies([one.table])) for one in every]
         for place in range(START, len(every)):
             norm = Norm(versions[max(place - KEPT, 0) : place])
             told = [
@@ -122,7 +122,7 @@ def main() -> None:
                 print("STOP", name, every[place].since.date(), told[0])
             for kind, faulty in faults(every[place], draw):
                 planted[kind] += 1
-                seen = norm.check(faulty, count_copies(faulty.table))
+                seen = norm.check(faulty, count_copies([faulty.table]))
                 base = norm.check(every[place], versions[place].copies)
                 new = set(seen) - set(base)
                 found[kind] += bool(new)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from penstock.data._learned import LearnedExpectations as LearnedExpectations
     from penstock.data._moments import as_moments as as_moments
     from penstock.data._overlap import check_overlap as check_overlap
+    from penstock.data._pandera import PanderaExpectations as PanderaExpectations
     from penstock.data._positive import find_positive as find_positive
     from penstock.data._positive import match_class as match_class
     from penstock.data._positive import why_unknown as why_unknown
@@ -89,6 +90,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "LEVELS": "_finding",
         "Level": "_finding",
         "Subset": "_split",
+        "PanderaExpectations": "_pandera",
         "Reading": "penstock.data.sources",
         "Scan": "penstock.data.sources",
         "SqlSource": "penstock.data.sources",

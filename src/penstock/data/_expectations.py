@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 OnFailure: TypeAlias = Literal["stop", "warn"]
-_LEVELS: dict[str, Level] = {"stop": "fail", "warn": "warn"}
+LEVELS_OF: dict[str, Level] = {"stop": "fail", "warn": "warn"}
+"""Level of a finding by ``on_failure``."""
 _EXAMPLES = 3
 _TYPES = ("text", "integer", "number", "boolean", "date", "datetime")
 RULE = "expectation"
@@ -82,9 +83,11 @@ class Expectations:
         Raises:
             NotFoundError: If a column does not exist, with did-you-mean.
         """
-        table = snapshot.table
-        check_columns(table, self._columns(), owner="the rows")
-        level = _LEVELS[self.on_failure]
+        # Only the named columns are loaded: the others may not fit into memory.
+        names = list(dict.fromkeys(self._columns()))
+        check_columns(snapshot.chunks.empty(), names, owner="the rows")
+        table = snapshot.chunks.read(names)
+        level = LEVELS_OF[self.on_failure]
         found = [*self._check_rows(snapshot), *self._check_values(table)]
         return [Finding(level, RULE, column, message) for column, message in found]
 
@@ -109,6 +112,8 @@ class Expectations:
                 )
 
     def _check_values(self, table: "pl.DataFrame") -> Iterator[tuple[str, str]]:
+        if not table.width:
+            return
         total = table.height
         for name, family in self.types.items():
             found = broad_family(str(table.schema[name]))
@@ -205,7 +210,7 @@ def _when(moment: datetime | None) -> str:
 
 
 def _require_sense(expected: Expectations) -> None:
-    require_choice("on_failure", expected.on_failure, _LEVELS)
+    require_choice("on_failure", expected.on_failure, LEVELS_OF)
     _require_forms(expected)
     for name, family in expected.types.items():
         require_choice(f"types= of '{name}'", family, _TYPES)

@@ -59,8 +59,8 @@ def ingest(
         source: The source to read.
         since: First moment, included; a date, a datetime or ISO text.
         cutoff: Last moment, not included.
-        expect: ``Expectations``, ``"learned"`` (like the accepted versions in the store), or a list
-            of them; rows that are not as expected stop the reading, or are warned of.
+        expect: ``Expectations``, ``"learned"`` (like the accepted versions in the store), a schema
+            of pandera, or a list of them; rows that are not as expected stop the reading, or are warned of.
         run_id: The run that reads, for the record.
         store: If passed, columns have the types of the source's last reading recorded there, the
             schema is checked against that reading, and this reading is recorded.
@@ -101,7 +101,7 @@ def ingest(
         snapshot = snapshot.with_findings(changes)
     snapshot = judge_rows(snapshot, source.name, expected, store)
     if store is not None and memory is not None:
-        copies = {COPIES: count_copies(snapshot.table)} if _learns(expected) else {}
+        copies = {COPIES: count_copies(snapshot.batches())} if _learns(expected) else {}
         facts = {**reading.facts, **copies}
         store.metadata.artifacts.add_snapshot(_record(snapshot, source.name, facts, run_id, memory))
     return snapshot

@@ -9,6 +9,7 @@ from penstock.data._dataset import list_versions
 from penstock.data._expectations import RULE, Expectations
 from penstock.data._finding import Finding
 from penstock.data._learned import Expected
+from penstock.data._pandera import PanderaExpectations
 from penstock.data._snapshot import Snapshot
 from penstock.stores import Store
 
@@ -58,7 +59,7 @@ def _check(
     findings: list[Finding] = []
     versions = list_versions(store, name) if store is not None and expected else []
     for each in expected:
-        if isinstance(each, Expectations):
+        if isinstance(each, Expectations | PanderaExpectations):
             findings += each.check(snapshot)
         elif store is None:
             text = "Learned expectations need a store: nothing was compared."

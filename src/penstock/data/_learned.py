@@ -9,6 +9,7 @@ from penstock.data._dataset import DatasetVersion, load_snapshot
 from penstock.data._expectations import RULE, Expectations, OnFailure
 from penstock.data._finding import Finding
 from penstock.data._norm import Norm, Version, count_copies
+from penstock.data._pandera import PanderaExpectations, is_pandera
 from penstock.data._snapshot import Snapshot
 from penstock.stores import Store
 
@@ -58,7 +59,7 @@ class LearnedExpectations:
                 f"{len(known)}, so nothing was compared."
             )
             return [Finding("info", RULE, "", text)]
-        told = Norm(known).check(snapshot, count_copies(snapshot.table))
+        told = Norm(known).check(snapshot, count_copies(snapshot.batches()))
         stops = self.on_failure == "stop"
         return [
             Finding(level if stops or level != "fail" else "warn", RULE, column, message)
@@ -66,7 +67,7 @@ class LearnedExpectations:
         ]
 
 
-Expected: TypeAlias = "Expectations | LearnedExpectations"
+Expected: TypeAlias = "Expectations | LearnedExpectations | PanderaExpectations"
 
 
 def as_expectations(value: object) -> list[Expected]:
@@ -79,14 +80,16 @@ def as_expectations(value: object) -> list[Expected]:
         return []
     found: list[Expected] = []
     for each in value if isinstance(value, list | tuple) else [value]:
-        if isinstance(each, Expectations | LearnedExpectations):
+        if isinstance(each, Expectations | LearnedExpectations | PanderaExpectations):
             found.append(each)
+        elif is_pandera(each):
+            found.append(PanderaExpectations(each))
         elif each == "learned":
             found.append(LearnedExpectations())
         else:
             raise ParameterError(
                 what=f"expect is {each!r:.80}.",
-                fix='Give ps.Expectations(…), "learned", or a list of them.',
+                fix='Give ps.Expectations(…), "learned", a schema of pandera, or a list of them.',
             )
     return found
 

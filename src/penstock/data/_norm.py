@@ -173,17 +173,20 @@ class Norm:
                     )  # fmt: skip
 
 
-def count_copies(table: "pl.DataFrame") -> int:
+def count_copies(batches: "Iterable[pl.DataFrame]") -> int:
     """Count the rows that are exact copies of an earlier row.
 
     >>> import polars as pl
-    >>> count_copies(pl.DataFrame({"a": [1, 1, 2], "b": [[1], [1], [1]]}))
-    1
+    >>> count_copies(
+    ...     [pl.DataFrame({"a": [1, 1], "b": [[1], [1]]}), pl.DataFrame({"a": [1], "b": [[1]]})]
+    ... )
+    2
     """
     import polars as pl
 
-    first, second = hash_rows(table)
-    return table.height - pl.DataFrame({"first": first, "second": second}).n_unique()
+    hashes = [pl.DataFrame(dict(zip("ab", hash_rows(batch), strict=True))) for batch in batches]
+    rows = pl.concat(hashes)
+    return rows.height - rows.n_unique()
 
 
 def _all_of(columns: Iterable[ColumnProfile], kinds: frozenset[Kind]) -> bool:

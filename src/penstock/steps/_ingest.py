@@ -22,8 +22,8 @@ def ingest(
         source: Source of the rows, for example ``ps.FileSource("rides.csv", time="start")``.
         since: Start of the time read (inclusive); a date is midnight in UTC.
         cutoff: End of the time read (exclusive): later rows, and rows at the cutoff, are left out.
-        expect: ``ps.Expectations(…)``, ``"learned"`` (like the versions that were accepted before), or
-            a list of them.
+        expect: ``ps.Expectations(…)``, ``"learned"`` (like the versions that were accepted before), a
+            schema of pandera, or a list of them.
 
     Returns:
         The rows, frozen. Columns that were added, are missing or changed type since the last

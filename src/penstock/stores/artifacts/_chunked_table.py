@@ -116,6 +116,10 @@ class ChunkedTable:
         """Whether all rows are in memory."""
         return all(chunk.frame is not None for chunk in self.chunks)
 
+    def empty(self) -> "pl.DataFrame":
+        """Return a frame with the columns and no row."""
+        return self.chunks[0].read().clear()
+
     def batches(self, columns: Sequence[str] | None = None) -> "Iterator[pl.DataFrame]":
         """Yield the rows chunk by chunk; each is let go of afterwards."""
         return (chunk.read(columns) for chunk in self.chunks)
