@@ -158,7 +158,7 @@ def ten_views(folder: Path, features: int) -> None:
     what = f"1M labels with 10 views of 1M rows, {features} features each"
     what += " to memory" if features <= IN_MEMORY else " to Parquet files"
     tell("F12", f"{what}: time", found["seconds"], "s", 60)
-    tell("F12", f"{what}: processor time, of two cores", found["processor_s"] / 2, "s", 60)
+    tell("F12", f"{what}: processor time, of two cores", found["processor_s"] / 2, "s")
     tell("F12", f"{what}: peak memory", found["gib"], "GiB", 4)
 
 
