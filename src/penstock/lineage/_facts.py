@@ -48,6 +48,7 @@ def read_data(
 def _source_document(snapshot: Any) -> dict[str, Any]:
     return {
         "source": snapshot.source.get("name", ""),
+        **({"views": origins} if (origins := snapshot.source.get("origins")) else {}),
         "rows": snapshot.rows,
         "since": _text(snapshot.since),
         "cutoff": _text(snapshot.cutoff),

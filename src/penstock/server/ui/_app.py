@@ -16,6 +16,7 @@ from penstock.server.ui._datasets import dataset_page, datasets_page
 from penstock.server.ui._deployments import deployment_page, deployments_page
 from penstock.server.ui._download import artifact_download
 from penstock.server.ui._experiments import experiments_page
+from penstock.server.ui._features import feature_page, features_page
 from penstock.server.ui._figures import audio_answer, figure_answer, figures_answer, image_answer
 from penstock.server.ui._guard import Guard
 from penstock.server.ui._items import items_page
@@ -59,6 +60,8 @@ _PAGES: "dict[str, Build]" = {
     "/partitions/{pipeline:str}": partitions_page,
     "/data": datasets_page,
     "/data/{name:str}": dataset_page,
+    "/features": features_page,
+    "/features/{name:str}": feature_page,
     "/lineage": lineage_page,
     "/predictions/{prediction_id:str}": prediction_page,
 }

@@ -13,7 +13,8 @@ from penstock.server.ui._site import Site
 from penstock.server.ui._walk import nearest_part
 
 _KINDS = (
-    "source", "artifact", "step", "run", "code", "environment", "version", "deployment", "prediction",
+    "source", "view", "artifact", "step", "run", "code", "environment", "version", "deployment",
+    "prediction",
 )  # fmt: skip
 _PLAIN = frozenset(
     {*_KINDS, "input", "output", "result", "model", "report", "source", "split", "table"}
@@ -73,6 +74,9 @@ def describe(site: Site, node: str, steps: Mapping[str, tuple[str, str]]) -> dic
     elif kind == "version":
         model, _, number = name.rpartition("@")
         link = path_link("models", model) + f"?version={number}"
+    elif kind == "view":
+        link = path_link("features", name.partition("@")[0])
+        sub = "feature view"
     elif kind == "deployment":
         link = path_link("deployments", name)
     elif kind == "prediction":

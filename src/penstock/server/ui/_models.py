@@ -12,6 +12,7 @@ from penstock.core import (
     Stage,
     did_you_mean,
 )
+from penstock.models import FeatureInputs
 from penstock.registry import current_card
 from penstock.server.ui._charts import spark
 from penstock.server.ui._page import Page, Query
@@ -116,9 +117,21 @@ def model_page(site: Site, query: Query, name: str) -> Page:
         "card": _card(site, shown),
         "evaluation": evaluation,
         "commands": _commands(shown, champion, versions, is_back=shown.ref in back),
-        "fields": [_input_column(field) for field in (shown.signature or {}).get("inputs") or ()],
+        "fields": _input_columns(shown.signature or {}),
     }
     return Page("model.html", name, data, view, section="models", charts=bool(evaluation))
+
+
+def _input_columns(signature: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of the input columns, with the feature view that each comes from."""
+    features = signature.get("features")
+    views = FeatureInputs.from_json(features).columns if features else {}
+    stored = {each["view"]["name"] for each in features["views"]} if features else set()
+    rows = [_input_column(field) for field in signature.get("inputs") or ()]
+    return [
+        {**row, "view": views.get(row["name"], ""), "has_page": views.get(row["name"]) in stored}
+        for row in rows
+    ]
 
 
 def _input_column(field: Mapping[str, Any]) -> dict[str, Any]:

@@ -53,10 +53,27 @@ def prediction_page(site: Site, query: Query, prediction_id: str) -> Page:  # no
 
 
 def _chain(found: Lineage) -> list[Link]:
-    links = [_version_link(found), _run_link(found), _split_link(found)]
+    looked_up = (found.prediction.features or {}) if found.prediction else {}
+    links: list[Link | None] = [_feature_link(*each) for each in looked_up.items()]
+    links += [_version_link(found), _run_link(found), _split_link(found)]
     links += [_source_link(source) for source in found.sources]
     links += [_code_link(found), _environment_link(found)]
     return [link for link in links if link]
+
+
+def _feature_link(view: str, found: Mapping[str, Any]) -> Link:
+    if "key" not in found:
+        return Link("view", "Computed on demand by", view, "", "", dict(found["values"]))
+    key = ", ".join(f"{name}={value}" for name, value in found["key"].items())
+    facts = {
+        **found["values"],
+        "Event time": found.get("event_time"),
+        "Known since": found.get("available_at"),
+        "Version": found.get("version"),
+        "Status": found.get("status"),
+    }
+    page = path_link("features", view)
+    return Link("view", "Looked up in feature view", view, f"by {key}", page, _known(facts))
 
 
 def _version_link(found: Lineage) -> Link | None:
@@ -103,6 +120,10 @@ def _source_link(source: Mapping[str, Any]) -> Link:
         "Cutoff": source.get("cutoff"),
         "Digest of the rows": source.get("ordered_digest"),
     }
+    views = source.get("views")
+    if views:  # rows of another source, joined with features
+        page, text = node_link(views[0]), f"{rows} rows were joined with features of"
+        return Link("view", text, source["source"], "", page, _known(facts))
     page = node_link(f"source:{source['source']}")
     return Link("source", f"{rows} rows were read from", source["source"], "", page, _known(facts))
 
