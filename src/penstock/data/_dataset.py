@@ -105,7 +105,9 @@ class Dataset:
             return self.versions[number - 1]
         raise NotFoundError(
             what=f"{self.name} has no version {number}.",
-            why=f"It has the versions 1 to {len(self.versions)}.",
+            why=f"It has the versions 1 to {len(self.versions)}."
+            if len(self.versions) > 1
+            else "Its only version is 1.",
             fix=f"List them: penstock data show {self.name}",
         )
 
