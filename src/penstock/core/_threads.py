@@ -11,7 +11,11 @@ _THREADS = min(8, os.cpu_count() or 1)
 
 
 def side_by_side(
-    function: Callable[[_Item], _Result], items: Iterable[_Item], *, if_worth: bool = True
+    function: Callable[[_Item], _Result],
+    items: Iterable[_Item],
+    *,
+    if_worth: bool = True,
+    at_most: int = 8,
 ) -> list[_Result]:
     """Apply a function to items, in up to 8 threads, and return the results in order.
 
@@ -22,8 +26,10 @@ def side_by_side(
         function: Releases the interpreter's lock for most of its time.
         items: The items.
         if_worth: Whether the work is worth the start of threads, about 0.1 ms.
+        at_most: Items at once, where each takes much memory.
     """
-    if not if_worth or _THREADS == 1:
+    count = min(_THREADS, at_most)
+    if not if_worth or count <= 1:
         return [function(item) for item in items]
-    with ThreadPoolExecutor(_THREADS) as threads:
+    with ThreadPoolExecutor(count) as threads:
         return list(threads.map(function, items))

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 BINS = 10
 QUANTILES = 21
 TOP = 50
+_WORK_BYTES = 1 << 30  # of all columns that are profiled at once
+_BYTES_PER_ROW = 32  # of a column: as floats, without gaps, in order
 _MANY_ROWS = 1 << 16  # fewer are profiled faster than threads start
 
 
@@ -36,7 +38,8 @@ def describe_columns(
         fact = infer_column(series)
         return fact, profile_column(series, (fact.kind, fact.distinct))
 
-    found = side_by_side(describe, names, if_worth=rows > _MANY_ROWS)
+    at_once = max(1, _WORK_BYTES // (max(rows, 1) * _BYTES_PER_ROW))
+    found = side_by_side(describe, names, if_worth=rows > _MANY_ROWS, at_most=at_once)
     profiles = {fact.name: profile for fact, profile in found}
     return Schema(tuple(fact for fact, _ in found)), TableProfile(rows, profiles)
 
