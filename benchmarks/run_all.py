@@ -30,6 +30,8 @@ SCRIPTS = (
     "artifacts",
     "values",
     "sql_ingest",
+    "large_table",
+    "daily_snapshots",
     "point_in_time_join",
     "feature_consistency",
     "online_features",
