@@ -261,7 +261,7 @@ class OnlineHalf(ABC):
             keys: The keys: a dict of values or lists, a list of dicts, or a frame, with some or all
                 key columns; a view with further key columns loses all rows that match.
             views: The views; by default all whose keys include these columns.
-            logs: Logs with values of features.
+            logs: Logs with values of features, such as ``PredictionLog()``.
 
         Returns:
             Where how many rows were, which files were removed, and digests of the other rows.

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from penstock.stores.upkeep._backup import backup_store as backup_store
     from penstock.stores.upkeep._check import check_store as check_store
     from penstock.stores.upkeep._copy import copy_store as copy_store
+    from penstock.stores.upkeep._erasure import erase_predictions as erase_predictions
     from penstock.stores.upkeep._garbage import GarbageReport as GarbageReport
     from penstock.stores.upkeep._garbage import collect_garbage as collect_garbage
 
@@ -72,6 +73,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "load_libraries": "penstock.stores.artifacts._serializers",
         "copy_store": "penstock.stores.upkeep._copy",
         "damaged_journals": "penstock.stores.journals._folder",
+        "erase_predictions": "penstock.stores.upkeep._erasure",
         "end_fact": "penstock.stores.journals._facts",
         "media_type": "penstock.stores.artifacts._media_type",
         "GarbageReport": "penstock.stores.upkeep._garbage",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from penstock.features.online._materialize import view_of as view_of
     from penstock.features.online._memory import MemoryOnlineStore as MemoryOnlineStore
     from penstock.features.online._open import open_online as open_online
+    from penstock.features.online._prediction_log import PredictionLog as PredictionLog
     from penstock.features.online._protocol import OnlineStore as OnlineStore
     from penstock.features.online._protocol import Progress as Progress
     from penstock.features.online._push import is_as_materialized as is_as_materialized
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
+        "PredictionLog": "_prediction_log",
         "RedisOnlineStore": "_redis",
         "is_as_materialized": "_push",
         "view_of": "_materialize",
