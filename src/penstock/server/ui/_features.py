@@ -35,7 +35,7 @@ def feature_page(site: Site, query: Query, name: str) -> Page:  # noqa: ARG001 -
         raise NotFoundError(
             what=f"There is no feature view {name!r}.",
             why="The store's artifacts are in a bucket, and no folder of feature views is known.",
-            fix=f"Run: penstock features show {name} --path URL",
+            fix="Give their URL by --path to penstock features show.",
         )
     view = store.get_view(name)
     about = _about(site, store, view)
