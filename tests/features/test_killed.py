@@ -72,7 +72,9 @@ def test_a_killed_erasure_loses_no_other_row_and_is_completed(history, online, t
         shutil.rmtree(folder)
         shutil.copytree(history, folder)
         run(work.resumed, folder, online)
-        assert run(work.erased, folder, online, key, kill_at=point) is None
+        # How often Redis is asked whether its files are written differs: the last may not be reached.
+        ended = run(work.erased, folder, online, key, kill_at=point)
+        assert ended is None or (point > 0.8 * events and "redis" in online), point
         assert run(work.others, folder, online, key)[1][0] == rest, point
         run(work.erased, folder, online, key)
         assert run(work.others, folder, online, key)[1] == (rest, "NOT_FOUND"), point
