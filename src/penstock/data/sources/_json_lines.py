@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import DataError
-from penstock.data.sources._message_json import is_unicode
 from penstock.data.sources._text import read_bytes, to_utf8
+from penstock.data.sources.kafka._json import is_unicode
 
 if TYPE_CHECKING:
     import polars as pl

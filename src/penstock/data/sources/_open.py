@@ -5,14 +5,14 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from penstock.core import ParameterError, did_you_mean, summarize_error
-from penstock.data.sources._delta import DeltaSource
 from penstock.data.sources._files import FileSource
-from penstock.data.sources._kafka import KafkaSource
 from penstock.data.sources._objects import BUCKET_SCHEMES
 from penstock.data.sources._protocol import DataSource
-from penstock.data.sources._sql import SqlSource
-from penstock.data.sources._sql_address import is_database
 from penstock.data.sources._web import WEB_SCHEMES
+from penstock.data.sources.kafka._source import KafkaSource
+from penstock.data.sources.lakes._delta import DeltaSource
+from penstock.data.sources.sql._address import is_database
+from penstock.data.sources.sql._source import SqlSource
 
 GROUP = "penstock.sources"
 """Entry points of packages that bring sources: the scheme, and a function from the text."""

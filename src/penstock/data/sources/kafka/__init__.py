@@ -1,0 +1,1 @@
+"""Rows of topics: KafkaSource, the broker, and the forms of messages."""

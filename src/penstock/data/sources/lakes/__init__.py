@@ -1,0 +1,1 @@
+"""Rows of table formats with versions: DeltaSource and IcebergSource."""

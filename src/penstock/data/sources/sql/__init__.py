@@ -1,0 +1,1 @@
+"""Rows of databases: SqlSource, and a way of reading for each kind of database."""
