@@ -223,3 +223,22 @@ def test_a_further_feature_of_the_view_changes_nothing(
     world.features.apply(wider)
     world.features.materialize("spend")
     assert predict(client, {"amount": 30.0, "card_id": 1})["predictions"][0]["score"] == before
+
+
+def test_the_online_store_of_the_setting_is_asked(
+    tmp_path: Any, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PENSTOCK_ONLINE_STORE", redis_url)
+    world = World(tmp_path)
+    other = FeatureStore(tmp_path / "other", store=world.store)  # a view of the same name
+    other.apply(SPEND)
+    other.write("spend", rows((1, 99.0, 1, 0)))
+    other.materialize("spend")
+    world.register()
+    with TestClient(create_app(store=world.store)) as client:
+        reply = client.post("/models/fraud/predict", json={"row": {"amount": 12.0, "card_id": 1}})
+    assert reply.status_code == 200
+    (looked_up,) = world.store.metadata.predictions.list("fraud")
+    assert looked_up.features["spend"]["values"]["usual"] == 10.0
+    assert not list(tmp_path.rglob("online.db"))
+    world.store.close()

@@ -37,6 +37,7 @@ from penstock.core._settings import (
     allowed_hosts,
     find_project,
     limit_of,
+    online_store_url,
     settings,
     shared_folders,
 )
@@ -172,6 +173,7 @@ __all__ = [
     "new_id",
     "now",
     "now_micros",
+    "online_store_url",
     "parse_bytes",
     "parse_duration",
     "require",

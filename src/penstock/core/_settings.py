@@ -179,6 +179,21 @@ def allowed_hosts(project: Path | None = None) -> frozenset[str]:
     )
 
 
+def online_store_url(project: Path | None = None) -> str | None:
+    """Return the URL of the online store of features; None if none is set.
+
+    It is PENSTOCK_ONLINE_STORE, else ``[tool.penstock] online_store``.
+
+    Raises:
+        SettingsError: If pyproject.toml cannot be read, or has no text there.
+    """
+    path = (project or find_project()) / "pyproject.toml"
+    found = _environment("PENSTOCK_ONLINE_STORE") or _from_table(
+        _tool_table(path, _stamp(path)), "online_store"
+    )
+    return None if found is None else found.value
+
+
 def _from_argument(value: str | None) -> Setting | None:
     return Setting(value, "argument") if value else None
 

@@ -56,8 +56,8 @@ class FeatureStore(OnlineHalf):
     Args:
         path: Folder or URL (``s3://``, ``gs://``, ``az://``) of the tables; by default the folder
             ``features`` beside the artifacts of the store.
-        online: The online store, or its URL: ``sqlite:///path``; by default the file ``online.db``
-            in the folder of the tables.
+        online: The online store, or its URL: ``sqlite:///path``, ``redis://host:6379/0``; by default
+            the setting ``online_store``, else the file ``online.db`` in the folder of the tables.
         options: Options of the object store; secrets as ``"${NAME}"``.
         store: The store whose features these are; by default the project's.
 

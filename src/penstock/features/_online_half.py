@@ -7,7 +7,15 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from penstock.core import ConflictError, DataError, NotFoundError, SettingsError, parse_duration
+from penstock.core import (
+    ConflictError,
+    DataError,
+    NotFoundError,
+    SettingsError,
+    digest_bytes,
+    online_store_url,
+    parse_duration,
+)
 from penstock.core import now as clock
 from penstock.features.online import (
     Backfill,
@@ -86,11 +94,16 @@ class OnlineHalf(ABC):
             SettingsError: If the tables are in a bucket and no online store was named.
         """
         if self._online is None:
+            url = online_store_url()
+            if url is not None:
+                self._online = open_online(_own_part(url, self.path))
+                return self._online
             if "://" in self.path:
                 raise SettingsError(
                     what=f"The online store is unknown: the tables are in {self.path}.",
                     why="It is a database of its own.",
-                    fix=f'Name it: FeatureStore({self.path!r}, online="sqlite:///online.db").',
+                    fix=f'Name it: FeatureStore({self.path!r}, online="sqlite:///online.db"), or set'
+                    " PENSTOCK_ONLINE_STORE.",
                 )
             self._online = open_online(Path(self.path) / _ONLINE)
         return self._online
@@ -316,3 +329,14 @@ class OnlineHalf(ABC):
         self._codecs[name] = (progress.definition, codec)
         self._looked_up[name] = monotonic()
         return codec.view
+
+
+def _own_part(url: str, path: str) -> str:
+    """Return a URL whose names are those of one feature store: several may have equal views.
+
+    >>> _own_part("redis://cache:6379/0", "s3://shop/features")
+    'redis://cache:6379/0?prefix=penstock-979408ba'
+    """
+    if not url.startswith(("redis://", "rediss://")) or "?prefix=" in url:
+        return url
+    return f"{url}?prefix=penstock-{digest_bytes(path.encode()).removeprefix('sha256:')[:8]}"
