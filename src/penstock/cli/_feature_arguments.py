@@ -15,7 +15,9 @@ from penstock.features import FeatureStore, FeatureView
 def store_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option(
-            "--online", metavar="URL", help="Online store; default: online.db beside the tables."
+            "--online",
+            metavar="URL",
+            help="Online store; default: PENSTOCK_ONLINE_STORE, else beside the tables.",
         ),
         click.option(
             "--path", metavar="PATH", help="Folder or URL of the tables; default: the project's."

@@ -8,11 +8,11 @@ import polars as pl
 
 from penstock.cli._feature_arguments import open_features, read_key, read_time, store_options
 from penstock.cli._help import examples
-from penstock.cli._output import emit, json_option, plain, say
-from penstock.core import NotFoundError, parse_duration
+from penstock.cli._output import current_store, emit, json_option, plain, say
+from penstock.core import NoStoreError, NotFoundError, parse_duration
 from penstock.execution import load_function
 from penstock.features import FeatureStore, FeatureView
-from penstock.features.online import split_time
+from penstock.features.online import PredictionLog, split_time
 
 
 @click.command(
@@ -125,7 +125,7 @@ def erase(
     online: str | None,
     as_json: bool,
 ) -> None:
-    """Erase all rows of a key for good, from histories and the online store."""
+    """Erase all rows of a key for good: histories, online store, predictions that looked it up."""
     opened = open_features(ctx, path, online)
     names = {part.partition("=")[0] for part in key}
     every = [opened.get_view(each) for each in views] or opened.list_views()
@@ -145,12 +145,19 @@ def erase(
                 say(f"{plain(name)}: {count:,} rows")
             say("Nothing was erased. With --yes they are, for good.")
         return
-    done = opened.erase(keys, views=[view.name for view in chosen])
+    done = opened.erase(keys, views=[view.name for view in chosen], logs=_logs(ctx))
     if as_json:
         emit({"erased": True, **done.to_json()})
         return
     for each in done.places:
         say(f"[green]✓[/] {plain(each.kind)} {plain(each.view)}: {each.rows:,} rows erased")
+
+
+def _logs(ctx: click.Context) -> list[PredictionLog]:
+    try:
+        return [PredictionLog(store=current_store(ctx))]
+    except NoStoreError:
+        return []  # feature store without a project: nothing was served from here
 
 
 def _count(opened: FeatureStore, view: FeatureView, keys: pl.DataFrame) -> int:
