@@ -162,3 +162,23 @@ def test_another_store_gets_its_own_copy(store, tmp_path):
         copied = kept(other, before)
     store.close()
     assert copied.read().equals(rows(0, 3_000))
+
+
+def test_rows_whose_record_was_removed_meanwhile_are_recorded_again(store):
+    before = kept(store, write(store, rows(0, 3_000)))
+    stored = before.chunks[0].stored
+    assert stored is not None
+    table = write(store, rows(0, 3_100), before)
+    with store.metadata.database.write() as transaction:
+        transaction.execute("DELETE FROM artifacts WHERE digest = ?", [stored.record.digest])
+    store.put([table])
+    assert store.metadata.artifacts.get(stored.record.digest).digest == stored.record.digest
+
+
+def test_rows_of_another_store_are_recorded_here(store, tmp_path):
+    before = kept(store, write(store, rows(0, 3_000)))
+    with open_store(f"sqlite:///{tmp_path}/other.db") as other:
+        other.put([before])
+        for chunk in before.chunks:
+            assert chunk.stored is not None
+            other.metadata.artifacts.get(chunk.stored.record.digest)

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from penstock.core import (
     ArtifactRecord,
+    NotFoundError,
     SerializationError,
     StoreError,
     digest_bytes,
@@ -115,7 +116,7 @@ class Store:
         rest = [
             record
             for name, records in packed.items()
-            if not (isinstance(named[name], StoredPart) and named[name].is_recorded)
+            if not self._has_record(named[name])
             for record in records
         ]
         whole = self.pack_parts(bundle_type, type_name(value), first, digested_parts(value))
@@ -130,6 +131,16 @@ class Store:
         elif part.store != self.url:
             return self._pack(part.load())
         return [part.record]
+
+    def _has_record(self, part: Any) -> bool:
+        """Return whether a part is recorded here still: another process may have collected it."""
+        if not isinstance(part, StoredPart) or not part.is_recorded or part.store != self.url:
+            return False
+        try:
+            self.metadata.artifacts.get(part.record.digest, part.record.content_digest)
+        except NotFoundError:
+            return False
+        return True
 
     def pack_parts(
         self,
