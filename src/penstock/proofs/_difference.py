@@ -7,6 +7,7 @@ from typing import Any
 
 from penstock.core import with_article
 from penstock.proofs._closeness import Closeness
+from penstock.stores import ChunkedTable, StoredPart
 
 _MAX_TEXT = 120
 _MAX_DEPTH = 12
@@ -250,11 +251,23 @@ def _walk_sequence(recorded: Any, found: Any, place: _Place) -> Iterator[ValueDi
 
 
 def _walk_bundle(recorded: Any, found: Any, place: _Place) -> Iterator[ValueDifference]:
-    one, two = recorded.to_bundle(), found.to_bundle()
+    one, two = _parts_of(recorded), _parts_of(found)
     # Rows first: they show the place; the digests and counts beside them only follow.
     for name in sorted(one, key=lambda name: _kind(one[name]) != "table"):
         if name in two:
             yield from _walk(one[name], two[name], place.inner(f".{name}"))
+
+
+def _parts_of(value: Any) -> dict[str, Any]:
+    """Return a bundle's parts; a table in chunks as a frame, since chunks say nothing of its rows."""
+    return {
+        name: part.read()
+        if isinstance(part, ChunkedTable)
+        else part.load()
+        if isinstance(part, StoredPart)
+        else part
+        for name, part in value.to_bundle().items()
+    }
 
 
 def _walk_object(recorded: Any, found: Any, place: _Place) -> Iterator[ValueDifference]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from penstock.stores.artifacts._aws import bucket_settings as bucket_settings
     from penstock.stores.artifacts._bundles import Bundle as Bundle
     from penstock.stores.artifacts._bundles import LazyParts as LazyParts
+    from penstock.stores.artifacts._bundles import StoredPart as StoredPart
     from penstock.stores.artifacts._chunked_table import Chunk as Chunk
     from penstock.stores.artifacts._chunked_table import ChunkedTable as ChunkedTable
     from penstock.stores.artifacts._chunked_table import ChunkGroup as ChunkGroup
@@ -60,6 +61,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "NamedParts": "penstock.stores.artifacts._parts",
         "Parts": "penstock.stores.artifacts._parts",
         "Store": "_store",
+        "StoredPart": "penstock.stores.artifacts._bundles",
         "TableDigest": "penstock.stores.artifacts._table_digest",
         "artifacts_fact": "penstock.stores.journals._facts",
         "backup_store": "penstock.stores.upkeep._backup",

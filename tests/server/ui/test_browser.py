@@ -246,10 +246,10 @@ def test_a_page_is_no_wider_than_a_telephone(browser, address, path):
     context.close()
 
 
-@pytest.mark.parametrize("path", ["/runs/last", "/lineage?node=version:big-tips@3"])
-def test_no_text_of_a_graph_runs_over_the_border_of_its_box(browser, address, path):
+@pytest.mark.parametrize("path", ["/runs/{last}", "/lineage?node=version:big-tips@3"])
+def test_no_text_of_a_graph_runs_over_the_border_of_its_box(browser, address, filled, path):
     page = browser.new_context(viewport={"width": 1300, "height": 850}).new_page()
-    page.goto(address + path)
+    page.goto(address + path.format(last=filled.last))
     texts, over = page.evaluate(
         """() => {
             const texts = [...document.querySelectorAll('svg .node text')]
