@@ -125,16 +125,16 @@ class Store:
     def _pack_part(self, part: Any) -> list[ArtifactRecord]:
         if not isinstance(part, StoredPart):
             return self._pack(part)
-        if part.store == self.url and part.record.inline is None:
+        if part.store_url == self.url and part.record.inline is None:
             if not self.artifacts.exists(part.record.digest):
                 raise _collected(part.record)
-        elif part.store != self.url:
+        elif part.store_url != self.url:
             return self._pack(part.load())
         return [part.record]
 
     def _has_record(self, part: Any) -> bool:
         """Return whether a part is recorded here still: another process may have collected it."""
-        if not isinstance(part, StoredPart) or not part.is_recorded or part.store != self.url:
+        if not isinstance(part, StoredPart) or not part.is_recorded or part.store_url != self.url:
             return False
         try:
             self.metadata.artifacts.get(part.record.digest, part.record.content_digest)

@@ -91,14 +91,14 @@ class StoredPart:
 
     Args:
         record: The part's record.
-        store: URL of the store.
+        store_url: URL of the store.
         is_recorded: Whether the store's metadata has the record.
         load: Returns the value.
         read_bytes: Returns the stored bytes.
     """
 
     record: ArtifactRecord
-    store: str
+    store_url: str
     is_recorded: bool
     load: Callable[[], Any]
     read_bytes: Callable[[], bytes]
