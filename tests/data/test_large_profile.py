@@ -9,7 +9,7 @@ import pytest
 from penstock.data import _large_profile, profile_table
 from penstock.data._large_profile import describe_table
 from penstock.data._schema import infer_schema
-from penstock.stores import Chunk, ChunkedTable
+from penstock.stores import ChunkedTable, TableChunk
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +43,7 @@ def table(rows: int = 40_000) -> pl.DataFrame:
 
 
 def chunked(frame: pl.DataFrame, size: int) -> ChunkedTable:
-    return ChunkedTable([Chunk.of(part) for part in frame.iter_slices(size)])
+    return ChunkedTable([TableChunk.of(part) for part in frame.iter_slices(size)])
 
 
 def test_chunks_change_nothing():

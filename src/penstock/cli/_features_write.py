@@ -12,7 +12,7 @@ from penstock.cli._output import current_store, emit, json_option, plain, say
 from penstock.core import NoStoreError, NotFoundError, parse_duration
 from penstock.execution import load_function
 from penstock.features import FeatureStore, FeatureView
-from penstock.features.online import PredictionLog, split_time
+from penstock.features.online import PredictionFeatureLog, split_time
 
 
 @click.command(
@@ -153,9 +153,9 @@ def erase(
         say(f"[green]✓[/] {plain(each.kind)} {plain(each.view)}: {each.rows:,} rows erased")
 
 
-def _logs(ctx: click.Context) -> list[PredictionLog]:
+def _logs(ctx: click.Context) -> list[PredictionFeatureLog]:
     try:
-        return [PredictionLog(store=current_store(ctx))]
+        return [PredictionFeatureLog(store=current_store(ctx))]
     except NoStoreError:
         return []  # feature store without a project: nothing was served from here
 

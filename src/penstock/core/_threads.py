@@ -25,7 +25,7 @@ def side_by_side(
     Args:
         function: Releases the interpreter's lock for most of its time.
         items: The items.
-        if_worth: Whether the work is worth the start of threads, about 0.1 ms.
+        if_worth: Whether the work is worth the start of threads.
         at_most: Items at once, where each takes much memory.
     """
     count = min(_THREADS, at_most)

@@ -26,7 +26,7 @@ from penstock.stores import open_store
 
 if TYPE_CHECKING:
     from penstock.data._moments import Moment
-    from penstock.stores import Chunk, Store
+    from penstock.stores import Store, TableChunk
 
 _DUTIES = ("name", "time", "describe", "fingerprint", "scan")
 
@@ -108,7 +108,7 @@ def ingest(
 
 
 def _read(
-    source: DataSource, window: Window, store: "Store | None", known: "Sequence[Chunk]"
+    source: DataSource, window: Window, store: "Store | None", known: "Sequence[TableChunk]"
 ) -> "tuple[WrittenTable, Reading]":
     guard = WindowGuard(source, window)
     writer = TableWriter(store, known)

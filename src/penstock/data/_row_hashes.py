@@ -194,7 +194,7 @@ def _mix(words: "Words", lane: int) -> "Words":
 
 
 def _finish(mixed: "Words") -> None:
-    """Mix in place: a new array for every operation takes three times as long."""
+    """Mix in place, without a new array for every operation."""
     import numpy as np
 
     shifted = np.right_shift(mixed, np.uint64(30))

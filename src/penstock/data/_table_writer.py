@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from penstock.data._row_hashes import hash_rows
 from penstock.data._table_digest import RowsDigest
-from penstock.stores import Chunk, ChunkedTable, Store, TableDigest, content_digest
+from penstock.stores import ChunkedTable, Store, TableChunk, TableDigest, content_digest
 from penstock.tables import dtype_name
 
 if TYPE_CHECKING:
@@ -60,13 +60,13 @@ class TableWriter:
         known: Stored chunks of an earlier version of the table, in order.
     """
 
-    def __init__(self, store: Store | None = None, known: Iterable[Chunk] = ()) -> None:
+    def __init__(self, store: Store | None = None, known: Iterable[TableChunk] = ()) -> None:
         self._store = store
         self._known = _Known(known)
         self._waiting: list[pl.DataFrame] = []
         self._hashes: list[tuple[Words, Words]] = []
         self._rows = 0  # that wait
-        self._chunks: list[Chunk] = []
+        self._chunks: list[TableChunk] = []
         self._held = 0
         self._digest = TableDigest()
         self._order_free: RowsDigest | None = None
@@ -133,9 +133,11 @@ class TableWriter:
         """Make new chunks of rows."""
         for place in range(start, end, at_once):
             frame = rows[place : min(place + at_once, end)]
-            self._keep(Chunk(frame.height, content_digest(frame), _as_json(hashes[place]), frame))
+            self._keep(
+                TableChunk(frame.height, content_digest(frame), _as_json(hashes[place]), frame)
+            )
 
-    def _keep(self, chunk: Chunk) -> None:
+    def _keep(self, chunk: TableChunk) -> None:
         self._chunks.append(chunk)
         if chunk.frame is None or self._store is None:
             return
@@ -148,13 +150,13 @@ class TableWriter:
 class _Known:
     """The chunks of an earlier version, by the hash of the first row."""
 
-    def __init__(self, chunks: Iterable[Chunk]) -> None:
+    def __init__(self, chunks: Iterable[TableChunk]) -> None:
         known = [chunk for chunk in chunks if chunk.stored is not None]
         if len(known) > _MANY:
             usual = max(chunk.rows for chunk in known) // _SMALL
             known = [chunk for chunk in known if chunk.rows >= usual]
         self._start = known[0] if known and known[0].first is None else None
-        self._by_first: dict[str, list[Chunk]] = defaultdict(list)
+        self._by_first: dict[str, list[TableChunk]] = defaultdict(list)
         for chunk in known:
             if chunk.first is not None:
                 self._by_first[chunk.first].append(chunk)
@@ -163,11 +165,11 @@ class _Known:
 
     def find(
         self, rows: "pl.DataFrame", hashes: "Words", *, is_first: bool
-    ) -> list[tuple[int, Chunk]]:
+    ) -> list[tuple[int, TableChunk]]:
         """Return where known chunks lie in the rows, in order and without overlap."""
         import numpy as np
 
-        found: list[tuple[int, Chunk]] = []
+        found: list[tuple[int, TableChunk]] = []
         end = 0
         if is_first and self._start is not None and _matches(rows, 0, self._start):
             found, end = [(0, self._start)], self._start.rows
@@ -183,7 +185,7 @@ class _Known:
                 end = place + chunk.rows
         return found
 
-    def _match(self, rows: "pl.DataFrame", place: int, first: str) -> Chunk | None:
+    def _match(self, rows: "pl.DataFrame", place: int, first: str) -> TableChunk | None:
         for chunk in self._by_first.get(first, ()):
             if place + chunk.rows > rows.height:
                 continue
@@ -196,7 +198,7 @@ class _Known:
         return None
 
 
-def _matches(rows: "pl.DataFrame", place: int, chunk: Chunk) -> bool:
+def _matches(rows: "pl.DataFrame", place: int, chunk: TableChunk) -> bool:
     part = rows[place : place + chunk.rows]
     return part.height == chunk.rows and content_digest(part) == chunk.digest
 
@@ -211,12 +213,12 @@ def _rows_at_once(frame: "pl.DataFrame") -> int:
     return min(_CHUNK_ROWS, max(_LEAST_ROWS, int(CHUNK_BYTES / size)))
 
 
-def _stored(chunk: Chunk, store: Store) -> Chunk:
+def _stored(chunk: TableChunk, store: Store) -> TableChunk:
     """Store a chunk's rows and let go of them."""
     if chunk.frame is None or chunk.stored is not None:
-        return Chunk(chunk.rows, chunk.digest, chunk.first, stored=chunk.stored)
+        return TableChunk(chunk.rows, chunk.digest, chunk.first, stored=chunk.stored)
     record = store.pack(chunk.frame)[0]
     # Bytes without a record are swept only after an hour; the check of bytes that were just
     # written is not needed.
     part = store.stored_part(record, is_recorded=False, check=False)
-    return Chunk(chunk.rows, chunk.digest, chunk.first, stored=part)
+    return TableChunk(chunk.rows, chunk.digest, chunk.first, stored=part)

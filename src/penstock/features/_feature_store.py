@@ -13,7 +13,7 @@ from penstock.features.views import (
     History,
     HistoryVersion,
     OnDemandView,
-    Selection,
+    ViewSelection,
     as_of,
     as_of_blocks,
     check_features,
@@ -290,7 +290,7 @@ class FeatureStore(OnlineHalf):
         except NotFoundError:
             return None  # an argument of that name with another meaning, or the step explains it
 
-    def resolve(self, views: Sequence[ViewLike]) -> list[Selection | OnDemandView]:
+    def resolve(self, views: Sequence[ViewLike]) -> list[ViewSelection | OnDemandView]:
         """Return views with their definitions.
 
         Raises:
@@ -299,7 +299,7 @@ class FeatureStore(OnlineHalf):
         """
         return [self._resolve(each) for each in views]
 
-    def _resolve(self, view: ViewLike) -> Selection | OnDemandView:
+    def _resolve(self, view: ViewLike) -> ViewSelection | OnDemandView:
         if isinstance(view, OnDemandView):
             for each in view.views:
                 self._require_applied(each)
@@ -310,7 +310,9 @@ class FeatureStore(OnlineHalf):
         name, _, feature = view.partition(":")
         return select(self.get_view(name), [feature] if feature else None)
 
-    def _rows_of(self, selection: Selection, versions: Mapping[str, int] | None) -> "pl.LazyFrame":
+    def _rows_of(
+        self, selection: ViewSelection, versions: Mapping[str, int] | None
+    ) -> "pl.LazyFrame":
         name = selection.view.name
         return self.history(name).scan(version=(versions or {}).get(name))
 

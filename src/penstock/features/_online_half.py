@@ -18,8 +18,8 @@ from penstock.core import (
 )
 from penstock.core import now as clock
 from penstock.features.online import (
-    Backfill,
     Erasure,
+    FeatureBackfill,
     FeatureLog,
     Freshness,
     LookedUp,
@@ -45,7 +45,7 @@ from penstock.features.views import (
     History,
     OnDemandView,
     RowCodec,
-    Selection,
+    ViewSelection,
     plan_join,
     select,
 )
@@ -236,7 +236,7 @@ class OnlineHalf(ABC):
         end: datetime,
         every: timedelta | str = "1d",
         name: str = "1",
-    ) -> Backfill:
+    ) -> FeatureBackfill:
         """Compute the rows of past intervals and append each interval's to the history, once.
 
         An interval that is there already is not computed again: a backfill that was killed is
@@ -274,7 +274,7 @@ class OnlineHalf(ABC):
             keys: The keys: a dict of values or lists, a list of dicts, or a frame, with some or all
                 key columns; a view with further key columns loses all rows that match.
             views: The views; by default all whose keys include these columns.
-            logs: Logs with values of features, such as ``PredictionLog()``.
+            logs: Logs with values of features, such as ``PredictionFeatureLog()``.
 
         Returns:
             Where how many rows were, which files were removed, and digests of the other rows.
@@ -288,7 +288,7 @@ class OnlineHalf(ABC):
         chosen = [each for each in histories if set(given.columns) <= set(each.view.key_columns)]
         return erase_keys(chosen, self.online, given, logs)
 
-    def _resolve_online(self, view: ViewLike) -> Selection | OnDemandView:
+    def _resolve_online(self, view: ViewLike) -> ViewSelection | OnDemandView:
         if isinstance(view, OnDemandView):
             for each in view.views:
                 self._require_materialized(each)

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from penstock.stores.artifacts._bundles import Bundle as Bundle
     from penstock.stores.artifacts._bundles import LazyParts as LazyParts
     from penstock.stores.artifacts._bundles import StoredPart as StoredPart
-    from penstock.stores.artifacts._chunked_table import Chunk as Chunk
     from penstock.stores.artifacts._chunked_table import ChunkedTable as ChunkedTable
     from penstock.stores.artifacts._chunked_table import ChunkGroup as ChunkGroup
+    from penstock.stores.artifacts._chunked_table import TableChunk as TableChunk
     from penstock.stores.artifacts._local import LocalArtifacts as LocalArtifacts
     from penstock.stores.artifacts._media_type import media_type as media_type
     from penstock.stores.artifacts._parts import NamedParts as NamedParts
@@ -50,7 +50,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "ArtifactStore": "penstock.stores.artifacts._protocol",
         "Bundle": "penstock.stores.artifacts._bundles",
-        "Chunk": "penstock.stores.artifacts._chunked_table",
+        "TableChunk": "penstock.stores.artifacts._chunked_table",
         "ChunkGroup": "penstock.stores.artifacts._chunked_table",
         "ChunkedTable": "penstock.stores.artifacts._chunked_table",
         "Fact": "penstock.stores.journals._facts",

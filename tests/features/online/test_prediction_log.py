@@ -1,4 +1,4 @@
-"""PredictionLog: predictions that used a key's features are erased with the key."""
+"""PredictionFeatureLog: predictions that used a key's features are erased with the key."""
 
 from datetime import date
 
@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 import penstock as ps
-from penstock.features.online import PredictionLog
+from penstock.features.online import PredictionFeatureLog
 from penstock.testing._records import a_prediction
 
 
@@ -37,7 +37,7 @@ def test_predictions_with_features_of_the_key_are_removed(store, tmp_path):
             a_prediction("p5", features={}),
         ]
     )
-    log = PredictionLog(store=store)
+    log = PredictionFeatureLog(store=store)
     day = pl.DataFrame({"shop": ["Zorro & Söhne"], "day": [date(2026, 3, 2)]})
     assert log.erase(day).rows == 1
     assert left(store) == ["p1", "p2", "p4", "p5"]
@@ -54,5 +54,5 @@ def test_an_erasure_takes_the_log_along(store, tmp_path):
     features = ps.FeatureStore(tmp_path / "features")
     features.apply(ps.FeatureView("spend", card, {"amount": pl.Float64}))
     store.metadata.predictions.add([a_prediction("p1", features=looked_up(card_id=7))])
-    report = features.erase({"card_id": 7}, logs=[PredictionLog(store=store)])
+    report = features.erase({"card_id": 7}, logs=[PredictionFeatureLog(store=store)])
     assert [(each.kind, each.rows) for each in report.places] == [("history", 0), ("online", 0), ("log", 1)]  # fmt: skip

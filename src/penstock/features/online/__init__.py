@@ -7,7 +7,7 @@ from penstock.core import lazy_exports
 if TYPE_CHECKING:
     from penstock.features.online._answer import OnlineFeatures as OnlineFeatures
     from penstock.features.online._answer import answer_online as answer_online
-    from penstock.features.online._backfill import Backfill as Backfill
+    from penstock.features.online._backfill import FeatureBackfill as FeatureBackfill
     from penstock.features.online._backfill import backfill as backfill
     from penstock.features.online._backfill import split_time as split_time
     from penstock.features.online._digest import digest_online as digest_online
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from penstock.features.online._materialize import view_of as view_of
     from penstock.features.online._memory import MemoryOnlineStore as MemoryOnlineStore
     from penstock.features.online._open import open_online as open_online
-    from penstock.features.online._prediction_log import PredictionLog as PredictionLog
+    from penstock.features.online._prediction_log import (
+        PredictionFeatureLog as PredictionFeatureLog,
+    )
     from penstock.features.online._protocol import OnlineStore as OnlineStore
     from penstock.features.online._protocol import Progress as Progress
     from penstock.features.online._push import is_as_materialized as is_as_materialized
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
-        "PredictionLog": "_prediction_log",
+        "PredictionFeatureLog": "_prediction_log",
         "RedisOnlineStore": "_redis",
         "is_as_materialized": "_push",
         "view_of": "_materialize",
@@ -47,7 +49,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "push_rows": "_push",
         "split_time": "_backfill",
         "backfill": "_backfill",
-        "Backfill": "_backfill",
+        "FeatureBackfill": "_backfill",
         "ErasedPlace": "_erasure",
         "Erasure": "_erasure",
         "FeatureLog": "_erasure",

@@ -9,7 +9,7 @@ from penstock.features.views import History, to_rows
 
 
 @dataclass(frozen=True, slots=True)
-class Backfill:
+class FeatureBackfill:
     """What a backfill did.
 
     Args:
@@ -28,7 +28,7 @@ def backfill(
     compute: Callable[[datetime, datetime], object],
     intervals: list[tuple[datetime, datetime]],
     name: str,
-) -> Backfill:
+) -> FeatureBackfill:
     """Write the rows of intervals, each in one commit, those that are there already left out.
 
     Args:
@@ -45,7 +45,7 @@ def backfill(
             rows = to_rows(history.view, compute(start, end))
             version, written = history.append(rows, once=once), written + 1
         versions.append(version)
-    return Backfill(history.view.name, tuple(versions), written)
+    return FeatureBackfill(history.view.name, tuple(versions), written)
 
 
 def split_time(start: datetime, end: datetime, every: timedelta) -> list[tuple[datetime, datetime]]:

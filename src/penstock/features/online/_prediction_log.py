@@ -1,4 +1,4 @@
-"""PredictionLog: the logged predictions of a store as a FeatureLog, from which keys are erased."""
+"""PredictionFeatureLog: the logged predictions of a store as a FeatureLog, from which keys are erased."""
 
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-class PredictionLog:
+class PredictionFeatureLog:
     """The predictions of all deployments, with the features that were looked up for them.
 
     Args:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from penstock.features.views._history import History as History
     from penstock.features.views._history import HistoryVersion as HistoryVersion
     from penstock.features.views._history import version_of as version_of
-    from penstock.features.views._join import Selection as Selection
+    from penstock.features.views._join import ViewSelection as ViewSelection
     from penstock.features.views._join import as_of as as_of
     from penstock.features.views._join import as_of_blocks as as_of_blocks
     from penstock.features.views._join import find_rows as find_rows
@@ -60,7 +60,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "JoinPlan": "_plan",
         "OnDemandView": "_on_demand",
         "RowCodec": "_codec",
-        "Selection": "_join",
+        "ViewSelection": "_join",
         "WindowFeature": "_windows",
         "Windows": "_windows",
         "as_of": "_join",

@@ -13,7 +13,7 @@ import numpy as np
 from penstock.features.views._row_layout import (
     DECIMAL,
     WIDTHS,
-    Group,
+    ColumnGroup,
     RowLayout,
     fixed_width,
 )
@@ -66,7 +66,7 @@ def decode_columns(rows: list[bytes], layout: RowLayout, skip: int = 0) -> "pl.D
     return pl.DataFrame(list(found.values()))
 
 
-def _decode_group(matrix: Any, nulls: Any, group: Group) -> "Iterator[tuple[str, pl.Series]]":
+def _decode_group(matrix: Any, nulls: Any, group: ColumnGroup) -> "Iterator[tuple[str, pl.Series]]":
     """Return columns of one dtype: slices of one column, which costs less than one by one."""
     height = len(matrix)
     block = matrix[:, group.places].reshape(height, len(group.names), group.size)

@@ -32,7 +32,7 @@ _BLOCK = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class ViewSelection:
     """Features of a view that a join reads.
 
     Args:
@@ -44,7 +44,7 @@ class Selection:
     features: tuple[str, ...]
 
 
-def select(view: FeatureView, names: "list[str] | None" = None) -> Selection:
+def select(view: FeatureView, names: "list[str] | None" = None) -> ViewSelection:
     """Return a selection of features; by default all.
 
     Raises:
@@ -56,10 +56,10 @@ def select(view: FeatureView, names: "list[str] | None" = None) -> Selection:
                 what=f"Feature view {view.name!r} has no feature {name!r}.",
                 fix=did_you_mean(name, view.feature_names),
             )
-    return Selection(view, tuple(names or view.feature_names))
+    return ViewSelection(view, tuple(names or view.feature_names))
 
 
-def read_labels(frame: Any, time: str, selections: "list[Selection]") -> "pl.DataFrame":
+def read_labels(frame: Any, time: str, selections: "list[ViewSelection]") -> "pl.DataFrame":
     """Return the labels as a polars frame, with keys as declared; the time is unchanged.
 
     Raises:
@@ -86,7 +86,7 @@ def read_labels(frame: Any, time: str, selections: "list[Selection]") -> "pl.Dat
 
 
 def as_of(
-    labels: "pl.DataFrame", rows: "pl.LazyFrame", selection: Selection, *, event_time_only: bool
+    labels: "pl.DataFrame", rows: "pl.LazyFrame", selection: ViewSelection, *, event_time_only: bool
 ) -> "pl.DataFrame":
     """Return the selected features for each label, in the order of the labels.
 
@@ -103,7 +103,7 @@ def as_of(
 
 
 def as_of_blocks(
-    labels: "pl.DataFrame", rows: "pl.LazyFrame", selection: Selection, *, event_time_only: bool
+    labels: "pl.DataFrame", rows: "pl.LazyFrame", selection: ViewSelection, *, event_time_only: bool
 ) -> "Iterator[pl.DataFrame]":
     """Yield the features of ``as_of`` some columns at a time: a wide history needs little memory."""
     first, *others = _blocks(selection.features)
@@ -162,7 +162,7 @@ def _blocks(names: tuple[str, ...]) -> list[list[str]]:
     return [list(names[start : start + _BLOCK]) for start in range(0, len(names), _BLOCK)]
 
 
-def _require_free(taken: list[str], selections: "list[Selection]") -> None:
+def _require_free(taken: list[str], selections: "list[ViewSelection]") -> None:
     seen = dict.fromkeys(taken, "the labels")
     for selection in selections:
         for name in selection.features:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from penstock.features.views._join import Selection
+from penstock.features.views._join import ViewSelection
 from penstock.features.views._on_demand import OnDemandView
 from penstock.features.views._view import FeatureView
 
@@ -18,12 +18,12 @@ class JoinPlan:
         output: Names of the features that were asked for, in order.
     """
 
-    selections: list[Selection]
+    selections: list[ViewSelection]
     on_demand: list[OnDemandView]
     output: list[str]
 
 
-def plan_join(asked: Sequence[Selection | OnDemandView]) -> JoinPlan:
+def plan_join(asked: Sequence[ViewSelection | OnDemandView]) -> JoinPlan:
     """Return what a join of these views reads, computes and returns."""
     output = [name for each in asked for name in _names(each)]
     needed: dict[str, tuple[FeatureView, dict[str, None]]] = {}
@@ -33,14 +33,14 @@ def plan_join(asked: Sequence[Selection | OnDemandView]) -> JoinPlan:
 
     on_demand = [each for each in asked if isinstance(each, OnDemandView)]
     for each in asked:
-        if isinstance(each, Selection):
+        if isinstance(each, ViewSelection):
             need(each.view, each.features)
     for each in on_demand:
         for view in each.views:
             need(view, view.feature_names)
-    selections = [Selection(view, tuple(names)) for view, names in needed.values()]
+    selections = [ViewSelection(view, tuple(names)) for view, names in needed.values()]
     return JoinPlan(selections, on_demand, list(dict.fromkeys(output)))
 
 
-def _names(each: Selection | OnDemandView) -> tuple[str, ...]:
-    return each.features if isinstance(each, Selection) else each.feature_names
+def _names(each: ViewSelection | OnDemandView) -> tuple[str, ...]:
+    return each.features if isinstance(each, ViewSelection) else each.feature_names

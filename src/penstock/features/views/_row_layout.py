@@ -19,7 +19,7 @@ DECIMAL = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class ColumnGroup:
     """Columns of one dtype of fixed width.
 
     Args:
@@ -52,7 +52,7 @@ class RowLayout:
     kinds: "Mapping[str, pl.DataType]"
     bitmap: int
     width: int
-    groups: list[Group]
+    groups: list[ColumnGroup]
     tails: "list[tuple[int, str, pl.DataType]]"
 
     @classmethod
@@ -72,7 +72,7 @@ class RowLayout:
             -(-len(kinds) // 8),
             width,
             [
-                Group(
+                ColumnGroup(
                     kind,
                     size,
                     [name for _, name, _ in columns],

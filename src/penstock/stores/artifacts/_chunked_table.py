@@ -15,7 +15,7 @@ _GROUP = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
+class TableChunk:
     """Consecutive rows of a table.
 
     Args:
@@ -73,13 +73,13 @@ class ChunkedTable:
 
     bundle_type: ClassVar[str] = "penstock.stores:ChunkedTable"
 
-    def __init__(self, chunks: Sequence[Chunk]) -> None:
+    def __init__(self, chunks: Sequence[TableChunk]) -> None:
         self.chunks = tuple(chunks)
 
     @classmethod
     def of(cls, frame: "pl.DataFrame") -> Self:
         """Return a frame as a table of one chunk."""
-        return cls([Chunk.of(frame)])
+        return cls([TableChunk.of(frame)])
 
     @classmethod
     def of_part(cls, parts: Mapping[str, Any], name: str) -> Self:
@@ -87,7 +87,7 @@ class ChunkedTable:
         stored = parts.stored(name) if isinstance(parts, LazyParts) else None
         if stored is not None and stored.record.format == "parquet":
             record = stored.record
-            return cls([Chunk(record.metadata["rows"], record.content_digest, stored=stored)])
+            return cls([TableChunk(record.metadata["rows"], record.content_digest, stored=stored)])
         value = parts[name]
         return value if isinstance(value, cls) else cls.of(value)
 
@@ -150,7 +150,7 @@ class ChunkGroup:
 
     bundle_type: ClassVar[str] = "penstock.stores:ChunkGroup"
 
-    def __init__(self, chunks: Sequence[Chunk]) -> None:
+    def __init__(self, chunks: Sequence[TableChunk]) -> None:
         self.chunks = tuple(chunks)
 
     def to_bundle(self) -> dict[str, Any]:
@@ -167,7 +167,7 @@ class ChunkGroup:
             name = str(place)
             stored = parts.stored(name) if isinstance(parts, LazyParts) else None
             if stored is None:
-                chunks.append(Chunk(rows, None, first, parts[name]))
+                chunks.append(TableChunk(rows, None, first, parts[name]))
             else:
-                chunks.append(Chunk(rows, stored.record.content_digest, first, stored=stored))
+                chunks.append(TableChunk(rows, stored.record.content_digest, first, stored=stored))
         return cls(chunks)

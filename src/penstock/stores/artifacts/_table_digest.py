@@ -5,7 +5,7 @@ needed twice: a table larger than memory has a digest, and columns are digested 
 """
 
 import hashlib
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from penstock.core import SerializationError, digest_json, side_by_side
 
@@ -128,17 +128,14 @@ def refuse_objects(frame: "pl.DataFrame") -> None:
             )
 
 
-class _Values:
+class _Values(Protocol):
     """Running digest of a column's values."""
 
-    def update(self, column: "pl.Series") -> None:
-        raise NotImplementedError
-
-    def digest(self, name_of: "NameOf") -> str:
-        raise NotImplementedError
+    def update(self, column: "pl.Series") -> None: ...
+    def digest(self, name_of: "NameOf") -> str: ...
 
 
-class _Nothing(_Values):
+class _Nothing:
     def update(self, column: "pl.Series") -> None:
         del column
 
@@ -147,7 +144,7 @@ class _Nothing(_Values):
         return ""
 
 
-class _Fixed(_Values):
+class _Fixed:
     """Values of equal width."""
 
     def __init__(self) -> None:
@@ -173,7 +170,7 @@ class _Fixed(_Values):
         return _PREFIX + self._state.hexdigest()
 
 
-class _Variable(_Values):
+class _Variable:
     """Texts and bytes: their lengths, and all of them joined, as Arrow has several layouts."""
 
     def __init__(self) -> None:
@@ -198,7 +195,7 @@ class _Variable(_Values):
         return digest_json([self._lengths.digest(name_of), _PREFIX + self._joined.hexdigest()])
 
 
-class _Lists(_Values):
+class _Lists:
     def __init__(self, inner: "pl.DataType") -> None:
         self._lengths, self._items = _Fixed(), ColumnDigest(inner)
 
@@ -217,7 +214,7 @@ class _Lists(_Values):
         return digest_json([self._lengths.digest(name_of), self._items.digest(name_of)])
 
 
-class _Structs(_Values):
+class _Structs:
     def __init__(self, dtype: "pl.Struct") -> None:
         self._fields = {field.name: ColumnDigest(_plain(field.dtype)) for field in dtype.fields}
 
