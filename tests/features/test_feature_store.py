@@ -99,6 +99,12 @@ def test_an_earlier_version_is_joined_again(features):
     assert again["amount"].to_list() == [9.5]
 
 
+@pytest.mark.parametrize(("versions", "message"), [({"spent": 1}, "names 'spent'"), ({"spend": -1}, "no version -1")])  # fmt: skip
+def test_a_version_that_is_not_there_is_refused(features, versions, message):
+    with pytest.raises(NotFoundError, match=message):
+        features.join(labels((1, 5)), ["spend"], time="time", versions=versions)
+
+
 def test_event_time_only_is_asked_for_by_name(features):
     features.write("spend", spend((1, 0, 5, 9.5)))
     asked = labels((1, 2))

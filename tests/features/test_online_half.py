@@ -1,5 +1,6 @@
 """FeatureStore's online half, as a user calls it: materialize, get_online, push, backfill, erase."""
 
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -9,7 +10,7 @@ import pytest
 from tests.features.feature_rows import HOUR, NOON, SPEND, spend
 
 import penstock as ps
-from penstock.core import NotFoundError, ParameterError, SchemaError, SettingsError
+from penstock.core import DataError, NotFoundError, ParameterError, SchemaError, SettingsError
 from penstock.execution import QuietReporter, load_pipeline
 from penstock.features.online import MemoryOnlineStore
 
@@ -332,3 +333,115 @@ def test_days_are_backfilled_side_by_side_on_ray(tmp_path, features, monkeypatch
         assert fill(tmp_path, "ray") == (12, [(6.0, "PRESENT")])
     finally:
         ray.shutdown()
+
+
+def view(name, keys, **options):
+    entity = ps.Entity("thing", keys)
+    return ps.FeatureView(
+        name, entity, {f"of_{name}": pl.Float64}, available_at=timedelta(0), **options
+    )
+
+
+def values_of(view, *rows):
+    """Rows of a view: keys, value."""
+    columns = [*view.entity.dtypes.items(), *view.dtypes.items()]
+    frame = pl.DataFrame(rows, schema=dict(columns), orient="row")
+    return frame.with_columns(event_time=pl.lit(NOON).cast(pl.Datetime("us", "UTC")))
+
+
+@pytest.mark.parametrize("name", ["online.db", "online"])
+def test_feature_stores_do_not_share_entries_in_a_sqlite_file_of_the_setting(
+    tmp_path, monkeypatch, name
+):
+    monkeypatch.setenv("PENSTOCK_ONLINE_STORE", f"sqlite:///{tmp_path / name}")
+    stores = [ps.FeatureStore(tmp_path / place) for place in ("mine", "yours")]
+    for amount, store in enumerate(stores):
+        store.apply(SPEND)
+        store.write("spend", spend((1, 0, 0, float(amount))))
+    stores[0].materialize("spend")
+    with pytest.raises(NotFoundError, match="never materialized"):
+        amounts(stores[1], 1)
+    stores[1].materialize("spend")
+    assert [amounts(store, 1) for store in stores] == [[(0.0, "PRESENT")], [(1.0, "PRESENT")]]
+    for store in stores:
+        store.online.close()
+
+
+@pytest.mark.parametrize("order", [["wide", "narrow"], ["narrow", "wide"]])
+def test_views_whose_keys_differ_in_width_are_answered_together(features, order):
+    for each in (view("wide", {"id": pl.Int64}), view("narrow", {"id": pl.Int32})):
+        features.apply(each)
+        features.write(each, values_of(each, (7, 1.5)))
+        features.materialize(each)
+    found = features.get_online(order, {"id": 7})
+    assert found.frame.select("of_wide", "of_narrow").row(0) == (1.5, 1.5)
+
+
+def test_a_key_of_another_dtype_than_the_materialized_one_is_refused(features):
+    each = view("named", {"id": pl.String})
+    features.apply(each)
+    features.materialize(each)
+    with pytest.raises(SchemaError, match="'id' for feature view 'named' is Int64"):
+        features.look_up("named", pl.DataFrame({"id": [7]}))
+
+
+def test_columns_of_one_name_are_refused_online_as_in_a_join(features):
+    features.apply(SALES, replace(SALES, name="returns"))
+    for name in ("sales", "returns"):
+        features.materialize(name)
+    key = {"shop": "a", "item": 1}
+    with pytest.raises(DataError, match="'sold' of feature view 'returns' is in feature view 's"):
+        features.get_online(["sales", "returns"], key)
+    asked = ps.features.OnDemandView(
+        "asked",
+        {"twice": pl.col("sold") * 2},
+        features={"twice": pl.Int64},
+        request={"sold": pl.Int64},
+    )
+    with pytest.raises(DataError, match="'sold' of feature view 'sales' is in the request"):
+        features.get_online(["sales", asked], key | {"sold": 9})
+
+
+def test_key_columns_keep_their_order(features):
+    before = view("pair", {"left": pl.Int64, "right": pl.Int64})
+    features.apply(before)
+    features.write(before, values_of(before, (1, 2, 12.0), (2, 1, 21.0)))
+    features.materialize(before)
+    features.apply(view("pair", {"right": pl.Int64, "left": pl.Int64}, ttl="36500d"))
+    features.materialize("pair")
+    found = features.get_online("pair", {"left": 1, "right": 2})
+    assert found.to_dicts() == [{"left": 1, "right": 2, "of_pair": 12.0}]
+
+
+def test_a_push_to_a_view_that_was_made_anew_leaves_nothing_of_the_old_one(features, tmp_path):
+    features.write("spend", spend((1, 0, 0, 1.0), (2, 0, 0, 2.0)))
+    features.materialize("spend")
+    shutil.rmtree(tmp_path / "features" / "spend")
+    again = ps.FeatureStore(tmp_path / "features")
+    again.apply(SPEND)
+    again.write("spend", spend((3, 0, 0, 3.0)))
+    again.push("spend", spend((1, 1, 1, 10.0)))
+    assert amounts(again, 1, 2, 3) == [(10.0, "PRESENT"), (None, "NOT_FOUND"), (3.0, "PRESENT")]
+    again.online.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [
+        (pl.Int64, True),
+        (pl.Float64, True),
+        (pl.Float64, 2**53 + 1),
+        (pl.Decimal(9, 2), 1.239),
+        (pl.Date, 5),
+        (pl.Datetime("us", "UTC"), NOON.replace(tzinfo=None)),
+        (pl.Datetime("us", "UTC"), NOON.date()),
+        (pl.Datetime("us", "UTC"), 5),
+        (pl.List(pl.Int64), [True]),
+    ],
+)
+def test_a_value_of_a_request_that_would_become_another_is_refused(features, kind, given):
+    asked = ps.features.OnDemandView(
+        "asked", {"same": pl.col("given")}, features={"same": kind}, request={"given": kind}
+    )
+    with pytest.raises(SchemaError, match="would become"):
+        features.get_online(asked, {"given": [given]})

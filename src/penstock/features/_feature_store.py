@@ -181,6 +181,7 @@ class FeatureStore(OnlineHalf):
             LeakageError: If a feature reveals the target, or rows are known before they happen.
         """
         plan = plan_join(self.resolve(views))
+        _require_read(versions, plan.selections)
         asked = read_labels(labels, time, plan.selections)
         found = asked.drop(asked.columns[-1])
         kept = [*found.columns, *plan.output]
@@ -220,7 +221,8 @@ class FeatureStore(OnlineHalf):
         Raises:
             ConflictError: If the folder exists.
         """
-        plan = plan_join([self._resolve(each) for each in views])
+        plan = plan_join(self.resolve(views))
+        _require_read(versions, plan.selections)
         asked = read_labels(labels, time, plan.selections)
         blocks = (
             block
@@ -331,6 +333,19 @@ class FeatureStore(OnlineHalf):
 
     def _uri(self, name: str) -> str:
         return f"{self.path.rstrip('/')}/{name}"
+
+
+def _require_read(versions: Mapping[str, int] | None, selections: list[ViewSelection]) -> None:
+    """Check that versions are of views that are read: else the newest would be read instead."""
+    names = [each.view.name for each in selections]
+    for name in versions or ():
+        if name not in names:
+            raise NotFoundError(
+                what=f"versions= names {name!r}, which this join does not read.",
+                why="The newest version would be read instead of the one that was meant.",
+                fix=did_you_mean(name, names) or f"It reads {', '.join(names)}.",
+                view=name,
+            )
 
 
 def _place(path: str | Path | None, store: Store | str | None) -> str:

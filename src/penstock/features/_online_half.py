@@ -220,7 +220,7 @@ class OnlineHalf(ABC):
         """
         name = view if isinstance(view, str) else view.name
         known = self._pushed_to.get(name)
-        if known is None or not is_as_materialized(known[0].view, self.online.read_progress(name)):
+        if known is None or not is_as_materialized(known[0], self.online.read_progress(name)):
             history = self.history(name)
             known = (history, RowCodec(history.view))
             self._pushed_to[name] = known  # open, for the next one
@@ -332,11 +332,17 @@ class OnlineHalf(ABC):
 
 
 def _own_part(url: str, path: str) -> str:
-    """Return a URL whose names are those of one feature store: several may have equal views.
+    """Return a URL that only one feature store uses: several may have views of the same name.
 
     >>> _own_part("redis://cache:6379/0", "s3://shop/features")
     'redis://cache:6379/0?prefix=penstock-979408ba'
+    >>> _own_part("sqlite:////var/online.db", "s3://shop/features/")
+    'sqlite:////var/online-979408ba.db'
     """
-    if not url.startswith(("redis://", "rediss://")) or "?prefix=" in url:
-        return url
-    return f"{url}?prefix=penstock-{digest_bytes(path.encode()).removeprefix('sha256:')[:8]}"
+    mark = digest_bytes(path.rstrip("/").encode()).removeprefix("sha256:")[:8]
+    if url.startswith(("redis://", "rediss://")):
+        return url if "?prefix=" in url else f"{url}?prefix=penstock-{mark}"
+    begin, dot, ending = url.rpartition(".")
+    if "/" in ending or not begin:  # file name without an ending
+        return f"{url}-{mark}"
+    return f"{begin}-{mark}{dot}{ending}"

@@ -12,7 +12,7 @@ from tests.features.feature_rows import CARD, NOON, SHOP_ITEM, SPEND, labels
 from tests.features.views.oracle import answer
 
 from penstock.core import DataError, NotFoundError, SchemaError
-from penstock.features.views import FeatureView, as_of, read_labels, select
+from penstock.features.views import FeatureView, as_of, plan_join, read_labels, select
 
 TICK = timedelta(microseconds=1)
 ROWS = st.lists(
@@ -185,7 +185,7 @@ def test_two_columns_of_a_name_are_refused():
     with pytest.raises(
         DataError, match="'amount' of feature view 'other' is in feature view 'spend'"
     ):
-        read_labels(labels((1, 0)), "time", [select(SPEND), select(other)])
+        plan_join([select(SPEND), select(other)])
     with pytest.raises(DataError, match="'amount' of feature view 'spend' is in the labels"):
         read_labels(labels((1, 0)).with_columns(amount=1.0), "time", [select(SPEND)])
 

@@ -1,10 +1,14 @@
 """Keys of a question to columns with the declared dtypes; from a dict, dicts or a frame."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from penstock.core import SchemaError, did_you_mean, summarize_error
-from penstock.features.views import FeatureView, JoinPlan, fit_column
+from penstock.features.views import FeatureView, JoinPlan, fit_column, widens
 from penstock.tables import columns_of
 
 if TYPE_CHECKING:
@@ -13,9 +17,12 @@ if TYPE_CHECKING:
 
 def columns_asked(plan: JoinPlan) -> "dict[str, pl.DataType]":
     """Return the keys and request inputs that a plan needs, with their dtypes."""
-    keys = {
-        name: kind for each in plan.selections for name, kind in each.view.entity.dtypes.items()
-    }
+    keys: dict[str, pl.DataType] = {}
+    for each in plan.selections:
+        for name, kind in each.view.entity.dtypes.items():
+            # Of two widths the smaller: it fits both views.
+            if name not in keys or widens(kind, keys[name]):
+                keys[name] = kind
     request = {name: each.inputs[name] for each in plan.on_demand for name in each.request}
     return {**keys, **request}
 
@@ -91,7 +98,7 @@ def _series(name: str, values: Any, kind: "pl.DataType | None", owner: str) -> "
     import polars as pl
 
     try:
-        return pl.Series(name, values, dtype=kind)
+        return _unchanged(values, pl.Series(name, values, dtype=kind), kind)
     except (TypeError, OverflowError, ValueError, pl.exceptions.PolarsError) as error:
         raise SchemaError(
             what=f"Values of {name!r} for {owner} are no {kind}: {summarize_error(error)}.",
@@ -99,3 +106,38 @@ def _series(name: str, values: Any, kind: "pl.DataType | None", owner: str) -> "
             fix="Give values of the declared dtype.",
             column=name,
         ) from error
+
+
+def _unchanged(values: Any, column: "pl.Series", kind: "pl.DataType | None") -> "pl.Series":
+    """Return a column if polars has taken the values as they are: some it converts in silence.
+
+    Raises:
+        ValueError: If a value became another one.
+    """
+    import polars as pl
+
+    for given, found in zip(values, column, strict=True) if kind is not None else ():
+        if isinstance(found, pl.Series):
+            _unchanged(given, found, kind)
+        elif given is not None and not _is_same(given, found):
+            raise ValueError(f"{given!r} would become {found!r}")
+    return column
+
+
+def _is_same(given: Any, found: Any) -> bool:
+    match found:
+        case bool():
+            return isinstance(given, bool | np.bool_)
+        case datetime():
+            moment = datetime.fromisoformat(given) if isinstance(given, str) else given
+            return isinstance(moment, datetime) and moment.tzinfo is not None and moment == found
+        case date():
+            return isinstance(given, date | str)
+        case Decimal():
+            return not isinstance(given, bool) and Decimal(str(given)) == found
+        case int() | float():
+            if isinstance(given, bool | np.bool_):
+                return False
+            return not isinstance(given, int) or given == found
+        case _:
+            return True

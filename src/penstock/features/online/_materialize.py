@@ -130,7 +130,9 @@ def _continues(known: Progress, newest: HistoryVersion, view: FeatureView) -> bo
     same_table = known.table == newest.table and known.version <= newest.version
     if known.definition == definition_of(view):
         return same_table
-    return same_table and RowCodec(view_of(known)).mark == RowCodec(view).mark
+    before = view_of(known)
+    same_keys = before.key_columns == view.key_columns
+    return same_table and same_keys and RowCodec(before).mark == RowCodec(view).mark
 
 
 def _load(

@@ -4,7 +4,7 @@ from typing import Any
 
 from penstock.features.online._materialize import definition_of, materialize
 from penstock.features.online._protocol import OnlineStore, Progress
-from penstock.features.views import FeatureView, History, RowCodec, to_rows
+from penstock.features.views import History, RowCodec, to_rows
 
 
 def push_rows(
@@ -25,7 +25,7 @@ def push_rows(
     checked = to_rows(view, rows, is_deleted=is_deleted)
     version = history.append(checked)
     known = store.read_progress(view.name)
-    if not is_as_materialized(view, known):
+    if not is_as_materialized(history, known):
         materialize(history, store)
         return version
     assert known is not None
@@ -39,6 +39,10 @@ def push_rows(
     return version
 
 
-def is_as_materialized(view: FeatureView, known: Progress | None) -> bool:
-    """Return whether entries of a view can be added to those that are online."""
-    return known is not None and known.definition == definition_of(view)
+def is_as_materialized(history: History, known: Progress | None) -> bool:
+    """Return whether rows of a history can be added to those online: same table and definition."""
+    return (
+        known is not None
+        and known.table == history.table_id()
+        and known.definition == definition_of(history.view)
+    )

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from penstock.features.views._codec import decode_sort_keys as decode_sort_keys
     from penstock.features.views._codec import event_time_of as event_time_of
     from penstock.features.views._dtypes import fit_column as fit_column
+    from penstock.features.views._dtypes import widens as widens
     from penstock.features.views._entity import Entity as Entity
     from penstock.features.views._fold import fold as fold
     from penstock.features.views._fold import is_expired as is_expired
@@ -84,6 +85,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "to_rows": "_rows",
         "values_at": "_fold",
         "version_of": "_history",
+        "widens": "_dtypes",
         "write_wide": "_wide",
     },
 )

@@ -6,6 +6,7 @@ import numpy as np
 
 from penstock.core import DataError, digest_json
 from penstock.features.views._columnar_bytes import decode_columns, encode_columns
+from penstock.features.views._dtypes import fit_column
 from penstock.features.views._fold import ORDER
 from penstock.features.views._row_layout import RowLayout
 from penstock.features.views._view import AVAILABLE_AT, EVENT_TIME, IS_DELETED, SEQ, FeatureView
@@ -70,8 +71,14 @@ class RowCodec:
         )
 
     def encode_keys(self, frame: "pl.DataFrame") -> list[bytes]:
-        """Return the key of each row of a frame that has the key columns, with their dtypes."""
-        return encode_columns([frame[name] for name in self.view.key_columns])
+        """Return the key of each row of a frame that has the key columns.
+
+        Raises:
+            SchemaError: If a key has another dtype: its bytes would be those of another key.
+        """
+        owner = f"feature view {self.view.name!r}"
+        kinds = self.view.entity.dtypes.items()
+        return encode_columns([fit_column(frame[name], kind, owner) for name, kind in kinds])
 
     def decode_keys(self, keys: list[bytes]) -> "pl.DataFrame":
         """Return the key columns of keys."""

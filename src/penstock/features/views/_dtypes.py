@@ -76,7 +76,7 @@ def fit_column(column: "pl.Series", kind: "pl.DataType", owner: str) -> "pl.Seri
     if given == kind:
         return column
     empty = given == pl.Null or (given == pl.List(pl.Null) and isinstance(kind, pl.List))
-    if empty or _widens(given, kind):
+    if empty or widens(given, kind):
         return column.cast(kind)
     if isinstance(kind, pl.Datetime) and getattr(given, "time_zone", None):
         return column.dt.convert_time_zone("UTC").cast(kind)
@@ -145,7 +145,8 @@ def _is_storable(kind: "pl.DataType", *, nested: bool = False) -> bool:
             return dtype_name(kind) in _PLAIN
 
 
-def _widens(given: "pl.DataType", kind: "pl.DataType") -> bool:
+def widens(given: "pl.DataType", kind: "pl.DataType") -> bool:
+    """Return whether a dtype is an integer and the other as wide or wider."""
     order = {name: place for place, name in enumerate(_INTEGERS)}
     small, large = (each.base_type().__name__ for each in (given, kind))
     return small in order and large in order and order[small] <= order[large]

@@ -1,7 +1,7 @@
 """History: all rows of a view, in a Delta table that only grows; every version stays readable."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
@@ -94,6 +94,7 @@ class History:
         self.uri, self.view, self.options = uri, view, dict(options or {})
         self._appending = Lock()
         self._appended_to: Any = None
+        self._table_id: str | None = None
 
     @classmethod
     def open(cls, uri: str, options: "Mapping[str, str] | None" = None) -> Self:
@@ -154,6 +155,8 @@ class History:
         """
         delta = require_delta()
         require_extends(self.view, view)
+        # Equal but for their order, by which online stores encode keys.
+        view = replace(view, entity=self.view.entity)
         table = self.table()
         added = {name: kind for name, kind in view.schema.items() if name not in self.view.schema}
         if added:
@@ -215,6 +218,12 @@ class History:
             self.view.name, self.view.digest, table.metadata().id, table.version()
         )
 
+    def table_id(self) -> str:
+        """Return the id of the Delta table; read once."""
+        if self._table_id is None:
+            self._table_id = str(self.table().metadata().id)
+        return self._table_id
+
     def list_commits(self, limit: int = 50) -> list[Commit]:
         """List the newest commits of the table, the newest first.
 
@@ -252,7 +261,7 @@ class History:
 
         table = self.table()
         newest = table.version()
-        if version is not None and version > newest:
+        if version is not None and not 0 <= version <= newest:
             raise NotFoundError(
                 what=f"Feature view {self.view.name!r} has no version {version}.",
                 fix=f"Its newest is {newest}.",

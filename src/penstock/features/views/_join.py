@@ -23,7 +23,7 @@ from penstock.features.views._view import (
 from penstock.tables import columns_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     import polars as pl
 
@@ -81,7 +81,9 @@ def read_labels(frame: Any, time: str, selections: "list[ViewSelection]") -> "pl
                 )
             labels = labels.with_columns(fit_column(labels[name], kind, owner))
     moments = read_moments({each.name: each for each in labels}, time, "labels")
-    _require_free([*labels.columns], selections)
+    taken = dict.fromkeys(labels.columns, "the labels")
+    for selection in selections:
+        require_free(selection.features, f"feature view {selection.view.name!r}", taken)
     return labels.with_columns(moments.alias(_AT))
 
 
@@ -162,16 +164,22 @@ def _blocks(names: tuple[str, ...]) -> list[list[str]]:
     return [list(names[start : start + _BLOCK]) for start in range(0, len(names), _BLOCK)]
 
 
-def _require_free(taken: list[str], selections: "list[ViewSelection]") -> None:
-    seen = dict.fromkeys(taken, "the labels")
-    for selection in selections:
-        for name in selection.features:
-            if name in seen:
-                raise DataError(
-                    what=f"Column {name!r} of feature view {selection.view.name!r} is in"
-                    f" {seen[name]}, too.",
-                    why="A table has one column of a name.",
-                    fix="Rename the column, or select features: 'view:feature'.",
-                    column=name,
-                )
-            seen[name] = f"feature view {selection.view.name!r}"
+def require_free(names: "Iterable[str]", owner: str, taken: "Mapping[str, str]") -> None:
+    """Check that columns have names of their own.
+
+    Args:
+        names: Names of the columns.
+        owner: What they belong to, for messages.
+        taken: Names that are taken, each with what has them.
+
+    Raises:
+        DataError: If a name is taken.
+    """
+    for name in names:
+        if name in taken:
+            raise DataError(
+                what=f"Column {name!r} of {owner} is in {taken[name]}, too.",
+                why="A table has one column of a name.",
+                fix="Rename the column, or select features: 'view:feature'.",
+                column=name,
+            )

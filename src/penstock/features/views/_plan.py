@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from penstock.features.views._join import ViewSelection
+from penstock.features.views._join import ViewSelection, require_free
 from penstock.features.views._on_demand import OnDemandView
 from penstock.features.views._view import FeatureView
 
@@ -39,7 +39,21 @@ def plan_join(asked: Sequence[ViewSelection | OnDemandView]) -> JoinPlan:
         for view in each.views:
             need(view, view.feature_names)
     selections = [ViewSelection(view, tuple(names)) for view, names in needed.values()]
+    _require_distinct(selections, on_demand)
     return JoinPlan(selections, on_demand, list(dict.fromkeys(output)))
+
+
+def _require_distinct(selections: list[ViewSelection], on_demand: list[OnDemandView]) -> None:
+    """Check that no column has two meanings: one of them would be read for the other."""
+    taken = dict.fromkeys(
+        (name for each in selections for name in each.view.key_columns), "the keys"
+    )
+    taken.update((name, "the request") for each in on_demand for name in each.request)
+    owned = [(f"feature view {each.view.name!r}", each.features) for each in selections]
+    owned += [(f"on-demand view {each.name!r}", each.feature_names) for each in on_demand]
+    for owner, names in owned:
+        require_free(names, owner, taken)
+        taken.update(dict.fromkeys(names, owner))
 
 
 def _names(each: ViewSelection | OnDemandView) -> tuple[str, ...]:
