@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import DataError, ParameterError, SnapshotRecord, now
+from penstock.core import DataError, ParameterError, SnapshotRecord, digest_json, now
 from penstock.data._dataset import last_reading, require_dataset_name
 from penstock.data._enforced import WindowGuard
 from penstock.data._judgement import judge_rows
@@ -82,9 +82,8 @@ def ingest(
     if memory is not None and isinstance(source, RememberingSource):
         source = source.remembering(memory.rules)
     last = None if store is None else last_reading(store, source.name)
-    if isinstance(source, IncrementalSource) and memory is not None:
-        # Rows that were read with other options may mean something else.
-        source = source.continuing(last if memory.is_last else None)
+    if isinstance(source, IncrementalSource) and store is not None:
+        source = _continuing(source, store, last)
     written, reading = _read(source, window, store, () if last is None else last.chunks.chunks)
     snapshot = Snapshot.of_written(
         written,
@@ -122,6 +121,20 @@ def _read(
     if not rows:
         raise _no_rows(source, window)
     return writer.finish(), reading
+
+
+def _continuing(
+    source: IncrementalSource, store: "Store", last: Snapshot | None
+) -> IncrementalSource:
+    """Return the source after its last reading, if that was of the same place and options."""
+    if last is None or digest_json(dict(last.source)) != digest_json(source.describe()):
+        return source.continuing(None)
+    record = store.metadata.artifacts.last_snapshot(source.name)
+    if record is None or record.run_id is None or record.ordered_digest != last.ordered_digest:
+        return source.continuing(None)  # another run has read it in the meantime
+    # Of the run, not of the record: rows may come while others are read.
+    run = store.metadata.runs.get(record.run_id)
+    return source.continuing(last, run.started_at or run.created_at)
 
 
 def _no_source(value: Any) -> ParameterError:

@@ -27,14 +27,12 @@ class Memory:
         schema: Columns of that reading; None if there was none.
         rules: Reading rules of that reading's texts.
         others: Readings with different options, by key.
-        is_last: Whether that reading was the source's last, with any options.
     """
 
     key: str
     schema: Schema | None
     rules: Mapping[str, ReadingRule]
     others: Mapping[str, Any]
-    is_last: bool = False
 
     def remember(self, snapshot: "Snapshot") -> dict[str, Any]:
         """Return the schema to record, with the facts for the next reading.
@@ -65,5 +63,4 @@ def memory_of(source: DataSource, store: "Store") -> Memory:
         Schema.from_json(entry),
         rules_from_json(entry.get("reading", {})),
         others,
-        is_last=last.schema.get("options") == key,
     )

@@ -203,8 +203,9 @@ class _Earlier:
     def __init__(self, table: pl.DataFrame, cutoff: datetime) -> None:
         self.table, self.cutoff, self.ordered_digest = table, cutoff, digest_table(table)
 
-    def batches(self):
-        return self.table.iter_slices(5)
+    def batches(self, columns=None):
+        table = self.table if columns is None else self.table.select(columns)
+        return table.iter_slices(5)
 
 
 def test_a_source_without_times_and_two_meanings_are_refused():
@@ -214,3 +215,99 @@ def test_a_source_without_times_and_two_meanings_are_refused():
         IncrementalSource(source)
     with pytest.raises(ParameterError, match=r"key= and append_only=True"):
         IncrementalSource(Rides(rows([0])), key="id", append_only=True)
+
+
+class UncutRides(Rides):
+    """A source that leaves the cut to ingest, as those of tables and topics do."""
+
+    cut_by_ingest = True
+
+    def scan(self, since=None, cutoff=None):
+        self.asked.append(since)
+        return self.table.iter_slices(2)
+
+
+def test_a_source_that_leaves_the_cut_to_ingest_gives_no_row_twice(store):
+    source = UncutRides(rows([0, 1, 2]))
+    wrapped = ps.IncrementalSource(source)
+    ingested(wrapped, store, cutoff=day(2))
+    source.table = rows([0, 1, 2, 3])
+    assert ingested(wrapped, store, cutoff=day(3)).table["id"].to_list() == [0, 1, 2]
+
+
+def test_a_change_after_the_cutoff_hides_no_row_of_its_key(store):
+    source = UncutRides(rows([0, 1]))
+    wrapped = ps.IncrementalSource(source, key="id")
+    ingested(wrapped, store, cutoff=day(2))
+    changes = pl.DataFrame({"id": [1, 1], "at": [day(2), day(3)], "tip": [7.0, 8.0]})
+    source.table = pl.concat([rows([0, 1]), changes])
+    found = ingested(wrapped, store, cutoff=day(3)).table
+    assert found.select("id", "tip").rows() == [(0, 0.0), (1, 7.0)]
+
+
+def test_rows_of_another_place_with_the_same_name_do_not_stay(store, tmp_path):
+    for folder, tips in (("a", [1, 2]), ("b", [7, 8])):
+        (tmp_path / folder).mkdir()
+        table = pl.DataFrame({"at": [day(0), day(1)], "tip": tips})
+        table.write_parquet(tmp_path / folder / "rides.parquet")
+        source = ps.FileSource(tmp_path / folder / "rides.parquet", time="at")
+        found = ingested(ps.IncrementalSource(source), store).table
+        assert found["tip"].to_list() == tips
+
+
+def test_rows_that_come_before_a_cutoff_yet_to_come_are_read(store):
+    today = datetime.now(UTC).replace(microsecond=0)
+
+    def at(*hours: int) -> pl.DataFrame:
+        return pl.DataFrame({"at": [today + timedelta(hours=hour) for hour in hours]})
+
+    source = Rides(at(-2, -1))
+    wrapped = ps.IncrementalSource(source)
+    ingested(wrapped, store, cutoff=today + timedelta(hours=5))
+    source.table = at(-2, -1, 1, 4, 6)
+    found = ingested(wrapped, store, cutoff=today + timedelta(hours=9))
+    assert found.rows == 5
+    assert source.asked[-1] == today - timedelta(hours=1)
+
+
+def test_one_time_far_ahead_does_not_hide_all_rows_to_come(store):
+    far = START + timedelta(days=30_000)
+    table = pl.DataFrame({"at": [day(0), far]})
+    source = Rides(table)
+    wrapped = ps.IncrementalSource(source)
+    ingested(wrapped, store)
+    source.table = pl.concat([table, pl.DataFrame({"at": [day(1)]})])
+    assert ingested(wrapped, store).rows == 3
+
+
+def test_of_several_rows_of_a_key_the_latest_counts_in_the_first_reading_too(store):
+    source = Rides(
+        pl.DataFrame({"id": [1, 1, 2], "at": [day(1), day(0), day(0)], "tip": [1, 2, 3]})
+    )
+    wrapped = ps.IncrementalSource(source, key="id")
+    assert ingested(wrapped, store, cutoff=day(2)).table["tip"].to_list() == [1, 3]
+
+
+def test_a_last_version_with_several_rows_of_a_key_is_read_anew(store):
+    source = Rides(pl.DataFrame({"id": [1, 1], "at": [day(0), day(1)], "tip": [1, 2]}))
+    assert ingested(source, store, cutoff=day(2)).rows == 2
+    wrapped = ps.IncrementalSource(source, key="id")
+    assert ingested(wrapped, store, cutoff=day(3)).table["tip"].to_list() == [2]
+
+
+def test_a_cutoff_at_the_latest_time_is_no_change_of_rows(store):
+    source = Rides(rows([0, 1]))
+    wrapped = ps.IncrementalSource(source, append_only=True)
+    ingested(wrapped, store)
+    assert ingested(wrapped, store, cutoff=day(1)).table["id"].to_list() == [0]
+
+
+def test_rows_that_become_known_later_need_a_lateness(store):
+    table = rows([0, 1, 2]).with_columns(known=pl.Series([day(0), day(5), day(2)]))
+    source = Rides(table)
+    source.available_at = "known"  # type: ignore[attr-defined]
+    with pytest.raises(ParameterError, match=r"available_at='known'.*no lateness"):
+        ps.IncrementalSource(source)
+    wrapped = ps.IncrementalSource(source, lateness="4d")
+    assert ingested(wrapped, store, cutoff=day(3)).table["id"].to_list() == [0, 2]
+    assert ingested(wrapped, store, cutoff=day(6)).table["id"].to_list() == [0, 1, 2]

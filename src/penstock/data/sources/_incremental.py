@@ -11,7 +11,7 @@ from penstock.data._moments import Moment, TimeColumn, moments_of, to_moment
 from penstock.data._row_hashes import hash_rows
 from penstock.data.sources._batches import read_batches
 from penstock.data.sources._protocol import DataSource, Reading, RememberingSource, Scan
-from penstock.data.sources._window import NoRowsError
+from penstock.data.sources._window import NoRowsError, Window
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from penstock.tables.reading import ReadingRule
 
 _RULE = "incremental"
+_AHEAD = timedelta(days=1)
 
 
 class EarlierRows(Protocol):
@@ -34,7 +35,7 @@ class EarlierRows(Protocol):
     def last_time(self) -> datetime | None: ...
     @property
     def ordered_digest(self) -> str: ...
-    def batches(self) -> "Iterator[pl.DataFrame]": ...
+    def batches(self, columns: Sequence[str] | None = None) -> "Iterator[pl.DataFrame]": ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class IncrementalSource:
     r"""A source of which only new rows are read; earlier rows come from the last version.
 
     The first reading is whole. Later ones start where the last ended (its cutoff, or its latest
-    time), less the allowed lateness: rows from there on are read again and replace the earlier
+    time if the cutoff was yet to come), less the allowed lateness: rows from there on are read again and replace the earlier
     ones, so that rows that came late are found and rows that were deleted are gone. Rows that come
     later than that are not seen; read the source itself to start anew.
 
@@ -62,14 +63,15 @@ class IncrementalSource:
         source: The source; it needs a time column.
         lateness: How late a row may come, measured by its time: ``"2d"``, ``"3h"``.
         key: Column or columns that identify a row: a row read now replaces the earlier one with the
-            same key, whenever that was. Of several new rows with a key the latest counts. ``time``
-            is then the time of the change. Without, rows are added.
+            same key, whenever that was. Of several rows with a key the latest counts, in the first
+            reading too, which then is in memory as a whole. ``time`` is then the time of the
+            change. Without, rows are added.
         append_only: Whether rows never change: if a row that was read before is gone or different,
             the reading stops.
 
     Raises:
-        ParameterError: If the source has no time column, or both ``key`` and ``append_only`` are
-            given.
+        ParameterError: If the source has no time column, or ``available_at`` and no lateness, or
+            both ``key`` and ``append_only`` are given.
     """
 
     source: DataSource
@@ -77,14 +79,23 @@ class IncrementalSource:
     key: str | Sequence[str] | None = None
     append_only: bool = False
     _earlier: EarlierRows | None = field(default=None, repr=False, compare=False)
+    _read_at: datetime | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        parse_duration(self.lateness)
+        lateness = parse_duration(self.lateness)
         if self.source.time is None:
             raise ParameterError(
                 what=f"Source '{self.source.name}' has no time column.",
                 why="What is new in it cannot be told.",
                 fix='Name it, for example: FileSource(…, time="column").',
+            )
+        if self.available_at and not lateness:
+            raise ParameterError(
+                what=f"Source '{self.source.name}' has available_at={self.available_at!r}, and no"
+                " lateness was given.",
+                why="A row that becomes known after its time was left out before, and its time lies"
+                " before what is read now: it would be lost.",
+                fix='Say how late rows become known, for example lateness="2d".',
             )
         if self.key and self.append_only:
             raise ParameterError(
@@ -140,14 +151,15 @@ class IncrementalSource:
             return self
         return replace(self, source=self.source.remembering(rules))
 
-    def continuing(self, earlier: EarlierRows | None) -> Self:
+    def continuing(self, earlier: EarlierRows | None, at: datetime | None = None) -> Self:
         """Return a copy that continues an earlier reading.
 
         Args:
             earlier: Rows that were read from this source with the same options; None if there are
                 none.
+            at: Time before that reading; None if all of its window had passed.
         """
-        return replace(self, _earlier=earlier)
+        return replace(self, _earlier=earlier, _read_at=at)
 
     def scan(self, since: Moment | None = None, cutoff: Moment | None = None) -> Scan:
         """Read the new rows, after the earlier ones that stay; see DataSource.scan."""
@@ -155,6 +167,8 @@ class IncrementalSource:
         start = self._start(earlier, since, cutoff) if earlier is not None else None
         if earlier is None or start is None:
             return self._whole(since, cutoff, "no earlier version covers it")
+        if self.key and _repeats(earlier, self._keys):
+            return self._whole(since, cutoff, "the last version has several rows of a key")
         new, reading = self._new_rows(start, cutoff)
         if new is not None and not _continues(earlier, new):
             return self._whole(since, cutoff, "its columns have changed")
@@ -173,15 +187,39 @@ class IncrementalSource:
         watermark = earlier.cutoff or earlier.last_time
         if watermark is None or earlier.since != first or (end and end < watermark):
             return None
+        if earlier.cutoff is None and end == watermark:  # the latest rows are outside now
+            return None
+        watermark = self._passed(watermark, earlier.last_time)
+        if watermark is None:
+            return None
         start = watermark - parse_duration(self.lateness)
         return None if first and start <= first else start
+
+    def _passed(self, watermark: datetime, last: datetime | None) -> datetime | None:
+        """Return the time up to which all was read; None if it is not known.
+
+        Rows between the reading and a cutoff yet to come were not there, and are not late.
+        """
+        if self._read_at is None or watermark <= self._read_at:
+            return watermark
+        # Clocks differ, and a time without a zone may be ahead of UTC; a time further on is odd,
+        # and says nothing of the rows before.
+        return last if last is not None and last <= self._read_at + _AHEAD else None
+
+    @property
+    def _keys(self) -> list[str]:
+        return [self.key] if isinstance(self.key, str) else list(self.key or ())
 
     def _whole(self, since: Moment | None, cutoff: Moment | None, why: str) -> Scan:
         scan = self.source.scan(since, cutoff)
         reading = scan.reading if isinstance(scan, Scan) else Reading()
 
         def batches() -> "Iterator[pl.DataFrame]":
-            yield from read_batches(scan, self.name)
+            found = read_batches(scan, self.name)
+            if self.key:
+                every = [batch for batch in self._cut(found, since, cutoff) if batch.height]
+                found = iter([self._latest(_together(every))] if every else [])
+            yield from found
             text = f"All of '{self.name}' was read: {why}."
             reading.findings.append(Finding("info", _RULE, "", text))
 
@@ -190,17 +228,25 @@ class IncrementalSource:
     def _new_rows(
         self, start: datetime, cutoff: Moment | None
     ) -> "tuple[pl.DataFrame | None, Reading]":
-        import polars as pl
-
         if cutoff is not None and to_moment(cutoff, "cutoff") <= start:
             return None, Reading()
         try:
             scan: Iterable[Any] = self.source.scan(start, cutoff)
-            batches = [batch for batch in read_batches(scan, self.name) if batch.height]
+            found = self._cut(read_batches(scan, self.name), start, cutoff)
+            batches = [batch for batch in found if batch.height]
         except NoRowsError:
             return None, Reading()
         reading = scan.reading if isinstance(scan, Scan) else Reading()
-        return (pl.concat(batches) if batches else None), reading
+        return (_together(batches) if batches else None), reading
+
+    def _cut(
+        self, batches: "Iterator[pl.DataFrame]", since: Moment | None, cutoff: Moment | None
+    ) -> "Iterator[pl.DataFrame]":
+        """Cut the rows of a source that leaves this to ingest, which knows but the whole window."""
+        if not self.cut_by_ingest:
+            return batches
+        window = Window.of(self.source, since, cutoff)
+        return (window.keep(batch, is_part=True)[0] for batch in batches)
 
     def _joined(
         self,
@@ -209,9 +255,9 @@ class IncrementalSource:
         start: datetime,
         reading: Reading,
     ) -> "Iterator[pl.DataFrame]":
-        keys = [self.key] if isinstance(self.key, str) else list(self.key or ())
+        keys = self._keys
         if new is not None and keys:
-            new = self._latest(new, keys)
+            new = self._latest(new)
         kept = again = 0
         replaced: list[pl.DataFrame] = []
         for batch in earlier.batches():
@@ -241,14 +287,16 @@ class IncrementalSource:
         reading.facts[_RULE] |= {"kept": kept, "read": added, "replaced": again}
         reading.findings.append(Finding("info", _RULE, "", text))
 
-    def _latest(self, new: "pl.DataFrame", keys: list[str]) -> "pl.DataFrame":
+    def _latest(self, new: "pl.DataFrame") -> "pl.DataFrame":
         """Return the latest row of each key, in the order read."""
         import polars as pl
 
         moments = moments_of(new, self.time or "", self.time_format)
         place = pl.DataFrame({"at": moments, "row": pl.int_range(new.height, eager=True)})
         order = place.sort("at", "row", nulls_last=False)["row"]
-        last = new.with_row_index("__row__")[order].unique(keys, keep="last")["__row__"].sort()
+        last = (
+            new.with_row_index("__row__")[order].unique(self._keys, keep="last")["__row__"].sort()
+        )
         return new[last]
 
     def _require_all(self, before: "list[pl.DataFrame]", new: "pl.DataFrame | None") -> None:
@@ -273,6 +321,21 @@ class IncrementalSource:
 
 def _continues(earlier: EarlierRows, new: "pl.DataFrame") -> bool:
     return next(iter(earlier.batches())).schema == new.schema
+
+
+def _repeats(earlier: EarlierRows, keys: list[str]) -> bool:
+    import polars as pl
+
+    if not set(keys) <= set(next(iter(earlier.batches())).columns):
+        return False
+    found = pl.concat(earlier.batches(keys))
+    return found.height > found.n_unique()
+
+
+def _together(batches: "list[pl.DataFrame]") -> "pl.DataFrame":
+    import polars as pl
+
+    return pl.concat(batches, how="vertical_relaxed")  # days and times, once they were texts
 
 
 def _counted(rows: "pl.DataFrame") -> "pl.DataFrame":
