@@ -101,3 +101,37 @@ def test_a_value_that_only_one_row_has_is_no_constant():
 def test_tables_below_the_limit_have_exact_profiles():
     frame = table(900)
     assert describe_table(chunked(frame, 100)) == (infer_schema(frame), profile_table(frame))
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype"),
+    [
+        (True, pl.Boolean),
+        ("a", pl.Enum(["a", "b"])),
+        ("a", pl.Categorical),
+        (timedelta(1), pl.Duration),
+        ([1], pl.List(pl.Int64)),
+    ],
+)
+def test_a_column_with_a_single_value_is_not_empty(value, dtype):
+    values = [None] * 20_000
+    values[1] = value  # not in the sample of every fourth row
+    frame = pl.DataFrame({"a": pl.Series(values, dtype=dtype)})
+    schema, profile = describe_table(chunked(frame, 3_001))
+    exact = profile_table(frame).columns["a"]
+    column = profile.columns["a"]
+    assert schema["a"].kind == infer_schema(frame)["a"].kind
+    assert (column.top, column.missing, column.unique) == (exact.top, 19_999, exact.unique)
+
+
+def test_infinite_and_signed_zeros_are_as_in_an_exact_profile():
+    zeros = [0.0, -0.0, float("nan"), float("-inf"), 1.5] * 4_000
+    frame = pl.DataFrame({"zeros": zeros, "odd": [1.0] * 19_999 + [float("inf")]})
+    first, second = (describe_table(chunked(frame, size)) for size in (37, 20_000))
+    assert first == second
+    exact = profile_table(frame).columns
+    for name, column in first[1].columns.items():
+        known = exact[name]
+        assert (column.kind, column.unique, column.infinite) == (
+            known.kind, known.unique, known.infinite,
+        )  # fmt: skip

@@ -69,6 +69,7 @@ class _LargeColumn:
         self._sampled: list[pl.Series] = []
         self._stretch: list[pl.Series] = []
         self._ends: pl.Series | None = None  # the smallest and the largest value
+        self._odd: pl.Series | None = None
         self._distinct = _Distinct()
         self._has_missing = False
         self._present = 0
@@ -92,10 +93,14 @@ class _LargeColumn:
         self._has_missing = self._has_missing or has_missing(series)
         self._present += len(series) - without_nan(series).null_count()
         if not series.dtype.is_nested():
-            self._distinct.add(series.drop_nulls())
+            self._distinct.add(_finite(series).drop_nulls())
+        if self._odd is None or not len(self._odd):
+            # Rare values that the sample may miss: the first of a column, and an infinite one.
+            odd = series.filter(series.is_infinite()) if series.dtype.is_float() else series
+            self._odd = odd.drop_nulls().head(1)
         if _has_order(series):
-            known = series if self._ends is None else pl.concat([self._ends, series])
-            known = known.filter(known.is_finite()) if known.dtype.is_float() else known
+            known = _finite(series)
+            known = known if self._ends is None else pl.concat([self._ends, known])
             self._ends = pl.concat([known.bottom_k(1), known.top_k(1)])
 
     def describe(self) -> None:
@@ -105,8 +110,9 @@ class _LargeColumn:
         sample = pl.concat(self._sampled)
         if self._ends is not None:
             # With the ends, the outer bins reach as far as the values of all rows.
-            ends = self._ends.unique(maintain_order=True)
-            sample = pl.concat([sample, ends.filter(~ends.is_in(sample.unique().implode()))])
+            sample = _with(sample, self._ends)
+        if self._odd is not None and (sample.dtype.is_float() or not sample.count()):
+            sample = _with(sample, self._odd)
         kind, distinct = kind_of_sample(sample, self._present, self._distinct.estimate())
         self._fact = Column(
             sample.name,
@@ -120,7 +126,7 @@ class _LargeColumn:
         # Neighbours in the sample are no neighbours in the table.
         self._dependence = profile_column(pl.concat(self._stretch)).dependence
         self._sample_rows = len(sample)
-        self._sampled, self._stretch, self._ends = [], [], None
+        self._sampled, self._stretch, self._ends, self._odd = [], [], None, None
 
     def count(self, series: "pl.Series") -> None:
         """Second pass: count the values in the bins and levels of the sample."""
@@ -219,3 +225,21 @@ def _has_order(series: "pl.Series") -> bool:
     import polars as pl
 
     return series.dtype.is_numeric() or series.dtype in (pl.Date, pl.Datetime, pl.String)
+
+
+def _finite(series: "pl.Series") -> "pl.Series":
+    """Return the values without those that a profile counts apart; 0 and -0 are one value."""
+    if not series.dtype.is_float():
+        return series
+    finite = series.filter(series.is_finite())
+    return finite.set(finite == 0.0, 0.0)
+
+
+def _with(sample: "pl.Series", more: "pl.Series") -> "pl.Series":
+    """Return a sample with the values of a second one that the sample lacks."""
+    import polars as pl
+
+    if sample.dtype.is_nested():
+        return sample if sample.count() else pl.concat([sample, more])
+    lacking = more.unique(maintain_order=True)
+    return pl.concat([sample, lacking.filter(~lacking.is_in(sample.unique().implode()))])

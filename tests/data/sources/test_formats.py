@@ -1,13 +1,13 @@
 """The same rows from every format, packed or not."""
 
 import gzip
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
 
 from penstock.core import DataError, NotFoundError
-from penstock.data import FileSource
+from penstock.data import FileSource, ingest
 
 ROWS = pl.DataFrame(
     {
@@ -144,3 +144,12 @@ def test_a_column_of_knowledge_that_does_not_exist_is_named(tmp_path, ending):
     source = FileSource(tmp_path / f"a.{ending}", time="at", available_at="wo")
     with pytest.raises(NotFoundError, match=r"'wo' is not in source 'a'. Did you mean 'who'"):
         source.read(cutoff="2026-01-02")
+
+
+@pytest.mark.parametrize("unit", ["ms", "ns"])
+def test_a_limit_between_two_units_of_a_column_keeps_its_microseconds(tmp_path, unit):
+    at = datetime(2026, 3, 30, 5, tzinfo=UTC)
+    table = pl.DataFrame({"at": pl.Series([at], dtype=pl.Datetime(unit, "UTC"))})
+    table.write_parquet(tmp_path / "a.parquet")
+    source = FileSource(tmp_path / "a.parquet", time="at")
+    assert ingest(source, cutoff=at + timedelta(microseconds=2)).rows == 1

@@ -178,6 +178,9 @@ class Window:
         moment = column.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
         if has_zone(schema[str(self.time)]):
             moment = column.dt.convert_time_zone("UTC")
+            if getattr(schema[str(self.time)], "time_unit", "us") != "us":
+                # Compared with milliseconds a limit would lose its microseconds.
+                moment = moment.dt.cast_time_unit("us")
         # A missing time passes here too, so that it can be counted.
         return self._inside(moment) | column.is_null()
 
