@@ -10,7 +10,14 @@ import pytest
 from tests.features.feature_rows import HOUR, NOON, SPEND, spend
 
 import penstock as ps
-from penstock.core import DataError, NotFoundError, ParameterError, SchemaError, SettingsError
+from penstock.core import (
+    ConflictError,
+    DataError,
+    NotFoundError,
+    ParameterError,
+    SchemaError,
+    SettingsError,
+)
 from penstock.execution import QuietReporter, load_pipeline
 from penstock.features.online import MemoryOnlineStore
 
@@ -445,3 +452,22 @@ def test_a_value_of_a_request_that_would_become_another_is_refused(features, kin
     )
     with pytest.raises(SchemaError, match="would become"):
         features.get_online(asked, {"given": [given]})
+
+
+def test_entries_of_another_feature_store_are_not_replaced_unless_asked(tmp_path):
+    online = f"sqlite:///{tmp_path / 'online.db'}"
+    stores = [ps.FeatureStore(tmp_path / place, online=online) for place in ("mine", "yours")]
+    for amount, store in enumerate(stores):
+        store.apply(SPEND)
+        store.write("spend", spend((1, 0, 0, float(amount))))
+    mine, yours = stores
+    mine.materialize("spend")
+    with pytest.raises(ConflictError, match=r"of another feature store: .*mine"):
+        yours.materialize("spend")
+    with pytest.raises(ConflictError, match=r"of another feature store: .*mine"):
+        yours.push("spend", spend((1, 1, 1, 5.0)))
+    assert amounts(mine, 1) == [(0.0, "PRESENT")]
+    yours.materialize("spend", rebuild=True)
+    assert amounts(yours, 1) == [(5.0, "PRESENT")]
+    for store in stores:
+        store.online.close()

@@ -122,6 +122,7 @@ class OnlineHalf(ABC):
 
         Raises:
             NotFoundError: If there is no such view.
+            ConflictError: If the entries there are those of another feature store.
             StoreError: If the online store does not respond.
         """
         history = self.history(view)

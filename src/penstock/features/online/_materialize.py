@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from penstock.core import now
+from penstock.core import ConflictError, now
 from penstock.features.online._protocol import NOTHING, OnlineStore, Progress
 from penstock.features.views import (
     AVAILABLE_AT,
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 REBUILDING = "~rebuilding"
 """End of the name under which a view is built anew; no name of a view has this character."""
 
+_PLACE = "place"
 _BATCH = 50_000
 _ROWS_AT_ONCE = 500_000
 
@@ -78,17 +79,22 @@ def materialize(history: History, store: OnlineStore, *, rebuild: bool = False) 
         history: The history.
         store: The store.
         rebuild: Whether to write all entries anew; the present ones answer until that is done.
-            Always so if the columns of the view have changed, or the history is another table.
+            Always so if the columns of the view have changed, or the history was made anew.
+
+    Raises:
+        ConflictError: If the entries are those of another feature store, and not to be replaced.
     """
     newest, name = history.version(), history.view.name
     known = store.read_progress(name)
-    rebuild = rebuild or (known is not None and not _continues(known, newest, history.view))
+    if known is not None and not rebuild:
+        _require_own(history, newest, known, store.url)
+        rebuild = not _continues(known, newest, history)
     if not rebuild:
         rows, changed = _load(history, store, name, newest)
         return Materialization(name, newest.version, rows, changed, is_rebuilt=False)
     shadow = name + REBUILDING
     begun = store.read_progress(shadow)
-    if begun is None or not _continues(begun, newest, history.view):
+    if begun is None or not _continues(begun, newest, history):
         store.clear(shadow)
     rows, changed = _load(history, store, shadow, newest)
     store.replace(name, shadow, newest.version)
@@ -115,9 +121,9 @@ def freshness(history: History, store: OnlineStore) -> Freshness:
     return Freshness(history.view.name, online, newest.version, rows, lag)
 
 
-def definition_of(view: FeatureView) -> str:
-    """Return a view's definition as text, as progress has it."""
-    return json.dumps(view.describe())
+def definition_of(history: History) -> str:
+    """Return the definition of a history's view as text, as progress has it, with its place."""
+    return json.dumps({**history.view.describe(), _PLACE: history.uri})
 
 
 def view_of(progress: Progress) -> FeatureView:
@@ -125,10 +131,29 @@ def view_of(progress: Progress) -> FeatureView:
     return FeatureView.from_json(json.loads(progress.definition))
 
 
-def _continues(known: Progress, newest: HistoryVersion, view: FeatureView) -> bool:
+def _require_own(history: History, newest: HistoryVersion, known: Progress, url: str) -> None:
+    """Check that entries are of this history, or of an earlier one at its place.
+
+    Raises:
+        ConflictError: If they are of another place and table.
+    """
+    place = json.loads(known.definition).get(_PLACE, history.uri)  # earlier versions had none
+    if known.table != newest.table and place != history.uri:
+        raise ConflictError(
+            what=f"{url} has the entries of feature view {newest.view!r} of another feature store:"
+            f" {place}.",
+            why="Both would answer with the values of the one that was materialized last.",
+            fix='Name another file or "?prefix=" of Redis by FeatureStore(online=…), or replace them:'
+            f" materialize({newest.view!r}, rebuild=True).",
+            view=newest.view,
+        )
+
+
+def _continues(known: Progress, newest: HistoryVersion, history: History) -> bool:
     """Return whether rows can be added to entries: same table, same columns."""
+    view = history.view
     same_table = known.table == newest.table and known.version <= newest.version
-    if known.definition == definition_of(view):
+    if known.definition == definition_of(history):
         return same_table
     before = view_of(known)
     same_keys = before.key_columns == view.key_columns
@@ -143,7 +168,7 @@ def _load(
     after = NOTHING if known is None else known.version
     codec, rows, changed = RowCodec(history.view), 0, 0
     for last in _stops(history, after, newest.version):
-        progress = Progress(newest.table, last, definition_of(history.view))
+        progress = Progress(newest.table, last, definition_of(history))
         scanned = history.scan(version=last, after=after)
         batches = scanned.collect_batches(chunk_size=_BATCH, maintain_order=False)
         for batch, is_last in _with_last(batches, history):

@@ -44,5 +44,5 @@ def is_as_materialized(history: History, known: Progress | None) -> bool:
     return (
         known is not None
         and known.table == history.table_id()
-        and known.definition == definition_of(history.view)
+        and known.definition == definition_of(history)
     )
