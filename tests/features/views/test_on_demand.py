@@ -89,6 +89,27 @@ def test_what_would_differ_in_serving_is_refused(transform, message):
         on_demand(transform)
 
 
+@pytest.mark.parametrize(
+    "transform",
+    [
+        {"x": pl.when(pl.col("c") == "DE").then(pl.col("a").mean()).otherwise(pl.col("a"))},
+        {"x": pl.when(pl.col("n") == 4711).then(pl.col("a").mean()).otherwise(pl.col("a"))},
+        {"x": pl.when(pl.col("n").is_between(51, 60)).then(pl.col("a").sum()).otherwise(0.0)},
+        lambda rows: rows.select(
+            x=pl.when(pl.col("c").is_in(["FR", "IT"])).then(pl.col("a").mean()).otherwise(0.0)
+        ),
+    ],
+)
+def test_a_branch_that_few_values_take_is_checked(transform):
+    with pytest.raises(DefinitionError, match=r"a row alone and in a batch|order of rows"):
+        OnDemandView(
+            "rare",
+            transform,
+            features={"x": pl.Float64},
+            request={"a": pl.Float64, "c": pl.String, "n": pl.Int16},
+        )
+
+
 def test_a_function_that_counts_its_calls_is_refused():
     calls = []
 

@@ -19,7 +19,7 @@ from penstock.core import (
     summarize_error,
 )
 from penstock.features.views._dtypes import fit_column, read_dtype, require_feature_dtype
-from penstock.features.views._row_wise import require_pure, require_row_wise
+from penstock.features.views._row_wise import constants_of, require_pure, require_row_wise
 from penstock.features.views._view import FeatureView
 from penstock.provenance import code_digest
 from penstock.tables import columns_of, dtype_name
@@ -92,7 +92,7 @@ class OnDemandView:
                 fix="Declare features=, and request= or views= for the inputs.",
             )
         require_pure(self.transform, owner)
-        require_row_wise(self.compute, self.inputs, owner)
+        require_row_wise(self.compute, self.inputs, owner, constants_of(self.transform))
 
     @property
     def inputs(self) -> "dict[str, pl.DataType]":

@@ -1,7 +1,8 @@
 """Check on drawn rows that a transform computes the same bits for a row alone, in a batch and again."""
 
+import json
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,13 +59,21 @@ def require_row_wise(
     compute: "Callable[[pl.DataFrame], pl.DataFrame]",
     inputs: "Mapping[str, pl.DataType]",
     owner: str,
+    constants: Sequence[Any] = (),
 ) -> None:
     """Check on drawn rows that a row's result depends on that row only.
+
+    Args:
+        compute: The function.
+        inputs: The dtypes of its inputs.
+        owner: What computes, for messages.
+        constants: Values that the function compares with: rows have them, so that both branches
+            of a condition are computed.
 
     Raises:
         DefinitionError: If the result differs when computed again, alone or in a different order.
     """
-    rows = draw_rows(inputs, _ROWS)
+    rows = draw_rows(inputs, _ROWS, constants)
     whole = encode_columns(compute(rows).get_columns())
     if encode_columns(compute(rows).get_columns()) != whole:
         raise _refusal(owner, "computes different values when called again", "Remove what changes.")
@@ -83,20 +92,41 @@ def require_row_wise(
             )
 
 
-def draw_rows(inputs: "Mapping[str, pl.DataType]", height: int) -> "pl.DataFrame":
-    """Return rows of inputs with nulls, edges and ordinary values; the same each time."""
+def constants_of(transform: Any) -> list[Any]:
+    """Return the texts and numbers in expressions or in a function's code, with their neighbours."""
+    if isinstance(transform, Mapping):
+        found = [
+            value
+            for each in transform.values()
+            for value in _literals(json.loads(each.meta.serialize(format="json")))
+        ]
+    else:
+        codes = _codes(getattr(transform, "__code__", None))
+        found = [value for code in codes for value in _flat(code.co_consts)]
+    plain = [each for each in found if isinstance(each, str | int | float)]
+    return [*plain, *(v + d for v in plain if not isinstance(v, str) for d in (-1, 1))]
+
+
+def draw_rows(
+    inputs: "Mapping[str, pl.DataType]", height: int, constants: Sequence[Any] = ()
+) -> "pl.DataFrame":
+    """Return rows of inputs with nulls, edges, ordinary values and constants; the same each time."""
     import polars as pl
 
     rng = np.random.default_rng(_SEED)
-    return pl.DataFrame([_column(name, kind, height, rng) for name, kind in inputs.items()])
+    return pl.DataFrame(
+        [_column(name, kind, height, rng, constants) for name, kind in inputs.items()]
+    )
 
 
-def _column(name: str, kind: Any, height: int, rng: np.random.Generator) -> "pl.Series":
+def _column(
+    name: str, kind: Any, height: int, rng: np.random.Generator, constants: Sequence[Any]
+) -> "pl.Series":
     import polars as pl
 
     if isinstance(kind, pl.List):
         lengths = rng.integers(0, 4, height).tolist()
-        flat = _column(name, kind.inner, sum(lengths), rng).to_list()
+        flat = _column(name, kind.inner, sum(lengths), rng, constants).to_list()
         ends = np.cumsum(lengths).tolist()
         values: list[Any] = [
             flat[end - length : end] for end, length in zip(ends, lengths, strict=True)
@@ -104,8 +134,35 @@ def _column(name: str, kind: Any, height: int, rng: np.random.Generator) -> "pl.
         values[0] = None
         return pl.Series(name, values, dtype=kind)
     pool = next(values for prefix, values in _POOLS.items() if str(kind).startswith(prefix))
-    plain = pl.Series(name, [None, *pool])
-    return plain.gather(rng.integers(0, len(plain), height)).cast(kind)
+    plain = pl.Series(name, [None, *pool]).cast(kind)
+    if isinstance(kind, pl.String) or kind.is_numeric():
+        is_kind = str if isinstance(kind, pl.String) else (int, float)
+        own = [each for each in dict.fromkeys(constants) if isinstance(each, is_kind)]
+        # Those that the dtype cannot have are left out.
+        plain = plain.append(
+            pl.Series(name, own, strict=False).cast(kind, strict=False).drop_nulls()
+        )
+    return plain.gather(rng.integers(0, len(plain), height))
+
+
+def _literals(node: Any, *, inside: bool = False) -> Iterator[Any]:
+    """Yield the values of literals in the JSON of an expression; bytes of lists are no values."""
+    if isinstance(node, dict):
+        for name, each in node.items():
+            yield from _literals(each, inside=inside or name == "Literal")
+    elif isinstance(node, list) and not inside:
+        for each in node:
+            yield from _literals(each)
+    elif inside:
+        yield node
+
+
+def _flat(values: Any) -> Iterator[Any]:
+    for each in values:
+        if isinstance(each, tuple | frozenset):
+            yield from _flat(each)
+        else:
+            yield each
 
 
 def _codes(code: Any) -> Iterator[types.CodeType]:
