@@ -24,7 +24,8 @@ class FoundInputs:
 
     Args:
         features: Features that serving can look up or compute; None if there are none.
-        changed: Inputs with the name of a feature and other values than the view has.
+        changed: Inputs with the name of a feature and other values than the view has, or of views of
+            one name in two feature stores.
         opaque: Inputs of on-demand views whose transform is a function: serving cannot compute them.
     """
 
@@ -60,6 +61,7 @@ def find_feature_inputs(
     for snapshot, join in zip(joined, joins, strict=True):
         own = [name for name in join.columns if name in offered]
         same |= _unchanged(snapshot.table, own, [*join.request, str(snapshot.time)], rows)
+    same -= _of_two_places(joins)
     on_demand = {each.name: each for join in joins for each in join.on_demand}
     opaque = {name for each in on_demand.values() if not _is_plain(each) for name in each.features}
     computed = [
@@ -76,6 +78,24 @@ def find_feature_inputs(
     found = FeatureInputs(tuple(views), tuple(computed)) if views or computed else None
     changed = sorted(offered - same)
     return FoundInputs(found, tuple(changed), tuple(sorted(opaque & same)))
+
+
+def _of_two_places(joins: Sequence[FeatureInputs]) -> set[str]:
+    """Return features of views of one name in two feature stores: a lookup would ask one of them."""
+    places: dict[str, set[str]] = {}
+    for join in joins:
+        for each in join.views:
+            places.setdefault(each.name, set()).add(each.path)
+    doubtful = {name for name, paths in places.items() if len(paths) > 1}
+    stored = {n for join in joins for v in join.views if v.name in doubtful for n in v.features}
+    computed = {
+        name
+        for join in joins
+        for each in join.on_demand
+        if doubtful & set(each.view["views"])
+        for name in each.features
+    }
+    return stored | computed
 
 
 def _merged(views: Sequence[ViewInputs]) -> list[ViewInputs]:

@@ -133,7 +133,8 @@ def _warn_features(found: FoundInputs) -> None:
     if found.changed:
         log.warning(
             "Inputs that a step has changed after join_features: %s. Callers of the server must"
-            " send them. Change them inside the model, or in an on-demand view.",
+            " send them. Change them inside the model, or in an on-demand view. Views of one name"
+            " in two feature stores count as changed: give them different names.",
             _some(found.changed),
         )
     if found.opaque:
