@@ -1,5 +1,6 @@
 """Versions of a data set share their chunks, and none is collected while a version needs it."""
 
+import os
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -8,7 +9,8 @@ import pytest
 import penstock as ps
 from penstock.data import _table_writer, get_dataset, load_snapshot
 from penstock.execution import QuietReporter
-from penstock.stores import collect_garbage
+from penstock.stores import check_store, collect_garbage
+from penstock.stores.metadata._codec import to_micros
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -70,3 +72,28 @@ def test_chunks_of_removed_runs_stay_while_a_version_needs_them(grown, kept):
         range((kept + 1) * 1_500)
     )
     assert (report.by_format.get("parquet", 0) > 0) is (kept == 3)
+
+
+def test_garbage_that_is_collected_before_a_value_is_recorded_leaves_its_chunks(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(_table_writer, "_LEAST_ROWS", 50)
+    monkeypatch.setattr(_table_writer, "CHUNK_BYTES", 1)
+    frame = pl.DataFrame({"a": range(1_000), "b": [n * 0.1 for n in range(1_000)]})
+    with ps.open_store(f"sqlite:///{tmp_path}/penstock.db") as store:
+        writer = _table_writer.TableWriter(store)
+        writer.add(frame)
+        first = store.get(store.put({"table": writer.finish().table}).digest)["table"]
+        long_ago = datetime.now(UTC) - timedelta(days=2)
+        with store.metadata.database.write() as transaction:
+            transaction.execute("UPDATE artifacts SET created_at = ?", (to_micros(long_ago),))
+        for file in (tmp_path / "artifacts").rglob("*"):
+            if file.is_file():
+                os.utime(file, (long_ago.timestamp(), long_ago.timestamp()))
+        writer = _table_writer.TableWriter(store, first.chunks)
+        writer.add(frame[:500])
+        records = store.pack({"table": writer.finish().table})
+        assert collect_garbage(delete=True, store=store).artifacts
+        store.metadata.artifacts.add(records)
+        assert check_store(store=store) == []
+        assert store.get(records[0].digest)["table"].read().equals(frame[:500])

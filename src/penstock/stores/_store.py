@@ -9,7 +9,6 @@ from typing import Any, Self
 
 from penstock.core import (
     ArtifactRecord,
-    NotFoundError,
     SerializationError,
     StoreError,
     digest_bytes,
@@ -111,36 +110,43 @@ class Store:
         if isinstance(found, Serialized):
             return [self._keep(found)]
         bundle_type, named = found
-        packed = {name: self._pack_part(part) for name, part in named.items()}
+        recorded = self._renew(named.values())
+        packed = {
+            name: self._pack_part(part, recorded=_digest_of(part) in recorded)
+            for name, part in named.items()
+        }
         first = {name: records[0] for name, records in packed.items()}
         rest = [
             record
             for name, records in packed.items()
-            if not self._has_record(named[name])
+            if _digest_of(named[name]) not in recorded
             for record in records
         ]
         whole = self.pack_parts(bundle_type, type_name(value), first, digested_parts(value))
         return [whole, *rest]
 
-    def _pack_part(self, part: Any) -> list[ArtifactRecord]:
+    def _pack_part(self, part: Any, *, recorded: bool) -> list[ArtifactRecord]:
         if not isinstance(part, StoredPart):
             return self._pack(part)
-        if part.store_url == self.url and part.record.inline is None:
-            if not self.artifacts.exists(part.record.digest):
-                raise _collected(part.record)
-        elif part.store_url != self.url:
+        if part.store_url != self.url or (part.is_recorded and not recorded):
             return self._pack(part.load())
+        if part.record.inline is None and not self.artifacts.exists(part.record.digest):
+            raise _collected(part.record)
         return [part.record]
 
-    def _has_record(self, part: Any) -> bool:
-        """Return whether a part is recorded here still: another process may have collected it."""
-        if not isinstance(part, StoredPart) or not part.is_recorded or part.store_url != self.url:
-            return False
-        try:
-            self.metadata.artifacts.get(part.record.digest, part.record.content_digest)
-        except NotFoundError:
-            return False
-        return True
+    def _renew(self, parts: Collection[Any]) -> set[str]:
+        """Return which stored parts are recorded here still, and will be for the next hour.
+
+        Another process may collect garbage until the new value is recorded.
+        """
+        digests = {
+            part.record.digest
+            for part in parts
+            if isinstance(part, StoredPart) and part.is_recorded and part.store_url == self.url
+        }
+        if self.metadata.artifacts.renew(digests):
+            return digests
+        return {digest for digest in digests if self.metadata.artifacts.renew({digest})}
 
     def pack_parts(
         self,
@@ -418,6 +424,10 @@ class Store:
             inline=inline,
             metadata=value.metadata,
         )
+
+
+def _digest_of(part: Any) -> str | None:
+    return part.record.digest if isinstance(part, StoredPart) else None
 
 
 def _collected(record: ArtifactRecord) -> StoreError:
