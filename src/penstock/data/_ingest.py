@@ -10,6 +10,7 @@ from penstock.data._judgement import judge_rows
 from penstock.data._learned import COPIES, Expected, LearnedExpectations, as_expectations
 from penstock.data._memory import Memory, memory_of
 from penstock.data._norm import count_copies
+from penstock.data._references import as_references
 from penstock.data._schema import check_schema
 from penstock.data._snapshot import Snapshot
 from penstock.data._table_writer import TableWriter, WrittenTable
@@ -37,6 +38,7 @@ def ingest(
     since: "Moment | None" = None,
     cutoff: "Moment | None" = None,
     expect: object = None,
+    references: Mapping[Any, Any] | None = None,
     run_id: str | None = None,
     store: "Store | str | None" = None,
 ) -> Snapshot:
@@ -61,6 +63,9 @@ def ingest(
         cutoff: Last moment, not included.
         expect: ``Expectations``, ``"learned"`` (like the accepted versions in the store), a schema
             of pandera, or a list of them; rows that are not as expected stop the reading, or are warned of.
+        references: By column the Snapshot (or frame) that its values must exist in: ``customers`` for
+            a column of the same name, ``(customers, "id")`` for another, with ``"warn"`` at the end
+            for a finding instead of an error. A tuple of columns refers to a tuple of columns.
         run_id: The run that reads, for the record.
         store: If passed, columns have the types of the source's last reading recorded there, the
             schema is checked against that reading, and this reading is recorded.
@@ -77,6 +82,7 @@ def ingest(
     require_dataset_name(source.name)
     store = None if store is None else open_store(store)
     expected = as_expectations(expect)
+    refers = as_references(references)
     window = Window.of(source, since, cutoff)
     memory = None if store is None else memory_of(source, store)
     if memory is not None and isinstance(source, RememberingSource):
@@ -98,7 +104,7 @@ def ingest(
     if memory is not None:
         changes = check_schema(memory.schema, snapshot.schema) if memory.schema else []
         snapshot = snapshot.with_findings(changes)
-    snapshot = judge_rows(snapshot, source.name, expected, store)
+    snapshot = judge_rows(snapshot, source.name, [*expected, *refers], store)
     if store is not None and memory is not None:
         copies = {COPIES: count_copies(snapshot.batches())} if _learns(expected) else {}
         facts = {**reading.facts, **copies}

@@ -2,16 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from penstock.core import ExpectationError, PenstockError, SchemaError, short
 from penstock.data._acceptance import find_acceptance
 from penstock.data._dataset import list_versions
 from penstock.data._expectations import RULE, Expectations
 from penstock.data._finding import Finding
-from penstock.data._learned import Expected
 from penstock.data._pandera import PanderaExpectations
+from penstock.data._references import Reference
 from penstock.data._snapshot import Snapshot
 from penstock.stores import Store
+
+if TYPE_CHECKING:
+    from penstock.data._learned import Expected
 
 _SHOWN = 5
 _CELLS = frozenset({"number_text", "mixed_units"})
@@ -19,7 +23,7 @@ _SCHEMA = frozenset({"missing", "retyped"})
 
 
 def judge_rows(
-    snapshot: Snapshot, name: str, expected: Sequence[Expected], store: Store | None
+    snapshot: Snapshot, name: str, expected: "Sequence[Expected | Reference]", store: Store | None
 ) -> Snapshot:
     """Return the snapshot with what is not as expected as findings.
 
@@ -54,12 +58,12 @@ def judge_rows(
 
 
 def _check(
-    snapshot: Snapshot, name: str, expected: Sequence[Expected], store: Store | None
+    snapshot: Snapshot, name: str, expected: "Sequence[Expected | Reference]", store: Store | None
 ) -> list[Finding]:
     findings: list[Finding] = []
     versions = list_versions(store, name) if store is not None and expected else []
     for each in expected:
-        if isinstance(each, Expectations | PanderaExpectations):
+        if isinstance(each, Expectations | PanderaExpectations | Reference):
             findings += each.check(snapshot)
         elif store is None:
             text = "Learned expectations need a store: nothing was compared."

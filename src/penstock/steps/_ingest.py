@@ -1,6 +1,8 @@
 """The ingest step: DataSource -> Snapshot; apart because only this step reads a source."""
 
+from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
 from penstock.data import DataSource, Snapshot
 from penstock.data import ingest as read_snapshot
@@ -15,6 +17,7 @@ def ingest(
     since: date | None = None,
     cutoff: date | None = None,
     expect: object = None,
+    references: Mapping[Any, Any] | None = None,
 ) -> Snapshot:
     """Read a source between two times into a Snapshot with digests, schema and profile.
 
@@ -24,6 +27,9 @@ def ingest(
         cutoff: End of the time read (exclusive): later rows, and rows at the cutoff, are left out.
         expect: ``ps.Expectations(…)``, ``"learned"`` (like the versions that were accepted before), a
             schema of pandera, or a list of them.
+        references: By column the Snapshot that its values must exist in, for example
+            ``{"customer": customers}``, or ``(customers, "id")`` for a column of another name;
+            ``(customers, "id", "warn")`` for a finding instead of an error.
 
     Returns:
         The rows, frozen. Columns that were added, are missing or changed type since the last
@@ -40,6 +46,7 @@ def ingest(
         since=since,
         cutoff=cutoff,
         expect=expect,
+        references=references,
         store=run.store if run else None,
         run_id=run.run_id if run else None,
     )
