@@ -55,6 +55,8 @@ class Watched:
         errors: int = 0,
         scores: bool = True,
         change: dict[str, Any] | None = None,
+        version: int = 1,
+        features: list[Any] | None = None,
     ) -> None:
         """Log the model's own answers to rows, a second apart."""
         inputs = table.drop("bad")
@@ -67,7 +69,8 @@ class Watched:
                 prediction_id=f"{at:%j%H%M}-{place:06}",
                 deployment=MODEL,
                 model=MODEL,
-                version=1,
+                version=version,
+                features=None if features is None else features[place],
                 at=at + timedelta(seconds=place),
                 inputs=row,
                 prediction=None if place < errors else found.values[place],

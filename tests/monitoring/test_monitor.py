@@ -1,10 +1,23 @@
+import shutil
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import polars as pl
 import pytest
 
 from penstock.core import AlertRecord, set_clock
-from penstock.monitoring import DriftReport, Monitor, Trigger
+from penstock.features import Entity, FeatureStore, FeatureView
+from penstock.models import FeatureInputs, Model, ViewInputs
+from penstock.monitoring import (
+    DriftReport,
+    Limits,
+    Monitor,
+    Trigger,
+    render_html,
+    render_markdown,
+)
+from penstock.registry import Registry
 
 MODEL = "fraud"
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -85,6 +98,94 @@ def test_alerts_of_others_are_left_alone(days: Any) -> None:
     days.store.metadata.deployments.save_alert(other)
     check(days, 0)
     assert open_alerts(days)["errors", "version 2"] == other
+
+
+# Skew of features
+
+
+@pytest.fixture
+def looked_up(watched: Any, trained: Any, tmp_path: Any) -> Any:
+    """Version 2 looks ages up: right ones on days 0 and 2, four others on day 1, none on day 3."""
+    person = Entity("person", {"id": pl.Int64})
+    view = FeatureView("people", person, {"age": pl.Float64}, available_at=timedelta(0))
+    features = FeatureStore(tmp_path / "features")
+    features.apply(view)
+    table = watched.table(400, 3)
+    ages = table["age"]
+    features.write(
+        "people",
+        table.select(
+            "age",
+            id=pl.int_range(pl.len()),
+            event_time=pl.lit(START).cast(pl.Datetime("us", "UTC")),
+        ),
+    )
+    model, signature, profile, report = trained
+    inputs = FeatureInputs((ViewInputs(view.describe(), ("age",), "", 1, features.path),))
+    Registry(store=watched.store).register(
+        MODEL,
+        Model(model, replace(signature, features=inputs)),
+        report=report,
+        profile=profile,
+        actor="ann",
+    )
+    for number, wrong in enumerate((0, 4, 0, None)):
+        found = [
+            {
+                "key": {"id": place},
+                "values": {"age": age + (place < (wrong or 0))},
+                "status": "PRESENT",
+                "event_time": START.isoformat(),
+                "version": 1,
+            }
+            for place, age in enumerate(ages)
+        ]
+        served = None if wrong is None else [{"people": each} for each in found]
+        watched.answer(table, at=day(number), version=2, features=served)
+    watched.features = features
+    return watched
+
+
+def check_skewed(watched: Any, number: int) -> DriftReport:
+    monitor = Monitor(MODEL, store=watched.store)
+    return monitor.check(since=day(number), until=day(number + 1), version=2)
+
+
+def test_skew_of_a_looked_up_feature_is_an_alert_until_it_is_gone(looked_up: Any) -> None:
+    assert not check_skewed(looked_up, 0).drifted
+    report = check_skewed(looked_up, 1)
+    assert (report.drifted, report.verdict) == (True, "drifted")
+    assert report.findings == [("skew", "people:age", report.skew[0].describe())]
+    assert report.skew[0].causes == {"transform": 4}
+    assert "1 feature served other values than the history: people:age." in report.headline
+    (stored,) = looked_up.store.metadata.deployments.list_reports(MODEL, limit=1)
+    assert looked_up.store.get(stored.artifact).to_json() == report.to_json()
+    assert stored.summary["skewed"] == ["people:age"]
+    assert open_alerts(looked_up)["skew", "people:age"].message == report.skew[0].describe()
+    check_skewed(looked_up, 3)  # nothing was looked up: no recovery
+    assert ("skew", "people:age") in open_alerts(looked_up)
+    check_skewed(looked_up, 2)
+    assert open_alerts(looked_up) == {}
+    assert not Monitor(MODEL, Limits(skew=0.02), store=looked_up.store).check(
+        since=day(1), until=day(2), version=2
+    ).drifted  # fmt: skip
+
+
+def test_skew_starts_no_retraining_and_stands_in_both_renderings(looked_up: Any) -> None:
+    report = check_skewed(looked_up, 1)
+    assert not Trigger(start=lambda _cutoff: "r", store=looked_up.store).consider(report).started
+    row = "| people:age | 400 | 4 | 1.00% [0.39%, 2.54%] | transform 4 |"  # Wilson by hand
+    assert row in render_markdown(report)
+    assert "<td>people:age</td><td>400</td><td>4</td>" in render_html(report)
+
+
+def test_a_history_that_is_gone_leaves_the_drift_and_says_so(looked_up: Any) -> None:
+    shutil.rmtree(looked_up.features.path)
+    report = check_skewed(looked_up, 1)
+    assert report.rows == 400
+    assert not report.drifted
+    assert "not compared with their histories: There is no feature view" in report.headline
+    assert DriftReport.from_json(report.to_json()).to_json() == report.to_json()
 
 
 # Trigger

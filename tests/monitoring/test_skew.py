@@ -11,7 +11,7 @@ from tests.features.feature_rows import CARD, HOUR, NOON
 from penstock.core import PredictionRecord
 from penstock.features import FeatureStore, FeatureView, OnDemandView, recompute_served
 from penstock.models import FeatureInputs, OnDemandInputs, ViewInputs
-from penstock.monitoring import compare_served
+from penstock.monitoring import FeatureSkew, compare_served
 
 SPEND = FeatureView(
     "spend", CARD, {"usual": pl.Float64, "stars": pl.Int64}, ttl="5h", available_at=timedelta(0)
@@ -121,6 +121,28 @@ def test_an_older_row_is_late_data(features):
     found = log(features, delay=timedelta(hours=2))["usual"]
     assert found.cause == "late data"
     assert found.to_json()["is_alarm"] is True
+
+
+def test_values_that_came_with_requests_are_compared_where_the_key_came_too(features):
+    at = NOON + timedelta(hours=30)
+    right = recompute_served(
+        features, "spend", pl.DataFrame({"card_id": [1, 2]}), pl.Series([at, at])
+    ).unexpired["usual"].to_list()  # fmt: skip
+    sent = [right[0], right[1] + 1, 5.0, None]
+    records = [
+        PredictionRecord(
+            f"p{place}", "fraud", "fraud", 1, at - 7 * HOUR * (place < 2), {"usual": usual}, 0,
+            features={"spend": {"key": {"card_id": card}, "values": {}}} if card else None,
+        )
+        for place, (card, usual) in enumerate(zip([1, 2, None, 9], sent, strict=True))
+    ]  # fmt: skip
+    inputs = FeatureInputs((ViewInputs(SPEND.describe(), ("usual",), "", 1, features.path),))
+    assert list(compare_served(records, inputs)) == []
+    (found,) = compare_served(records, inputs, sent=pl.DataFrame({"usual": sent}), limit=0.4)
+    assert (found.subject, found.rows, found.causes) == ("spend:usual", 3, {"request": 1})
+    assert found.examples[0]["prediction_id"] == "p1"
+    assert not found.is_alarm
+    assert FeatureSkew.from_json(found.to_json()) == found
 
 
 def test_an_on_demand_feature_is_compared_with_its_served_inputs(features):

@@ -61,7 +61,9 @@ def recompute_served(
     # The winner is the same without a ttl: age rises as event time falls.
     lasting = replace(history.view, ttl=None)
     labels = read_labels(keys.with_columns(at.alias(_TIME)), _TIME, [select(lasting)])
-    rows = history.scan().collect()
+    # Of a long history only the rows of these keys are read into memory.
+    asked = keys.lazy().unique()
+    rows = history.scan().join(asked, on=history.view.key_columns, how="semi").collect()
     found = rows[find_rows(labels, rows, lasting, event_time_only=False)]
     expired = pl.Series([False]).new_from_index(0, keys.height)
     if history.view.ttl is not None:

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from penstock.monitoring._drift import compare_snapshots as compare_snapshots
     from penstock.monitoring._drift import compare_table as compare_table
     from penstock.monitoring._drift import training_profile as training_profile
+    from penstock.monitoring._feature_skew import FeatureSkew as FeatureSkew
     from penstock.monitoring._limits import Limits as Limits
     from penstock.monitoring._monitor import Monitor as Monitor
     from penstock.monitoring._performance import Performance as Performance
     from penstock.monitoring._render import render_html as render_html
     from penstock.monitoring._render import render_markdown as render_markdown
     from penstock.monitoring._report import DriftReport as DriftReport
-    from penstock.monitoring._skew import FeatureSkew as FeatureSkew
     from penstock.monitoring._skew import check_skew as check_skew
     from penstock.monitoring._skew import compare_served as compare_served
     from penstock.monitoring._trigger import Trigger as Trigger
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
-        "FeatureSkew": "_skew",
+        "FeatureSkew": "_feature_skew",
         "check_skew": "_skew",
         "compare_served": "_skew",
         "Check": "_column_drift",

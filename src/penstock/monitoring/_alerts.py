@@ -8,7 +8,9 @@ from penstock.monitoring._report import DriftReport
 from penstock.stores import Store
 
 Findings = dict[tuple[str, str], str]
-_OURS = frozenset({"feature_drift", "prediction_drift", "data_quality", "performance", "errors"})
+_OURS = frozenset(
+    {"feature_drift", "prediction_drift", "data_quality", "performance", "errors", "skew"}
+)
 
 
 def update_alerts(store: Store, report: DriftReport, artifact: str) -> list[AlertRecord]:
@@ -73,5 +75,7 @@ def _is_judged(report: DriftReport, alert: AlertRecord) -> bool:
         return performance.watched == alert.subject and enough
     if alert.kind == "errors":
         return alert.subject == "model"
+    if alert.kind == "skew":
+        return alert.subject in {each.subject for each in report.skew}
     unclear = {each.column for each in report.unclear_columns}
     return alert.subject not in unclear

@@ -5,15 +5,17 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import DataError, ModelVersionRecord, PredictionRecord
+from penstock.core import DataError, ModelVersionRecord, PenstockError, PredictionRecord
 from penstock.data import Snapshot, TableProfile
 from penstock.models import Signature
 from penstock.monitoring._column_drift import ColumnDrift
 from penstock.monitoring._columns import compare_column
 from penstock.monitoring._evidence import wilson
+from penstock.monitoring._feature_skew import FeatureSkew
 from penstock.monitoring._limits import Limits
 from penstock.monitoring._performance import measure_performance
 from penstock.monitoring._report import DriftReport
+from penstock.monitoring._skew import compare_served
 from penstock.monitoring._verdicts import judge_columns
 from penstock.monitoring._window import add_truth, frame_of, read_window, series_of
 from penstock.stores import Store, open_store
@@ -35,7 +37,9 @@ def check_drift(
 ) -> DriftReport:
     """Compare a window of logged predictions with training; stores nothing, raises no alert.
 
-    The result depends on the rows alone: the same rows give the same bytes.
+    Features that come from feature views are compared with their histories, too (`check_skew`).
+    The result depends on the rows, and on the histories at their times, alone: the same ones give
+    the same bytes.
 
     Args:
         deployment: The endpoint.
@@ -59,11 +63,10 @@ def check_drift(
     answered = read_window(store, deployment, record.version, since, until, limits.max_rows)
     rows = [one for one in answered if one.error is None]
     errors = len(answered) - len(rows)
-    features = compare_table(
-        training_profile(record, store=store),
-        frame_of(rows, Signature.from_json(record.signature)),
-        limits,
-    )
+    signature = Signature.from_json(record.signature)
+    inputs = frame_of(rows, signature)
+    features = compare_table(training_profile(record, store=store), inputs, limits)
+    skew, skew_problem = _compare_histories(rows, inputs, signature, limits)
     predictions = _compare_predictions(store, record, rows, limits)
     columns, predictions = judge_columns(features, predictions, limits)
     return DriftReport(
@@ -85,6 +88,8 @@ def check_drift(
             limits,
         ),
         limits=limits.to_json(),
+        skew=skew,
+        skew_problem=skew_problem,
     )
 
 
@@ -163,6 +168,19 @@ def compare_snapshots(
     found = compare_table(replace(profile, columns=shared), after.table, limits)
     columns, _ = judge_columns(found, (), limits)
     return tuple(sorted(columns, key=lambda drift: not drift.drifted))
+
+
+def _compare_histories(
+    rows: Sequence[PredictionRecord], inputs: "pl.DataFrame", signature: Signature, limits: Limits
+) -> tuple[tuple[FeatureSkew, ...], str]:
+    """Compare features with their histories; drift is reported even if these cannot be read."""
+    if signature.features is None:
+        return (), ""
+    try:
+        found = compare_served(rows, signature.features, sent=inputs, limit=limits.skew)
+        return tuple(sorted(found, key=lambda each: each.subject)), ""
+    except PenstockError as error:
+        return (), str(error)
 
 
 def _compare_predictions(

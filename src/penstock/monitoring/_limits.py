@@ -9,6 +9,7 @@ from penstock.core import (
     did_you_mean,
     require_number,
 )
+from penstock.monitoring._feature_skew import LIMIT
 
 _ABOVE_ZERO = frozenset({"alpha", "min_truth", "max_rows"})
 _OF_A_COLUMN = ("w1", "tvd", "ratio", "ratio_floor", "missing", "new")
@@ -34,6 +35,7 @@ class Limits:
         performance: Minimum loss of a metric between 0 and 1.
         performance_share: Minimum loss of any other metric, as a share of the value at
             registration.
+        skew: Minimum share of rows on which a feature differs from its history at that time.
         metric: The metric whose loss raises an alarm; None for the task's headline metric.
         min_truth: Ground truth values needed before performance is judged.
         max_rows: Number of newest rows compared.
@@ -53,6 +55,7 @@ class Limits:
     errors: float = 0.01
     performance: float = 0.02
     performance_share: float = 0.1
+    skew: float = LIMIT
     metric: str | None = None
     min_truth: int = 50
     max_rows: int = 100_000

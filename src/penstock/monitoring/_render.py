@@ -3,10 +3,13 @@
 import html
 
 from penstock.monitoring._column_drift import ColumnDrift
+from penstock.monitoring._feature_skew import FeatureSkew
 from penstock.monitoring._report import DriftReport
 
 _NAMES = {"w1": "W1/scale", "tvd": "TVD"}
 _HEADINGS = ("column", "kind", "distance", "value [95 %]", "p (adjusted)", "missing", "verdict")
+_SKEW = "Features compared with their histories"
+_SKEW_HEADINGS = ("feature", "rows", "mismatches", "share [95 %]", "causes")
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;color:#111827;max-width:1080px;margin:2rem auto;
 padding:0 1rem}
@@ -34,6 +37,11 @@ def render_markdown(report: DriftReport) -> str:
             "|" + "---|" * len(_HEADINGS),
         ]
         lines += [f"| {' | '.join(map(_escaped, _cells(each)))} |" for each in columns]
+        lines.append("")
+    if report.skew:
+        lines += [f"## {_SKEW}", "", f"| {' | '.join(_SKEW_HEADINGS)} |"]
+        lines.append("|" + "---|" * len(_SKEW_HEADINGS))
+        lines += [f"| {' | '.join(map(_escaped, _skew_cells(each)))} |" for each in report.skew]
         lines.append("")
     lines += ["## Performance", "", report.performance.reason, ""]
     if report.performance.metrics:
@@ -69,6 +77,9 @@ def render_html(report: DriftReport) -> str:
         parts.append(f"<h2>{_text(heading)}</h2>")
         rows = [(_cells(each), "drifted" if each.drifted else "") for each in columns]
         parts.append(_table(_HEADINGS, rows))
+    if report.skew:
+        rows = [(_skew_cells(each), "drifted" if each.is_alarm else "") for each in report.skew]
+        parts += [f"<h2>{_SKEW}</h2>", _table(_SKEW_HEADINGS, rows)]
     parts.append(f"<h2>Performance</h2><p>{_text(report.performance.reason)}</p>")
     if report.performance.metrics:
         metric_rows = [(row, "") for row in _metric_rows(report)]
@@ -115,6 +126,12 @@ def _cells(drift: ColumnDrift) -> list[str]:
         missing,
         drift.reason,
     ]
+
+
+def _skew_cells(skew: FeatureSkew) -> list[str]:
+    causes = ", ".join(f"{cause} {count:,}" for cause, count in skew.causes.items())
+    share = f"{skew.share:.2%} [{skew.low:.2%}, {skew.high:.2%}]"
+    return [skew.subject, f"{skew.rows:,}", f"{skew.mismatches:,}", share, causes or "none"]
 
 
 def _metric_rows(report: DriftReport) -> list[list[str]]:

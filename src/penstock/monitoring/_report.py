@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from penstock.monitoring._column_drift import ColumnDrift, drifted_columns
+from penstock.monitoring._feature_skew import FeatureSkew
 from penstock.monitoring._figures import draw_figures
 from penstock.monitoring._performance import Performance
 
@@ -32,6 +33,8 @@ class DriftReport:
         predictions: Predictions and scores.
         performance: Metrics on the rows with ground truth.
         limits: See Limits.
+        skew: Features of feature views, compared with their histories at the time of each row.
+        skew_problem: Why they could not be compared, if so.
     """
 
     bundle_type: ClassVar[str] = "penstock.monitoring:DriftReport"
@@ -48,6 +51,8 @@ class DriftReport:
     predictions: tuple[ColumnDrift, ...]
     performance: Performance
     limits: Mapping[str, Any]
+    skew: tuple[FeatureSkew, ...] = ()
+    skew_problem: str = ""
 
     @property
     def drifted(self) -> bool:
@@ -74,6 +79,12 @@ class DriftReport:
         return tuple(drifted_columns((*self.columns, *self.predictions)))
 
     @property
+    def skewed_features(self) -> tuple[FeatureSkew, ...]:
+        """Features that differ from their history on too many rows, the largest share first."""
+        found = (each for each in self.skew if each.is_alarm)
+        return tuple(sorted(found, key=lambda each: (-each.share, each.subject)))
+
+    @property
     def findings(self) -> list[tuple[str, str, str]]:
         """The causes of an alarm, as (kind, subject, message); kinds as in AlertRecord."""
         found = [
@@ -82,6 +93,7 @@ class DriftReport:
             for check in drift.checks
             if check.drifted
         ]
+        found += [("skew", each.subject, each.describe()) for each in self.skewed_features]
         if self.performance.dropped:
             found.append(("performance", self.performance.watched, self.performance.reason))
         if self.errors_drifted:
@@ -95,7 +107,7 @@ class DriftReport:
         """The report in one sentence."""
         if not self.rows:
             return "No row was answered in this window."
-        sentences = [self._column_sentence()]
+        sentences = [self._column_sentence(), *self._skew_sentences()]
         if self.performance.truths:
             sentences.append(self.performance.reason)
         return " ".join(sentences)
@@ -112,6 +124,15 @@ class DriftReport:
         if self.rows < _LEAST_ROWS:
             return f"Cannot tell: {self.rows} rows are too few to know."
         return f"No column drifted in {self.rows:,} rows."
+
+    def _skew_sentences(self) -> list[str]:
+        if self.skew_problem:
+            return [f"Features were not compared with their histories: {self.skew_problem}"]
+        skewed = self.skewed_features
+        if not skewed:
+            return []
+        names = _named([each.subject for each in skewed])
+        return [f"{_count(len(skewed), 'feature')} served other values than the history: {names}."]
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as plain JSON."""
@@ -131,6 +152,8 @@ class DriftReport:
             "predictions": [column.to_json() for column in self.predictions],
             "performance": self.performance.to_json(),
             "limits": dict(self.limits),
+            "skew": [each.to_json() for each in self.skew],
+            "skew_problem": self.skew_problem,
         }
 
     @classmethod
@@ -149,6 +172,9 @@ class DriftReport:
             predictions=tuple(ColumnDrift.from_json(each) for each in value["predictions"]),
             performance=Performance.from_json(value["performance"]),
             limits=value["limits"],
+            # Reports of earlier versions of penstock have none.
+            skew=tuple(FeatureSkew.from_json(each) for each in value.get("skew", ())),
+            skew_problem=value.get("skew_problem", ""),
         )
 
     def to_bundle(self) -> dict[str, Any]:
@@ -170,6 +196,7 @@ class DriftReport:
             "verdict": self.verdict,
             "drifted": [each.column for each in self.drifted_columns],
             "unclear": [each.column for each in self.unclear_columns],
+            "skewed": [each.subject for each in self.skewed_features],
             "truths": self.performance.truths,
             "metric": self.performance.watched,
             "loss": self.performance.loss,
@@ -181,13 +208,20 @@ class DriftReport:
 
 
 def _counted(columns: Sequence[ColumnDrift]) -> str:
-    return f"{len(columns)} column{'s' if len(columns) > 1 else ''}"
+    return _count(len(columns), "column")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' if number > 1 else ''}"
 
 
 def _listed(columns: Sequence[ColumnDrift]) -> str:
-    more = len(columns) - _MOST_NAMED
-    some = f" and {more} more" if more > 0 else ""
-    return ", ".join(each.column for each in columns[:_MOST_NAMED]) + some
+    return _named([each.column for each in columns])
+
+
+def _named(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _kind(drift: ColumnDrift, aspect: str) -> str:

@@ -1,20 +1,21 @@
-"""Skew of features: what was served, compared with what the history says of the same time.
+"""Skew of features: what a model was given, compared with what the history says of the same time.
 
-Each difference has a cause, by what is known of the row that was served:
+Features are looked up, or come with a request that has the key, too. Each difference has a cause,
+by what is known of the row that was served:
 
     late data   another row was served: an older one, or one of another version
     ttl         the values had expired and were served, or had not and were not
     type        the same row; the value is the right one in a narrower type
     missing     a null was served as a value, or a value as null
     transform   the same row; another value
+    request     the value came with the request, and the history does not have it
 """
 
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -27,67 +28,14 @@ from penstock.features import (
     Recomputed,
     recompute_served,
 )
-from penstock.models import FeatureInputs, Signature
+from penstock.models import FeatureInputs, Signature, ViewInputs
 from penstock.monitoring._evidence import wilson
+from penstock.monitoring._feature_skew import LIMIT, Cause, FeatureSkew
+from penstock.monitoring._window import frame_of
 from penstock.stores import Store, open_store
 
-Cause: TypeAlias = Literal["late data", "ttl", "type", "missing", "transform"]
-LIMIT = 0.001
 _EXAMPLES = 3
-
-
-@dataclass(frozen=True, slots=True)
-class FeatureSkew:
-    """The skew of a feature.
-
-    Args:
-        view: Name of the view.
-        feature: The feature.
-        rows: Rows that were served with it.
-        mismatches: Rows on which history and served value differ.
-        low: Lower end of the share's 95 % interval (Wilson).
-        high: Upper end.
-        causes: Number of mismatches by cause.
-        examples: Some of them: prediction id, served and right value.
-    """
-
-    view: str
-    feature: str
-    rows: int
-    mismatches: int
-    low: float
-    high: float
-    causes: Mapping[Cause, int] = field(default_factory=dict)
-    examples: tuple[Mapping[str, Any], ...] = ()
-
-    @property
-    def share(self) -> float:
-        """Share of rows that differ."""
-        return self.mismatches / self.rows
-
-    @property
-    def cause(self) -> Cause | None:
-        """The most frequent cause; None without a mismatch."""
-        return max(self.causes, key=lambda cause: self.causes[cause], default=None)
-
-    @property
-    def is_alarm(self) -> bool:
-        """Whether more than 0.1 % of the rows differ."""
-        return self.share > LIMIT
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the skew as plain JSON."""
-        derived = {"share": self.share, "cause": self.cause, "is_alarm": self.is_alarm}
-        return {**asdict(self), **derived}
-
-    def describe(self) -> str:
-        """Return the skew as a sentence."""
-        counts = ", ".join(f"{cause} {count:,}" for cause, count in self.causes.items())
-        return (
-            f"{self.view}:{self.feature} differs from its history on {self.mismatches:,} of"
-            f" {self.rows:,} rows ({self.share:.2%}, 95 % interval {self.low:.2%} to"
-            f" {self.high:.2%}): {counts}."
-        )
+_LACKS: Mapping[str, Any] = {}
 
 
 def check_skew(
@@ -122,38 +70,56 @@ def check_skew(
         by_version.setdefault((record.model, record.version), []).append(record)
     found: dict[tuple[str, str], list[FeatureSkew]] = {}
     for (model, version), some in by_version.items():
-        stored = store.metadata.models.get_version(model, version).signature
-        inputs = Signature.from_json(stored).features
-        for skew in compare_served(some, inputs) if inputs else ():
-            found.setdefault((skew.view, skew.feature), []).append(skew)
+        signature = Signature.from_json(store.metadata.models.get_version(model, version).signature)
+        if signature.features is not None:
+            sent = frame_of(some, signature)
+            for skew in compare_served(some, signature.features, sent=sent):
+                found.setdefault((skew.view, skew.feature), []).append(skew)
     return [_together(parts) for _, parts in sorted(found.items())]
 
 
 def compare_served(
     records: Sequence[PredictionRecord],
     inputs: FeatureInputs,
+    *,
+    sent: "pl.DataFrame | None" = None,
+    limit: float = LIMIT,
 ) -> Iterator[FeatureSkew]:
-    """Compare what was looked up for predictions with the histories.
+    """Compare the features of predictions with the histories.
 
     Args:
         records: Predictions of a model version.
         inputs: Where its features come from.
+        sent: The inputs of each record as the server read them, to compare features that came with
+            requests as well; by default only those that were looked up.
+        limit: Share of mismatches above which a skew is an alarm.
+
+    Raises:
+        NotFoundError: If a feature view does not exist.
     """
     for each in inputs.views:
-        used = [record for record in records if each.name in (record.features or {})]
+        used = [i for i, record in enumerate(records) if each.name in (record.features or {})]
         if used:
-            yield from _compare_view(used, each.name, FeatureStore(each.path))
+            found = FeatureStore(each.path)
+            own = None if sent is None else sent[used]
+            yield from _compare_view([records[i] for i in used], each, found, own, limit)
     views = {each.name: FeatureView.from_json(each.view) for each in inputs.views}
     for computed in inputs.on_demand:
-        used = [record for record in records if computed.name in (record.features or {})]
+        used = [i for i, record in enumerate(records) if computed.name in (record.features or {})]
         needed = [views[name] for name in computed.view["views"]]
         if used:
-            yield from _compare_computed(used, OnDemandView.from_json(computed.view, needed))
+            view = OnDemandView.from_json(computed.view, needed)
+            yield from _compare_computed([records[i] for i in used], view, limit)
 
 
 def _compare_view(
-    records: Sequence[PredictionRecord], name: str, features: FeatureStore
+    records: Sequence[PredictionRecord],
+    inputs: ViewInputs,
+    features: FeatureStore,
+    sent: "pl.DataFrame | None",
+    limit: float,
 ) -> Iterator[FeatureSkew]:
+    name = inputs.name
     served = [(record.features or {})[name] for record in records]
     view = features.get_view(name)
     keys = _frame([each["key"] for each in served], view.entity.dtypes)
@@ -161,21 +127,35 @@ def _compare_view(
     right = recompute_served(features, name, keys, at)
     values = _frame([each["values"] for each in served], view.dtypes)
     for feature in view.feature_names:
-        places = [i for i, each in enumerate(served) if feature in each["values"]]
-        if places:
-            yield _skew_of(name, feature, places, records, served, values[feature], right)
+        # Of a value that came with the request it is not known which row it is of.
+        rows = {i: each for i, each in enumerate(served) if feature in each["values"]}
+        column = values[feature]
+        if sent is not None and feature in sent.columns and feature in inputs.features:
+            own = [i for i, one in enumerate(records) if i not in rows and feature in one.inputs]
+            rows |= dict.fromkeys(own, _LACKS)
+            column = _with_sent(column, sent[feature], own)
+        if rows:
+            yield _skew_of(name, feature, rows, records, column, right, limit)
+
+
+def _with_sent(column: "pl.Series", sent: "pl.Series", places: Sequence[int]) -> "pl.Series":
+    """Return the column with the values that came with requests; null if of no such dtype."""
+    if not places:
+        return column
+    values = sent[places].cast(column.dtype, strict=False)
+    return column.clone().scatter(pl.Series(places, dtype=pl.UInt32), values)
 
 
 def _skew_of(
     view: str,
     feature: str,
-    places: Sequence[int],
+    served: Mapping[int, Mapping[str, Any]],
     records: Sequence[PredictionRecord],
-    served: Sequence[Mapping[str, Any]],
     values: "pl.Series",
     right: Recomputed,
+    limit: float,
 ) -> FeatureSkew:
-    rows = pl.Series(places)
+    rows = pl.Series(sorted(served))
     differs = rows.filter(values[rows].ne_missing(right.values[feature][rows])).to_list()
     causes: Counter[Cause] = Counter(
         _cause(served[i], values[i], feature, i, right) for i in differs
@@ -184,7 +164,7 @@ def _skew_of(
         _example(records[i].prediction_id, values[i], right.values[feature][i])
         for i in differs[:_EXAMPLES]
     ]
-    return _skew(view, feature, len(places), causes, examples)
+    return _skew(view, feature, len(served), causes, examples, limit)
 
 
 def _skew(
@@ -193,11 +173,12 @@ def _skew(
     rows: int,
     causes: Mapping[Cause, int],
     examples: Sequence[Mapping[str, Any]],
+    limit: float,
 ) -> FeatureSkew:
     count = sum(causes.values())
     low, high = wilson(count / rows, rows)
     ordered = dict(sorted(causes.items(), key=lambda each: -each[1]))
-    return FeatureSkew(view, feature, rows, count, low, high, ordered, tuple(examples))
+    return FeatureSkew(view, feature, rows, count, low, high, ordered, tuple(examples), limit)
 
 
 def _together(parts: Sequence[FeatureSkew]) -> FeatureSkew:
@@ -207,7 +188,8 @@ def _together(parts: Sequence[FeatureSkew]) -> FeatureSkew:
         causes.update(each.causes)
     examples = [one for each in parts for one in each.examples][:_EXAMPLES]
     rows = sum(each.rows for each in parts)
-    return _skew(parts[0].view, parts[0].feature, rows, causes, examples)
+    first = parts[0]
+    return _skew(first.view, first.feature, rows, causes, examples, first.limit)
 
 
 def _cause(
@@ -228,7 +210,9 @@ def _cause(
         return "late data"
     if value is None or wanted is None:
         return "missing"
-    return "type" if _is_narrower(value, wanted) else "transform"
+    if _is_narrower(value, wanted):
+        return "type"
+    return "request" if served is _LACKS else "transform"
 
 
 def _is_narrower(value: Any, wanted: Any) -> bool:
@@ -251,7 +235,7 @@ def _is_narrower(value: Any, wanted: Any) -> bool:
 
 
 def _compare_computed(
-    records: Sequence[PredictionRecord], view: OnDemandView
+    records: Sequence[PredictionRecord], view: OnDemandView, limit: float
 ) -> Iterator[FeatureSkew]:
     """Compare on-demand features with those of the inputs that were served."""
     rows = [{name: _input(record, name, view) for name in view.inputs} for record in records]
@@ -274,7 +258,7 @@ def _compare_computed(
             _example(records[i].prediction_id, values[feature][i], right[feature][i])
             for i in differs[:_EXAMPLES]
         ]
-        yield _skew(view.name, feature, len(places), causes, examples)
+        yield _skew(view.name, feature, len(places), causes, examples, limit)
 
 
 def _input(record: PredictionRecord, name: str, view: OnDemandView) -> Any:

@@ -16,7 +16,7 @@ from penstock.http import HttpError
 from penstock.models import FeatureInputs, Signature
 from penstock.serving._computed_inputs import compute_inputs, computed_inputs_of
 from penstock.serving._found_values import Found, plain_values
-from penstock.serving._looked_up_views import LookedUpView, read_keys, view_of
+from penstock.serving._looked_up_views import LookedUpView, note_sent, read_keys, view_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -90,6 +90,7 @@ class FeatureLookup:
             places = [i for i, row in enumerate(rows) if any(n not in row for n in view.serves)]
             if places:
                 self._fill_view(view, rows, places, found)
+            note_sent(view, rows, found)
         for each in self._on_demand:
             places = [i for i, row in enumerate(rows) if any(n not in row for n in each.serves)]
             if places:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from penstock.core import DataError
 from penstock.features import FeatureStore
 from penstock.models import FeatureInputs, Signature, ViewInputs
+from penstock.serving._found_values import Found, plain_values
 from penstock.tables import Column
 
 if TYPE_CHECKING:
@@ -81,3 +82,19 @@ def read_keys(view: LookedUpView, rows: Sequence[Row], places: Sequence[int]) ->
     ]
     frame, _ = view.keys.check_rows(asked)
     return frame if len(places) == len(rows) else frame[list(places)]
+
+
+def note_sent(view: LookedUpView, rows: Sequence[Row], found: Sequence[Found]) -> None:
+    """Record the keys of rows that have all features: their values are compared with the history.
+
+    A key that cannot be read is left out; nothing needs it.
+    """
+    name, keys = view.inputs.name, view.keys.names
+    for row, one in zip(rows, found, strict=True):
+        if name in one.record or any(row.get(key) is None for key in keys):
+            continue
+        try:
+            frame, _ = view.keys.check_rows([{key: row[key] for key in keys}])
+        except DataError:
+            continue
+        one.record[name] = {"key": plain_values(frame.row(0, named=True)), "values": {}}

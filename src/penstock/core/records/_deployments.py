@@ -55,8 +55,8 @@ class AlertRecord:
         deployment: The watched endpoint.
         model: Model of the endpoint.
         kind: ``feature_drift``, ``prediction_drift``, ``performance``, ``errors``,
-            ``data_quality``.
-        subject: The column or metric.
+            ``data_quality``, ``skew``.
+        subject: The column or metric; of skew, ``view:feature``.
         message: A sentence with the figures.
         raised_at: Time of the first observation.
         last_seen_at: Time of the last observation.

@@ -29,7 +29,8 @@ class PredictionRecord:
         row_index: Position of the row in the request, from 0; a request that failed has a single
             record, with 0. Requests are counted by their first row.
         features: What was looked up in feature views, by view: key, values, status, event time,
-            knowledge time and version. None if nothing was.
+            knowledge time and version; of a request that has the features and the key, only the
+            key. None if there was neither.
     """
 
     prediction_id: str

@@ -73,6 +73,8 @@ def _feature_link(view: str, found: Mapping[str, Any]) -> Link:
         "Status": found.get("status"),
     }
     page = path_link("features", view)
+    if not found["values"]:
+        return Link("view", "Sent with the request, not looked up in", view, f"by {key}", page, {})
     return Link("view", "Looked up in feature view", view, f"by {key}", page, _known(facts))
 
 
