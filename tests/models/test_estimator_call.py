@@ -36,8 +36,9 @@ def test_sharing_work_changes_no_prediction(model: Any, labels: Any) -> None:
     model.fit(DATA, labels)
     rows = np.random.default_rng(1).normal(size=(500, 3))
     labels, shares = EstimatorCall(model).predict_both(rows)
+    alone = [model.predict_proba(rows[i : i + 1]) for i in range(60)]
     assert (labels == model.predict(rows)).all()
-    assert (shares == model.predict_proba(rows)).all()
+    assert (shares[:60] == np.concatenate(alone)).all()
     assert (EstimatorCall(model).predict(rows) == model.predict(rows)).all()
 
 

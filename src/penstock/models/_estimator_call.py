@@ -1,10 +1,12 @@
 """EstimatorCall: one call of an estimator for labels and probabilities, without duplicated work.
 
 Nothing here changes a prediction: work is shared only where both results provably come from the
-same numbers.
+same numbers. A row's prediction is that of a call with this row alone; see `_row_wise`.
 """
 
 from typing import Any
+
+from penstock.models._row_wise import row_wise
 
 # Classifiers whose label is the class of the largest probability, by definition or by a monotone
 # link.
@@ -39,7 +41,7 @@ class EstimatorCall:
 
         split = type(estimator) is Pipeline and len(estimator.steps) > 1
         self._head = estimator[:-1] if split else None
-        self._last = estimator[-1] if split else estimator
+        self._last = row_wise(estimator[-1] if split else estimator)
         kind = type(self._last)
         self._is_likeliest = (kind.__module__.split(".")[0], kind.__name__) in _LIKELIEST
         self.has_probabilities = hasattr(estimator, "predict_proba")

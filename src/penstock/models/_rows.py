@@ -39,6 +39,9 @@ class RowChecker:
             none in training; then such a value is a warning, otherwise an error.
         ignored: Known fields that the model does not use; they raise a warning.
         extra_fields: Treatment of unknown fields.
+
+    Attributes:
+        columns: The checker of each input.
     """
 
     def __init__(
@@ -50,7 +53,7 @@ class RowChecker:
         extra_fields: ExtraFields = "refuse",
     ) -> None:
         self._ignored, self._extra_fields = ignored, extra_fields
-        self._checkers = [
+        self.columns = [
             ColumnChecker.of(column, accepts_missing=accepts_missing) for column in columns
         ]
         self._names = [column.name for column in columns]
@@ -66,7 +69,7 @@ class RowChecker:
         problems = self._check_names(rows, warnings)
         raise_if_any(problems, len(rows))
         columns: list[list[Any]] = []
-        for name, checker in zip(self._names, self._checkers, strict=True):
+        for name, checker in zip(self._names, self.columns, strict=True):
             values = [row.get(name) for row in rows]
             columns.append(checker.check(values, problems, warnings))
             if len(problems) >= MAX_FOUND:
@@ -107,7 +110,7 @@ class RowChecker:
     def _schema(self) -> "pl.Schema":
         import polars as pl
 
-        columns = [checker.column for checker in self._checkers]
+        columns = [checker.column for checker in self.columns]
         return pl.Schema({column.name: parse_dtype(column.dtype) for column in columns})
 
     def _build(self, columns: list[list[Any]], rows: int) -> "pl.DataFrame":

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.core import DataError
 from penstock.models._feature_inputs import FeatureInputs
+from penstock.models._frame_check import CheckedFrame, check_frame
 from penstock.models._rows import ExtraFields, RowChecker
 from penstock.models._schema_forms import json_schema_of, tensors_of
 from penstock.tables import Column
@@ -98,6 +99,23 @@ class Signature:
                 ``row``, ``problems``.
         """
         return self._checker.check(rows)
+
+    def check_frame(self, frame: "pl.DataFrame") -> CheckedFrame:
+        """Check the rows of a frame, each as a request with that row alone is checked.
+
+        >>> import polars as pl
+        >>> signature = Signature((Column("age", "integer", "Int64"),))
+        >>> checked = signature.check_frame(pl.DataFrame({"age": ["17", None]}, strict=False))
+        >>> checked.accepted.to_list(), sorted(checked.refused)
+        ([], [0, 1])
+
+        Args:
+            frame: Rows; columns that are no inputs are ignored, absent inputs are missing values.
+
+        Returns:
+            The accepted rows with the training types, and the reason for each refused row.
+        """
+        return check_frame(self._checker.columns, frame)
 
     def to_json(self) -> dict[str, Any]:
         """Return the signature as plain JSON."""
