@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from penstock import steps as steps
     from penstock import stores as stores
     from penstock import tracking as tracking
+    from penstock import tuning as tuning
     from penstock.data import DeltaSource as DeltaSource
     from penstock.data import Expectations as Expectations
     from penstock.data import FileSource as FileSource
@@ -105,6 +106,7 @@ if TYPE_CHECKING:
     from penstock.tracking import set_tag as set_tag
     from penstock.tracking import set_tags as set_tags
     from penstock.tracking import start_run as start_run
+    from penstock.tuning import tune as tune
 
 __version__ = "0.1.0"
 
@@ -169,6 +171,7 @@ _NAMES = {
         "set_tags",
         "start_run",
     ),
+    "tuning": ("tune",),
 }
 _PACKAGES = frozenset(
     {
@@ -190,6 +193,7 @@ _PACKAGES = frozenset(
         "stores",
         "tracking",
         "steps",
+        "tuning",
     }
 )
 _load, _, _lazy = lazy_exports(

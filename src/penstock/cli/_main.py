@@ -39,6 +39,7 @@ _SECTIONS = (
         {
             "new": ("_new", "Create a pipeline file for a table."),
             "run": ("_run", "Run a pipeline, or resume a run."),
+            "tune": ("_tune", "Search a pipeline's parameters."),
             "step": ("_step", "Execute one step of a run; for other orchestrators."),
             "approve-step": ("_approval", "Approve a step that waits for approval."),
             "reject-step": ("_approval", "Reject a step that waits for approval."),
@@ -57,6 +58,7 @@ _SECTIONS = (
             "show": ("_runs", "Show a run: steps, metrics, logs, provenance."),
             "compare": ("_runs", "Compare two runs."),
             "experiments": ("_runs", "Search experiments."),
+            "studies": ("_studies", "List and show hyperparameter searches."),
             "edit": ("_run_life", "Change a run's name, note, group or tags; archive it."),
             "data": ("_data", "List data sets and compare their versions."),
             "features": ("_features", "List feature views, read values, bring them online."),

@@ -47,7 +47,13 @@ if TYPE_CHECKING:
     from penstock.execution.engine import states_of as states_of
     from penstock.execution.engine import step_to_json as step_to_json
     from penstock.execution.runners import LocalRunner as LocalRunner
+    from penstock.execution.runners import LocalRunPool as LocalRunPool
     from penstock.execution.runners import ProcessRunner as ProcessRunner
+    from penstock.execution.runners import ProcessRunPool as ProcessRunPool
+    from penstock.execution.runners import RunEnd as RunEnd
+    from penstock.execution.runners import RunListener as RunListener
+    from penstock.execution.runners import RunOrder as RunOrder
+    from penstock.execution.runners import RunPool as RunPool
     from penstock.execution.runners import Watch as Watch
     from penstock.execution.step import Outcome as Outcome
     from penstock.execution.step import bind_arguments as bind_arguments
@@ -75,6 +81,12 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Runner": "penstock.execution.engine",
         "Session": "penstock.execution.engine",
         "StepCall": "_debug",
+        "LocalRunPool": "penstock.execution.runners",
+        "ProcessRunPool": "penstock.execution.runners",
+        "RunEnd": "penstock.execution.runners",
+        "RunListener": "penstock.execution.runners",
+        "RunOrder": "penstock.execution.runners",
+        "RunPool": "penstock.execution.runners",
         "Watch": "penstock.execution.runners",
         "Why": "_why",
         "bind_arguments": "penstock.execution.step",

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from penstock.tracking._download import file_name as file_name
     from penstock.tracking._download import logged_text as logged_text
     from penstock.tracking._heartbeat import Heartbeat as Heartbeat
+    from penstock.tracking._listening import RunStopped as RunStopped
+    from penstock.tracking._listening import listen_to_metrics as listen_to_metrics
     from penstock.tracking._log import log_artifact as log_artifact
     from penstock.tracking._log import log_audio as log_audio
     from penstock.tracking._log import log_dict as log_dict
@@ -54,6 +56,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Heartbeat": "_heartbeat",
         "Run": "_run",
         "RunComparison": "_compare",
+        "RunStopped": "_listening",
+        "listen_to_metrics": "_listening",
         "StepContext": "_step",
         "autolog": "penstock.tracking.recorders._switch",
         "Checkpoint": "_checkpoint",

@@ -23,6 +23,7 @@ from penstock.stores import Fact, artifacts_fact, open_store
 from penstock.tracking._download import download
 from penstock.tracking._forgiving import Trouble, forgiving
 from penstock.tracking._life import RunLife, children
+from penstock.tracking._listening import listener
 from penstock.tracking._media import RunMedia, in_order
 from penstock.tracking._metric_log import MetricLog
 from penstock.tracking._series import last_of
@@ -58,6 +59,7 @@ class Run(RunLife, RunMedia):
         self._log = MetricLog(record.run_id, store)
         self._stale = False
         self._read_at = time.monotonic()
+        self._on_metric = listener.get()
         self.before: Run | None = None  # the run that was active when this run became active
         self.trouble = Trouble(record.run_id, store, strict=strict)
 
@@ -167,12 +169,17 @@ class Run(RunLife, RunMedia):
             self._log.log(key, value, step)
         except StoreError as error:
             self.trouble.meet(error)
+        if self._on_metric is not None:
+            self._on_metric(self._record.run_id, key, value, step)
 
     @forgiving
     def log_metrics(self, metrics: Mapping[str, float], step: float | None = None) -> None:
         """Log a value of each of several metrics, all or none; see `log_metric`."""
         self._stale = True
         self._log.log_several(metrics, step)
+        if self._on_metric is not None:
+            for key, value in metrics.items():
+                self._on_metric(self._record.run_id, key, value, step)
 
     @forgiving
     def log_history(

@@ -12,7 +12,7 @@ from penstock.execution.step import use_home
 from penstock.hooks import Courier
 from penstock.provenance import keep_generators
 from penstock.stores import this_process
-from penstock.tracking import Heartbeat, use_run
+from penstock.tracking import Heartbeat, RunStopped, use_run
 
 
 def perform(runner: Runner, session: Session) -> PipelineResult:
@@ -37,6 +37,9 @@ def _perform(runner: Runner, session: Session) -> PipelineResult:
             steps = runner.run(session)
     except KeyboardInterrupt:
         _finish(session, (), RunState.KILLED, "it was interrupted")
+        raise
+    except RunStopped as stop:
+        _finish(session, (), RunState.KILLED, str(stop))
         raise
     except BaseException as error:
         with suppress(PenstockError):

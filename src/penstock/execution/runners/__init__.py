@@ -8,13 +8,25 @@ if TYPE_CHECKING:
     from penstock.execution.runners._choice import find_runner as find_runner
     from penstock.execution.runners._local import LocalRunner as LocalRunner
     from penstock.execution.runners._processes import ProcessRunner as ProcessRunner
+    from penstock.execution.runners._run_order import RunEnd as RunEnd
+    from penstock.execution.runners._run_order import RunListener as RunListener
+    from penstock.execution.runners._run_order import RunOrder as RunOrder
+    from penstock.execution.runners._run_pool import LocalRunPool as LocalRunPool
+    from penstock.execution.runners._run_pool import ProcessRunPool as ProcessRunPool
+    from penstock.execution.runners._run_pool import RunPool as RunPool
     from penstock.execution.runners._watch import Watch as Watch
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "LocalRunner": "_local",
+        "LocalRunPool": "_run_pool",
+        "ProcessRunPool": "_run_pool",
         "ProcessRunner": "_processes",
+        "RunEnd": "_run_order",
+        "RunListener": "_run_order",
+        "RunOrder": "_run_order",
+        "RunPool": "_run_pool",
         "Watch": "_watch",
         "find_runner": "_choice",
     },

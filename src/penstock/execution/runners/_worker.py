@@ -111,7 +111,7 @@ def serve(connection: Connection) -> None:
     store.close()
 
 
-def _restore_path() -> None:
+def restore_path() -> None:
     """Restore the run's environment for steps, and for the programs that they start."""
     own = os.environ.pop(OWN_PATH, "")
     if own:
@@ -123,7 +123,7 @@ def _restore_path() -> None:
 def main() -> None:
     """Serve on the inherited connection: connection number and parent's id are arguments."""
     number, parent = map(int, sys.argv[1:3])
-    _restore_path()
+    restore_path()
     if os.getppid() != parent:  # the parent died before
         sys.exit(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run's process decides which processes end

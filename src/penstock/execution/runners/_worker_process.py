@@ -8,15 +8,17 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from typing import Any
 
 import psutil
 
 from penstock.execution.runners._cards import card_environment
-from penstock.execution.runners._setup import Setup
 from penstock.execution.runners._watch import Watch
 from penstock.execution.runners._watcher import MARK, end_all
 from penstock.execution.runners._worker import OWN_PATH
 from penstock.execution.step import Work
+
+WORKER = "penstock.execution.runners._worker"
 
 
 @dataclass
@@ -55,7 +57,9 @@ class WorkerProcess:
         return total
 
 
-def start_process(setup: Setup, guard: Watch, mark: str, cards: tuple[str, ...]) -> WorkerProcess:
+def start_process(
+    setup: Any, guard: Watch, mark: str, cards: tuple[str, ...], *, module: str = WORKER
+) -> WorkerProcess:
     """Start a worker process.
 
     Args:
@@ -63,9 +67,10 @@ def start_process(setup: Setup, guard: Watch, mark: str, cards: tuple[str, ...])
         guard: Ends the process if this process is gone.
         mark: Value of the variable MARK.
         cards: Graphics cards that the process may use.
+        module: Program of the worker.
     """
     ours, theirs = socket.socketpair()
-    command = [sys.executable, "-m", "penstock.execution.runners._worker"]
+    command = [sys.executable, "-m", module]
     popen = subprocess.Popen(  # noqa: S603 - this interpreter on our own module
         [*command, str(theirs.fileno()), str(os.getpid())],
         pass_fds=(theirs.fileno(),),

@@ -22,6 +22,7 @@ from penstock.execution.step._time_limit import time_limit
 from penstock.pipelines import NOTHING, Node, Step, replace_outputs
 from penstock.provenance import deterministic
 from penstock.stores import Parts
+from penstock.tracking import RunStopped
 
 _NO_LIMIT = nullcontext(True)
 
@@ -55,8 +56,8 @@ def execute_step(
             memory.
 
     Returns:
-        The outcome, with values; includes an exception of the step: only KeyboardInterrupt is
-        raised.
+        The outcome, with values; includes an exception of the step: only KeyboardInterrupt and
+        RunStopped are raised.
     """
     step = function if isinstance(function, Step) else Step(function, name=node_name)
     values: dict[str, Any] = {}
@@ -75,7 +76,7 @@ def execute_step(
                     returned = step.call(converted)
                     whole = stream(returned) if inspect.isgenerator(returned) else returned
                 values = split_outputs(node_name, step, whole)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, RunStopped):
             raise
         except BaseException as error:  # noqa: BLE001 - user code may raise anything (CancelledError)
             failure = error

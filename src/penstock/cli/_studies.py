@@ -1,0 +1,96 @@
+"""``penstock studies``: list and show hyperparameter searches."""
+
+import click
+
+from penstock.cli._help import examples
+from penstock.cli._output import ago, current_store, emit, json_option, plain, say, show_table
+from penstock.cli._tune import say_best
+from penstock.tuning import Study, Trial, TrialState, get_study, list_studies, summary_to_json
+
+
+@click.group()
+def studies() -> None:
+    """List and show hyperparameter searches."""
+
+
+@studies.command("list", epilog=examples("penstock studies list"))
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000))
+@json_option
+@click.pass_context
+def list_(ctx: click.Context, limit: int, as_json: bool) -> None:
+    """List studies, newest first."""
+    found = list_studies(limit=limit, store=current_store(ctx))
+    if as_json:
+        emit([summary_to_json(study) for study in found])
+        return
+    if not found:
+        say("No studies. Start one with: penstock tune FILE.py --search NAME=RANGE --metric METRIC")
+        return
+    show_table(
+        ["study", "name", "state", "started", "trials", "objective", "best"],
+        [
+            [
+                study.study_id,
+                study.name,
+                study.state,
+                ago(study.run.started_at),
+                len(study.trials),
+                ", ".join(f"{each.metric} ({each.direction})" for each in study.spec.objectives),
+                _best(study),
+            ]
+            for study in found
+        ],
+    )
+
+
+@studies.command(epilog=examples("penstock studies show churn", "penstock studies show last"))
+@click.argument("study")
+@click.option("--limit", default=50, show_default=True, help="Trials shown, best first.")
+@json_option
+@click.pass_context
+def show(ctx: click.Context, study: str, limit: int, as_json: bool) -> None:
+    """Show STUDY (an id, a name or `last`): the best trials, importance, failures."""
+    found = get_study(study, store=current_store(ctx))
+    if as_json:
+        shares = {each.parameter: each.share for each in found.importance()}
+        emit({**found.to_json(), "importance": shares})
+        return
+    spec = found.spec
+    space = " ".join(f"{name}={each}" for name, each in spec.space.items())
+    say(f"[bold]{plain(found.name)}[/]  {found.study_id}  {found.state}  {plain(spec.sampler)}")
+    say(f"[dim]Search:[/] {plain(space)}")
+    show_table(
+        ["trial", "state", *(each.metric for each in spec.objectives), *spec.space, "run"],
+        [
+            [
+                trial.number,
+                trial.state.value,
+                *(trial.values or [None] * len(spec.objectives)),
+                *(trial.params.get(name) for name in spec.space),
+                trial.run_id,
+            ]
+            for trial in _best_first(found)[:limit]
+        ],
+    )
+    for trial in [t for t in found.trials if t.state is TrialState.FAILED][:5]:
+        say(f"[red]✗[/] trial {trial.number}: {plain(str(trial.error))}")
+    if importance := found.importance():
+        text = " ".join(f"{each.parameter} {each.share:.0%}" for each in importance)
+        say(f"[dim]Importance:[/] {plain(text)}")
+    say_best(found)
+
+
+def _best(study: Study) -> str:
+    front = study.pareto_front
+    if not front:
+        return ""
+    return f"{len(front)} on the front" if study.spec.is_multi else f"{front[0].values[0]:.6g}"
+
+
+def _best_first(study: Study) -> list[Trial]:
+    sign = -1.0 if study.spec.objectives[0].direction == "maximize" else 1.0
+
+    def rank(trial: Trial) -> tuple[bool, float]:
+        return not trial.values, sign * trial.values[0] if trial.values else trial.number
+
+    return sorted(study.trials, key=rank)

@@ -1,0 +1,139 @@
+"""RunOrder: a whole run to be executed in any process, and RunEnd: how it ended."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from penstock.core import PenstockError, RunState, StepRunRecord
+from penstock.execution.engine import (
+    PipelineResult,
+    RunOptions,
+    new_session,
+    perform,
+    resumed_session,
+)
+from penstock.execution.runners._local import LocalRunner
+from penstock.pipelines import Pipeline
+from penstock.stores import Store
+from penstock.tracking import Run, RunStopped, listen_to_metrics, use_run
+
+
+@dataclass(frozen=True)
+class RunOrder:
+    """A run of a pipeline, to be executed in this process or a different process.
+
+    Args:
+        run_id: Id of the run.
+        params: Parameters of the pipeline, as values or text.
+        parent: Id of the outer run.
+        options: Options of the run by name, as in RunOptions.
+        resumes: True if the run exists and is to be resumed.
+        watched: Name of the metric whose points are passed on while the run works; or None.
+    """
+
+    run_id: str
+    params: Mapping[str, Any]
+    parent: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    resumes: bool = False
+    watched: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnd:
+    """How an ordered run ended.
+
+    Args:
+        run_id: Id of the run.
+        state: State at the end; None if the run could not be started.
+        error: Line about the failure; or None.
+        stopped: True if the run was stopped where it logged a metric.
+        refusal: The error because of which the run could not be started; or None.
+    """
+
+    run_id: str
+    state: RunState | None
+    error: str | None = None
+    stopped: bool = False
+    refusal: PenstockError | None = None
+
+
+class RunListener(Protocol):
+    """Receiver of an ordered run's start and points; called in the process of the run."""
+
+    def started(self, run_id: str) -> None:
+        """Take note that the run is recorded."""
+        ...
+
+    def reported(self, run_id: str, value: float, step: float | None) -> bool:
+        """Take a point of the watched metric; return whether the run is to be stopped."""
+        ...
+
+
+def execute_order(
+    order: RunOrder, pipeline: Pipeline[..., Any], store: Store, listener: RunListener
+) -> RunEnd:
+    """Execute an ordered run in this process; a failure is part of the end.
+
+    Raises:
+        KeyboardInterrupt: If the run is interrupted; the run is marked as killed.
+    """
+    runner, reporter = LocalRunner(), _Announcer(listener)
+    parent = Run(store.metadata.runs.get(order.parent), store)
+    options = RunOptions(**order.options, run_id=order.run_id, store=store)
+    try:
+        with use_run(parent), listen_to_metrics(_watcher(order, listener)):
+            if order.resumes:
+                session = resumed_session(
+                    order.run_id, pipeline, {}, options, reporter, check=runner.check
+                )
+            else:
+                session = new_session(pipeline, order.params, options, reporter, check=runner.check)
+            result = perform(runner, session)
+    except RunStopped as stop:
+        return RunEnd(order.run_id, RunState.KILLED, str(stop), stopped=True)
+    except PenstockError as error:
+        return RunEnd(order.run_id, None, str(error), refusal=error)
+    return RunEnd(order.run_id, result.state, result.error)
+
+
+def _watcher(
+    order: RunOrder, listener: RunListener
+) -> Callable[[str, str, float, float | None], None]:
+    def watch(run_id: str, key: str, value: float, step: float | None) -> None:
+        if key != order.watched or run_id != order.run_id:
+            return
+        if listener.reported(run_id, float(value), step):
+            raise RunStopped(f"pruned: {key} was {value:g}" + _at(step))
+
+    return watch
+
+
+def _at(step: float | None) -> str:
+    return "" if step is None else f" at step {step:g}"
+
+
+class _Announcer:
+    """Reporter that passes on only that the run is recorded."""
+
+    def __init__(self, listener: RunListener) -> None:
+        self._listener = listener
+
+    def run_started(self, run_id: str, name: str, steps: Sequence[str]) -> None:  # noqa: ARG002
+        """See Reporter."""
+        self._listener.started(run_id)
+
+    def step_started(self, step: str) -> None:
+        """See Reporter."""
+
+    def items_started(self, step: str, count: int) -> None:
+        """See Reporter."""
+
+    def item_finished(self, step: str, record: StepRunRecord) -> None:
+        """See Reporter."""
+
+    def step_finished(self, record: StepRunRecord) -> None:
+        """See Reporter."""
+
+    def run_finished(self, result: PipelineResult) -> None:
+        """See Reporter."""
