@@ -47,3 +47,16 @@ def test_names_say_column_and_part():
     assert fitted.transform(pl.DataFrame({"a": [None], "b": [date(2017, 2, 3)]}))[
         0, 2:
     ].tolist() == [2017, 3]
+
+
+def test_the_last_day_of_a_year_is_next_to_the_first():
+    days = pl.DataFrame({"d": [date(2024, 12, 31), date(2025, 1, 1), date(2025, 7, 2), None]})
+    parts = DateParts(["year_sin", "year_cos"]).fit_transform(days)
+    assert np.linalg.norm(parts[0] - parts[1]) < 0.02
+    assert np.linalg.norm(parts[1] - parts[2]) > 1.99
+    assert np.isnan(parts[3]).all()
+
+
+def test_an_unknown_part_is_refused_with_the_nearest():
+    with pytest.raises(DataError, match=r"no part 'wekday'\. Did you mean 'weekday'"):
+        DateParts(["wekday"]).fit_transform(pl.DataFrame({"d": [date(2024, 12, 31)]}))

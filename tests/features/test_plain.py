@@ -88,9 +88,18 @@ def test_categories_are_read_as_text():
     assert ToText().fit_transform(column).tolist() == [["a"], ["(missing)"]]
 
 
-def test_arrays_are_refused():
-    with pytest.raises(DataError, match="A ndarray has no column names"):
-        ToNumber().fit(np.ones((2, 2)))
+def test_the_columns_of_arrays_have_scikit_learns_names():
+    fitted = ToNumber().fit(np.ones((2, 2)))
+    assert fitted.get_feature_names_out().tolist() == ["x0", "x1"]
+    assert fitted.transform(np.array([[1.5, None]], dtype=object)).tolist()[0][0] == 1.5
+    with pytest.raises(ValueError, match="X has 1 features, but ToNumber is expecting 2"):
+        fitted.transform(np.ones((2, 1)))
+
+
+def test_a_table_with_other_columns_is_refused_by_name():
+    fitted = ToNumber().fit(pl.DataFrame({"a": [1], "b": [2]}))
+    with pytest.raises(ValueError, match="Feature names unseen at fit time:\n- c"):
+        fitted.transform(pl.DataFrame({"a": [1], "c": [2]}))
 
 
 def test_names_are_kept():

@@ -18,7 +18,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from penstock.core import DataError
 from penstock.data import FileSource, infer_schema, ingest, split_table
-from penstock.features import table_transformer
+from penstock.features import WordWeights, table_transformer
 from penstock.stores import open_store
 
 RANDOM = np.random.default_rng(11)
@@ -40,6 +40,8 @@ def every_kind(n: int = N) -> pl.DataFrame:
             "note": gaps([f"ride {v} was {'late' if v % 2 else 'fine'}" for v in range(n)]),
             "day": gaps([date(2016, 1, 1) + timedelta(int(d)) for d in RANDOM.integers(0, 900, n)]),
             "moment": gaps([start + timedelta(hours=int(h)) for h in RANDOM.integers(0, 9_000, n)]),
+            "wait": gaps([timedelta(seconds=int(s)) for s in RANDOM.integers(0, 9_000, n)]),
+            "clock": gaps([(start + timedelta(minutes=7 * v)).time() for v in range(n)]),
             "key": [f"k{v}" for v in range(n)],
             "one": ["x"] * n,
             "none": [None] * n,
@@ -70,6 +72,8 @@ def test_every_kind_becomes_finite_numbers_with_a_name_each():
         "level_means__many",
         "date__day_epoch_days",
         "datetime__moment_hour",
+        "duration__wait",
+        "clock__clock_seconds",
     ):
         assert name in names
     assert not any("key" in name or "one_x" in name or "none" in name for name in names)
@@ -93,8 +97,10 @@ def test_a_single_row_of_nulls_is_understood():
     assert all(np.array_equal(row, rows[0]) for row in rows)
 
 
-def test_each_row_alone_gives_its_row_of_the_whole():
-    columns = fitted()
+@pytest.mark.parametrize("scale", [False, True])
+@pytest.mark.parametrize("many", ["target", "hash", "onehot"])
+def test_each_row_alone_gives_its_row_of_the_whole(scale, many):
+    columns = fitted(scale=scale, high_cardinality=many)
     whole = columns.transform(TABLE)
     for row in range(0, N, 37):
         alone = pl.DataFrame({k: [v] for k, v in TABLE.row(row, named=True).items()})
@@ -172,12 +178,11 @@ def test_numbers_only_need_no_target():
 @pytest.mark.parametrize(
     ("values", "hint"),
     [
-        ([timedelta(1), timedelta(2)], "dt.total_seconds"),
         ([[1], [2]], "list.len"),
         ([{"a": 1}, {"a": 2}], "unnest"),
         ([b"a", b"b"], "Turn it into one, or drop it"),
     ],
-    ids=["duration", "list", "struct", "bytes"],
+    ids=["list", "struct", "bytes"],
 )
 def test_a_column_no_model_can_use_is_refused_with_a_way_out(values, hint):
     with pytest.raises(DataError, match=f"'odd' is .* cannot be a feature.*{hint}"):
@@ -280,3 +285,38 @@ def test_a_frame_that_scikit_learn_is_asked_for_has_the_same_numbers_and_their_n
     with config_context(transform_output=frame):
         again = table_transformer(infer_schema(TABLE)).fit_transform(TABLE, Y)
     assert np.array_equal(again.to_numpy(), fitted)
+
+
+def test_many_levels_are_hashed_counted_or_left_to_the_model():
+    table = pl.DataFrame({"shop": [f"s{v % 300}" for v in range(700)], "n": range(700)})
+    schema = infer_schema(table)
+    odd = pl.DataFrame({"shop": ["new", None, "s0"], "n": [1, 2, 3]})
+    hashed = table_transformer(schema, high_cardinality="hash").fit(table).transform(odd)
+    assert hashed.shape == (3, 1 + 64)
+    counted = table_transformer(schema, high_cardinality="onehot").fit(table).transform(odd)
+    # 700 rows of 300 levels: 255 of them have columns, the rest and what is new share one.
+    assert counted.shape == (3, 1 + 256)
+    assert counted[0, -1] == counted[1, -1] == 1
+    left = table_transformer(schema, high_cardinality="keep").fit(table).transform(odd)
+    assert left["levels__shop"].to_list() == ["new", "(missing)", "s0"]
+
+
+def test_texts_may_be_pieces_of_words_or_any_transformer():
+    table = TABLE.select("note")
+    schema = infer_schema(table)
+    pieces = table_transformer(schema, text="characters").fit_transform(table)
+    assert pieces.shape[1] <= 256
+    pairs = table_transformer(schema, text=WordWeights(9, ngrams=(2, 2))).fit_transform(table)
+    assert pairs.shape == (N, 9)
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"high_cardinality": "targets"}, "high_cardinality='targets' is not known. Did you mean"),
+        ({"text": "word"}, "text='word' is not known. .* Did you mean 'words'"),
+    ],
+)
+def test_an_unknown_option_is_refused_with_the_nearest(option, message):
+    with pytest.raises(DataError, match=message):
+        table_transformer(infer_schema(TABLE), **option)

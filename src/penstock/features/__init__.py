@@ -6,7 +6,10 @@ from penstock.core import lazy_exports
 
 if TYPE_CHECKING:
     from penstock.features._dates import DateParts as DateParts
+    from penstock.features._durations import ClockParts as ClockParts
+    from penstock.features._durations import ToSeconds as ToSeconds
     from penstock.features._feature_store import FeatureStore as FeatureStore
+    from penstock.features._hashes import HashedLevels as HashedLevels
     from penstock.features._levels import LevelMeans as LevelMeans
     from penstock.features._plain import ToNumber as ToNumber
     from penstock.features._plain import ToText as ToText
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
+        "ClockParts": "_durations",
         "DateParts": "_dates",
         "Entity": "penstock.features.views",
         "FeatureStore": "_feature_store",
@@ -30,8 +34,10 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Recomputed": "_served",
         "recompute_served": "_served",
         "OnDemandView": "penstock.features.views",
+        "HashedLevels": "_hashes",
         "LevelMeans": "_levels",
         "ToNumber": "_plain",
+        "ToSeconds": "_durations",
         "ToText": "_plain",
         "WindowFeature": "penstock.features.views",
         "Windows": "penstock.features.views",

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import polars as pl
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
+from penstock.core import DataError
 from penstock.tables import columns_of
 
 if TYPE_CHECKING:
@@ -14,19 +15,54 @@ if TYPE_CHECKING:
 
 
 class NamedColumns(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Base of penstock's transformers: learns only the columns' names."""
+    """Base of penstock's transformers: learns only the columns' names.
+
+    A frame's columns have their names; an array's columns are ``x0``, ``x1`` … as in scikit-learn.
+    """
 
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: N803, ARG002 - scikit-learn's words
         """Store the columns' names."""
-        names = [column.name for column in columns_of(X)]
-        self.feature_names_in_ = np.asarray(names, dtype=object)
-        self.n_features_in_ = len(names)
+        self._read(X, reset=True)
         return self
 
     def get_feature_names_out(self, input_features: Any = None) -> "NDArray[Any]":  # noqa: ARG002
         """Return the columns' names."""
         check_is_fitted(self)
-        return self.feature_names_in_
+        return np.asarray(self._names(), dtype=object)
+
+    def _names(self) -> list[str]:
+        found = getattr(self, "feature_names_in_", None)
+        if found is not None:
+            return [str(name) for name in found]
+        return [f"x{position}" for position in range(self.n_features_in_)]
+
+    def _read(self, X: Any, *, reset: bool = False) -> list[pl.Series]:  # noqa: N803
+        """Return the columns as Series, and check their names and number after fit."""
+        if not hasattr(X, "iloc") and not isinstance(X, pl.DataFrame):
+            return self._read_array(X, reset=reset)
+        columns = columns_of(X)
+        if reset or [column.name for column in columns] != self._names():
+            validate_data(self, X=X, reset=reset, skip_check_array=True)
+        if not columns:
+            raise DataError(
+                what=f"{type(self).__name__} was given a table without columns.",
+                fix="Give a table with the columns to transform.",
+            )
+        return columns
+
+    def _read_array(self, X: Any, *, reset: bool) -> list[pl.Series]:  # noqa: N803
+        array = check_array(X, dtype=None, ensure_all_finite=False, estimator=self)
+        validate_data(self, X=array, reset=reset, skip_check_array=True)
+        return [
+            pl.Series(name, _plain_values(array[:, position]), strict=False)
+            for position, name in enumerate(self._names())
+        ]
+
+    def __sklearn_tags__(self) -> Any:
+        """Return scikit-learn's tags: missing values are allowed."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
 
 
 def plain(column: pl.Series) -> pl.Series:
@@ -34,3 +70,15 @@ def plain(column: pl.Series) -> pl.Series:
     if column.dtype != pl.Object:
         return column
     return pl.Series(column.name, column.to_list(), strict=False)
+
+
+def _plain_values(values: "NDArray[Any]") -> Any:
+    """Return an array's column as numbers, or as values in which NaN is missing."""
+    if values.dtype.kind != "O":
+        return np.ascontiguousarray(values)
+    return [None if value is None or value != value else value for value in values]  # noqa: PLR0124 - NaN
+
+
+def is_count(value: Any) -> bool:
+    """Return whether a value is a whole number of 1 or more."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1

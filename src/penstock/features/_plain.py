@@ -8,7 +8,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from penstock.core import DataError
 from penstock.features._columns import NamedColumns, plain
-from penstock.tables import columns_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,7 +36,7 @@ class ToNumber(NamedColumns):
             DataError: If a value is no number.
         """
         check_is_fitted(self)
-        return np.column_stack([_numbers(column) for column in columns_of(X)])
+        return np.column_stack([_numbers(column) for column in self._read(X)])
 
 
 class ToText(NamedColumns):
@@ -51,7 +50,7 @@ class ToText(NamedColumns):
     def transform(self, X: object) -> "NDArray[Any]":  # noqa: N803 - scikit-learn's word
         """Return an array of texts of shape (rows, columns)."""
         check_is_fitted(self)
-        return np.column_stack([texts_of(column) for column in columns_of(X)])
+        return np.column_stack([texts_of(column) for column in self._read(X)])
 
 
 def texts_of(column: pl.Series) -> "NDArray[Any]":
