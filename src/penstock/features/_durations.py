@@ -69,11 +69,10 @@ class ClockParts(NamedColumns):
 
 def _seconds(column: pl.Series) -> "NDArray[np.float64]":
     if column.dtype == pl.Duration:
-        ticks = column.dt.total_microseconds()
-        column = ticks.cast(pl.Float64) / _SECOND_US
+        return _floats(column.dt.total_microseconds()) / _SECOND_US
     if not (column.dtype.is_numeric() or column.dtype == pl.Null):
         raise _refuse(column, "duration", "a duration, or a number of seconds")
-    return column.cast(pl.Float64).fill_null(np.nan).to_numpy()
+    return _floats(column)
 
 
 def _clock(column: pl.Series) -> list["NDArray[np.float64]"]:
@@ -81,8 +80,15 @@ def _clock(column: pl.Series) -> list["NDArray[np.float64]"]:
         raise _refuse(column, "time of day", "a time of day")
     times = column.cast(pl.Time)
     # The date does not matter: the cyclic parts read hour and minute.
-    parts = [times.cast(pl.Int64) / _SECOND_NS, *(part(times) for part in DAY.values())]
-    return [part.cast(pl.Float64).fill_null(np.nan).to_numpy() for part in parts]
+    return [
+        _floats(times.cast(pl.Int64)) / _SECOND_NS,
+        *(_floats(part(times)) for part in DAY.values()),
+    ]
+
+
+def _floats(column: pl.Series) -> "NDArray[np.float64]":
+    # Divided by NumPy, which rounds once: polars multiplies by the reciprocal.
+    return column.cast(pl.Float64).fill_null(np.nan).to_numpy()
 
 
 def _refuse(column: pl.Series, noun: str, expected: str) -> DataError:
