@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from penstock.features._served import recompute_served as recompute_served
     from penstock.features._transform import table_transformer as table_transformer
     from penstock.features._words import WordWeights as WordWeights
+    from penstock.features.embeddings import TextEmbedding as TextEmbedding
     from penstock.features.views import Entity as Entity
     from penstock.features.views import FeatureView as FeatureView
     from penstock.features.views import OnDemandView as OnDemandView
@@ -36,6 +37,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "OnDemandView": "penstock.features.views",
         "HashedLevels": "_hashes",
         "LevelMeans": "_levels",
+        "TextEmbedding": "penstock.features.embeddings",
         "ToNumber": "_plain",
         "ToSeconds": "_durations",
         "ToText": "_plain",

