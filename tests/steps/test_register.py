@@ -9,7 +9,7 @@ import penstock as ps
 from penstock.core import GateState, ParameterError, SerializationError, Stage
 from penstock.evaluation import EvaluationReport
 from penstock.execution import QuietReporter
-from penstock.stores.artifacts import _estimators, _serializers
+from penstock.stores.artifacts.models import _skops
 
 
 class Homemade(ClassifierMixin, BaseEstimator):
@@ -60,9 +60,9 @@ def test_a_model_that_a_step_returned_is_not_stored_again(store, model, report, 
         return ps.steps.register("fraud", train(), score())
 
     written = []
-    write = _estimators.write_estimator
+    write = _skops.write_estimator
     monkeypatch.setattr(
-        _serializers,
+        _skops,
         "write_estimator",
         lambda *call: (written.append(call), write(*call))[1],
     )

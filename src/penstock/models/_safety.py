@@ -1,13 +1,11 @@
 """The stored formats that a model may be loaded from; apart because this is a security decision.
 
-The format is read from the record, never found by trying loader after loader, and none of these
-formats can run code: skops with penstock's own closed list of types, and the boosters' native
-files.
+The record names the format, which is never found by trying loader after loader. Formats that run no
+code from the bytes are safe; see ``penstock.stores.ModelFormat``.
 """
 
 from penstock.core import ArtifactRecord, SerializationError, with_article
-
-SAFE_FORMATS = frozenset({"skops", "xgboost", "lightgbm"})
+from penstock.stores import find_model_format
 
 
 def require_safe(record: ArtifactRecord) -> ArtifactRecord:
@@ -19,7 +17,8 @@ def require_safe(record: ArtifactRecord) -> ArtifactRecord:
     Raises:
         SerializationError: If the format can run code when loaded, or the artifact is no model.
     """
-    if record.format in SAFE_FORMATS and not record.unsafe:
+    model_format = find_model_format(record.format)
+    if model_format is not None and model_format.is_safe and not record.unsafe:
         return record
     if record.unsafe or record.format == "cloudpickle":
         reason = str(record.metadata.get("why_unsafe", "")).strip()

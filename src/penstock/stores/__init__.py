@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from penstock.stores.artifacts._protocol import ArtifactStore as ArtifactStore
     from penstock.stores.artifacts._serializers import load_libraries as load_libraries
     from penstock.stores.artifacts._table_digest import TableDigest as TableDigest
+    from penstock.stores.artifacts._value import Serialized as Serialized
+    from penstock.stores.artifacts.models._protocol import ModelFormat as ModelFormat
+    from penstock.stores.artifacts.models._protocol import StoredModel as StoredModel
+    from penstock.stores.artifacts.models._table import find_model_format as find_model_format
     from penstock.stores.journals._facts import Fact as Fact
     from penstock.stores.journals._facts import artifacts_fact as artifacts_fact
     from penstock.stores.journals._facts import end_fact as end_fact
@@ -58,9 +62,12 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Line": "penstock.stores.journals._journal",
         "LocalArtifacts": "penstock.stores.artifacts._local",
         "MetadataStore": "penstock.stores.metadata._protocol",
+        "ModelFormat": "penstock.stores.artifacts.models._protocol",
         "NamedParts": "penstock.stores.artifacts._parts",
         "Parts": "penstock.stores.artifacts._parts",
+        "Serialized": "penstock.stores.artifacts._value",
         "Store": "_store",
+        "StoredModel": "penstock.stores.artifacts.models._protocol",
         "StoredPart": "penstock.stores.artifacts._bundles",
         "TableDigest": "penstock.stores.artifacts._table_digest",
         "artifacts_fact": "penstock.stores.journals._facts",
@@ -70,6 +77,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "collect_garbage": "penstock.stores.upkeep._garbage",
         "content_digest": "_contents",
         "dump_json": "_json",
+        "find_model_format": "penstock.stores.artifacts.models._table",
         "is_plain_frame": "_contents",
         "load_json": "_json",
         "load_libraries": "penstock.stores.artifacts._serializers",

@@ -37,6 +37,7 @@ from penstock.stores.artifacts._code import (
 from penstock.stores.artifacts._pandas_digest import digest_pandas_by
 from penstock.stores.artifacts._polars import digest_polars
 from penstock.stores.artifacts._sparse import sparse_parts
+from penstock.stores.artifacts.models._table import find_format
 
 # Bookkeeping of scikit-learn: the version that wrote the state, not a property of the model.
 _LEFT_OUT = frozenset({"_sklearn_version"})
@@ -114,6 +115,9 @@ class _Walk:
             result = special(self, value)
             if result is not None:
                 return result
+        if (state := _model_state(value)) is not None:
+            name, held = state
+            return _join(name, held if isinstance(held, bytes) else self.digest(held))
         if isinstance(getattr(kind, "bundle_type", None), str):
             return _join("bundle", self.digest(kind), self.digest(value.to_bundle()))
         return self._by_state(value)
@@ -218,6 +222,12 @@ def _cell(cell: Any) -> Any:
         return None
 
 
+def _model_state(value: Any) -> tuple[str, Any] | None:
+    model_format = find_format(value)
+    state = None if model_format is None else model_format.state(value)
+    return None if model_format is None or state is None else (model_format.name, state)
+
+
 def _numpy(walk: _Walk, value: Any) -> bytes | None:
     import numpy as np
 
@@ -283,18 +293,6 @@ def _plotly(_: _Walk, value: Any) -> bytes | None:
     return _join("figure", digest_json(json.loads(value.to_json())).encode())
 
 
-def _xgboost(_: _Walk, value: Any) -> bytes | None:
-    if type(value).__name__ != "Booster":
-        return None
-    return _join("xgboost", bytes(value.save_raw("json")))
-
-
-def _lightgbm(_: _Walk, value: Any) -> bytes | None:
-    if type(value).__name__ != "Booster":
-        return None
-    return _join("lightgbm", value.model_to_string(num_iteration=-1).encode())
-
-
 def _torch(walk: _Walk, value: Any) -> bytes | None:
     """Compute the digest of a tensor by numbers: the pickled storage would count by location."""
     torch = sys.modules["torch"]
@@ -327,8 +325,6 @@ _SPECIAL: dict[str, Callable[[_Walk, Any], bytes | None]] = {
     "polars": _polars,
     "pandas": _pandas,
     "plotly": _plotly,
-    "xgboost": _xgboost,
-    "lightgbm": _lightgbm,
     "torch": _torch,
 }
 _BY_TYPE: dict[type, Callable[[_Walk, Any], bytes]] = {

@@ -2,26 +2,22 @@
 
 import importlib
 import json
-import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from penstock.core import ArtifactRecord, SerializationError, digest_bytes, require
+from penstock.core import ArtifactRecord, SerializationError, digest_bytes
 from penstock.stores._json import dump_json, load_json
 from penstock.stores.artifacts._arrays import array_kind, read_array, write_array
-from penstock.stores.artifacts._estimators import (
-    import_skops,
-    read_estimator,
-    write_estimator,
-)
 from penstock.stores.artifacts._object_digest import digest_object
 from penstock.stores.artifacts._pandas import read_pandas, write_pandas
 from penstock.stores.artifacts._pickles import read_pickle, write_pickle
 from penstock.stores.artifacts._polars import read_polars, write_polars
 from penstock.stores.artifacts._sparse import read_sparse, write_sparse
 from penstock.stores.artifacts._value import Serialized, type_name
+from penstock.stores.artifacts.models._protocol import ModelFormat, StoredModel
+from penstock.stores.artifacts.models._table import find_format, find_model_format
 
 Write = Callable[[Any, str], Serialized]
 
@@ -47,9 +43,14 @@ def load_libraries(formats: Iterable[str]) -> None:
 
     For a process that forks: the children need not repeat imports of the parent.
     """
-    for each in sorted(set(formats) & set(_LIBRARIES)):
+    for each in sorted(set(formats)):
+        found = _LIBRARIES.get(each)
         with suppress(ImportError):
-            _LIBRARIES[each]()
+            if found is None and each not in _READERS:
+                model_format = find_model_format(each)
+                found = model_format.load_library if model_format else None
+            if found is not None:
+                found()
 
 
 def deserialize(data: bytes, record: ArtifactRecord) -> Any:
@@ -58,7 +59,7 @@ def deserialize(data: bytes, record: ArtifactRecord) -> Any:
     Raises:
         SerializationError: If the format is unknown, or could run code and is not marked as unsafe.
     """
-    reader = _READERS.get(record.format)
+    reader = _READERS.get(record.format) or _reader_of(find_model_format(record.format))
     if reader is None:
         raise SerializationError(
             what=f"Artifact {record.digest} has format {record.format!r}, which is not known here.",
@@ -81,6 +82,12 @@ def deserialize(data: bytes, record: ArtifactRecord) -> Any:
             f" ({type(error).__name__}: {error}).",
             fix="Restore it from a backup, or run the step again.",
         ) from error
+
+
+def _reader_of(model_format: ModelFormat | None) -> Callable[[bytes, Any], Any] | None:
+    if model_format is None:
+        return None
+    return lambda data, facts: model_format.read(StoredModel(data, facts))
 
 
 def simple_digest(value: Any) -> str:
@@ -107,7 +114,10 @@ def _special(value: Any) -> Write | None:
     # By the package's name: nothing is imported for values of other packages.
     known = _BY_PACKAGE.get(root)
     found = known(value) if known else None
-    return write_estimator if found is None and _is_estimator(value) else found
+    if found is not None:
+        return found
+    model_format = find_format(value)
+    return None if model_format is None else model_format.write
 
 
 def _of_polars(value: Any) -> Write | None:
@@ -138,29 +148,13 @@ def _of_scipy(value: Any) -> Write | None:
     return write_sparse if sp.issparse(value) else None
 
 
-def _of_xgboost(value: Any) -> Write | None:
-    return _write_xgboost if type(value).__name__ == "Booster" else None
-
-
-def _of_lightgbm(value: Any) -> Write | None:
-    return _write_lightgbm if type(value).__name__ == "Booster" else None
-
-
 _BY_PACKAGE: dict[str, Callable[[Any], Write | None]] = {
     "polars": _of_polars,
     "pandas": _of_pandas,
     "numpy": _of_numpy,
     "plotly": _of_plotly,
     "scipy": _of_scipy,
-    "xgboost": _of_xgboost,
-    "lightgbm": _of_lightgbm,
 }
-
-
-def _is_estimator(value: Any) -> bool:
-    # An estimator exists only where scikit-learn is loaded already.
-    base = sys.modules.get("sklearn.base")
-    return base is not None and isinstance(value, base.BaseEstimator)
 
 
 def json_digest(text: str) -> str:
@@ -205,38 +199,9 @@ def _read_figure(data: bytes, facts: Any) -> Any:
     return plotly.io.from_json(data.decode(), skip_invalid=False)
 
 
-def _write_xgboost(value: Any, content_digest: str) -> Serialized:
-    data = bytes(value.save_raw("json"))
-    return Serialized(data, "xgboost", content_digest, type_name(value))
-
-
-def _read_xgboost(data: bytes, facts: Any) -> Any:
-    del facts
-    xgboost = require("xgboost", extra="boosters", purpose="reading an XGBoost model")
-    booster = xgboost.Booster()
-    booster.load_model(bytearray(data))
-    return booster
-
-
-def _write_lightgbm(value: Any, content_digest: str) -> Serialized:
-    data = value.model_to_string(num_iteration=-1).encode()
-    return Serialized(data, "lightgbm", content_digest, type_name(value))
-
-
-def _read_lightgbm(data: bytes, facts: Any) -> Any:
-    del facts
-    lightgbm = require("lightgbm", extra="boosters", purpose="reading a LightGBM model")
-    return lightgbm.Booster(model_str=data.decode())
-
-
 def _read_parquet(data: bytes, facts: Any) -> Any:
     pandas = str(facts.get("frame", "")).startswith("pandas")
     return read_pandas(data, facts) if pandas else read_polars(data, facts)
-
-
-def _read_skops(data: bytes, facts: Any) -> Any:
-    del facts
-    return read_estimator(data)
 
 
 _READERS: dict[str, Callable[[bytes, Any], Any]] = {
@@ -245,16 +210,12 @@ _READERS: dict[str, Callable[[bytes, Any], Any]] = {
     "parquet": _read_parquet,
     "npy": read_array,
     "figure": _read_figure,
-    "skops": _read_skops,
-    "xgboost": _read_xgboost,
-    "lightgbm": _read_lightgbm,
     "npz": read_sparse,
     "cloudpickle": read_pickle,
 }
-# Imports for reading and writing a format. None for the boosters: their users import them.
+# Imports for reading and writing a format; models' formats have methods for it.
 _LIBRARIES: dict[str, Callable[[], Any]] = {
     "parquet": partial(importlib.import_module, "polars"),
-    "skops": import_skops,
     "npy": partial(importlib.import_module, "numpy"),
     "npz": partial(importlib.import_module, "scipy.sparse"),
 }

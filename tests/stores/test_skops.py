@@ -29,8 +29,8 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler,
 
 from penstock.core import SerializationError
 from penstock.stores import content_digest
-from penstock.stores.artifacts._estimators import read_estimator, write_estimator
 from penstock.stores.artifacts._object_digest import digest_object
+from penstock.stores.artifacts.models._skops import read_estimator, write_estimator
 
 
 def store(model):
@@ -238,7 +238,7 @@ def test_storing_a_model_loads_no_library_of_tensors(tmp_path):
     (tmp_path / "cupy.py").write_text("raise SystemExit('CuPy was imported')")
     program = """
 from sklearn.linear_model import Ridge
-from penstock.stores.artifacts._estimators import read_estimator, write_estimator
+from penstock.stores.artifacts.models._skops import read_estimator, write_estimator
 print(read_estimator(write_estimator(Ridge().fit([[0], [1]], [0, 1]), "").data).coef_)
 """
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}

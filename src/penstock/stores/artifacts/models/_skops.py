@@ -18,6 +18,7 @@ from penstock.core import SerializationError
 from penstock.stores.artifacts._arrays import without_padding
 from penstock.stores.artifacts._sparse import stable_npz
 from penstock.stores.artifacts._value import Serialized, type_name
+from penstock.stores.artifacts.models._protocol import StoredModel
 
 # Types trusted by skops itself are scikit-learn's public estimators, NumPy's and SciPy's types and
 # plain containers. These are the inner types that our model classes need besides: data holders
@@ -60,6 +61,34 @@ _SCHEMA = "schema.json"
 # libraries.
 _WRAPPERS = "sklearn.externals.array_api_compat"
 _WRAPPED = ("torch", "cupy", "dask")
+
+
+class SkopsFormat:
+    """See ModelFormat."""
+
+    name = "skops"
+    is_safe = True
+
+    def can_write(self, value: Any) -> bool:
+        """See ModelFormat."""
+        # An estimator exists only where scikit-learn is loaded already.
+        base = sys.modules.get("sklearn.base")
+        return base is not None and isinstance(value, base.BaseEstimator)
+
+    def write(self, value: Any, content_digest: str) -> Serialized:
+        """See ModelFormat."""
+        return write_estimator(value, content_digest)
+
+    def read(self, stored: StoredModel) -> Any:
+        """See ModelFormat."""
+        return read_estimator(stored.data)
+
+    def state(self, value: Any) -> None:
+        """See ModelFormat."""
+
+    def load_library(self) -> None:
+        """See ModelFormat."""
+        import_skops()
 
 
 def write_estimator(value: Any, content_digest: str) -> Serialized:

@@ -1,0 +1,36 @@
+"""XGBoost's boosters in the library's own text format, which holds numbers and no code."""
+
+from typing import Any
+
+from penstock.core import require
+from penstock.stores.artifacts._value import Serialized, type_name
+from penstock.stores.artifacts.models._protocol import StoredModel
+
+
+class XGBoostFormat:
+    """See ModelFormat."""
+
+    name = "xgboost"
+    is_safe = True
+
+    def can_write(self, value: Any) -> bool:
+        """See ModelFormat."""
+        return type(value).__name__ == "Booster"
+
+    def write(self, value: Any, content_digest: str) -> Serialized:
+        """See ModelFormat."""
+        return Serialized(self.state(value), self.name, content_digest, type_name(value))
+
+    def read(self, stored: StoredModel) -> Any:
+        """See ModelFormat."""
+        xgboost = require("xgboost", extra="boosters", purpose="reading an XGBoost model")
+        booster = xgboost.Booster()
+        booster.load_model(bytearray(stored.data))
+        return booster
+
+    def state(self, value: Any) -> Any:
+        """See ModelFormat."""
+        return bytes(value.save_raw("json")) if self.can_write(value) else None
+
+    def load_library(self) -> None:
+        """See ModelFormat: imported by the users of boosters, as it is slow."""
