@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from penstock import core as core
     from penstock import data as data
+    from penstock import distributed as distributed
     from penstock import evaluation as evaluation
     from penstock import execution as execution
     from penstock import features as features
@@ -177,6 +178,7 @@ _PACKAGES = frozenset(
     {
         "core",
         "data",
+        "distributed",
         "evaluation",
         "execution",
         "features",

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,9 @@ class StepContext:
         key: The digest of all that the step's result depends on.
         checkpoints: Names of the states that the step stores with the run while it runs.
         run_id: The run of the step; threads inside of the step find the step by this id.
+        shards: Number of logical shards that the step declares; None without.
+        threads: Threads of numerical libraries that the step declares; None without.
+        notes: Facts that are recorded with the step run, such as how a module was trained.
     """
 
     step: str
@@ -29,6 +33,9 @@ class StepContext:
     key: str | None = None
     checkpoints: set[str] = field(default_factory=set, compare=False)
     run_id: str = ""
+    shards: int | None = None
+    threads: int | None = None
+    notes: dict[str, Any] = field(default_factory=dict, compare=False)
 
 
 _step: ContextVar[StepContext | None] = ContextVar("penstock_step", default=None)
