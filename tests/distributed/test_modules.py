@@ -4,10 +4,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason='torch is not installed: pip install "penstock[torch]"')
 
+from torch import nn  # noqa: E402 - after the skip
+
 from penstock.core import ConflictError, DataError, ParameterError  # noqa: E402 - after the skip
 from penstock.distributed import Batches, DataParallel  # noqa: E402 - after the skip
-
-nn = torch.nn
 
 
 @pytest.fixture(autouse=True)

@@ -55,7 +55,7 @@ def train(config):
     torch.set_num_threads(config.get("threads", 1))
     torch.manual_seed(0)
     if config.get("control"):
-        _parallel.exchange = add_floats_in_any_order
+        setattr(_parallel, "exchange", add_floats_in_any_order)  # noqa: B010 - a private name
     data = load_digits()
     x = torch.tensor(data.data[:ROWS] / 16, dtype=torch.float32)
     y = torch.tensor(data.target[:ROWS])
