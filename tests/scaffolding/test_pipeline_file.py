@@ -6,11 +6,16 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from penstock.data import FileSource
+from penstock.scaffolding._expected import ExpectedRows
 from penstock.scaffolding._names import ProjectNames
 from penstock.scaffolding._notes import ColumnNote, TableNotes, TimeNote
-from penstock.scaffolding._pipeline_file import SourceOptions, render_pipeline
+from penstock.scaffolding._pipeline_file import render_pipeline
+from penstock.scaffolding._source import ProjectSource
 from penstock.scaffolding._splits import SplitChoice
+from penstock.scaffolding._times import TimeForm
 
+SOURCE = ProjectSource(FileSource(Path("shop.csv").absolute()))
 NAMES = ProjectNames(Path("shop"), "shop", "shop")
 
 
@@ -27,7 +32,10 @@ def _notes(**changes) -> TableNotes:
 
 
 def _render(**changes) -> str:
-    return render_pipeline(_notes(**changes), NAMES, SourceOptions("../shop.csv"))
+    notes = _notes(**changes)
+    time = notes.time
+    form = TimeForm(time.columns, time.form, time.time_format) if time else None
+    return render_pipeline(notes, NAMES, SOURCE.with_time(form), ExpectedRows())
 
 
 def test_a_plain_table_gives_a_short_file():
@@ -48,7 +56,7 @@ def test_times_become_parameters():
     note = TimeNote(("day",), "ISO dates", None, "2020-01-01", "2021-12-31")
     code = _render(time=note, split=SplitChoice("y", "day"))
     assert "since: date | None = None, cutoff: date | None = None" in code
-    assert "ps.steps.ingest(table, since=since, cutoff=cutoff)" in code
+    assert "ps.steps.ingest(table, since=since, cutoff=cutoff, expect=EXPECTED)" in code
     assert 'by_time="day"' in code
 
 
@@ -57,6 +65,15 @@ def test_a_doubtful_time_format_is_told():
     code = _render(time=note, split=SplitChoice("y", "day"))
     assert 'time_format="%m/%d/%Y"' in code
     assert "could also be written %d/%m/%Y" in code
+
+
+def test_expectations_say_which_rows_stop_a_run_and_which_are_warned_of():
+    expected = ExpectedRows(unique=("id",), not_null=("id", "y"), warned=("a",))
+    code = render_pipeline(_notes(), NAMES, SOURCE, expected)
+    assert 'ps.Expectations(unique=["id"], not_null=["id", "y"]),' in code
+    assert 'ps.Expectations(not_null=["a"], on_failure="warn"),' in code
+    assert '"learned",  # like the readings before' in code
+    assert "ps.steps.ingest(table, expect=EXPECTED)" in code
 
 
 def test_rare_classes_and_copies_get_a_step_of_their_own():
@@ -97,10 +114,11 @@ def test_watched_columns_are_told_and_many_are_counted():
 
 
 def test_the_names_of_a_file_without_header_are_written_down():
-    source = SourceOptions("shop.csv", ("a", "b", "y"), has_header=False)
-    code = render_pipeline(_notes(), NAMES, source)
+    source = FileSource("shop.csv", columns=("a", "b", "y"), has_header=False)
+    code = render_pipeline(_notes(), NAMES, ProjectSource(source), ExpectedRows())
     assert 'columns=["a", "b", "y"]' in code
-    bare = render_pipeline(_notes(), NAMES, SourceOptions("shop.csv", has_header=False))
+    source = FileSource("shop.csv", has_header=False)
+    bare = render_pipeline(_notes(), NAMES, ProjectSource(source), ExpectedRows())
     assert "has_header=False" in bare
 
 

@@ -12,13 +12,19 @@ from penstock.scaffolding import new_project
 @click.command(
     epilog=examples(
         "penstock new churn --data telco_churn.csv --target Churn",
+        "penstock new churn --data postgresql://db/shop --table customers --target left --time at",
         'penstock new tips --data "taxi/*.parquet" --target big_tip --time pickup_at --group driver',
     )
 )
 @click.argument("name")
 @click.option(
-    "--data", required=True, type=click.Path(path_type=Path), help="Table: file, folder or glob."
+    "--data",
+    required=True,
+    metavar="TEXT",
+    help="Table: file, folder, glob, Delta table or database, or a URL.",
 )
+@click.option("--table", metavar="NAME", help="Table of a database.")
+@click.option("--query", metavar="SELECT", help="Query of a database, in the place of a table.")
 @click.option("--target", required=True, metavar="COL", help="Column to predict.")
 @click.option("--time", metavar="COL", help="Time column; two as DATE,HOUR.")
 @click.option("--group", metavar="COL", help="Column whose groups must not be split.")
@@ -30,7 +36,9 @@ from penstock.scaffolding import new_project
 @json_option
 def new(
     name: str,
-    data: Path,
+    data: str,
+    table: str | None,
+    query: str | None,
     target: str,
     time: str | None,
     group: str | None,
@@ -46,18 +54,26 @@ def new(
         target=target,
         time=time,
         group=group,
+        table=table,
+        query=query,
         has_header=not no_header,
         columns=[part.strip() for part in columns.split(",")] if columns else None,
         folder=folder,
     )
     if as_json:
         files = [str(path) for path in project.files]
-        emit({"folder": str(project.folder), "file": str(project.file), "files": files})
+        facts = {"folder": str(project.folder), "file": str(project.file), "files": files}
+        emit({**facts, "expectations": list(project.checks)})
         return
     say(f"[bold]{plain(_near(project.file))}[/]  ({project.task})")
     for note in project.notes.lines():
         say(f"  • {plain(note)}")
     say(f"\nalso written: {plain(', '.join(path.name for path in project.files[1:]))}")
+    say("expectations of later readings, checked on these rows:")
+    for check in project.checks:
+        mark = "[bold red]✗[/]" if check["findings"] else "[bold green]✓[/]"
+        say(f"  {mark} {plain(', '.join(check['columns']))}: {check['expects']}")
+    say("  • learned: like the readings before, from the fourth one on")
     say(f"Next:  penstock run {plain(_near(project.file))}")
 
 

@@ -1,15 +1,15 @@
 """The pipeline's file: the table's notes as code with reasons."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from penstock.data import find_positive
+from penstock.scaffolding._expected import ExpectedRows
 from penstock.scaffolding._layout import LINE, Bracketed, BracketElement, lay_out
 from penstock.scaffolding._names import ProjectNames
 from penstock.scaffolding._notes import ColumnNote, TableNotes
 from penstock.scaffolding._recipes import Recipe, choose_recipe, write_gates
+from penstock.scaffolding._source import ProjectSource
 from penstock.scaffolding._writing import fill, plain, quote, wrap, write_list, write_tuple
 
 # A longer list would be skipped, not read.
@@ -17,32 +17,20 @@ _LISTED = 40
 _WATCHED = 6
 
 
-@dataclass(frozen=True, slots=True)
-class SourceOptions:
-    """The options for reading the table's file.
-
-    Attributes:
-        path: The path in the pipeline's file.
-        columns: Column names, if the file has no header.
-        has_header: Whether the first line contains names.
-    """
-
-    path: str
-    columns: tuple[str, ...] | None = None
-    has_header: bool = True
-
-
-def render_pipeline(notes: TableNotes, names: ProjectNames, source: SourceOptions) -> str:
+def render_pipeline(
+    notes: TableNotes, names: ProjectNames, source: ProjectSource, expected: ExpectedRows
+) -> str:
     """Write the pipeline's file."""
     recipe = choose_recipe(notes)
     return fill(
         "pipeline.py.jinja",
         names=names,
         target=plain(notes.target),
-        file=Path(source.path).name,
-        imports=_imports(notes, recipe),
+        file=plain(source.label),
+        imports=_imports(notes, recipe, source),
         remarks=_remarks(notes),
-        source=_source(notes, source),
+        source=lay_out(source.code(names.folder), before="table = "),
+        expected=lay_out(expected.code(), before="EXPECTED = "),
         left_out=_left_out(notes),
         watched=_watched(notes),
         clean=_clean(notes),
@@ -51,11 +39,12 @@ def render_pipeline(notes: TableNotes, names: ProjectNames, source: SourceOption
     )
 
 
-def _imports(notes: TableNotes, recipe: Recipe) -> str:
+def _imports(notes: TableNotes, recipe: Recipe, source: ProjectSource) -> str:
     head = ["from datetime import date\n"] if notes.time is not None else []
     lines = [
         "import penstock as ps",
         *(["import polars as pl"] if notes.rare else []),
+        *([source.import_line] if source.import_line else []),
     ]
     return "\n".join(
         [*head, *lines, recipe.import_line, "from sklearn.pipeline import Pipeline, make_pipeline"]
@@ -73,24 +62,6 @@ def _remarks(notes: TableNotes) -> list[str]:
             )
     remarks += notes.warnings
     return [line for text in remarks for line in wrap(plain(text), LINE - 2)]
-
-
-def _source(notes: TableNotes, source: SourceOptions) -> str:
-    items = [BracketElement(quote(source.path))]
-    if notes.time is not None:
-        time = notes.time.columns
-        items.append(
-            BracketElement("time=", write_tuple(time))
-            if len(time) > 1
-            else BracketElement(f"time={quote(time[0])}")
-        )
-        if notes.time.time_format:
-            items.append(BracketElement(f"time_format={quote(notes.time.time_format)}"))
-    if source.columns is not None:
-        items.append(BracketElement("columns=", write_list(source.columns)))
-    elif not source.has_header:
-        items.append(BracketElement("has_header=False"))
-    return lay_out(Bracketed("ps.FileSource(", items, ")"), before="table = ")
 
 
 def _left_out(notes: TableNotes) -> str:
@@ -194,7 +165,7 @@ def _body(notes: TableNotes, names: ProjectNames, recipe: Recipe) -> dict[str, A
     ]
     return {
         "head": lay_out(Bracketed(f"def {names.module}(", head, ")"), after=" -> ps.ModelVersion:"),
-        "window": "" if notes.time is None else ", since=since, cutoff=cutoff",
+        "ingest": lay_out(_ingest_call(notes), indent=1, before="rows = "),
         "split": lay_out(_split_call(notes), indent=1, before="split = "),
         "fairness": _fairness(notes),
         "evaluate": lay_out(
@@ -204,6 +175,12 @@ def _body(notes: TableNotes, names: ProjectNames, recipe: Recipe) -> dict[str, A
             Bracketed("ps.steps.register(", register, ")"), indent=1, before="return "
         ),
     }
+
+
+def _ingest_call(notes: TableNotes) -> Bracketed:
+    window = [] if notes.time is None else ["since=since", "cutoff=cutoff"]
+    items = [BracketElement(text) for text in ("table", *window, "expect=EXPECTED")]
+    return Bracketed("ps.steps.ingest(", items, ")")
 
 
 def _split_call(notes: TableNotes) -> Bracketed:

@@ -1,21 +1,22 @@
 """``new_project``: from a user's own table to a folder with a pipeline that runs as written."""
 
-import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from penstock.core import ConflictError, DataError, NotFoundError, did_you_mean
-from penstock.data import FileSource, Snapshot, ingest, split_table
+from penstock.core import ConflictError, DataError
+from penstock.data import Snapshot, ingest, split_table
 from penstock.scaffolding._describe import describe_table, without_classes
+from penstock.scaffolding._expected import ExpectedRows, expect_rows
 from penstock.scaffolding._names import ProjectNames, choose_names
 from penstock.scaffolding._notes import TableNotes
-from penstock.scaffolding._pipeline_file import SourceOptions, render_pipeline
+from penstock.scaffolding._pipeline_file import render_pipeline
 from penstock.scaffolding._readme_and_test import render_readme, render_test
+from penstock.scaffolding._source import ProjectSource, SourceOptions, find_source
 from penstock.scaffolding._splits import Task, drop_copies
 from penstock.scaffolding._times import TimeForm, recognise_time
 
-_NEAR = 3
 _FEW = (50, 200, 1_000, 5_000)
 _IGNORED = ".penstock/\n__pycache__/\n.pytest_cache/\n"
 
@@ -31,6 +32,8 @@ class NewProject:
         notes: The table's notes.
         model: Name of the model in the registry.
         pipeline: Name of the pipeline in the file.
+        expected: The expectations in the file, which the rows meet.
+        checks: For each expectation its columns, and findings where the rows do not meet it.
     """
 
     folder: Path
@@ -39,6 +42,8 @@ class NewProject:
     notes: TableNotes
     model: str
     pipeline: str
+    expected: ExpectedRows
+    checks: tuple[Mapping[str, Any], ...]
 
     @property
     def task(self) -> Task:
@@ -53,6 +58,8 @@ def new_project(
     target: str,
     time: str | None = None,
     group: str | None = None,
+    table: str | None = None,
+    query: str | None = None,
     has_header: bool = True,
     columns: Sequence[str] | None = None,
     folder: str | Path | None = None,
@@ -69,50 +76,44 @@ def new_project(
 
     Args:
         name: Name of the project; file, pipeline and model are named after it.
-        data: The table: a CSV, Parquet or JSON-lines file, a folder or a glob.
+        data: The table: a file, folder or glob; a Delta table; a database; or the URL of one
+            (``s3://``, ``postgresql://``, ``kafka://`` …). It is read into memory as a whole.
         target: The column to predict.
         time: Column with the time of a row: the newest rows become the test.
         group: Column whose values are kept together: no group appears in train and test.
+        table: Table of a database, ``schema.table`` where it lies in a schema.
+        query: A SELECT, in the place of a table.
         has_header: Whether the first line of a CSV file contains names.
         columns: Column names, for a file without a header.
         folder: Folder of the files; by default a new folder of that name in the current folder.
 
     Raises:
         NotFoundError: If the file or a column does not exist, with did-you-mean.
+        ParameterError: If an option does not fit the source.
         ConflictError: If a file to be written exists already.
         DataError: If the table cannot be read, or there is nothing to learn.
     """
     names = choose_names(name, None if folder is None else Path(folder))
-    path = _find_data(Path(data))
     paths = _plan_files(names)
-    options = SourceOptions(str(path), tuple(columns) if columns else None, has_header)
-    form = _recognise_time(options, time)
-    snapshot = ingest(_source_of(options, form))
+    options = SourceOptions(table, query, tuple(columns) if columns else None, has_header)
+    source, form = _recognise_time(find_source(data, options), time)
+    snapshot = ingest(source.source)
     notes = describe_table(snapshot, target=target, group=group, form=form)
-    written = SourceOptions(_path_for(path, names.folder), options.columns, has_header)
+    expected = expect_rows(snapshot, notes)
+    every = _few_enough(notes, snapshot)
     # Rendered before the first write, so that a failure leaves no half-written project.
     texts = (
-        render_pipeline(notes, names, written),
-        render_test(notes, names, every=_few_enough(notes, snapshot)),
-        render_readme(notes, names, path.name, snapshot.table),
+        render_pipeline(notes, names, source, expected),
+        render_test(notes, names, every=every, can_read=source.can_read),
+        render_readme(notes, names, source.label, snapshot.table),
         _IGNORED,
     )
+    checks = tuple(expected.check(snapshot))
     names.folder.mkdir(parents=True, exist_ok=True)
     for place, text in zip(paths, texts, strict=True):
         place.write_text(text, encoding="utf-8")
-    return NewProject(names.folder, paths[0], paths, notes, names.model, names.module)
-
-
-def _find_data(path: Path) -> Path:
-    path = path.expanduser().absolute()
-    if path.exists() or any(mark in str(path) for mark in "*?["):
-        return path
-    near = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
-    hint = did_you_mean(path.name, near)
-    raise NotFoundError(
-        what=f"There is no file {path}.",
-        fix=hint if hint.startswith("Did") else "Check the path.",
-        path=str(path),
+    return NewProject(
+        names.folder, paths[0], paths, notes, names.model, names.module, expected, checks
     )
 
 
@@ -132,30 +133,18 @@ def _plan_files(names: ProjectNames) -> tuple[Path, ...]:
     return paths
 
 
-def _recognise_time(options: SourceOptions, time: str | None) -> TimeForm | None:
+def _recognise_time(
+    source: ProjectSource, time: str | None
+) -> tuple[ProjectSource, TimeForm | None]:
+    """Return the source with its time column, which may be named by the source's URL too."""
+    known = source.source.time
+    if time is None and known is not None:
+        time = known if isinstance(known, str) else ",".join(known)
     if time is None:
-        return None
-    return recognise_time(_source_of(options, None).read(), time)
-
-
-def _source_of(options: SourceOptions, form: TimeForm | None) -> FileSource:
-    if form is None:
-        return FileSource(options.path, columns=options.columns, has_header=options.has_header)
-    first, *hours = form.columns
-    return FileSource(
-        options.path,
-        time=(first, hours[0]) if hours else first,
-        time_format=form.time_format,
-        columns=options.columns,
-        has_header=options.has_header,
-    )
-
-
-def _path_for(data: Path, folder: Path) -> str:
-    """Return a near path relative to the project, so that both can be moved together."""
-    relative = Path(os.path.relpath(data, folder))
-    near = sum(part == ".." for part in relative.parts) < _NEAR
-    return relative.as_posix() if near else data.as_posix()
+        return source, None
+    plain = source.with_time(None)
+    form = recognise_time(ingest(plain.source).table, time)
+    return source.with_time(form), form
 
 
 def _few_enough(notes: TableNotes, snapshot: Snapshot) -> int:

@@ -15,18 +15,22 @@ if TYPE_CHECKING:
 _MAX_REQUEST = 25
 
 
-def render_test(notes: TableNotes, names: ProjectNames, *, every: int) -> str:
+def render_test(
+    notes: TableNotes, names: ProjectNames, *, every: int, can_read: bool = True
+) -> str:
     """Write the test file.
 
     Args:
         notes: The table's notes.
         names: The project's names.
         every: Interval of a small, yet sufficient sample: every n-th row.
+        can_read: Whether the source has a method that returns its rows.
     """
     recipe, cleaned = choose_recipe(notes), notes.needs_cleaning
     used = [*(["LEFT_OUT"] if notes.left_out else []), *(["clean"] if cleaned else [])]
     used += [names.module, "table", "train"]
-    few = f"table.read(){f'.gather_every({every})' if every > 1 else ''}"
+    rows = "table.read()" if can_read else "ingest(table).table"
+    few = f"{rows}{f'.gather_every({every})' if every > 1 else ''}"
     few = f"Snapshot.of({few})" if cleaned else few
     split = [
         BracketElement("clean(rows)" if cleaned else "rows"),
@@ -43,7 +47,9 @@ def render_test(notes: TableNotes, names: ProjectNames, *, every: int) -> str:
         imports=f"from {names.module} import {imported}",
         steps=json.dumps(steps),
         few=few,
-        cleaned=cleaned,
+        helpers=", ".join(
+            [*(["Snapshot"] if cleaned else []), *([] if can_read else ["ingest"]), "split_table"]
+        ),
         split=lay_out(Bracketed("split_table(", split, ")"), indent=1, before="split = "),
         parameter=recipe.test_value,
     )

@@ -23,10 +23,13 @@ if TYPE_CHECKING:
     from penstock.data.sources.lakes._delta import DeltaSource as DeltaSource
     from penstock.data.sources.lakes._delta_files import files_in as files_in
     from penstock.data.sources.lakes._delta_table import file_options as file_options
+    from penstock.data.sources.lakes._delta_table import is_delta_table as is_delta_table
     from penstock.data.sources.lakes._delta_table import open_table as open_table
     from penstock.data.sources.lakes._delta_table import require_delta as require_delta
     from penstock.data.sources.lakes._delta_table import storage_options as storage_options
     from penstock.data.sources.lakes._iceberg import IcebergSource as IcebergSource
+    from penstock.data.sources.sql._address import SqlAddress as SqlAddress
+    from penstock.data.sources.sql._address import is_database as is_database
     from penstock.data.sources.sql._source import SqlSource as SqlSource
 
 __getattr__, __dir__, __all__ = lazy_exports(
@@ -42,12 +45,15 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Reading": "_protocol",
         "RememberingSource": "_protocol",
         "Scan": "_protocol",
+        "SqlAddress": "penstock.data.sources.sql._address",
         "SqlSource": "penstock.data.sources.sql._source",
         "StampedSource": "_protocol",
         "Window": "_window",
         "collect": "_batches",
         "file_options": "penstock.data.sources.lakes._delta_table",
         "files_in": "penstock.data.sources.lakes._delta_files",
+        "is_database": "penstock.data.sources.sql._address",
+        "is_delta_table": "penstock.data.sources.lakes._delta_table",
         "open_source": "_open",
         "open_table": "penstock.data.sources.lakes._delta_table",
         "read_batches": "_batches",

@@ -7,7 +7,16 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from penstock.core import DataError, NotFoundError, did_you_mean, require, summarize_error
+from penstock.core import (
+    DataError,
+    MissingPackageError,
+    NotFoundError,
+    did_you_mean,
+    require,
+    summarize_error,
+)
+from penstock.data.sources._located import GLOB_MARKS
+from penstock.data.sources._objects import BUCKET_SCHEMES
 from penstock.data.sources._paths import base_folders
 from penstock.data.sources._references import resolve_options, resolve_url, without_secrets
 
@@ -72,6 +81,24 @@ def file_options(options: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value for name, value in resolve_options(options).items() if name not in _PATIENCE
     }
+
+
+def is_delta_table(url: str) -> bool:
+    """Return whether a folder of a bucket is a Delta table, as far as that can be found out.
+
+    A glob or a file is none; without the package, or the bucket's answer, reading explains it.
+    """
+    scheme, name = url.partition("://")[0].lower(), url.rpartition("/")[2]
+    if scheme not in BUCKET_SCHEMES or any(mark in url for mark in GLOB_MARKS) or "." in name:
+        return False
+    try:
+        delta = require_delta()
+    except MissingPackageError:
+        return False
+    try:
+        return bool(delta.DeltaTable.is_deltatable(url, storage_options(url, {}) or None))
+    except (delta.exceptions.DeltaError, OSError, ValueError):
+        return False
 
 
 def open_table(uri: str, version: int | None, path: str, options: Mapping[str, str]) -> Any:
