@@ -144,7 +144,7 @@ BARE_ANY = {
     "distributed": 4,
     "execution": 6,
     "pipelines": 14,
-    "steps": 3,
+    "steps": 5,
     "stores": 5,
     "tracking": 1,
 }

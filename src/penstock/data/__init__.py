@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from penstock.data._finding import Finding as Finding
     from penstock.data._finding import Level as Level
     from penstock.data._finding import findings_to_json as findings_to_json
+    from penstock.data._folds import FoldMethod as FoldMethod
+    from penstock.data._folds import FoldRules as FoldRules
+    from penstock.data._folds import cut_folds as cut_folds
     from penstock.data._ingest import ingest as ingest
     from penstock.data._leakage import check_leakage as check_leakage
     from penstock.data._learned import LearnedExpectations as LearnedExpectations
@@ -121,6 +124,9 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "why_unknown": "_positive",
         "profile_table": "_profiling",
         "read_times": "penstock.tables.reading",
+        "FoldMethod": "_folds",
+        "FoldRules": "_folds",
+        "cut_folds": "_folds",
         "split_rows": "_splitting",
         "split_table": "_splitting",
     },

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from penstock.evaluation._comparison import Comparison as Comparison
     from penstock.evaluation._comparison import Difference as Difference
     from penstock.evaluation._comparison import compare as compare
+    from penstock.evaluation._cross_validation import CrossValidation as CrossValidation
+    from penstock.evaluation._cross_validation import FoldScore as FoldScore
     from penstock.evaluation._evaluate import evaluate as evaluate
     from penstock.evaluation._fairness import GroupCounts as GroupCounts
     from penstock.evaluation._fairness import count_groups as count_groups
@@ -45,6 +47,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "FEWEST_EVENTS": "penstock.evaluation.intervals",
         "FEWEST_NUMBERS": "penstock.evaluation.intervals",
         "FEWEST_WEIGHTY": "penstock.evaluation.intervals",
+        "CrossValidation": "_cross_validation",
+        "FoldScore": "_cross_validation",
         "METRICS": "_metrics",
         "TASK_METRICS": "_metrics",
         "Calibration": "_calibration",

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from penstock.core import lazy_exports
 
 if TYPE_CHECKING:
+    from penstock.steps._cross_validate import cross_validate as cross_validate
     from penstock.steps._deploy import deploy as deploy
     from penstock.steps._evaluate import evaluate as evaluate
     from penstock.steps._findings import list_findings as list_findings
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
+        "cross_validate": "_cross_validate",
         "deploy": "_deploy",
         "evaluate": "_evaluate",
         "ingest": "_ingest",
