@@ -8,6 +8,8 @@ import pytest
 
 from penstock.core import ConflictError, DataError, NotFoundError, RunState
 from penstock.execution import load_pipeline, run
+from penstock.models import Model
+from penstock.registry import Registry
 from penstock.scaffolding import new_project
 from penstock.stores import open_store
 
@@ -54,6 +56,20 @@ def test_it_runs_as_written_and_its_gates_pass(visits, tmp_path):
         "leakage == none": "passed",
         "verified": "pending",
     }
+
+
+@pytest.mark.parametrize("kind", ["xgboost", "lightgbm"])
+def test_a_booster_is_trained_on_text_labels(visits, tmp_path, kind):
+    pytest.importorskip(kind)
+    folder = tmp_path / "visits"
+    project = new_project("visits", data=visits, target="came", folder=folder, model=kind)
+    assert not _ruff("format", "--check", project.file)
+    result = _run(project, tmp_path)
+    assert result.state is RunState.FINISHED
+    store = open_store(f"sqlite:///{tmp_path / 'store' / 'penstock.db'}")
+    version = Registry(store=store).get("visits", 1)
+    assert Model.load(version, store=store).signature.classes == ("no", "yes")
+    assert store.metadata.artifacts.get(version.artifact).format == "skops"
 
 
 def test_a_model_that_only_guesses_is_refused(write_table, chance, tmp_path):

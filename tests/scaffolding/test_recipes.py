@@ -36,6 +36,21 @@ def test_the_model_fits_the_task(task, rows, classes, estimator):
     assert choose_recipe(_notes(task, rows, classes)).estimator == estimator
 
 
+@pytest.mark.parametrize(
+    ("model", "task", "code"),
+    [
+        ("linear", "regression", "Ridge("),
+        ("trees", "binary", "HistGradientBoostingClassifier("),
+        ("xgboost", "binary", "LabelEncodingClassifier(XGBClassifier("),
+        ("xgboost", "regression", "XGBRegressor("),
+        ("lightgbm", "multiclass", "LGBMClassifier("),
+    ],
+)
+def test_the_kind_of_model_can_be_chosen_whatever_the_size(model, task, code):
+    recipe = choose_recipe(_notes(task, rows=100), model)
+    assert f"{recipe.wrapper}({recipe.estimator}(".lstrip("(") == code
+
+
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
 def test_every_gate_can_be_read(task):
     gates = write_gates(_notes(task))

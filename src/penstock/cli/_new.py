@@ -6,13 +6,14 @@ import click
 
 from penstock.cli._help import examples
 from penstock.cli._output import emit, json_option, plain, say
-from penstock.scaffolding import new_project
+from penstock.scaffolding import MODEL_CHOICES, ModelChoice, new_project
 
 
 @click.command(
     epilog=examples(
         "penstock new churn --data telco_churn.csv --target Churn",
         "penstock new churn --data postgresql://db/shop --table customers --target left --time at",
+        "penstock new churn --data telco_churn.csv --target Churn --model xgboost",
         'penstock new tips --data "taxi/*.parquet" --target big_tip --time pickup_at --group driver',
     )
 )
@@ -33,6 +34,13 @@ from penstock.scaffolding import new_project
 @click.option(
     "--folder", type=click.Path(path_type=Path), help="Folder to write to; default: ./NAME."
 )
+@click.option(
+    "--model",
+    type=click.Choice(MODEL_CHOICES),
+    default="auto",
+    show_default=True,
+    help="Kind of model; auto chooses by task and size.",
+)
 @json_option
 def new(
     name: str,
@@ -45,6 +53,7 @@ def new(
     no_header: bool,
     columns: str | None,
     folder: Path | None,
+    model: ModelChoice,
     as_json: bool,
 ) -> None:
     """Create a pipeline file for a table, with a README and a test; it runs as written."""
@@ -59,6 +68,7 @@ def new(
         has_header=not no_header,
         columns=[part.strip() for part in columns.split(",")] if columns else None,
         folder=folder,
+        model=model,
     )
     if as_json:
         files = [str(path) for path in project.files]

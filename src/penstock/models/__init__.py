@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from penstock.models._feature_inputs import OnDemandInputs as OnDemandInputs
     from penstock.models._feature_inputs import ViewInputs as ViewInputs
     from penstock.models._inference import infer_signature as infer_signature
+    from penstock.models._label_encoding import LabelEncodingClassifier as LabelEncodingClassifier
     from penstock.models._model import Model as Model
     from penstock.models._predictions import Predictions as Predictions
     from penstock.models._safety import require_safe as require_safe
@@ -22,6 +23,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "FeatureInputs": "_feature_inputs",
+        "LabelEncodingClassifier": "_label_encoding",
         "Model": "_model",
         "OnDemandInputs": "_feature_inputs",
         "Predictions": "_predictions",

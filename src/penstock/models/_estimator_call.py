@@ -42,8 +42,7 @@ class EstimatorCall:
         split = type(estimator) is Pipeline and len(estimator.steps) > 1
         self._head = estimator[:-1] if split else None
         self._last = row_wise(estimator[-1] if split else estimator)
-        kind = type(self._last)
-        self._is_likeliest = (kind.__module__.split(".")[0], kind.__name__) in _LIKELIEST
+        self._is_likeliest = _class_of(self._last) in _LIKELIEST
         self.has_probabilities = hasattr(estimator, "predict_proba")
         self.has_decisions = hasattr(estimator, "decision_function")
 
@@ -68,6 +67,14 @@ class EstimatorCall:
 
     def _transform(self, rows: Any) -> Any:
         return rows if self._head is None else self._head.transform(rows)
+
+
+def _class_of(classifier: Any) -> tuple[str, str]:
+    """Return package and class of a classifier; of the classifier inside where labels are encoded."""
+    kind = type(classifier)
+    if kind.__module__ == "penstock.models._label_encoding":
+        kind = type(classifier.classifier_)
+    return kind.__module__.split(".")[0], kind.__name__
 
 
 def _is_clear(shares: Any) -> bool:

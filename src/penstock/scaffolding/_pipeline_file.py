@@ -6,6 +6,7 @@ from typing import Any
 from penstock.data import find_positive
 from penstock.scaffolding._expected import ExpectedRows
 from penstock.scaffolding._layout import LINE, Bracketed, BracketElement, lay_out
+from penstock.scaffolding._model_choice import ModelChoice
 from penstock.scaffolding._names import ProjectNames
 from penstock.scaffolding._notes import ColumnNote, TableNotes
 from penstock.scaffolding._recipes import Recipe, choose_recipe, write_gates
@@ -18,10 +19,15 @@ _WATCHED = 6
 
 
 def render_pipeline(
-    notes: TableNotes, names: ProjectNames, source: ProjectSource, expected: ExpectedRows
+    notes: TableNotes,
+    names: ProjectNames,
+    source: ProjectSource,
+    expected: ExpectedRows,
+    *,
+    model: ModelChoice = "auto",
 ) -> str:
     """Write the pipeline's file."""
-    recipe = choose_recipe(notes)
+    recipe = choose_recipe(notes, model)
     return fill(
         "pipeline.py.jinja",
         names=names,
@@ -44,11 +50,10 @@ def _imports(notes: TableNotes, recipe: Recipe, source: ProjectSource) -> str:
     lines = [
         "import penstock as ps",
         *(["import polars as pl"] if notes.rare else []),
-        *([source.import_line] if source.import_line else []),
     ]
-    return "\n".join(
-        [*head, *lines, recipe.import_line, "from sklearn.pipeline import Pipeline, make_pipeline"]
-    )
+    found = [source.import_line] if source.import_line else []
+    parts = [*found, *recipe.imports, "from sklearn.pipeline import Pipeline, make_pipeline"]
+    return "\n".join([*head, *lines, *sorted(parts, key=str.casefold)])
 
 
 def _remarks(notes: TableNotes) -> list[str]:
@@ -120,13 +125,11 @@ def _clean(notes: TableNotes) -> str:
 
 
 def _train(recipe: Recipe) -> dict[str, str]:
-    model = [
-        BracketElement("columns"),
-        BracketElement(
-            "",
-            Bracketed(f"{recipe.estimator}(", [BracketElement(a) for a in recipe.arguments], ")"),
-        ),
-    ]
+    arguments = [BracketElement(argument) for argument in recipe.arguments]
+    estimator = Bracketed(f"{recipe.estimator}(", arguments, ")")
+    if recipe.wrapper:
+        estimator = Bracketed(f"{recipe.wrapper}(", [BracketElement("", estimator)], ")")
+    model = [BracketElement("columns"), BracketElement("", estimator)]
     head = [BracketElement("split: ps.Split"), BracketElement(f"{recipe.parameter}: float")]
     return {
         "head": lay_out(Bracketed("def train(", head, ")"), after=" -> Pipeline:"),

@@ -9,6 +9,7 @@ from penstock.core import ConflictError, DataError
 from penstock.data import Snapshot, ingest, split_table
 from penstock.scaffolding._describe import describe_table, without_classes
 from penstock.scaffolding._expected import ExpectedRows, expect_rows
+from penstock.scaffolding._model_choice import ModelChoice, require_model
 from penstock.scaffolding._names import ProjectNames, choose_names
 from penstock.scaffolding._notes import TableNotes
 from penstock.scaffolding._pipeline_file import render_pipeline
@@ -63,6 +64,7 @@ def new_project(
     has_header: bool = True,
     columns: Sequence[str] | None = None,
     folder: str | Path | None = None,
+    model: ModelChoice = "auto",
 ) -> NewProject:
     """Write a short, readable pipeline for a table, with a test and a README.
 
@@ -86,13 +88,15 @@ def new_project(
         has_header: Whether the first line of a CSV file contains names.
         columns: Column names, for a file without a header.
         folder: Folder of the files; by default a new folder of that name in the current folder.
+        model: ``linear``, ``trees``, ``xgboost`` or ``lightgbm``; ``auto`` chooses by task and size.
 
     Raises:
         NotFoundError: If the file or a column does not exist, with did-you-mean.
-        ParameterError: If an option does not fit the source.
+        ParameterError: If an option does not fit the source, or there is no such kind of model.
         ConflictError: If a file to be written exists already.
         DataError: If the table cannot be read, or there is nothing to learn.
     """
+    require_model(model)
     names = choose_names(name, None if folder is None else Path(folder))
     paths = _plan_files(names)
     options = SourceOptions(table, query, tuple(columns) if columns else None, has_header)
@@ -103,8 +107,8 @@ def new_project(
     every = _few_enough(notes, snapshot)
     # Rendered before the first write, so that a failure leaves no half-written project.
     texts = (
-        render_pipeline(notes, names, source, expected),
-        render_test(notes, names, every=every, can_read=source.can_read),
+        render_pipeline(notes, names, source, expected, model=model),
+        render_test(notes, names, every=every, can_read=source.can_read, model=model),
         render_readme(notes, names, source.label, snapshot.table),
         _IGNORED,
     )

@@ -4,6 +4,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from penstock.scaffolding._layout import Bracketed, BracketElement, lay_out
+from penstock.scaffolding._model_choice import ModelChoice
 from penstock.scaffolding._names import ProjectNames
 from penstock.scaffolding._notes import TableNotes
 from penstock.scaffolding._recipes import choose_recipe
@@ -16,7 +17,12 @@ _MAX_REQUEST = 25
 
 
 def render_test(
-    notes: TableNotes, names: ProjectNames, *, every: int, can_read: bool = True
+    notes: TableNotes,
+    names: ProjectNames,
+    *,
+    every: int,
+    can_read: bool = True,
+    model: ModelChoice = "auto",
 ) -> str:
     """Write the test file.
 
@@ -25,8 +31,9 @@ def render_test(
         names: The project's names.
         every: Interval of a small, yet sufficient sample: every n-th row.
         can_read: Whether the source has a method that returns its rows.
+        model: The kind of model.
     """
-    recipe, cleaned = choose_recipe(notes), notes.needs_cleaning
+    recipe, cleaned = choose_recipe(notes, model), notes.needs_cleaning
     used = [*(["LEFT_OUT"] if notes.left_out else []), *(["clean"] if cleaned else [])]
     used += [names.module, "table", "train"]
     rows = "table.read()" if can_read else "ingest(table).table"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from penstock.evaluation import FEWEST_EVENTS, FEWEST_NUMBERS
+from penstock.scaffolding._model_choice import ModelChoice, require_model
 from penstock.scaffolding._notes import TableNotes
 from penstock.scaffolding._scarce import beat_guessing, is_scarce
 
@@ -17,22 +18,24 @@ class Recipe:
     """The model of a first pipeline.
 
     Attributes:
-        import_line: The import statement.
+        imports: The import statements.
         estimator: The estimator's class.
         arguments: The estimator's arguments as code.
         parameter: The estimator's pipeline parameter.
         default: The parameter's default, as code.
         test_value: The parameter's value for a quick test, as code.
         scale: Whether numbers must be scaled first.
+        wrapper: Class that the estimator is passed to; empty if none.
     """
 
-    import_line: str
+    imports: tuple[str, ...]
     estimator: str
     arguments: tuple[str, ...]
     parameter: str
     default: str
     test_value: str
     scale: bool = False
+    wrapper: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +46,31 @@ class GateText:
     reason: str
 
 
-def choose_recipe(notes: TableNotes) -> Recipe:
-    """Choose boosted trees for ordinary tables, a linear model for few rows or many classes."""
-    usable = notes.rows - notes.missing_target
-    if notes.task == "regression":
-        if usable < FEW_ROWS:
-            return _linear("Ridge", "alpha=strength")
+def choose_recipe(notes: TableNotes, model: ModelChoice = "auto") -> Recipe:
+    """Choose boosted trees for ordinary tables, a linear model for few rows or many classes.
+
+    Args:
+        notes: The table's notes.
+        model: The kind of model; ``auto`` chooses as above.
+
+    Raises:
+        ParameterError: If there is no such kind of model.
+        MissingPackageError: If its package is not installed.
+    """
+    require_model(model)
+    if model == "auto":
+        usable = notes.rows - notes.missing_target
+        few = usable < FEW_ROWS or len(notes.classes) > _MANY_CLASSES
+        model = "linear" if few else "trees"
+    regression = notes.task == "regression"
+    if model == "linear":
+        return _RIDGE if regression else _LOGISTIC
+    if model == "xgboost":
+        return _XGB_REGRESSOR if regression else _XGB_CLASSIFIER
+    if model == "lightgbm":
+        return _LGBM_REGRESSOR if regression else _LGBM_CLASSIFIER
+    if regression:
         return _trees("HistGradientBoostingRegressor")
-    if usable < FEW_ROWS or len(notes.classes) > _MANY_CLASSES:
-        return _linear("LogisticRegression", "C=1 / strength", "max_iter=1000")
     # Early stopping holds out rows of each class, which fails for a class with a single row.
     extra = ("early_stopping=False",) if notes.task == "multiclass" else ()
     return _trees("HistGradientBoostingClassifier", *extra)
@@ -94,20 +113,26 @@ def _beat_the_simple(notes: TableNotes) -> GateText:
     )
 
 
-def _trees(name: str, *extra: str) -> Recipe:
+def _trees(
+    name: str, *extra: str, package: str = "sklearn.ensemble", label_encoding: bool = False
+) -> Recipe:
+    imports = [f"from {package} import {name}"]
+    if label_encoding:
+        imports.append("from penstock.models import LabelEncodingClassifier")
     return Recipe(
-        import_line=f"from sklearn.ensemble import {name}",
+        imports=tuple(imports),
         estimator=name,
         arguments=("learning_rate=learning_rate", *extra, "random_state=0"),
         parameter="learning_rate",
         default="0.1",
         test_value="0.1",
+        wrapper="LabelEncodingClassifier" if label_encoding else "",
     )
 
 
 def _linear(name: str, *arguments: str) -> Recipe:
     return Recipe(
-        import_line=f"from sklearn.linear_model import {name}",
+        imports=(f"from sklearn.linear_model import {name}",),
         estimator=name,
         arguments=arguments,
         parameter="strength",
@@ -115,3 +140,12 @@ def _linear(name: str, *arguments: str) -> Recipe:
         test_value="1.0",
         scale=True,
     )
+
+
+_RIDGE = _linear("Ridge", "alpha=strength")
+_LOGISTIC = _linear("LogisticRegression", "C=1 / strength", "max_iter=1000")
+_XGB_REGRESSOR = _trees("XGBRegressor", package="xgboost")
+# XGBClassifier takes only the labels 0 to n - 1.
+_XGB_CLASSIFIER = _trees("XGBClassifier", package="xgboost", label_encoding=True)
+_LGBM_REGRESSOR = _trees("LGBMRegressor", "verbose=-1", package="lightgbm")
+_LGBM_CLASSIFIER = _trees("LGBMClassifier", "verbose=-1", package="lightgbm")

@@ -29,6 +29,11 @@ _TRUSTED = re.compile(
     | scipy\.sparse\.\w+\.(bsr|coo|csc|csr|dia)_(array|matrix)
     | collections\.(OrderedDict|defaultdict)
     | sklearn\.tree\._tree\.Tree
+    | sklearn\.cluster\._bisect_k_means\._BisectingTree
+    | sklearn\.cluster\._kmeans\._kmeans_single_(lloyd|elkan)
+    | sklearn\.gaussian_process\._gpc\._BinaryGaussianProcessClassifierLaplace
+    | scipy\.interpolate\._bsplines\.BSpline
+    | scipy\._lib\.array_api_compat\.numpy\._aliases\.asarray
     | sklearn\.ensemble\._hist_gradient_boosting\.predictor\.TreePredictor
     | sklearn\.ensemble\._gb_losses\.\w+
     | sklearn\._loss\.(loss|link|_loss)\.\w+
@@ -54,7 +59,7 @@ _TRUSTED = re.compile(
     """,
     re.VERBOSE,
 )
-_OURS = "penstock.features."
+_OURS = ("penstock.features.", "penstock.models.")
 _FIRST_MOMENT = (1980, 1, 1, 0, 0, 0)
 _SCHEMA = "schema.json"
 # scikit-learn's own copies of the wrappers for arrays of other libraries: loading them loads those
