@@ -136,7 +136,7 @@ TOGETHER = {
     "provenance": "code_property",
     "registry": "concurrency invariants",
     "server/ui": "browser fuzz injection pages tracked_run truthful",
-    "serving": "protocol",
+    "serving": "kinds protocol",
     "steps": "refused_models",
     "stores": "chunk_damage query_law tables testing users values",
     "tracking": "outage",

@@ -138,11 +138,6 @@ class Many:
         return [1.0] * len(frame)
 
 
-class Wide:
-    def predict(self, frame):
-        return np.zeros((len(frame), 2))
-
-
 @pytest.mark.parametrize(
     ("model", "words"),
     [
@@ -150,7 +145,6 @@ class Wide:
         (Short(), "20 rows gave 1 predictions"),
         (Nan(), "Some predictions are NaN"),
         (Many(), r"cannot predict a single row: ValueError: expected a batch\."),
-        (Wide(), "predicts 2 values per row"),
         (object(), r"object has no predict\(\)"),
     ],
 )

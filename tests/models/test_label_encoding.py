@@ -13,6 +13,7 @@ from sklearn.utils.estimator_checks import check_estimator
 
 from penstock.core import DataError, ParameterError
 from penstock.models import LabelEncodingClassifier, Model, infer_signature
+from penstock.models._row_wise import is_row_wise
 from penstock.stores import open_store
 
 ROWS = pl.DataFrame({"age": [float(n % 7) for n in range(60)], "pay": [n / 9 for n in range(60)]})
@@ -104,3 +105,8 @@ def test_a_served_row_is_answered_with_its_label():
     found = model.predict_rows([{"age": 6.0, "pay": 1.0}, {"age": 0.0, "pay": 1.0}])
     assert found.values == ["yes", "no"]
     assert found.scores == estimator.predict_proba([[6.0, 1.0], [0.0, 1.0]])[:, 1].tolist()
+
+
+def test_its_rows_do_not_depend_on_each_other_where_the_classifiers_do_not():
+    assert is_row_wise(boosted().fit(ROWS, LABELS))
+    assert not is_row_wise(LabelEncodingClassifier(LogisticRegression()).fit(ROWS, LABELS))

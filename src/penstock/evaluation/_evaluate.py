@@ -14,6 +14,7 @@ from penstock.evaluation._fairness import count_groups, parity
 from penstock.evaluation._measuring import Measured, measure
 from penstock.evaluation._metrics import METRICS, TASK_METRICS
 from penstock.evaluation._outcomes import Outcomes, sort_labels
+from penstock.evaluation._outliers import outliers_as_classes, require_comparable
 from penstock.evaluation._prediction import align, as_model, predict_with
 from penstock.evaluation._report import EvaluationReport, Holdout
 from penstock.evaluation._slices import (
@@ -45,7 +46,8 @@ def evaluate(
 
     Args:
         model: A Model, or a fitted estimator: has ``predict``, and optionally ``predict_proba`` or
-            ``decision_function``; trained on polars, pandas or arrays.
+            ``decision_function``; trained on polars, pandas or arrays. An outlier detector is
+            judged as a classifier whose outliers are the positive class.
         split: The split with the model's training rows.
         slices: Columns by whose values the metrics are repeated; any column of the split's table.
         sensitive: Columns for fairness; by default the slices.
@@ -59,12 +61,17 @@ def evaluate(
     Raises:
         ParameterError: If the subset or the positive class does not exist.
         NotFoundError: If a slice column does not exist.
-        DataError: If the subset is empty, or the model cannot predict the rows.
+        DataError: If the subset is empty, the model cannot predict the rows, or its predictions are
+            no values of the target (numbers of clusters, several targets).
     """
     chosen = _choose_subset(split, subset)
     columns = _choose_columns(chosen, slices, sensitive)
     classes, named = _order_classes(split, positive)
-    scored = predict_with(as_model(model, chosen.X), chosen.X)
+    asked = as_model(model, chosen.X)
+    require_comparable(asked.signature.task, split)
+    scored = predict_with(asked, chosen.X)
+    if asked.signature.task == "outliers":
+        scored = outliers_as_classes(scored, classes, named=named)
     outcomes = align(scored, chosen.y.to_list(), task=split.task, classes=classes)
     outcomes = replace(outcomes, oriented=named)
     known, notes = _drop_unknown_truth(outcomes)

@@ -7,6 +7,7 @@ from penstock.core import lazy_exports
 if TYPE_CHECKING:
     from penstock.models._card import model_card as model_card
     from penstock.models._card import refresh_card as refresh_card
+    from penstock.models._estimator_kinds import ExtraOutput as ExtraOutput
     from penstock.models._feature_inputs import FeatureInputs as FeatureInputs
     from penstock.models._feature_inputs import OnDemandInputs as OnDemandInputs
     from penstock.models._feature_inputs import ViewInputs as ViewInputs
@@ -15,13 +16,16 @@ if TYPE_CHECKING:
     from penstock.models._model import Model as Model
     from penstock.models._predictions import Predictions as Predictions
     from penstock.models._safety import require_safe as require_safe
+    from penstock.models._schema_forms import label_type as label_type
     from penstock.models._signature import Signature as Signature
     from penstock.models._signature_changes import SignatureChanges as SignatureChanges
     from penstock.models._signature_changes import compare_signatures as compare_signatures
+    from penstock.models._targets import Target as Target
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
+        "ExtraOutput": "_estimator_kinds",
         "FeatureInputs": "_feature_inputs",
         "LabelEncodingClassifier": "_label_encoding",
         "Model": "_model",
@@ -29,9 +33,11 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Predictions": "_predictions",
         "Signature": "_signature",
         "SignatureChanges": "_signature_changes",
+        "Target": "_targets",
         "ViewInputs": "_feature_inputs",
         "compare_signatures": "_signature_changes",
         "infer_signature": "_inference",
+        "label_type": "_schema_forms",
         "model_card": "_card",
         "refresh_card": "_card",
         "require_safe": "_safety",

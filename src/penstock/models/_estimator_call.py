@@ -65,6 +65,10 @@ class EstimatorCall:
         """Compute decision values, shape (n,) or (n, classes)."""
         return self._last.decision_function(self._transform(rows))
 
+    def compute(self, name: str, rows: Any) -> Any:
+        """Compute a further output: ``score_samples``, ``transform`` or ``decision_function``."""
+        return getattr(self._last, name)(self._transform(rows))
+
     def _transform(self, rows: Any) -> Any:
         return rows if self._head is None else self._head.transform(rows)
 

@@ -6,18 +6,35 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import DataError, did_you_mean
+from penstock.models._estimator_kinds import (
+    OUTLIER_LABELS,
+    cluster_labels,
+    find_extras,
+    find_targets,
+    special_task,
+)
 from penstock.models._predictions import plain_values
 from penstock.models._rows import ExtraFields
 from penstock.models._servability import (
+    Trial,
     accepts_missing_values,
     cast_sample,
-    find_frame_type,
+    offer_rows,
     select_features,
     try_estimator,
 )
 from penstock.models._signature import Signature
+from penstock.models._targets import is_row_of_values
 from penstock.models._values import find_reader
-from penstock.tables import Column, Family, Kind, family, plain_value, to_seconds
+from penstock.tables import (
+    Column,
+    Family,
+    Kind,
+    convert_frame,
+    family,
+    plain_value,
+    to_seconds,
+)
 from penstock.tables.reading import ReadingRule
 
 if TYPE_CHECKING:
@@ -34,6 +51,8 @@ _KINDS: dict[Family, Kind] = {
     "date": "date",
     "nothing": "constant",
 }
+_LABELLED = frozenset({"binary", "multiclass", "regression"})
+_TRIED = 5  # rows that the further outputs are computed for
 _RANGED = frozenset({"number", "integer", "date", "datetime"})
 _READS = {
     "text": {"text", "enum"},
@@ -68,7 +87,8 @@ def infer_signature(
     Args:
         estimator: The fitted estimator.
         sample: Some rows of the features, shape (n, inputs), with the training types.
-        y: True values of some rows, to distinguish classes from numbers.
+        y: True values of some rows, to distinguish classes from numbers. For several targets a
+            frame, whose columns name them.
         columns: The training columns with their limits and categories (may be more than the
             inputs); the sample's own for inputs that are not among them.
         target: Name of the target column.
@@ -89,18 +109,20 @@ def infer_signature(
         find_reader(column)
     rows = cast_sample(sample, inputs)
     trial = try_estimator(estimator, rows)
-    truth = [plain_value(value) for value in y] if y is not None else []
-    classes = _classes(estimator, truth, trial.labels)
+    targets = find_targets(estimator, trial.output, y)
+    task, classes = _task_and_classes(estimator, trial, () if targets or y is None else y)
     return Signature(
         inputs=inputs,
         target=target,
-        task=_task(classes),
-        classes=classes,
+        task="multi_output" if targets else task,
+        classes=() if targets else classes,
         frame=trial.frame,
-        positive=_positive(classes, positive),
+        positive=_positive(classes, positive) if task in _LABELLED and not targets else None,
         accepts_missing=accepts_missing_values(estimator, rows, inputs, trial.frame),
         ignored=tuple(dict.fromkeys(name for name in ignored if name not in sample.columns)),
         extra_fields=extra_fields,
+        targets=targets,
+        extras=find_extras(estimator, convert_frame(rows.head(_TRIED), trial.frame), task),
     )
 
 
@@ -113,15 +135,32 @@ def describe_estimator(
         DataError: If columns are missing, or the estimator takes no type of frame.
     """
     rows = select_features(estimator, sample)
-    classes = getattr(estimator, "classes_", None)
+    frame, output = offer_rows(estimator, rows)
+    targets, special = find_targets(estimator, output, None), special_task(estimator)
+    classes = None if targets or special else getattr(estimator, "classes_", None)
     labels = () if classes is None else tuple(plain_values(classes))
     return Signature(
         inputs=_inputs(rows, columns),
-        task=_task(labels),
-        classes=labels,
-        frame=find_frame_type(estimator, rows),
-        positive=_positive(labels, None),
+        task="multi_output" if targets else special or _task(labels),
+        classes=OUTLIER_LABELS if special == "outliers" else labels,
+        frame=frame,
+        positive=None if special else _positive(labels, None),
+        targets=targets,
     )
+
+
+def _task_and_classes(
+    estimator: Any, trial: Trial, y: Iterable[Any]
+) -> tuple[str, tuple[Any, ...]]:
+    if is_row_of_values(trial.output):
+        return "multi_output", ()
+    special = special_task(estimator)
+    if special == "outliers":
+        return special, OUTLIER_LABELS
+    if special == "clustering":
+        return special, cluster_labels(estimator, trial.labels)
+    classes = _classes(estimator, [plain_value(value) for value in y], trial.labels)
+    return _task(classes), classes
 
 
 def _inputs(sample: "pl.DataFrame", columns: Iterable[Column]) -> tuple[Column, ...]:

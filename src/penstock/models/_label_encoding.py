@@ -49,10 +49,10 @@ class LabelEncodingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator
         classifier: The classifier, not fitted: ``fit`` clones it.
     """
 
-    def __init__(self, classifier: Any) -> None:
+    def __init__(self, classifier: object) -> None:
         self.classifier = classifier
 
-    def fit(self, X: Any, y: Any, **fit_params: Any) -> Self:  # noqa: N803 - scikit-learn's words
+    def fit(self, X: object, y: object, **fit_params: object) -> Self:  # noqa: N803 - scikit-learn's words
         """Fit the classifier on encoded labels.
 
         Args:
@@ -76,7 +76,7 @@ class LabelEncodingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator
         check_classification_targets(labels)
         encoder = LabelEncoder().fit(labels)
         if fit_params.get("eval_set") is not None:
-            pairs = fit_params["eval_set"]
+            pairs: Any = fit_params["eval_set"]
             pairs = [pairs] if isinstance(pairs, tuple) else pairs
             encoded = [(rows, self._encode(encoder, truth)) for rows, truth in pairs]
             fit_params = {**fit_params, "eval_set": encoded}
@@ -91,7 +91,7 @@ class LabelEncodingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator
                 delattr(self, name)
         return self
 
-    def predict(self, X: Any) -> "Labels":  # noqa: N803 - scikit-learn's words
+    def predict(self, X: object) -> "Labels":  # noqa: N803 - scikit-learn's words
         """Predict labels, shape (n,)."""
         check_is_fitted(self, "classifier_")
         codes = np.asarray(self.classifier_.predict(X)).reshape(-1)
@@ -99,21 +99,21 @@ class LabelEncodingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator
         return labels
 
     @available_if(_has("predict_proba"))  # type: ignore[untyped-decorator] # scikit-learn has no types
-    def predict_proba(self, X: Any) -> "NDArray[Any]":  # noqa: N803 - scikit-learn's words
+    def predict_proba(self, X: object) -> "NDArray[Any]":  # noqa: N803 - scikit-learn's words
         """Predict probabilities, shape (n, classes), in the order of ``classes_``."""
         check_is_fitted(self, "classifier_")
         shares: NDArray[Any] = self.classifier_.predict_proba(X)
         return shares
 
     @available_if(_has("predict_log_proba"))  # type: ignore[untyped-decorator]
-    def predict_log_proba(self, X: Any) -> "NDArray[Any]":  # noqa: N803 - scikit-learn's words
+    def predict_log_proba(self, X: object) -> "NDArray[Any]":  # noqa: N803 - scikit-learn's words
         """Predict logarithms of the probabilities, shape (n, classes)."""
         check_is_fitted(self, "classifier_")
         shares: NDArray[Any] = self.classifier_.predict_log_proba(X)
         return shares
 
     @available_if(_has("decision_function"))  # type: ignore[untyped-decorator]
-    def decision_function(self, X: Any) -> "NDArray[Any]":  # noqa: N803 - scikit-learn's words
+    def decision_function(self, X: object) -> "NDArray[Any]":  # noqa: N803 - scikit-learn's words
         """Compute decision values, shape (n,) for two classes, else (n, classes)."""
         check_is_fitted(self, "classifier_")
         values: NDArray[Any] = self.classifier_.decision_function(X)

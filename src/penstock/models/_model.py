@@ -1,7 +1,7 @@
 """Model: a fitted estimator with a signature; loads from safe formats only."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from penstock.models._inference import describe_estimator
 from penstock.models._predictions import Predictions, plain_values, require_usable
 from penstock.models._safety import require_safe
 from penstock.models._signature import Signature
+from penstock.models._targets import TargetColumn, rows_by_target
 from penstock.models._threads import threads_for
 from penstock.stores import open_store
 from penstock.tables import Column, convert_frame
@@ -98,15 +99,61 @@ class Model:
         """
         return self._predict(self._select(frame))
 
-    def predict_rows(self, rows: Sequence[Mapping[str, Any]]) -> Predictions:
+    def predict_rows(
+        self, rows: Sequence[Mapping[str, Any]], *, outputs: Sequence[str] = ()
+    ) -> Predictions:
         """Check rows and predict them; see Signature.check_rows.
+
+        Args:
+            rows: Values by column name.
+            outputs: Names of further outputs to compute; names that are no output are ignored.
 
         Raises:
             DataError: If a row cannot be used; the error names the field.
             ServingError: If the model fails to predict.
         """
         frame, warnings = self.signature.check_rows(rows)
-        return self._predict(frame, warnings)
+        return self._predict(frame, warnings, outputs)
+
+    def for_target(self, name: str) -> "Model":
+        """Return the model of a single target of a model that predicts several.
+
+        For evaluation, which compares a single target; the whole model is registered and served.
+
+        >>> import polars as pl
+        >>> from sklearn.linear_model import LinearRegression
+        >>> X = pl.DataFrame({"age": [1, 2, 3]})
+        >>> y = pl.DataFrame({"height": [2.0, 4.0, 6.0], "weight": [1.0, 1.0, 1.0]})
+        >>> fitted = LinearRegression().fit(X, y)
+        >>> model = Model(fitted, infer_signature(fitted, X, y))
+        >>> [round(value, 6) for value in model.for_target("height").predict(X).values]
+        [2.0, 4.0, 6.0]
+
+        Args:
+            name: The target.
+
+        Raises:
+            DataError: If the model has no such target.
+        """
+        signature = self.signature
+        names = [target.name for target in signature.targets]
+        if name not in names:
+            raise DataError(
+                what=f"The model has no target {name!r}"
+                + (f", but {', '.join(names)}." if names else ": it predicts a single one."),
+                fix=did_you_mean(name, names) if names else "Use the model as it is.",
+            )
+        place = names.index(name)
+        target = signature.targets[place]
+        single = replace(
+            signature,
+            target=name,
+            task=target.task,
+            classes=target.classes,
+            positive=target.classes[-1] if target.task == "binary" else None,
+            targets=(),
+        )
+        return Model(TargetColumn(self.estimator, place, target.classes), single)
 
     def predict_as_is(self, frame: "pl.DataFrame") -> Predictions:
         """Predict the rows of a frame without a check: evaluation reports what is not usable.
@@ -117,6 +164,13 @@ class Model:
             DataError: If an input column is missing, or there is more than one value per row.
         """
         rows, call = self._select(frame), self._call
+        if self.signature.targets:
+            names = ", ".join(target.name for target in self.signature.targets)
+            raise DataError(
+                what=f"The model predicts {len(self.signature.targets)} values per row: {names}.",
+                why="Evaluation compares a single target.",
+                fix='Evaluate each: model.for_target("…"), with a split by that target.',
+            )
         with threads_for(frame.height):
             table = convert_frame(rows, self.signature.frame)
             output, shares = None, None
@@ -153,20 +207,36 @@ class Model:
         return EstimatorCall(self.estimator)
 
     def _predict(
-        self, frame: "pl.DataFrame", warnings: Sequence[tuple[str, ...]] | None = None
+        self,
+        frame: "pl.DataFrame",
+        warnings: Sequence[tuple[str, ...]] | None = None,
+        outputs: Sequence[str] = (),
     ) -> Predictions:
         table, rows = convert_frame(frame, self.signature.frame), frame.height
-        output, matrix = None, None
+        output, matrix, decisions = None, None, None
         with threads_for(rows):
             if self.has_probabilities:
                 output, shares = self._call.predict_both(table)
                 matrix = _as_array(shares)
             else:
                 output = self._call.predict(table)
-        values = plain_values(output)
+            if self.signature.task == "outliers" and self._call.has_decisions:
+                decisions = _as_array(self._call.decide(table)).reshape(-1).tolist()
+            extras = {
+                each.name: _as_array(self._call.compute(each.name, table))
+                for each in self.signature.extras
+                if each.name in outputs
+            }
+        values = self._values(output)
         require_usable(values, rows)
-        scores = [None] * rows if matrix is None else self._scores(matrix)
-        return Predictions(values, matrix, scores, [()] * rows if warnings is None else warnings)
+        scores = decisions or ([None] * rows if matrix is None else self._scores(matrix))
+        told = [()] * rows if warnings is None else warnings
+        return Predictions(values, matrix, scores, told, extras)
+
+    def _values(self, output: Any) -> list[Any]:
+        if self.signature.targets:
+            return rows_by_target(output, self.signature.targets)
+        return plain_values(output)
 
     def _select(self, frame: "pl.DataFrame") -> "pl.DataFrame":
         names = self.signature.names

@@ -1,7 +1,7 @@
 """Predictions: all that a model returns for rows, in one object."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import DataError, ServingError
@@ -18,18 +18,21 @@ class Predictions:
     """The predictions for n rows, in row order.
 
     Args:
-        values: Class labels or numbers, as plain Python values.
+        values: Class labels or numbers, as plain Python values; for several targets a dictionary by
+            target.
         probabilities: Class probabilities, shape (n, classes) in the order of the signature's
             classes; None for a regression and for classifiers without probabilities.
-        scores: Probability of the positive class, or of the likeliest of several classes; None
-            where there are no probabilities.
+        scores: Probability of the positive class, or of the likeliest of several classes; the
+            decision value of an outlier detector, below 0 for an outlier; else None.
         warnings: Warnings for the sender of each row; empty for rows that came as a frame.
+        extras: The further outputs that were asked for, by name: shape (n,) or (n, width).
     """
 
     values: list[Any]
     probabilities: "NDArray[Any] | None"
     scores: Sequence[float | None]
     warnings: Sequence[tuple[str, ...]]
+    extras: "Mapping[str, NDArray[Any]]" = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -50,8 +53,8 @@ def plain_values(output: Any) -> list[Any]:
         if shape[1] != 1:
             raise DataError(
                 what=f"The model predicts {shape[1]} values per row.",
-                why="A prediction is one label or number.",
-                fix="Register one model per target.",
+                why="Here a prediction is one label or number.",
+                fix="Use the model of a single target: Model.for_target.",
             )
         output = output.to_numpy() if hasattr(output, "to_numpy") else output
         output = output.reshape(-1)
@@ -72,10 +75,16 @@ def require_usable(values: Sequence[Any], rows: int) -> None:
             fix="Let predict() return one value per row.",
         )
     for index, value in enumerate(values):
-        if value is None or (type(value) is float and not -_INFINITE < value < _INFINITE):
+        if not _is_usable(value):
             raise ServingError(
                 what=f"The model predicted {value} for row {index}.",
                 why="A prediction is a label or a finite number.",
                 fix="Look at the row's values; roll back if it happens often.",
                 row=index,
             )
+
+
+def _is_usable(value: Any) -> bool:
+    if type(value) is dict:
+        return all(map(_is_usable, value.values()))
+    return value is not None and not (type(value) is float and not -_INFINITE < value < _INFINITE)

@@ -94,6 +94,8 @@ def is_row_wise(estimator: Any) -> bool:
         return True
     if package == "sklearn" and name == "Pipeline":
         return all(is_row_wise(part) for _, part in estimator.steps)
+    if package == "penstock" and name == "LabelEncodingClassifier":
+        return _kind(estimator.classifier_) in _BY_ROW
     if package == "sklearn" and name == "ColumnTransformer":
         return all(is_row_wise(part) for _, part, _ in estimator.transformers_)
     if package in _OURS and name in _BY_VALUE:

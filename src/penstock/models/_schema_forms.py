@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from penstock.models._feature_inputs import FeatureInputs
+from penstock.models._targets import Target
 from penstock.tables import Column, base_name, family, show_limit
 
 _TYPES: dict[str, dict[str, Any]] = {
@@ -74,10 +75,14 @@ def _add_features(properties: dict[str, dict[str, Any]], features: FeatureInputs
             }
 
 
-def tensors_of(columns: Sequence[Column], task: str, classes: Sequence[Any]) -> dict[str, Any]:
+def tensors_of(
+    columns: Sequence[Column], task: str, classes: Sequence[Any], targets: Sequence[Target] = ()
+) -> dict[str, Any]:
     """Describe inputs and outputs as Open Inference Protocol tensors of any number of rows."""
-    outputs = [{"name": "prediction", "datatype": _answer_type(task, classes), "shape": [-1]}]
-    if task != "regression":
+    datatype = label_type(classes, targets)
+    shape = [-1, len(targets)] if targets else [-1]
+    outputs = [{"name": "prediction", "datatype": datatype, "shape": shape}]
+    if task not in {"regression", "multi_output"}:
         outputs.append({"name": "score", "datatype": "FP64", "shape": [-1]})
     return {
         "inputs": [
@@ -122,12 +127,22 @@ def _property(column: Column, *, accepts_missing: bool) -> dict[str, Any]:
     return found
 
 
-def _answer_type(task: str, classes: Sequence[Any]) -> str:
-    if task == "regression":
-        return "FP64"
+def label_type(classes: Sequence[Any], targets: Sequence[Target] = ()) -> str:
+    """Return the Open Inference Protocol's type of a model's predictions.
+
+    >>> label_type(("no", "yes")), label_type((0, 1)), label_type(())
+    ('BYTES', 'INT64', 'FP64')
+
+    Args:
+        classes: Labels; empty for numbers.
+        targets: The targets, if there are several.
+    """
+    if targets:
+        found = {label_type(target.classes) for target in targets}
+        if len(found) == 1:
+            return found.pop()
+        return "BYTES" if "BYTES" in found else "FP64"
     types = {type(label) for label in classes}
-    if types == {bool}:
-        return "BOOL"
-    if types == {int}:
-        return "INT64"
-    return "FP64" if types and types <= {int, float} else "BYTES"
+    if not types or (types <= {int, float} and types != {int}):
+        return "FP64"
+    return {bool: "BOOL", int: "INT64"}.get(types.pop(), "BYTES") if len(types) == 1 else "BYTES"

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import DataError, PenstockError, did_you_mean, summarize_error, with_article
+from penstock.models._estimator_kinds import why_no_predict
 from penstock.models._predictions import plain_values
+from penstock.models._targets import is_row_of_values
 from penstock.tables import Column, FrameType, convert_frame, offer_frames, parse_dtype
 
 if TYPE_CHECKING:
@@ -22,10 +24,12 @@ class Trial:
     Args:
         frame: The frame type that the estimator accepts.
         labels: The estimator's predictions for the first rows of the sample.
+        output: The same as the estimator returned them.
     """
 
     frame: FrameType
     labels: list[Any]
+    output: Any
 
 
 def try_estimator(estimator: Any, sample: "pl.DataFrame") -> Trial:
@@ -44,7 +48,7 @@ def try_estimator(estimator: Any, sample: "pl.DataFrame") -> Trial:
     head = sample.head(_ROWS)
     frame, output = _offer(estimator, head)
     try:
-        return Trial(frame, _check(output, estimator, head, frame))
+        return Trial(frame, _check(output, estimator, head, frame), output)
     except PenstockError:
         raise
     except Exception as error:
@@ -55,13 +59,13 @@ def try_estimator(estimator: Any, sample: "pl.DataFrame") -> Trial:
         ) from error
 
 
-def find_frame_type(estimator: Any, rows: "pl.DataFrame") -> FrameType:
-    """Find the frame type of an estimator by offering some rows.
+def offer_rows(estimator: Any, rows: "pl.DataFrame") -> tuple[FrameType, Any]:
+    """Find the frame type of an estimator by offering some rows, with its predictions of them.
 
     Raises:
         DataError: If the estimator has no ``predict``, or takes no type of frame.
     """
-    return _offer(estimator, rows.head(_ROWS))[0]
+    return _offer(estimator, rows.head(_ROWS))
 
 
 def select_features(estimator: Any, frame: "pl.DataFrame") -> "pl.DataFrame":
@@ -134,23 +138,34 @@ def _offer(estimator: Any, rows: "pl.DataFrame") -> tuple[FrameType, Any]:
 
 def _check(output: Any, estimator: Any, rows: "pl.DataFrame", frame: str) -> list[Any]:
     """Check the predictions of rows, and that the first row is predicted alone, too."""
-    labels = plain_values(output)
+    labels = _rows_of(output)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the same were seen when the frame type was found
-        alone = plain_values(estimator.predict(convert_frame(rows.head(1), frame)))
+        alone = _rows_of(estimator.predict(convert_frame(rows.head(1), frame)))
     if len(labels) != rows.height or len(alone) != 1:
         raise DataError(
             what=f"{rows.height} rows gave {len(labels)} predictions, 1 row {len(alone)}.",
             why="Each row needs one prediction.",
             fix="Let predict() return one value per row.",
         )
-    if any(label is None or label != label for label in labels):  # noqa: PLR0124 - NaN
+    if any(map(_is_missing, labels)):
         raise DataError(
             what="Some predictions are NaN.",
             why="Serving refuses such predictions.",
             fix="Fill missing values inside the model, for example with SimpleImputer.",
         )
     return labels
+
+
+def _rows_of(output: Any) -> list[Any]:
+    rows: list[Any] = output.tolist() if is_row_of_values(output) else plain_values(output)
+    return rows
+
+
+def _is_missing(label: Any) -> bool:
+    if isinstance(label, list):
+        return any(map(_is_missing, label))
+    return label is None or label != label  # noqa: PLR0124 - NaN
 
 
 def _owner(estimator: Any) -> str:
@@ -167,5 +182,5 @@ def require_predict(estimator: Any) -> None:
         raise DataError(
             what=f"{with_article(type(estimator).__name__, begins=True)} has no predict().",
             why="A model is something that was fitted and can predict.",
-            fix="Return the fitted estimator from the training step.",
+            fix=why_no_predict(estimator) or "Return the fitted estimator from the training step.",
         )

@@ -6,16 +6,18 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import DataError
+from penstock.models._estimator_kinds import ExtraOutput
 from penstock.models._feature_inputs import FeatureInputs
 from penstock.models._frame_check import CheckedFrame, check_frame
 from penstock.models._rows import ExtraFields, RowChecker
 from penstock.models._schema_forms import json_schema_of, tensors_of
+from penstock.models._targets import Target
 from penstock.tables import Column
 
 if TYPE_CHECKING:
     import polars as pl
 
-_TASKS = ("binary", "multiclass", "regression")
+_TASKS = ("binary", "multiclass", "regression", "multi_output", "clustering", "outliers")
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,10 @@ class Signature:
     Args:
         inputs: Input columns, in the order the model was trained on.
         target: Name of the predicted column.
-        task: ``binary``, ``multiclass`` or ``regression``.
-        classes: Labels in the order of the model's probabilities; empty for regression.
+        task: ``binary``, ``multiclass`` or ``regression``; ``multi_output`` for several targets;
+            ``clustering`` or ``outliers`` for models without a target.
+        classes: Labels in the order of the model's probabilities; empty for regression. Numbers of
+            the clusters for clustering, (-1, 1) for outliers: -1 is an outlier.
         frame: The frame type of the estimator: ``polars``, ``pandas`` or ``numpy``.
         positive: The label that scores refer to; None unless binary.
         accepts_missing: True if the model predicts missing values in columns that had none in
@@ -42,6 +46,8 @@ class Signature:
             warning.
         features: Inputs that come from feature views: serving looks them up when a request leaves
             them out. None if there are none.
+        targets: The targets of a ``multi_output`` model, in the order of its predictions.
+        extras: Outputs beside the prediction, computed for requests that ask for them.
     """
 
     inputs: tuple[Column, ...]
@@ -54,6 +60,8 @@ class Signature:
     ignored: tuple[str, ...] = ()
     extra_fields: ExtraFields = "refuse"
     features: FeatureInputs | None = None
+    targets: tuple[Target, ...] = ()
+    extras: tuple[ExtraOutput, ...] = ()
 
     @property
     def names(self) -> list[str]:
@@ -130,6 +138,10 @@ class Signature:
             "ignored": list(self.ignored),
             "extra_fields": self.extra_fields,
             **({} if self.features is None else {"features": self.features.to_json()}),
+            **({"targets": [each.to_json() for each in self.targets]} if self.targets else {}),
+            **(
+                {"extras": [[each.name, each.width] for each in self.extras]} if self.extras else {}
+            ),
         }
 
     @classmethod
@@ -151,6 +163,8 @@ class Signature:
                 ignored=tuple(document.get("ignored", ())),
                 extra_fields=document.get("extra_fields", "refuse"),
                 features=_features_of(document),
+                targets=tuple(map(Target.from_json, document.get("targets", ()))),
+                extras=tuple(ExtraOutput(*each) for each in document.get("extras", ())),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise _damaged(f"{type(error).__name__}: {error}") from error
@@ -178,7 +192,7 @@ class Signature:
         >>> Signature((Column("age", "integer", "Int64"),)).to_oip()["inputs"]
         [{'name': 'age', 'datatype': 'INT64', 'shape': [-1]}]
         """
-        return tensors_of(self.inputs, self.task, self.classes)
+        return tensors_of(self.inputs, self.task, self.classes, self.targets)
 
 
 def _features_of(document: Mapping[str, Any]) -> FeatureInputs | None:

@@ -16,6 +16,9 @@ _TAKES = {
 }
 
 
+_LABELS = frozenset({"binary", "multiclass"})
+
+
 @dataclass(frozen=True, slots=True)
 class SignatureChanges:
     """The effect of a new version on a model's callers.
@@ -116,12 +119,13 @@ def _categories(before: Column, after: Column) -> Iterator[tuple[str, bool]]:
 
 
 def _answers(old: Signature, new: Signature) -> Iterator[tuple[str, bool]]:
-    if old.task != new.task and "regression" in {old.task, new.task}:
+    if old.task != new.task and not {old.task, new.task} <= _LABELS:
         yield (
             f"The predictions were those of a {old.task} model and are those of a {new.task} one.",
             True,
         )
         return
+    yield from _targets(old, new)
     kinds = {type(label) for label in old.classes}, {type(label) for label in new.classes}
     if all(kinds) and kinds[0] != kinds[1]:
         names = [", ".join(sorted(kind.__name__ for kind in each)) for each in kinds]
@@ -132,6 +136,18 @@ def _answers(old: Signature, new: Signature) -> Iterator[tuple[str, bool]]:
         yield f"The classes change: new {_some(come)}, gone {_some(gone)}.", False
     if None not in {old.positive, new.positive} and old.positive != new.positive:
         yield f"The score was about {old.positive!r} and is about {new.positive!r}.", True
+
+
+def _targets(old: Signature, new: Signature) -> Iterator[tuple[str, bool]]:
+    before, after = ([target.name for target in each.targets] for each in (old, new))
+    gone = [name for name in before if name not in after]
+    if gone:
+        yield f"The target {_some(gone)} is not predicted any more.", True
+    elif [name for name in after if name in before] != before or len(after) != len(before):
+        yield f"The targets were {_some(before)} and are {_some(after)}.", True
+    lost = [each.name for each in old.extras if each not in new.extras]
+    if lost:
+        yield f"The output {_some(lost)} is gone or has another width.", True
 
 
 def _some(names: list[str]) -> str:

@@ -183,10 +183,14 @@ def _compare_histories(
         return (), str(error)
 
 
+# Their predictions are not the labels that the report compares with a target.
+_UNLIKE_REPORT = frozenset({"outliers", "clustering", "multi_output"})
+
+
 def _compare_predictions(
     store: Store, version: ModelVersionRecord, rows: Sequence[PredictionRecord], limits: Limits
 ) -> tuple[ColumnDrift, ...]:
-    if version.report is None:
+    if version.report is None or version.signature.get("task") in _UNLIKE_REPORT:
         return ()
     report: EvaluationReport = store.get(version.report)
     columns = report.prediction_profile.columns

@@ -12,6 +12,13 @@ from penstock.monitoring._limits import Limits
 from penstock.stores import Store
 
 _RESAMPLES = 300
+_WHY_NOT = {
+    "multi_output": "A model of several targets is not measured here: its predictions and truths"
+    " are logged by target, for a comparison of your own.",
+    "clustering": "The numbers of clusters have no truth to compare them with.",
+    "outliers": "The predictions -1 and 1 are no labels of a target: compare decision values with"
+    " the cases that were confirmed.",
+}
 _Z_99_OVER_95 = 2.5758293035489004 / 1.959963984540054
 
 
@@ -88,6 +95,10 @@ def measure_performance(
     if not known:
         return Performance(
             len(records), 0, {}, registered, reason="No truth has been posted for these rows."
+        )
+    if signature.task not in TASK_METRICS:
+        return Performance(
+            len(records), len(known), {}, registered, reason=_WHY_NOT[signature.task]
         )
     usable = [record for record in known if _is_of_target(record, signature)]
     unusable = len(known) - len(usable)

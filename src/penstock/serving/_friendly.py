@@ -5,11 +5,12 @@ from typing import Any
 import anyio.to_thread
 import msgspec
 
+from penstock.core import did_you_mean
 from penstock.http import Call, HttpError, Reply, read_json, reply_json
 from penstock.serving._prediction_log import PredictionLog
 from penstock.serving._predictor import Predictor
 from penstock.serving._router import Router
-from penstock.serving._served_version import sample_row
+from penstock.serving._served_version import ServedVersion, sample_row
 from penstock.serving._truths import Truths
 from penstock.stores import Store
 
@@ -23,6 +24,7 @@ class _PredictBody(msgspec.Struct, forbid_unknown_fields=True):
     rows: list[dict[str, Any]] | None = None
     row: dict[str, Any] | None = None
     unit: str | int | None = None
+    outputs: list[str] = []
 
 
 class _TruthBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -58,12 +60,20 @@ class FriendlyRoutes:
                 f"Send for example {_PREDICT_EXAMPLE}",
             )
         rows = body.rows if body.rows is not None else [body.row or {}]
-        response = await self._predictor.predict(call, lambda _: rows, read_unit(body.unit))
+
+        def read(served: ServedVersion) -> list[dict[str, Any]]:
+            _require_extras(body.outputs, served)
+            return rows
+
+        response = await self._predictor.predict(
+            call, read, read_unit(body.unit), outputs=body.outputs
+        )
         number, predictions, found = (
             response.served.version,
             response.predictions,
             response.features,
         )
+        extras = {name: found.tolist() for name, found in predictions.extras.items()}
         told = [
             {
                 "prediction_id": prediction_id,
@@ -71,6 +81,11 @@ class FriendlyRoutes:
                 "score": predictions.scores[place],
                 "version": number,
                 "warnings": predictions.warnings[place],
+                **(
+                    {"outputs": {name: extras[name][place] for name in body.outputs}}
+                    if body.outputs
+                    else {}
+                ),
                 **({"features": found[place]} if found and found[place] else {}),
             }
             for place, prediction_id in enumerate(response.ids)
@@ -130,10 +145,32 @@ class FriendlyRoutes:
                 "target": signature.target,
                 "task": signature.task,
                 "classes": signature.classes,
+                **(
+                    {"targets": [each.to_json() for each in signature.targets]}
+                    if signature.targets
+                    else {}
+                ),
+                **(
+                    {"outputs": [each.name for each in signature.extras]}
+                    if signature.extras
+                    else {}
+                ),
                 "schema": signature.to_json_schema(),
                 "example": {"rows": [sample_row(signature.inputs)]},
             }
         )
+
+
+def _require_extras(outputs: list[str], served: ServedVersion) -> None:
+    known = [each.name for each in served.signature.extras]
+    for name in outputs:
+        if name not in known:
+            raise HttpError(
+                400,
+                f"The model has no output {name[:60]!r} beside the prediction.",
+                "outputs names what is computed for each row in addition.",
+                did_you_mean(name[:100], known) if known else "Leave outputs out.",
+            )
 
 
 def read_unit(value: Any) -> str | None:

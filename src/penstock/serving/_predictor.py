@@ -68,7 +68,13 @@ class Predictor:
         self._threads: Any = None
 
     async def predict(
-        self, call: Call, read: Read, unit: str | None, version: int | None = None
+        self,
+        call: Call,
+        read: Read,
+        unit: str | None,
+        version: int | None = None,
+        *,
+        outputs: Sequence[str] | None = (),
     ) -> Response:
         """Predict rows and log the predictions.
 
@@ -82,6 +88,7 @@ class Predictor:
             read: Reads the rows for the version that was chosen.
             unit: The caller's id for sticky assignment, or None.
             version: A version requested by number, or None.
+            outputs: Names of further outputs to compute; None for all.
 
         Raises:
             NotFoundError: If the deployment or version is not served.
@@ -97,7 +104,9 @@ class Predictor:
         rows: Sequence[Row] = ()
         try:
             rows = _require_few(read(served))
-            predictions, rows, features = await self._predict(served, rows)
+            predictions, rows, features = await self._predict(
+                served, rows, _extras(served, outputs)
+            )
         except ModelError as error:
             failure = error.values["failure"]
             # A hard fault needs no statistics: a value that is no prediction is wrong by itself.
@@ -119,9 +128,11 @@ class Predictor:
             )
         return Response(route, served, ids, predictions, features)
 
-    async def _predict(self, served: ServedVersion, rows: Sequence[Row]) -> _Answer:
+    async def _predict(
+        self, served: ServedVersion, rows: Sequence[Row], outputs: Sequence[str]
+    ) -> _Answer:
         if served.is_quick(len(rows)):
-            return _answer(served, rows)
+            return _answer(served, rows, outputs)
         if self._waiting >= _MAX_WAITING:
             raise HttpError(
                 503,
@@ -135,7 +146,9 @@ class Predictor:
             self._threads = anyio.CapacityLimiter(max(os.cpu_count() or 1, 2))
         self._waiting += 1
         try:
-            return await anyio.to_thread.run_sync(_answer, served, rows, limiter=self._threads)
+            return await anyio.to_thread.run_sync(
+                _answer, served, rows, outputs, limiter=self._threads
+            )
         finally:
             self._waiting -= 1
 
@@ -166,12 +179,17 @@ class Predictor:
         self._log.add([record])
 
 
-def _answer(served: ServedVersion, rows: Sequence[Row]) -> _Answer:
+def _answer(served: ServedVersion, rows: Sequence[Row], outputs: Sequence[str]) -> _Answer:
     """Predict rows, after the features that they leave out are looked up."""
     filled = served.fill(rows)
     if filled is None:
-        return served.predict(rows), rows, ()
-    return served.predict(filled.rows), filled.rows, filled.features
+        return served.predict(rows, outputs), rows, ()
+    return served.predict(filled.rows, outputs), filled.rows, filled.features
+
+
+def _extras(served: ServedVersion, outputs: Sequence[str] | None) -> list[str]:
+    known = [each.name for each in served.signature.extras]
+    return known if outputs is None else [name for name in known if name in outputs]
 
 
 def _require_few(rows: Sequence[Row]) -> Sequence[Row]:

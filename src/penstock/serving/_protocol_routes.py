@@ -86,7 +86,8 @@ class ProtocolRoutes:
             return rows
 
         unit = read_unit(body.parameters.get("unit", call.header(b"x-penstock-unit")))
-        response = await self._predictor.predict(call, read, unit, _version(call))
+        wanted = None if body.outputs is None else [output.name for output in body.outputs]
+        response = await self._predictor.predict(call, read, unit, _version(call), outputs=wanted)
         document: dict[str, Any] = {
             "model_name": call.deployment,
             "model_version": str(response.served.version),

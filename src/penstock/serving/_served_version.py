@@ -90,7 +90,8 @@ class ServedVersion:
         for _ in range(_WARM_UPS):
             started = time.perf_counter()
             try:
-                self.model.predict_rows([row])
+                extras = [each.name for each in self.signature.extras]
+                self.model.predict_rows([row], outputs=extras)
             except Exception as error:
                 raise ModelError(
                     what=f"{self.record.ref} cannot predict a row: {summarize_error(error)}.",
@@ -127,14 +128,15 @@ class ServedVersion:
         """
         return self._call_s + self._lookup_s + self._row_s * rows < _INLINE_S
 
-    def predict(self, rows: Sequence[Row]) -> Predictions:
+    def predict(self, rows: Sequence[Row], outputs: Sequence[str] = ()) -> Predictions:
         """Check rows and predict each.
 
         Args:
             rows: Values by column name; at least a single row.
+            outputs: Names of further outputs to compute.
 
         Returns:
-            The predictions with scores, class probabilities and warnings.
+            The predictions with scores, class probabilities, further outputs and warnings.
 
         Raises:
             DataError: If a row cannot be used; the error names the field.
@@ -142,7 +144,7 @@ class ServedVersion:
         """
         started = time.perf_counter()
         try:
-            predictions = self.model.predict_rows(rows)
+            predictions = self.model.predict_rows(rows, outputs=outputs)
         except DataError:
             raise
         except Exception as error:

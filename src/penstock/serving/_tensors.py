@@ -11,7 +11,7 @@ import msgspec
 
 from penstock.core import did_you_mean
 from penstock.http import HttpError
-from penstock.models import Predictions, Signature
+from penstock.models import Predictions, Signature, label_type
 
 _MAX_VALUES = 10_000_000
 _MAX_DIMENSIONS = 2
@@ -187,10 +187,16 @@ def output_tensors(signature: Signature, *, has_scores: bool = True) -> list[dic
     >>> output_tensors(Signature((), task="binary", classes=("no", "yes")))[0]
     {'name': 'predict', 'datatype': 'BYTES', 'shape': [-1]}
     """
-    tensors = [{"name": "predict", "datatype": _label_type(signature), "shape": [-1]}]
+    targets = signature.targets
+    datatype = label_type(signature.classes, targets)
+    shape = [-1, len(targets)] if targets else [-1]
+    tensors: list[dict[str, Any]] = [{"name": "predict", "datatype": datatype, "shape": shape}]
     if signature.classes and has_scores:
         shape = [-1, len(signature.classes)]
         tensors.append({"name": "predict_proba", "datatype": "FP64", "shape": shape})
+    tensors += [
+        {"name": each.name, "datatype": "FP64", "shape": each.shape} for each in signature.extras
+    ]
     return tensors
 
 
@@ -209,9 +215,16 @@ def answer_tensors(
     """
     shares = predictions.probabilities
     described = output_tensors(signature, has_scores=shares is not None)
+    values = predictions.values
+    if signature.targets:
+        # One tensor has one type: beside texts, numbers are texts as well.
+        as_text = described[0]["datatype"] == "BYTES"
+        flat = [value for row in values for value in row.values()]
+        values = [str(value) for value in flat] if as_text else flat
     data: Mapping[str, list[Any]] = {
-        "predict": predictions.values,
+        "predict": values,
         "predict_proba": [] if shares is None else shares.ravel().tolist(),
+        **{name: found.ravel().tolist() for name, found in predictions.extras.items()},
     }
     tensors = [
         {
@@ -220,6 +233,7 @@ def answer_tensors(
             "data": data[tensor["name"]],
         }
         for tensor in described
+        if tensor["name"] in data
     ]
     if wanted is None:
         return tensors
@@ -251,13 +265,6 @@ def require_outputs(wanted: Sequence[Wanted] | None, known: Sequence[str]) -> No
                 f"The model has no output {output.name[:60]!r}.",
                 did_you_mean(output.name[:100], known),
             )
-
-
-def _label_type(signature: Signature) -> str:
-    types = {type(label) for label in signature.classes}
-    if not types or (types <= {int, float} and types != {int}):
-        return "FP64"
-    return {bool: "BOOL", int: "INT64"}.get(types.pop(), "BYTES") if len(types) == 1 else "BYTES"
 
 
 def _some(names: Sequence[str]) -> str:

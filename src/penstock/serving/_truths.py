@@ -102,13 +102,15 @@ def read_truth(value: Any, signature: Signature, prediction_id: str) -> Any:
 
     Args:
         value: The received value: for a regression a number, otherwise what means a class (see
-            ``penstock.tables.read_label``).
+            ``penstock.tables.read_label``); for several targets an object with a value of each.
         signature: Source of the classes.
         prediction_id: For the message.
 
     Raises:
         DataError: If the value is none of the classes, or no number for a regression.
     """
+    if signature.targets:
+        return _read_targets(value, signature, prediction_id)
     if not signature.classes:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if number and math.isfinite(value):
@@ -119,6 +121,22 @@ def read_truth(value: Any, signature: Signature, prediction_id: str) -> Any:
         return label
     known = [str(label) for label in signature.classes]
     raise _no_label(value, prediction_id, did_you_mean(str(value)[:100], known))
+
+
+def _read_targets(value: Any, signature: Signature, prediction_id: str) -> dict[str, Any]:
+    names = [target.name for target in signature.targets]
+    if not isinstance(value, Mapping) or set(value) != set(names):
+        raise _no_label(
+            value,
+            prediction_id,
+            f"It must be an object with a value for each of {', '.join(names)}.",
+        )
+    return {
+        target.name: read_truth(
+            value[target.name], Signature((), classes=target.classes), prediction_id
+        )
+        for target in signature.targets
+    }
 
 
 def _no_label(value: Any, prediction_id: str, fix: str) -> DataError:
