@@ -87,7 +87,7 @@ def find_extras(estimator: Any, table: Any, task: str) -> tuple[ExtraOutput, ...
         if method is None:
             continue
         try:
-            shape = getattr(method(table), "shape", ())
+            shape: tuple[int, ...] = getattr(method(table), "shape", ())
         except Exception:  # noqa: BLE001, S112 - some have the method and refuse to answer
             continue
         if len(shape) in {1, 2}:

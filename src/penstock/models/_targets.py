@@ -48,7 +48,7 @@ def is_row_of_values(output: Any) -> bool:
     >>> is_row_of_values(np.zeros((3, 2))), is_row_of_values(np.zeros((3, 1)))
     (True, False)
     """
-    shape = getattr(output, "shape", ())
+    shape: tuple[int, ...] = getattr(output, "shape", ())
     return len(shape) == _MATRIX and shape[1] > 1
 
 
