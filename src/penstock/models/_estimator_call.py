@@ -6,6 +6,7 @@ same numbers. A row's prediction is that of a call with this row alone; see `_ro
 
 from typing import Any
 
+from penstock.models._native_boosters import as_estimator
 from penstock.models._row_wise import row_wise
 
 # Classifiers whose label is the class of the largest probability, by definition or by a monotone
@@ -39,6 +40,7 @@ class EstimatorCall:
     def __init__(self, estimator: Any) -> None:
         from sklearn.pipeline import Pipeline
 
+        estimator = as_estimator(estimator)
         split = type(estimator) is Pipeline and len(estimator.steps) > 1
         self._head = estimator[:-1] if split else None
         self._last = row_wise(estimator[-1] if split else estimator)

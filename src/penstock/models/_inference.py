@@ -13,6 +13,7 @@ from penstock.models._estimator_kinds import (
     find_targets,
     special_task,
 )
+from penstock.models._native_boosters import as_estimator
 from penstock.models._predictions import plain_values
 from penstock.models._rows import ExtraFields
 from penstock.models._servability import (
@@ -101,7 +102,7 @@ def infer_signature(
         DataError: If the estimator cannot predict rows of the sample, predicts labels that the
             target does not have, or has input columns that no request can carry.
     """
-    rules = reading or {}
+    estimator, rules = as_estimator(estimator), reading or {}
     inputs = tuple(
         _with_reading(column, rules.get(column.name)) for column in _inputs(sample, columns)
     )
@@ -134,6 +135,7 @@ def describe_estimator(
     Raises:
         DataError: If columns are missing, or the estimator takes no type of frame.
     """
+    estimator = as_estimator(estimator)
     rows = select_features(estimator, sample)
     frame, output = offer_rows(estimator, rows)
     targets, special = find_targets(estimator, output, None), special_task(estimator)

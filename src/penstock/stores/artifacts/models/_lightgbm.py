@@ -6,6 +6,8 @@ from penstock.core import require
 from penstock.stores.artifacts._value import Serialized, type_name
 from penstock.stores.artifacts.models._protocol import StoredModel
 
+_BEST = "best_iteration"
+
 
 class LightGBMFormat:
     """See ModelFormat."""
@@ -19,18 +21,38 @@ class LightGBMFormat:
 
     def write(self, value: Any, content_digest: str) -> Serialized:
         """See ModelFormat."""
-        return Serialized(self.state(value), self.name, content_digest, type_name(value))
+        best = _best_iteration(value)
+        facts = {_BEST: best} if best else {}
+        return Serialized(_text(value), self.name, content_digest, type_name(value), facts)
 
     def read(self, stored: StoredModel) -> Any:
         """See ModelFormat."""
         lightgbm = require("lightgbm", extra="boosters", purpose="reading a LightGBM model")
-        return lightgbm.Booster(model_str=stored.data.decode())
+        booster = lightgbm.Booster(model_str=stored.data.decode())
+        if best := stored.metadata.get(_BEST):
+            booster.best_iteration = int(best)
+        return booster
 
     def state(self, value: Any) -> Any:
         """See ModelFormat."""
         if not self.can_write(value):
             return None
-        return value.model_to_string(num_iteration=-1).encode()
+        best = _best_iteration(value)
+        return [_text(value), best] if best else _text(value)
 
     def load_library(self) -> None:
         """See ModelFormat: imported by the users of boosters, as it is slow."""
+
+
+def _text(booster: Any) -> bytes:
+    text: str = booster.model_to_string(num_iteration=-1)
+    return text.encode()
+
+
+def _best_iteration(booster: Any) -> int:
+    """Return the number of trees that ``predict`` uses where these are not all; else 0.
+
+    The text holds all trees and not this number, so a reloaded booster would predict with all.
+    """
+    best = int(getattr(booster, "best_iteration", 0) or 0)
+    return best if 0 < best < booster.current_iteration() else 0

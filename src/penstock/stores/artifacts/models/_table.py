@@ -19,11 +19,13 @@ _FORMATS = {
     "skops": ("_skops", "SkopsFormat"),
     "xgboost": ("_xgboost", "XGBoostFormat"),
     "lightgbm": ("_lightgbm", "LightGBMFormat"),
+    "catboost": ("_catboost", "CatBoostFormat"),
 }
 # Formats for classes by root package, the most special first: a class counts by its bases, too.
 _BY_PACKAGE = {
     "xgboost": ("xgboost",),
     "lightgbm": ("lightgbm",),
+    "catboost": ("catboost",),
     "sklearn": ("skops",),
 }
 
