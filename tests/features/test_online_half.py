@@ -1,6 +1,8 @@
 """FeatureStore's online half, as a user calls it: materialize, get_online, push, backfill, erase."""
 
+import os
 import shutil
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -221,6 +223,31 @@ def test_an_erased_key_is_nowhere_on_disk(features, tmp_path):
     before = features.digest_online("sales")
     features.materialize("sales", rebuild=True)
     assert features.digest_online("sales") == before
+
+
+def test_an_erasure_lists_files_that_no_commit_has_and_removes_those_of_killed_writers(
+    features, tmp_path
+):
+    features.push("sales", sales(("Zorro & Söhne", 1, 5), ("b", 1, 6)))
+    history = features.history("sales")
+    folder = tmp_path / "features" / "sales"
+    (written,) = folder.glob("*.parquet")
+    left, other, cut = (folder / f"part-{name}.parquet" for name in ("left", "other", "cut"))
+    rows = pl.read_parquet(written)
+    rows.filter(shop="Zorro & Söhne").write_parquet(left)
+    rows.filter(shop="b").write_parquet(other)
+    cut.write_bytes(left.read_bytes()[:100])
+    done = features.erase({"shop": "Zorro & Söhne"})
+    assert done.places[0].files_pending == ("part-cut.parquet", "part-left.parquet")
+    assert done.files_pending[1] == f"{history.uri}/part-left.parquet"
+    assert other.exists()
+    for file in (left, other, cut):
+        os.utime(file, (time.time() - 3700,) * 2)
+    again = features.erase({"shop": "Zorro & Söhne"})
+    assert {"part-cut.parquet", "part-left.parquet"} <= set(again.places[0].files_removed)
+    assert not again.files_pending
+    assert found_on_disk(tmp_path, "Zorro & Söhne") == []
+    assert features.history("sales").scan().collect()["shop"].to_list() == ["b"]
 
 
 def test_an_erasure_names_keys_of_views(features):

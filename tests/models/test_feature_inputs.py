@@ -31,6 +31,13 @@ def test_they_return_from_json_and_others_are_stored_as_before():
     assert "features" not in PLAIN.to_json()
 
 
+def test_options_of_a_bucket_are_stored_by_reference_and_only_if_there_are_any():
+    options = {"aws_region": "eu-west-1", "aws_secret_access_key": "${SHOP_KEY}"}
+    there = replace(JOINED, features=FeatureInputs((replace(SPEND, options=options),)))
+    assert Signature.from_json(there.to_json()) == there
+    assert "options" not in JOINED.to_json()["features"]["views"][0]
+
+
 def test_a_request_may_leave_features_out_and_have_keys():
     schema = JOINED.to_json_schema()
     assert schema["required"] == ["amount"]

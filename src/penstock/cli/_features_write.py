@@ -12,7 +12,7 @@ from penstock.cli._output import current_store, emit, json_option, plain, say
 from penstock.core import NoStoreError, NotFoundError, parse_duration
 from penstock.execution import load_function
 from penstock.features import FeatureStore, FeatureView
-from penstock.features.online import PredictionFeatureLog, split_time
+from penstock.features.online import Erasure, PredictionFeatureLog, split_time
 
 
 @click.command(
@@ -125,7 +125,10 @@ def erase(
     online: str | None,
     as_json: bool,
 ) -> None:
-    """Erase all rows of a key for good: histories, online store, predictions that looked it up."""
+    """Erase all rows of a key for good: histories, online store, predictions that have it.
+
+    Exit code 1 if a file that no commit has yet may have rows of the key: erase again later.
+    """
     opened = open_features(ctx, path, online)
     names = {part.partition("=")[0] for part in key}
     every = [opened.get_view(each) for each in views] or opened.list_views()
@@ -148,9 +151,19 @@ def erase(
     done = opened.erase(keys, views=[view.name for view in chosen], logs=_logs(ctx))
     if as_json:
         emit({"erased": True, **done.to_json()})
-        return
+    else:
+        _say_erased(done)
+    if done.files_pending:
+        ctx.exit(1)
+
+
+def _say_erased(done: Erasure) -> None:
     for each in done.places:
         say(f"[green]✓[/] {plain(each.kind)} {plain(each.view)}: {each.rows:,} rows erased")
+    for file in done.files_pending:
+        say(f"[bold red]✗[/] {plain(file)} has rows of the key, and no commit has it yet.")
+    if done.files_pending:
+        say("A writer will commit it, or was killed. Erase again in an hour: then it is removed.")
 
 
 def _logs(ctx: click.Context) -> list[PredictionFeatureLog]:

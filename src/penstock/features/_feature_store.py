@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.core import ConflictError, NotFoundError, SettingsError, did_you_mean
 from penstock.data import Finding
+from penstock.data.sources import require_no_secrets
 from penstock.features._online_half import OnlineHalf, ViewLike
 from penstock.features.online import OnlineStore
 from penstock.features.views import (
@@ -58,11 +59,13 @@ class FeatureStore(OnlineHalf):
             ``features`` beside the artifacts of the store.
         online: The online store, or its URL: ``sqlite:///path``, ``redis://host:6379/0``; by default
             the setting ``online_store``, else the file ``online.db`` in the folder of the tables.
-        options: Options of the object store; secrets as ``"${NAME}"``.
+        options: Options of the object store; secrets as ``"${NAME}"``. They are part of the
+            signature of models that are trained on its features.
         store: The store whose features these are; by default the project's.
 
     Raises:
         SettingsError: If no path is given and the store's artifacts are in a bucket.
+        ParameterError: If a secret is written out.
     """
 
     def __init__(
@@ -74,7 +77,13 @@ class FeatureStore(OnlineHalf):
         store: Store | str | None = None,
     ) -> None:
         super().__init__(_place(path, store), online)
+        require_no_secrets("FeatureStore", self.path, options)
         self._options = dict(options or {})
+
+    @property
+    def options(self) -> dict[str, str]:
+        """Options of the object store, with references in the place of secrets."""
+        return dict(self._options)
 
     def apply(self, *views: FeatureView) -> None:
         """Create feature views, or replace definitions of views that exist.

@@ -4,7 +4,7 @@ Apart from feature views themselves: a signature only remembers their definition
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 MissingPolicy: TypeAlias = Literal["null", "refuse"]
@@ -22,6 +22,7 @@ class ViewInputs:
         path: Folder or URL of the feature store.
         missing: What to do with a key that has no value, or an expired one: ``"null"`` or
             ``"refuse"``.
+        options: Options of the object store that has the feature store; secrets as ``"${NAME}"``.
     """
 
     view: Mapping[str, Any]
@@ -30,6 +31,7 @@ class ViewInputs:
     version: int
     path: str
     missing: MissingPolicy = "null"
+    options: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def name(self) -> str:
@@ -105,6 +107,8 @@ class FeatureInputs:
                     "version": each.version,
                     "path": each.path,
                     "missing": each.missing,
+                    # Signatures of feature stores without options are as they always were.
+                    **({"options": dict(each.options)} if each.options else {}),
                 }
                 for each in self.views
             ],
@@ -126,6 +130,7 @@ class FeatureInputs:
                     each["version"],
                     each["path"],
                     each["missing"],
+                    each.get("options", {}),
                 )
                 for each in document["views"]
             ),

@@ -100,7 +100,7 @@ def compare_served(
     for each in inputs.views:
         used = [i for i, record in enumerate(records) if each.name in (record.features or {})]
         if used:
-            found = FeatureStore(each.path)
+            found = FeatureStore(each.path, options=each.options)
             own = None if sent is None else sent[used]
             yield from _compare_view([records[i] for i in used], each, found, own, limit)
     views = {each.name: FeatureView.from_json(each.view) for each in inputs.views}

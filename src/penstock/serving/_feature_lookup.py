@@ -57,7 +57,9 @@ class FeatureLookup:
             if signature.accepts_missing
             else frozenset(column.name for column in signature.inputs if column.is_required)
         )
-        stores = {path: FeatureStore(path) for path in {each.path for each in features.views}}
+        stores = {
+            each.path: FeatureStore(each.path, options=each.options) for each in features.views
+        }
         self._views = [
             view_of(each, stores[each.path], features, self._names) for each in features.views
         ]

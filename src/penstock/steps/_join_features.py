@@ -92,6 +92,7 @@ def join_features(
                 read[each.view.name],
                 opened.path,
                 missing,
+                opened.options,
             )
             for each in plan.selections
         ),

@@ -49,6 +49,23 @@ def test_predictions_with_features_of_the_key_are_removed(store, tmp_path):
         assert not any(b"Zorro" in each for each in files)
 
 
+def test_predictions_that_were_sent_the_key_are_removed(store):
+    store.metadata.predictions.add(
+        [
+            a_prediction("p1", inputs={"card": 7, "day": "2026-03-01", "amount": 2.0}),
+            a_prediction("p2", inputs={"card": "7", "day": "2026-03-02"}, error="refused"),
+            a_prediction("p3", inputs={"card": 70, "day": "2026-03-01"}),
+            a_prediction("p4", inputs={"amount": 7}),
+            a_prediction("p5", inputs={"card": 7}),
+        ]
+    )
+    log = PredictionFeatureLog(store=store)
+    assert log.erase(pl.DataFrame({"card": [7], "day": [date(2026, 3, 2)]})).rows == 1
+    assert left(store) == ["p1", "p3", "p4", "p5"]
+    assert log.erase(pl.DataFrame({"card": [7, 8]})).rows == 2
+    assert left(store) == ["p3", "p4"]
+
+
 def test_an_erasure_takes_the_log_along(store, tmp_path):
     card = ps.Entity("card", {"card_id": pl.Int64})
     features = ps.FeatureStore(tmp_path / "features")

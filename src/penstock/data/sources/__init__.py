@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from penstock.data.sources._protocol import RememberingSource as RememberingSource
     from penstock.data.sources._protocol import Scan as Scan
     from penstock.data.sources._protocol import StampedSource as StampedSource
+    from penstock.data.sources._references import require_no_secrets as require_no_secrets
     from penstock.data.sources._references import resolve_url as resolve_url
     from penstock.data.sources._window import Window as Window
     from penstock.data.sources.kafka._source import KafkaSource as KafkaSource
@@ -58,6 +59,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "open_table": "penstock.data.sources.lakes._delta_table",
         "read_batches": "_batches",
         "require_delta": "penstock.data.sources.lakes._delta_table",
+        "require_no_secrets": "_references",
         "resolve_url": "_references",
         "resolving_in": "_paths",
         "storage_options": "penstock.data.sources.lakes._delta_table",

@@ -13,6 +13,8 @@ from penstock.features.views import (
     FeatureView,
     History,
     RowCodec,
+    has_rows_of,
+    list_pending_files,
     remove_old_files,
     remove_rows,
 )
@@ -35,6 +37,9 @@ class ErasedPlace:
         digest_before: Digest of all other rows before.
         digest_after: Digest of all other rows after; of a history, always the same.
         files_removed: Names of files that were removed.
+        files_pending: Names of files with rows of the keys that no commit has, written within the
+            last hour: by a writer that will commit them, or that was killed. Erase again after an
+            hour.
     """
 
     kind: Literal["history", "online", "log"]
@@ -44,6 +49,7 @@ class ErasedPlace:
     digest_before: str = ""
     digest_after: str = ""
     files_removed: tuple[str, ...] = ()
+    files_pending: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,11 @@ class Erasure:
 
     keys: int
     places: tuple[ErasedPlace, ...]
+
+    @property
+    def files_pending(self) -> tuple[str, ...]:
+        """Files that may still have rows of the keys, by place; see ErasedPlace."""
+        return tuple(f"{each.place}/{file}" for each in self.places for file in each.files_pending)
 
     @property
     def rows(self) -> int:
@@ -124,8 +135,10 @@ def _erase_history(history: History, keys: "pl.DataFrame") -> ErasedPlace:
             why="An erasure must leave them as they are; another tool may have written the table.",
             fix=f"Compare the versions after {version} of the Delta table {history.uri}.",
         )
+    pending = [file for file in list_pending_files(history) if has_rows_of(history, file, keys)]
+    name, uri = history.view.name, history.uri
     return ErasedPlace(
-        "history", history.uri, history.view.name, len(removed), before, after, tuple(files)
+        "history", uri, name, len(removed), before, after, tuple(files), tuple(pending)
     )
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class PredictionFeatureLog:
-    """The predictions of all deployments, with the features that were looked up for them.
+    """The predictions of all deployments, with their inputs and the features looked up for them.
 
     Args:
         store: The store with the log; by default the project's.
@@ -20,7 +20,7 @@ class PredictionFeatureLog:
         self._store = open_store(store)
 
     def erase(self, keys: "pl.DataFrame") -> ErasedPlace:
-        """Remove the predictions for which features of these keys were looked up; see FeatureLog."""
+        """Remove the predictions that looked these keys up or have them as inputs; see FeatureLog."""
         import polars as pl
 
         # The log has dates as text.

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from penstock.features.views._on_demand import OnDemandView as OnDemandView
     from penstock.features.views._plan import JoinPlan as JoinPlan
     from penstock.features.views._plan import plan_join as plan_join
+    from penstock.features.views._removal import has_rows_of as has_rows_of
+    from penstock.features.views._removal import list_pending_files as list_pending_files
     from penstock.features.views._removal import remove_old_files as remove_old_files
     from penstock.features.views._removal import remove_rows as remove_rows
     from penstock.features.views._rows import to_rows as to_rows
@@ -78,6 +80,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "list_histories": "_folders",
         "plan_join": "_plan",
         "read_labels": "_join",
+        "has_rows_of": "_removal",
+        "list_pending_files": "_removal",
         "remove_old_files": "_removal",
         "remove_rows": "_removal",
         "require_no_leaks": "_lint",

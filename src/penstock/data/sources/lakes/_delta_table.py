@@ -92,13 +92,10 @@ def is_delta_table(url: str) -> bool:
     if scheme not in BUCKET_SCHEMES or any(mark in url for mark in GLOB_MARKS) or "." in name:
         return False
     try:
-        delta = require_delta()
-    except MissingPackageError:
+        open_table(url, None, url, {})
+    except (MissingPackageError, NotFoundError, DataError):
         return False
-    try:
-        return bool(delta.DeltaTable.is_deltatable(url, storage_options(url, {}) or None))
-    except (delta.exceptions.DeltaError, OSError, ValueError):
-        return False
+    return True
 
 
 def open_table(uri: str, version: int | None, path: str, options: Mapping[str, str]) -> Any:
