@@ -132,6 +132,7 @@ TOGETHER = {
     "data/sources": "in_runs",
     "features": "killed",
     "execution": "control differential isolation item_keys kills let_go mutations orphans part trace",
+    "models": "kinds",
     "monitoring": "false_alarms",
     "provenance": "code_property",
     "registry": "concurrency invariants",

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -74,7 +75,7 @@ def test_rows_with_text_and_missing_numbers_are_answered_with_labels(store):
     signature = infer_signature(model, X, LABELS)
     assert (signature.classes, signature.task) == (("no", "yes"), "binary")
     loaded = Model(store.load(store.put(model)), signature)
-    rows = [{"a": 1.5, "city": "x"}, {"a": None, "city": "new"}]
+    rows: list[dict[str, Any]] = [{"a": 1.5, "city": "x"}, {"a": None, "city": "new"}]
     found = loaded.predict_rows(rows)
     assert found.values == model.predict(pl.DataFrame(rows).to_pandas()).tolist()
 
