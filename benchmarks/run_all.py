@@ -40,6 +40,7 @@ SCRIPTS = (
     "durability",
     "big_store",
     "verify_cost",
+    "many_workers",
     "fairness",
     "drift",
     "expectations",

@@ -139,6 +139,7 @@ def test_the_store_is_the_last_keyword_of_every_public_function():
 
 # A bare Any by package; each has its reason on the line, and there are no more than these.
 BARE_ANY = {
+    "checkpoints": 8,
     "core": 2,
     "data": 2,
     "distributed": 4,
@@ -146,7 +147,7 @@ BARE_ANY = {
     "pipelines": 14,
     "steps": 5,
     "stores": 5,
-    "tracking": 1,
+    "tracking": 2,
 }
 
 

@@ -22,6 +22,7 @@ from penstock.core import (
 if TYPE_CHECKING:
     from polars import DataFrame as Table
 
+    from penstock import checkpoints as checkpoints
     from penstock import core as core
     from penstock import data as data
     from penstock import distributed as distributed
@@ -176,6 +177,7 @@ _NAMES = {
 }
 _PACKAGES = frozenset(
     {
+        "checkpoints",
         "core",
         "data",
         "distributed",

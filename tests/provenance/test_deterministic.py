@@ -82,7 +82,10 @@ def test_torch_is_seeded_and_made_deterministic_if_it_is_there(monkeypatch):
     torch = types.ModuleType("torch")
     torch.manual_seed = lambda seed: calls.append(("seed", seed))  # type: ignore[attr-defined]
     torch.set_deterministic_debug_mode = calls.append  # type: ignore[attr-defined]
-    torch.backends = types.SimpleNamespace(cudnn=types.SimpleNamespace(benchmark=True))  # type: ignore[attr-defined]
+    torch.backends = types.SimpleNamespace(  # type: ignore[attr-defined]
+        cudnn=types.SimpleNamespace(benchmark=True, deterministic=False, allow_tf32=True),
+        cuda=types.SimpleNamespace(matmul=types.SimpleNamespace(allow_tf32=True)),
+    )
     torch.get_num_threads = lambda: 4  # type: ignore[attr-defined]
     torch.set_num_threads = lambda number: calls.append(("threads", number))  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "torch", torch)
@@ -91,8 +94,30 @@ def test_torch_is_seeded_and_made_deterministic_if_it_is_there(monkeypatch):
     with deterministic(3, 1):
         pass
     assert calls == [("seed", 3), "warn", ("threads", 1), ("threads", 4)]
-    assert torch.backends.cudnn.benchmark is False
+    assert vars(torch.backends.cudnn) == {
+        "benchmark": False, "deterministic": True, "allow_tf32": False,
+    }  # fmt: skip
+    assert torch.backends.cuda.matmul.allow_tf32 is False
     assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":16:8"
+
+
+def test_a_switch_that_the_block_changed_is_recorded_and_set_again():
+    torch = pytest.importorskip("torch", reason="torch is not installed: pip install torch")
+    with deterministic(3, None) as facts:
+        torch.backends.cudnn.benchmark = True
+    assert facts["switched"] == ["cudnn.benchmark=True"]
+    assert facts["switches"]["cudnn.benchmark"] is True
+    assert torch.backends.cudnn.benchmark is False
+
+
+def test_without_switches_torch_has_its_own_values_for_the_block_only():
+    torch = pytest.importorskip("torch", reason="torch is not installed: pip install torch")
+    with deterministic(3, None, switches=False) as facts:
+        assert torch.get_deterministic_debug_mode() == 0
+        assert torch.backends.cudnn.allow_tf32
+    assert "switched" not in facts
+    assert facts["switches"]["deterministic algorithms"] == "default"
+    assert torch.get_deterministic_debug_mode() == 1
 
 
 def test_torch_is_deterministic_without_loading_its_compiler():

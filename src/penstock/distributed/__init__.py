@@ -7,6 +7,7 @@ from penstock.core import lazy_exports
 if TYPE_CHECKING:
     from penstock.distributed._batches import Batch as Batch
     from penstock.distributed._batches import Batches as Batches
+    from penstock.distributed._guard import only_fixed_order as only_fixed_order
     from penstock.distributed._parallel import DataParallel as DataParallel
     from penstock.distributed._tree import TREE_VERSION as TREE_VERSION
     from penstock.distributed._world import World as World
@@ -23,5 +24,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "World": "_world",
         "find_world": "_world",
         "join_world": "_world",
+        "only_fixed_order": "_guard",
     },
 )

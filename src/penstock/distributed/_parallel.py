@@ -66,7 +66,7 @@ class DataParallel:
         torch = self._torch = import_torch()
         self.module, self.optimizer = module, optimizer
         self._device = require_one_device(module)
-        self.world = join_world(self._device)
+        self.world = join_world()
         self.seed = default_seed() if seed is None else seed
         self.steps = 0
         """Number of steps of training that are done."""

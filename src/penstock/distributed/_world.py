@@ -43,12 +43,8 @@ def import_torch() -> Any:
     return require("torch", extra="torch", purpose="training on many workers")
 
 
-def join_world(device: str = "cpu") -> World:
-    """Connect to the other workers, unless connected, and return this process's place.
-
-    Args:
-        device: ``cpu`` for gloo, ``cuda`` for NCCL.
-    """
+def join_world() -> World:
+    """Connect to the other workers, unless connected, and return this process's place."""
     torch = import_torch()
     world = find_world()
     distributed = torch.distributed
@@ -57,7 +53,7 @@ def join_world(device: str = "cpu") -> World:
     if distributed.is_initialized():
         return World(distributed.get_rank(), distributed.get_world_size())
     if world.size > 1:
-        backend = "nccl" if device == "cuda" else "gloo"
+        backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
         distributed.init_process_group(backend, timeout=TIMEOUT)
     return world
 

@@ -42,7 +42,9 @@ class StepCall:
 
         Logged metrics and artifacts go to a temporary run that is deleted.
         """
-        context = StepContext(self.name, "debug", self.seed)
+        context = StepContext(
+            self.name, "debug", self.seed, shards=self.step.shards, threads=self.step.threads
+        )
         with (
             TemporaryDirectory(prefix="penstock-debug-", ignore_cleanup_errors=True) as folder,
             open_store(f"sqlite:///{folder}/scratch.db") as scratch,

@@ -47,6 +47,13 @@ class Step(Generic[P, R]):
             declared.
         concurrency_limit: Name of a concurrency limit of all runs on the store together: 1 step, unless
             ``[tool.penstock.limits]`` in pyproject.toml sets a number.
+        workers: Number of processes that execute the step together, connected by
+            ``torch.distributed``; the value of the first is the step's. None for a single process
+            without a connection.
+        shards: Number of logical shards of a training with ``ps.distributed.DataParallel``: the
+            result is the same for every number of workers, which is then not part of the key.
+        deterministic: False to let torch use faster kernels whose results may differ between two
+            executions.
         input_checks: By argument, a check of the stored input: a function of the ArtifactRecord that
             raises a PenstockError. A step whose output is refused fails at once, not when this
             step is reached.
@@ -72,6 +79,9 @@ class Step(Generic[P, R]):
         isolate: bool = False,
         uses: Sequence[Any] = (),
         concurrency_limit: str | None = None,
+        workers: int | None = None,
+        shards: int | None = None,
+        deterministic: bool = True,
         input_checks: Mapping[str, InputCheck] | None = None,
     ) -> None:
         _require_function(function)
@@ -88,15 +98,19 @@ class Step(Generic[P, R]):
         self.resources = resources or Resources()
         self.cache, self.effect, self.source = cache and not effect, effect, source
         self.tolerance = tolerance
-        self.priority, self.isolate, self.concurrency_limit = priority, isolate, concurrency_limit
+        self.priority, self.concurrency_limit = priority, concurrency_limit
+        self.workers, self.shards, self.deterministic = workers, shards, deterministic
+        self.isolate = isolate or workers is not None
         self.input_checks = dict(input_checks or {})
         self.uses: tuple[Any, ...] = (uses,) if isinstance(uses, str) else tuple(uses)
         self._options: dict[str, Any] = {
             "retries": retries, "timeout": timeout, "resources": resources, "cache": cache,
             "cache_for": cache_for, "effect": effect, "source": source, "tolerance": tolerance,
             "priority": priority, "isolate": isolate, "uses": uses, "concurrency_limit": concurrency_limit,
+            "workers": workers, "shards": shards, "deterministic": deterministic,
             "input_checks": input_checks,
         }  # fmt: skip
+        self._require_workers()
         if self.name == "<lambda>":
             self._refuse("is a lambda and has no name", "Write a def, or give step(name='…').")
         if not _is_name(concurrency_limit):
@@ -148,6 +162,13 @@ class Step(Generic[P, R]):
         return position_text(function_position(self.function))
 
     @property
+    def threads(self) -> int | None:
+        """Threads for numerical libraries in each process; None for the libraries' own choice."""
+        if self.workers is None and self.shards is None:
+            return self.resources.cpu
+        return self.resources.cpu or 1  # sums within an operation depend on the number
+
+    @property
     def retries(self) -> int:
         """Maximum number of retries."""
         return self.retry.max_retries
@@ -183,6 +204,20 @@ class Step(Generic[P, R]):
             self._refuse(f"has {option}={value!r}", "Give a time above 0, for example '10m'.")
         return duration
 
+    def _require_workers(self) -> None:
+        for option in ("workers", "shards"):
+            value = getattr(self, option)
+            if value is not None and (isinstance(value, bool) or not _is_count(value) or not value):
+                self._refuse(f"has {option}={value!r}", "Give a whole number of 1 or more.")
+        if self.workers and self.shards and self.workers > self.shards:
+            fix = f"Use at most {self.shards} workers, or more shards (which is another result)."
+            self._refuse(f"has {self.workers} workers for {self.shards} shards", fix)
+        if self.workers is not None and self.effect:
+            fix = "Change the outside in a step of its own that takes this step's result."
+            self._refuse("is a side effect with workers: each would repeat it", fix)
+        if self.workers is not None and inspect.isgeneratorfunction(self.function):
+            self._refuse("yields values and has workers", "Return the whole value.")
+
     def _refuse(self, fault: str, fix: str) -> Any:
         raise DefinitionError(
             what=f"{self.position}: step {self.function.__name__!r} {fault}.", fix=fix
@@ -207,6 +242,9 @@ def step(
     isolate: bool = False,
     uses: Sequence[Any] = (),
     concurrency_limit: str | None = None,
+    workers: int | None = None,
+    shards: int | None = None,
+    deterministic: bool = True,
     input_checks: Mapping[str, InputCheck] | None = None,
 ) -> Callable[[Callable[P, R]], Step[P, R]]: ...
 def step(
@@ -226,7 +264,8 @@ def step(
         function: The function; given by ``@step`` without brackets.
         **options: As for `Step`: ``name``, ``retries``, ``timeout``, ``resources``, ``cache``,
             ``cache_for``, ``effect``, ``source``, ``tolerance``, ``priority``, ``isolate``,
-            ``uses``, ``concurrency_limit``, ``input_checks``.
+            ``uses``, ``concurrency_limit``, ``workers``, ``shards``, ``deterministic``,
+            ``input_checks``.
 
     Raises:
         DefinitionError: If the function is no plain function, or an option cannot be used.

@@ -188,7 +188,20 @@ class _Execution:
     def judge(self, run: RunRecord) -> StepVerdict:
         """Execute the step and compare every output."""
         node, record = self._node, self._record
-        context = StepContext(node.name, record.step_run_id, record.seed)
+        step = node.step
+        if step.shards is None and (step.workers or 1) > 1:
+            raise PenstockError(
+                what=f"It was computed by {step.workers} workers without logical shards.",
+                why="verify executes a step in one process, which gives another result.",
+                fix="Declare shards: @ps.step(workers=…, shards=…) with ps.distributed.DataParallel.",
+            )
+        context = StepContext(
+            node.name,
+            record.step_run_id,
+            record.seed,
+            shards=step.shards,
+            threads=step.threads,
+        )
         with use_run(Run(run, self._scratch)), use_step(context):
             outcome = execute_step(
                 node.name,

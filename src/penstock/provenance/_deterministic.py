@@ -13,12 +13,13 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from functools import cache
+from functools import partial
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
 from penstock.provenance._loaded import StepRunning
+from penstock.provenance._torch_switches import changed_switches, read_switches, set_switches
 from penstock.provenance._variables import own_variable
 
 _THREAD_VARIABLES = (
@@ -31,7 +32,9 @@ _THREAD_VARIABLES = (
 
 
 @contextmanager
-def deterministic(seed: int, threads: int | None) -> Iterator[dict[str, Any]]:
+def deterministic(
+    seed: int, threads: int | None, *, switches: bool = True
+) -> Iterator[dict[str, Any]]:
     """Seed the global generators and set thread counts while the block runs.
 
     >>> with deterministic(7, None) as facts:
@@ -45,21 +48,27 @@ def deterministic(seed: int, threads: int | None) -> Iterator[dict[str, Any]]:
     Args:
         seed: Seed for random, numpy's legacy generator and torch, from 0 to 2**31 - 1.
         threads: Threads for BLAS and OpenMP; None leaves the libraries' own choice.
+        switches: False to leave torch its faster kernels, whose results may differ.
 
     Yields:
-        The facts to record: ``seed``, ``threads``, ``hash_seed``.
+        The facts to record: ``seed``, ``threads``, ``hash_seed``; after the block, if torch is
+        loaded, ``switches`` as they are then, and those ``switched`` by the block.
     """
     random.seed(seed)
     _seed_numpy(seed)
-    _seed_torch(seed)
-    watcher = _SeedingWatcher(seed)
+    _seed_torch(seed, switches=switches)
+    watcher = _SeedingWatcher(seed, switches=switches)
     sys.meta_path.insert(0, watcher)
     try:
         limits = nullcontext(available_threads()) if threads is None else _limited_threads(threads)
         with StepRunning(), limits as count:
-            yield {"seed": seed, "threads": count, "hash_seed": own_variable("PYTHONHASHSEED")}
+            facts: dict[str, Any] = {
+                "seed": seed, "threads": count, "hash_seed": own_variable("PYTHONHASHSEED"),
+            }  # fmt: skip
+            yield facts
     finally:
         sys.meta_path.remove(watcher)
+    _record_switches(facts, switches=switches)
 
 
 @contextmanager
@@ -184,20 +193,27 @@ def _seed_numpy(seed: int) -> None:
         numpy_random.seed(seed)
 
 
-def _seed_torch(seed: int) -> None:
+def _seed_torch(seed: int, *, switches: bool = True) -> None:
     torch = sys.modules.get("torch")
     if torch is None or not hasattr(torch, "manual_seed"):
         return
-    # cuBLAS reads this once, when its first handle is made.
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     if _has_devices(torch):
         torch.manual_seed(seed)
     else:  # on absent devices each seed would be recorded with the calls that led here
         torch.default_generator.manual_seed(seed)
-    # "warn": an operation without a deterministic kernel must not stop the user's work.
-    torch.set_deterministic_debug_mode("warn")
-    _set_compiler_deterministic()
-    torch.backends.cudnn.benchmark = False
+    set_switches(torch, deterministic=switches)
+
+
+def _record_switches(facts: dict[str, Any], *, switches: bool) -> None:
+    """Record torch's switches after a step, and set them again for the next one."""
+    torch = sys.modules.get("torch")
+    if torch is None or not hasattr(torch, "get_deterministic_debug_mode"):
+        return
+    facts["switches"] = found = read_switches(torch)
+    if switches and (changed := changed_switches(found)):
+        facts["switched"] = changed
+    if not switches or "switched" in facts:
+        set_switches(torch, deterministic=True)
 
 
 def _has_devices(torch: Any) -> bool:
@@ -208,22 +224,6 @@ def _has_devices(torch: Any) -> bool:
     built = (getattr(version, name, None) for name in ("cuda", "hip", "xpu", "mtia"))
     added = torch._C._get_privateuse1_backend_name()  # noqa: SLF001 - as torch.manual_seed asks
     return any(built) or torch.backends.mps.is_built() or hasattr(torch, added)
-
-
-@cache
-def _set_compiler_deterministic() -> None:
-    """Configure torch's compiler as deterministic once loaded.
-
-    `use_deterministic_algorithms` loads the compiler to configure it, which takes seconds that most
-    steps, and every process of a proof, would spend for nothing.
-    """
-    from wrapt import register_post_import_hook
-
-    def tell(config: Any) -> None:
-        if hasattr(config, "deterministic"):
-            config.deterministic = True
-
-    register_post_import_hook(tell, "torch._inductor.config")
 
 
 @contextmanager
@@ -271,19 +271,21 @@ class ImportWatcher(importlib.abc.MetaPathFinder):
 class _SeedingWatcher(ImportWatcher):
     """Finder that seeds numpy and torch at the end of their import, if a step imports them."""
 
-    _SEEDERS = {"numpy.random": _seed_numpy, "torch": _seed_torch}  # noqa: RUF012 - never changed
-
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, switches: bool = True) -> None:
         self._seed = seed
+        self._seeders = {
+            "numpy.random": _seed_numpy,
+            "torch": partial(_seed_torch, switches=switches),
+        }
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname not in self._SEEDERS:
+        if fullname not in self._seeders:
             return None
         spec = spec_of_others(self, fullname, path, target)
         if spec is not None and spec.loader is not None:
-            spec.loader = SeedingLoader(spec.loader, self._SEEDERS[fullname], self._seed)
+            spec.loader = SeedingLoader(spec.loader, self._seeders[fullname], self._seed)
         return spec
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from penstock.tracking._compare import compare_runs as compare_runs
     from penstock.tracking._download import file_name as file_name
     from penstock.tracking._download import logged_text as logged_text
+    from penstock.tracking._follower import FollowerRun as FollowerRun
     from penstock.tracking._heartbeat import Heartbeat as Heartbeat
     from penstock.tracking._listening import RunStopped as RunStopped
     from penstock.tracking._listening import listen_to_metrics as listen_to_metrics
@@ -53,6 +54,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "SYSTEM": "_system",
         "ActiveRun": "_start",
+        "FollowerRun": "_follower",
         "Heartbeat": "_heartbeat",
         "Run": "_run",
         "RunComparison": "_compare",

@@ -54,6 +54,12 @@ class Checkpoint(Generic[T]):
         value: T = saved["value"]
         return value
 
+    def is_due(self) -> bool:
+        """Return whether `save` would store a state now: for states that are costly to make."""
+        if self._run is None or self._run.follows:
+            return False
+        return time.monotonic() - self._saved_at >= self._every_s
+
     def save(self, value: T) -> None:
         """Save a state over the previous state; the new state survives kill -9 once this returns.
 
@@ -62,7 +68,7 @@ class Checkpoint(Generic[T]):
                 the next epoch. The state of the global random generators is stored too; that of a
                 generator of your own belongs in the value.
         """
-        if self._run is not None and time.monotonic() - self._saved_at >= self._every_s:
+        if self._run is not None and self.is_due():
             saved = {"key": self._key, "value": value, "generators": generator_states()}
             self._run.log_artifact(saved, name=self.name)
             self._saved_at = time.monotonic()

@@ -54,6 +54,8 @@ class Run(RunLife, RunMedia):
         strict: Raise StoreError where something cannot be recorded.
     """
 
+    follows = False  # True for a worker that is not the first: it writes no checkpoints
+
     def __init__(self, record: RunRecord, store: "Store", *, strict: bool = False) -> None:
         self._record, self.store = record, store
         self._log = MetricLog(record.run_id, store)

@@ -23,6 +23,7 @@ class StepContext:
         run_id: The run of the step; threads inside of the step find the step by this id.
         shards: Number of logical shards that the step declares; None without.
         threads: Threads of numerical libraries that the step declares; None without.
+        rank: Number of this process among those that execute the step together; None for one.
         notes: Facts that are recorded with the step run, such as how a module was trained.
     """
 
@@ -35,6 +36,7 @@ class StepContext:
     run_id: str = ""
     shards: int | None = None
     threads: int | None = None
+    rank: int | None = None
     notes: dict[str, Any] = field(default_factory=dict, compare=False)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.core import digest_json, short
+from penstock.distributed import TREE_VERSION
 from penstock.execution.engine._constant_digests import FROM_STEP, ConstantDigests
 from penstock.execution.engine._declared_uses import declared_uses
 from penstock.pipelines import Graph, Node, Pipeline
@@ -98,6 +99,7 @@ class KeyMaker:
             parts["classes"] = digest_json(sorted(carried))
         if node.is_expanded:  # the same step on the whole list gives a different result
             parts["each"] = [node.each, node.by, node.max_rounds, [n.name for n in node.body]]
+        parts |= _of_workers(node)
         declared = declared_uses(node.step, self._project, self.value)
         if declared:
             parts["uses"] = declared
@@ -189,6 +191,18 @@ class KeyMaker:
         added = {digest for digest in (code.carried, *own) if digest is not None}
         self._carried[node.name] = carried | added
         return carried
+
+
+def _of_workers(node: Node) -> dict[str, Any]:
+    """Return what a step's result depends on beside its code: shards, or else workers."""
+    step, parts = node.step, dict[str, Any]()
+    if step.shards is not None:
+        parts["shards"] = {"count": step.shards, "tree": TREE_VERSION, "threads": step.threads}
+    elif step.workers is not None:
+        parts["workers"] = {"count": step.workers, "threads": step.threads}
+    if not step.deterministic:
+        parts["deterministic"] = False
+    return parts
 
 
 def _all_nodes(nodes: Iterable[Node]) -> Iterator[Node]:

@@ -222,8 +222,9 @@ class ProcessPool:
 
 
 def _threads(work: Work | None, size: int) -> int:
-    cores = work.node.step.resources.cpu if work else None
-    return min(cores or 1, size)
+    step = work.node.step if work else None
+    cores = (step.resources.cpu or 1) * (step.workers or 1) if step else 1
+    return min(cores, size)
 
 
 def _memory_folder() -> str | None:

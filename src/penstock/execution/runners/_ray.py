@@ -186,7 +186,7 @@ def _connect(ray: Any, workers: int | None) -> None:
 def _options(step: Step[..., Any]) -> dict[str, Any]:
     resources = step.resources
     options: dict[str, Any] = {
-        "num_cpus": resources.cpu or 1,
+        "num_cpus": (resources.cpu or 1) * (step.workers or 1),
         "num_gpus": resources.gpu,
         "max_retries": 0,
     }

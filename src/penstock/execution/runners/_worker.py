@@ -8,16 +8,18 @@ import os
 import signal
 import sys
 import threading
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from multiprocessing.connection import Connection
 from typing import Any, TextIO
 
+from penstock.distributed import only_fixed_order
+from penstock.execution.runners._ranks import run_ranks
 from penstock.execution.runners._setup import Setup
 from penstock.execution.runners._shared_inputs import SharedInputs
 from penstock.execution.runners._workshop import Workshop
 from penstock.execution.step import Outcome, Work, Workplace, failed
 from penstock.stores import Store, open_store
-from penstock.tracking import Run, use_run
+from penstock.tracking import FollowerRun, Run, use_run
 
 OWN_PATH = "PENSTOCK_OWN_PYTHONPATH"
 """Variable with the PYTHONPATH of the run's process: the worker's own PYTHONPATH finds penstock."""
@@ -29,16 +31,22 @@ class Worker:
     Args:
         setup: Settings of the worker.
         store: Store of the run.
+        rank: Number of this process among those that execute a step together; None for a worker
+            that executes steps by itself, and starts ranks for those with workers.
     """
 
-    def __init__(self, setup: Setup, store: Store) -> None:
-        self._store = store
+    def __init__(self, setup: Setup, store: Store, *, rank: int | None = None) -> None:
+        self._setup, self._store, self._rank = setup, store, rank
         record = store.metadata.runs.get(setup.run_id)
         self._run = Run(record, store)
         self._workshop = Workshop(setup, store, record.arguments)
-        self._workplace = Workplace(store, self._workshop.project)
+        self._workplace = Workplace(store, self._workshop.project, rank=rank)
         if setup.scratch is not None:
             store.unpacked = SharedInputs(setup.scratch, store).load
+
+    def follow(self, scratch: Store) -> None:
+        """Log to a store that is thrown away: the first rank's run is the run."""
+        self._run = FollowerRun(self._run, scratch)
 
     def execute(self, name: str, packed: bytes) -> Outcome:
         """Execute work; an error is part of the outcome.
@@ -51,12 +59,20 @@ class Worker:
             work = self._workshop.unpack(packed)
         except Exception as error:  # noqa: BLE001 - a step that cannot be found has failed
             return failed(name, error)
+        if self._rank is None and (work.node.step.workers or 1) > 1:
+            return run_ranks(self._setup, work, packed, self._store)
         self._workplace.project = self._workshop.project  # known once the pipeline is loaded
-        with use_run(self._run):
+        with use_run(self._run), self._guard(work):
             outcome = self._workplace.do(work, self._inputs(work))
         if "logged_in" in outcome.facts:
             self._store.flush()  # logged metrics must be stored before the end is reported
         return outcome.without_results()
+
+    def _guard(self, work: Work) -> AbstractContextManager[None]:
+        """Refuse sums whose order depends on the number of workers, in a step with shards."""
+        if self._rank is None or work.node.step.shards is None:
+            return nullcontext()
+        return only_fixed_order()
 
     def _inputs(self, work: Work) -> dict[str, Any] | Exception:
         try:

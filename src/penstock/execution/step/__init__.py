@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from penstock.execution.step._outcome import failed as failed
     from penstock.execution.step._outcome import lost as lost
     from penstock.execution.step._time_limit import can_limit_time as can_limit_time
+    from penstock.execution.step._work import CHECKPOINTS as CHECKPOINTS
     from penstock.execution.step._work import Work as Work
     from penstock.execution.step._workplace import Workplace as Workplace
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
+        "CHECKPOINTS": "_work",
         "Outcome": "_outcome",
         "Work": "_work",
         "Workplace": "_workplace",

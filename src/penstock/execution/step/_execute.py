@@ -62,7 +62,10 @@ def execute_step(
     step = function if isinstance(function, Step) else Step(function, name=node_name)
     values: dict[str, Any] = {}
     failure: BaseException | None = None
-    with captured_output(echo=echo) as log, deterministic(seed, threads) as facts:
+    with (
+        captured_output(echo=echo) as log,
+        deterministic(seed, threads, switches=step.deterministic) as facts,
+    ):
         started = time.perf_counter()
         try:
             with _NO_LIMIT if timeout_s is None else time_limit(timeout_s) as enforced:
@@ -81,6 +84,8 @@ def execute_step(
         except BaseException as error:  # noqa: BLE001 - user code may raise anything (CancelledError)
             failure = error
         seconds = time.perf_counter() - started
+    for text in _switch_warnings(node_name, facts, deterministic=step.deterministic):
+        log.add("penstock", text)
     if failure is None:
         return Outcome(values, logs=log.lines(), seconds=seconds, facts=facts)
     return Outcome(
@@ -92,6 +97,20 @@ def execute_step(
         seconds=seconds,
         facts=facts,
     )
+
+
+def _switch_warnings(name: str, facts: Mapping[str, Any], *, deterministic: bool) -> Iterator[str]:
+    """Iterate over the lines about torch's switches for deterministic kernels."""
+    if not deterministic and "switches" in facts:
+        yield (
+            f"WARNING {name} ran with deterministic=False: a second execution may return other bits,"
+            " a cached result stands for one of them, and verify may report DIFFERS."
+        )
+    for text in facts.get("switched", ()):
+        yield (
+            f"WARNING {name}, or a library that it used, set {text}: results may differ between"
+            " executions. Remove the setting, or declare @step(deterministic=False)."
+        )
 
 
 @contextmanager

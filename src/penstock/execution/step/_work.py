@@ -12,6 +12,9 @@ from penstock.pipelines import NOTHING, Node
 from penstock.stores import Parts, Store
 from penstock.tracking import StepContext, use_step
 
+CHECKPOINTS = "checkpoints"
+"""Fact of a rank: names of the checkpoints that the step's end releases."""
+
 
 @dataclass(frozen=True, slots=True)
 class Work:
@@ -37,17 +40,29 @@ class Work:
         return Work(self.node, self.record.changed(**changes), self.inputs)
 
 
-def do_work(store: Store, work: Work, inputs: Mapping[str, Any] | Exception) -> Outcome:
+def do_work(
+    store: Store, work: Work, inputs: Mapping[str, Any] | Exception, *, rank: int | None = None
+) -> Outcome:
     """Execute a step on inputs and store the outputs.
 
     Args:
         store: Store of the values; nothing is recorded there.
         work: The step.
         inputs: Value by path, as in ``Node.inputs``; or the exception raised while loading them.
+        rank: Number of this process among those that execute the step; None for a single one.
     """
     node, record = work.node, work.record
     key = record.key or record.facts.get("key")
-    context = StepContext(node.name, record.step_run_id, record.seed, key=key, run_id=record.run_id)
+    context = StepContext(
+        node.name,
+        record.step_run_id,
+        record.seed,
+        key=key,
+        run_id=record.run_id,
+        shards=node.step.shards,
+        threads=node.step.threads,
+        rank=rank,
+    )
     began = now_micros()
     streamed = _Streamed(store)
     with use_step(context):
@@ -62,20 +77,23 @@ def do_work(store: Store, work: Work, inputs: Mapping[str, Any] | Exception) -> 
             node.step,
             arguments,
             seed=record.seed,
-            threads=node.step.resources.cpu,
+            threads=node.step.threads,
             timeout_s=node.step.timeout.total_seconds() if node.step.timeout else None,
             stream=streamed.keep,
         )
     if context.logged:
         outcome.facts["metrics"] = [[key, *last] for key, last in context.logged.items()]
         outcome.facts["logged_in"] = [record.run_id, began, now_micros()]
+    outcome.facts.update(context.notes)
     if outcome.error is not None:
         return outcome.without_results()  # an exception would keep the step's values in memory
     try:
         stored = _stored(record, outcome, streamed)
     except Exception as error:  # noqa: BLE001 - a value that cannot be stored fails its step
         return outcome.refused(node.name, error)
-    if context.checkpoints:  # the outputs replace the checkpoints
+    if context.checkpoints and rank is not None:  # other ranks may still fail
+        outcome.facts[CHECKPOINTS] = sorted(context.checkpoints)
+    elif context.checkpoints:  # the outputs replace the checkpoints
         store.metadata.artifacts.drop(record.run_id, context.checkpoints)
     return stored
 

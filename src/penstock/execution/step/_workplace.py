@@ -36,12 +36,18 @@ class Workplace:
         project: Folder of the user's code.
         pipeline: The pipeline, if known: the modules of its project are used, and all state that
             its code reaches is restored.
+        rank: Number of this process among those that execute each step together.
     """
 
     def __init__(
-        self, store: Store, project: Path, pipeline: Pipeline[..., Any] | None = None
+        self,
+        store: Store,
+        project: Path,
+        pipeline: Pipeline[..., Any] | None = None,
+        *,
+        rank: int | None = None,
     ) -> None:
-        self._store, self.project = store, project
+        self._store, self.project, self._rank = store, project, rank
         self._home = None if pipeline is None else Path(pipeline.file)
         self._functions = () if pipeline is None else (pipeline.function,)
         self._places = _places_of(store)
@@ -61,7 +67,7 @@ class Workplace:
         with _turn, self._kept(step.function, *_run_by(work.node, inputs)) as changes:
             with recording(self.project, self._places) as recorder:
                 recorder.names(self._named_values(work.node, inputs))
-                outcome = do_work(self._store, work, inputs)
+                outcome = do_work(self._store, work, inputs, rank=self._rank)
                 recorder.returns(outcome.results)
             trace = recorder.finish(declared=bool(step.uses))
         if changes.lost:
