@@ -2,6 +2,7 @@
 
 import multiprocessing
 from dataclasses import replace
+from pathlib import Path
 
 import deltalake
 import polars as pl
@@ -109,6 +110,20 @@ def test_a_writer_whose_version_is_taken_numbers_its_rows_again(history, monkeyp
     assert history.append(to_rows(SPEND, spend((1, 0, 0, 2.0)))) == 2
     assert amounts(history.scan()) == [1.0, 2.0]
     assert history.scan(after=1).collect().height == 1
+
+
+def test_a_writer_notices_commits_of_others_before_it_writes_a_file(history, monkeypatch):
+    other = History.open(history.uri)
+    for amount, writer in enumerate((history, other, other, history, other)):
+        assert writer.append(to_rows(SPEND, spend((1, 0, 0, float(amount))))) == amount + 1
+    assert len(deltalake.DeltaTable(history.uri).file_uris()) == 5
+    assert len(list(Path(history.uri).glob("*.parquet"))) == 5  # none for a version that was taken
+    read = []
+    monkeypatch.setattr(
+        deltalake.DeltaTable, "update_incremental", lambda *_: read.append(1), raising=True
+    )
+    other.append(to_rows(SPEND, spend((1, 0, 0, 9.0))))
+    assert read == []  # it has made the newest version itself
 
 
 def test_further_features_are_null_in_earlier_rows(history):

@@ -3,7 +3,9 @@
 import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from threading import Lock
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
 from penstock.core import ConflictError, DataError, NotFoundError, StoreError, summarize_error
@@ -31,6 +33,7 @@ _DEFINITION = "penstock.view"
 _STATISTICS = "delta.dataSkippingStatsColumns"
 _EVERY = Window("", None, None, None, None)
 _TRIES = 1000
+_RECENT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,7 @@ class History:
         self.uri, self.view, self.options = uri, view, dict(options or {})
         self._appending = Lock()
         self._appended_to: Any = None
+        self._appended_at = 0.0
         self._table_id: str | None = None
 
     @classmethod
@@ -190,11 +194,14 @@ class History:
                 numbered = self.numbered(rows, version)
                 try:
                     delta.write_deltalake(
-                        table, numbered, mode="append", commit_properties=properties
+                        table,
+                        numbered,
+                        mode="append",
+                        commit_properties=properties,
                     )
                 except delta.exceptions.CommitFailedError:
                     continue  # another writer has this version: number the rows for the next
-                self._appended_to = table
+                self._appended_to, self._appended_at = table, monotonic()
                 return version
         raise ConflictError(
             what=f"Feature view {self.view.name!r}: {_TRIES:,} commits of other writers came first.",
@@ -300,8 +307,19 @@ class History:
         table, self._appended_to = self._appended_to, None
         if table is None:
             return self.table()
-        table.update_incremental()
+        if not self._is_newest(table):
+            table.update_incremental()
         return table
+
+    def _is_newest(self, table: Any) -> bool:
+        """Return whether no writer has come since, where a look at one file tells.
+
+        Only shortly after an append: later the log may have been shortened.
+        """
+        if "://" in self.uri or monotonic() - self._appended_at > _RECENT_S:
+            return False
+        following = Path(self.uri) / "_delta_log" / f"{table.version() + 1:020}.json"
+        return not following.exists()
 
     def table(self) -> Any:
         """Return the Delta table in its newest version."""
