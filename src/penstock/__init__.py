@@ -84,6 +84,7 @@ if TYPE_CHECKING:
     from penstock.release import deploy as deploy
     from penstock.release import promote as promote
     from penstock.scheduling import Schedule as Schedule
+    from penstock.serving import predict as predict
     from penstock.serving import serve as serve
     from penstock.stores import open_store as open_store
     from penstock.tracking import Run as Run
@@ -148,7 +149,7 @@ _NAMES = {
     "registry": ("ModelVersion", "Registry"),
     "release": ("deploy", "promote"),
     "scheduling": ("Schedule",),
-    "serving": ("serve",),
+    "serving": ("predict", "serve"),
     "stores": ("open_store",),
     "tracking": (
         "Run",

@@ -98,6 +98,7 @@ _SECTIONS = (
             "deploy": ("_deploy", "Send traffic to a version, at once or as a canary."),
             "deployments": ("_deploy", "List deployments, their traffic and events."),
             "serve": ("_deploy", "Serve predictions over HTTP."),
+            "predict": ("_predict", "Predict all rows of a source into a file."),
             "truth": ("_deploy", "Record the ground truth of a prediction."),
             "monitor": ("_monitor", "Check a deployment for drift and performance."),
             "alerts": ("_monitor", "List alerts."),

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from penstock.execution._approval import reject_step as reject_step
     from penstock.execution._debug import StepCall as StepCall
     from penstock.execution._debug import get_step_call as get_step_call
+    from penstock.execution._in_order import map_in_order as map_in_order
     from penstock.execution._key_changes import KeyChange as KeyChange
     from penstock.execution._one_step import run_step as run_step
     from penstock.execution._reporters import LineReporter as LineReporter
@@ -64,6 +65,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "KeyChange": "_key_changes",
+        "map_in_order": "_in_order",
         "LineReporter": "_reporters",
         "LocalRunner": "penstock.execution.runners",
         "OnFailure": "penstock.execution.engine",

@@ -171,6 +171,10 @@ def get_lineage(
 
 def _edges(store: Store, target: Subject, direction: str) -> tuple[Edge, ...]:
     """List the edges; a prediction stands below the version, which holds no edge to each row."""
+    if target.batch is not None:
+        run = f"run:{target.batch}"
+        above = store.metadata.artifacts.list_edges(run, direction="up")
+        return () if direction == "down" else (Edge(run, target.node, "predicted"), *above)
     if target.prediction is not None and target.version is not None:
         version = f"version:{target.version.ref}"
         answered = Edge(version, target.node, "answered")

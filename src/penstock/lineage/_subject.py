@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from penstock.core import ModelVersionRecord, NotFoundError, PredictionRecord, RunRecord
+from penstock.lineage._batch_prediction import find_batch_prediction
 from penstock.registry import Registry, parse_ref
 from penstock.stores import Store
 
@@ -16,12 +17,14 @@ class Subject:
         prediction: The prediction of this name.
         version: The model version of this name, or of the prediction.
         run: The run of this name.
+        batch: Id of the run of the batch that the prediction is of.
     """
 
     node: str
     prediction: PredictionRecord | None = None
     version: ModelVersionRecord | None = None
     run: RunRecord | None = None
+    batch: str | None = None
 
 
 _OTHER_KINDS = {
@@ -56,12 +59,16 @@ def find_subject(store: Store, subject: str) -> Subject:
         return _of_version(store, subject)
     if kind == "artifact" or subject.startswith("sha256:"):
         return _artifact(store, subject)
+    batch = None
     try:
         prediction = store.metadata.predictions.get(subject)
     except NotFoundError:
-        return _run(store, subject)
+        found = find_batch_prediction(store, subject)
+        if found is None:
+            return _run(store, subject)
+        prediction, batch = found, subject.rpartition("-")[0]
     version = store.metadata.models.get_version(prediction.model, prediction.version)
-    return Subject(f"prediction:{prediction.prediction_id}", prediction, version)
+    return Subject(f"prediction:{prediction.prediction_id}", prediction, version, batch=batch)
 
 
 def _artifact(store: Store, digest: str) -> Subject:

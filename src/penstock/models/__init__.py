@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from penstock.models._feature_inputs import FeatureInputs as FeatureInputs
     from penstock.models._feature_inputs import OnDemandInputs as OnDemandInputs
     from penstock.models._feature_inputs import ViewInputs as ViewInputs
+    from penstock.models._frame_check import CheckedFrame as CheckedFrame
     from penstock.models._inference import infer_signature as infer_signature
     from penstock.models._label_encoding import LabelEncodingClassifier as LabelEncodingClassifier
     from penstock.models._model import Model as Model
@@ -26,6 +27,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "ExtraOutput": "_estimator_kinds",
+        "CheckedFrame": "_frame_check",
         "FeatureInputs": "_feature_inputs",
         "LabelEncodingClassifier": "_label_encoding",
         "Model": "_model",

@@ -9,6 +9,7 @@ from penstock.core import DataError, ModelVersionRecord, did_you_mean, require_t
 from penstock.models._estimator_call import EstimatorCall
 from penstock.models._inference import describe_estimator
 from penstock.models._predictions import Predictions, plain_values, require_usable
+from penstock.models._row_wise import is_row_wise
 from penstock.models._safety import require_safe
 from penstock.models._signature import Signature
 from penstock.models._targets import TargetColumn, rows_by_target
@@ -83,6 +84,20 @@ class Model:
         return cls(estimator, Signature.from_json(version.signature))
 
     @property
+    def is_row_wise(self) -> bool:
+        """Whether a row's prediction is known not to depend on the rows predicted with it."""
+        return is_row_wise(self.estimator)
+
+    def score(self, shares: "NDArray[Any]") -> "NDArray[Any]":
+        """Return the score of each row: the positive class's probability, or the largest.
+
+        Args:
+            shares: Class probabilities, shape (n, classes).
+        """
+        classes, positive = self.signature.classes, self.signature.positive
+        return shares.max(axis=1) if positive is None else shares[:, classes.index(positive)]
+
+    @property
     def has_probabilities(self) -> bool:
         """Whether predictions have class probabilities; a support vector machine may have none."""
         return bool(self.signature.classes) and self._call.has_probabilities
@@ -154,6 +169,45 @@ class Model:
             targets=(),
         )
         return Model(TargetColumn(self.estimator, place, target.classes), single)
+
+    def predict_checked(self, frame: "pl.DataFrame") -> "tuple[Any, NDArray[Any] | None]":
+        """Predict rows that were checked, as the estimator returns them.
+
+        Args:
+            frame: The inputs with the training types, in the order of the signature.
+
+        Returns:
+            Labels or numbers, shape (n,), and class probabilities, shape (n, classes), or None.
+        """
+        table = convert_frame(frame, self.signature.frame)
+        with threads_for(frame.height):
+            if not self.has_probabilities:
+                return self._call.predict(table), None
+            output, shares = self._call.predict_both(table)
+        return output, _as_array(shares)
+
+    def values_of(self, output: Any, rows: int) -> "pl.Series":
+        """Return the labels or numbers that an estimator predicted, as a column.
+
+        Raises:
+            ServingError: If a value is NaN or infinite, or the number of rows is wrong.
+        """
+        import numpy as np
+        import polars as pl
+
+        if (
+            isinstance(output, np.ndarray)
+            and output.shape == (rows,)
+            and output.dtype.kind in "fiu"
+        ):
+            values = pl.Series(output)
+            if output.dtype.kind == "f":
+                values = values.cast(pl.Float64)
+            if output.dtype.kind != "f" or np.isfinite(output).all():
+                return values
+        plain = plain_values(output)
+        require_usable(plain, rows)
+        return pl.Series(plain)
 
     def predict_as_is(self, frame: "pl.DataFrame") -> Predictions:
         """Predict the rows of a frame without a check: evaluation reports what is not usable.
@@ -229,7 +283,7 @@ class Model:
             }
         values = self._values(output)
         require_usable(values, rows)
-        scores = decisions or ([None] * rows if matrix is None else self._scores(matrix))
+        scores = decisions or ([None] * rows if matrix is None else self.score(matrix).tolist())
         told = [()] * rows if warnings is None else warnings
         return Predictions(values, matrix, scores, told, extras)
 
@@ -251,12 +305,6 @@ class Model:
                 columns=missing,
             )
         return frame.select(names)
-
-    def _scores(self, shares: "NDArray[Any]") -> list[float]:
-        classes, positive = self.signature.classes, self.signature.positive
-        column = shares.max(axis=1) if positive is None else shares[:, classes.index(positive)]
-        scores: list[float] = column.tolist()
-        return scores
 
 
 def _as_array(shares: Any) -> "NDArray[Any]":

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from penstock.serving._rollout import RolloutController as RolloutController
     from penstock.serving._serve import serve as serve
     from penstock.serving._watch import rollout_outlook as rollout_outlook
+    from penstock.serving.batch import BatchPrediction as BatchPrediction
+    from penstock.serving.batch import predict as predict
     from penstock.serving.policies import Canary as Canary
     from penstock.serving.policies import TrafficPolicy as TrafficPolicy
 
@@ -24,6 +26,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "Availability": "_presence",
+        "BatchPrediction": "penstock.serving.batch",
+        "predict": "penstock.serving.batch",
         "Canary": "penstock.serving.policies",
         "PredictionLog": "_prediction_log",
         "RolloutController": "_rollout",

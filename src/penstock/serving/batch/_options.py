@@ -1,0 +1,42 @@
+"""BatchOptions: how a batch is predicted; what its answers and its target depend on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+Refused: TypeAlias = Literal["report", "stop"]
+TargetFormat: TypeAlias = Literal["parquet", "csv", "json", "arrow"]
+
+PART_ROWS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOptions:
+    """How a batch is predicted.
+
+    Args:
+        keep: Columns of the source to keep; None for all that are no inputs of the model.
+        probabilities: Whether each class's probability is written too.
+        refused: What happens to rows that the server would refuse: ``report`` or ``stop``.
+        part_rows: Rows of a part.
+    """
+
+    keep: tuple[str, ...] | None = None
+    probabilities: bool = False
+    refused: Refused = "report"
+    part_rows: int = PART_ROWS
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the options as plain JSON."""
+        return {
+            "keep": None if self.keep is None else list(self.keep),
+            "probabilities": self.probabilities,
+            "refused": self.refused,
+            "part_rows": self.part_rows,
+        }
+
+
+def output_names(classes: Sequence[Any], *, probabilities: bool) -> list[str]:
+    """Return the names of the columns that a prediction adds."""
+    shares = [f"probability_{each}" for each in classes] if probabilities else []
+    return ["prediction_id", "prediction", "score", *shares, "warnings"]

@@ -1,0 +1,228 @@
+"""Prediction of a part: its rows are checked, predicted, and written as columns."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from penstock.core import DataError, summarize_error
+from penstock.models import CheckedFrame, Model, Signature
+from penstock.serving._served_version import ServedVersion
+from penstock.serving.batch._options import BatchOptions
+
+if TYPE_CHECKING:
+    import polars as pl
+    from numpy.typing import NDArray
+
+_COMPARED = 32  # rows of a part that are predicted alone, where independence is not known by kind
+BY_KIND, ROW_BY_ROW = "by kind", "row by row"
+COMPARED = f"compared on {_COMPARED} rows of each part"
+
+
+@dataclass(slots=True)
+class PartPredictions:
+    """The predictions of a part.
+
+    Args:
+        table: A row per predicted row: kept columns and predictions.
+        refused: A document per refused row: ``row``, ``reason`` and kept columns.
+        warned: Number of predicted rows with warnings.
+        answers: How it is known that the rows have the answers of single requests.
+    """
+
+    table: "pl.DataFrame"
+    refused: list[dict[str, Any]] = field(default_factory=list)
+    warned: int = 0
+    answers: str = BY_KIND
+
+
+def predict_part(
+    served: ServedVersion,
+    part: "pl.DataFrame",
+    *,
+    first_row: int,
+    batch_id: str,
+    options: BatchOptions,
+) -> PartPredictions:
+    """Predict the rows of a part, each as a request with that row alone.
+
+    Args:
+        served: The version.
+        part: Rows of the source.
+        first_row: Number of the first row in the source.
+        batch_id: The run; the beginning of each prediction's id.
+        options: See BatchOptions.
+    """
+    import polars as pl
+
+    kept = part.select(kept_columns(part.columns, served.signature, options))
+    checked = _check(served, part)
+    refused = dict(checked.refused)
+    found = _Predicted(served.model)
+    found.predict(checked.frame, checked.accepted.to_list())
+    refused.update(found.failed)
+    table = found.table(options.probabilities)
+    rows = pl.Series("row", found.rows, pl.Int64)
+    ids = pl.select(pl.lit(f"{batch_id}-") + (rows + first_row).cast(pl.String)).to_series()
+    texts = (
+        pl.Series(
+            "warnings",
+            [list(checked.warnings.get(row, ())) for row in found.rows],
+            pl.List(pl.String),
+        )
+        if checked.warnings
+        else pl.Series("warnings", [[]], pl.List(pl.String)).new_from_index(0, len(rows))
+    )
+    table = pl.concat(
+        [kept[rows], pl.DataFrame([ids.rename("prediction_id")]), table, pl.DataFrame([texts])],
+        how="horizontal",
+    )
+    reports = [
+        {
+            "row": first_row + row,
+            "reason": reason,
+            **(kept.row(row, named=True) if kept.width else {}),
+        }
+        for row, reason in sorted(refused.items())
+    ]
+    warned = sum(1 for row in checked.warnings if row not in refused)
+    return PartPredictions(table, reports, warned, found.answers)
+
+
+def kept_columns(columns: Sequence[str], signature: Signature, options: BatchOptions) -> list[str]:
+    """Return the source's columns that stand beside the predictions."""
+    if options.keep is not None:
+        return list(options.keep)
+    inputs = set(signature.names)
+    return [name for name in columns if name not in inputs]
+
+
+def _check(served: ServedVersion, part: "pl.DataFrame") -> CheckedFrame:
+    """Check the rows; features of views are looked up first, as for requests."""
+    signature = served.signature
+    if signature.features is None:
+        return signature.check_frame(part)
+    names = [n for n in part.columns if n in {*signature.names, *signature.features.request}]
+    rows = part.select(names).to_dicts()
+
+    def check(some: Sequence[Mapping[str, Any]]) -> "tuple[pl.DataFrame, list[tuple[str, ...]]]":
+        filled = served.fill(some)
+        return signature.check_rows(some if filled is None else filled.rows)
+
+    return _bisect(rows, check)
+
+
+def _bisect(
+    rows: Sequence[Mapping[str, Any]],
+    check: "Callable[[Sequence[Mapping[str, Any]]], tuple[pl.DataFrame, list[tuple[str, ...]]]]",
+) -> CheckedFrame:
+    import polars as pl
+
+    frames: list[pl.DataFrame] = []
+    places: list[int] = []
+    warnings: dict[int, tuple[str, ...]] = {}
+    refused: dict[int, str] = {}
+    waiting = [(0, len(rows))]
+    while waiting:
+        low, high = waiting.pop()
+        try:
+            frame, texts = check(rows[low:high])
+        except DataError as error:
+            if high - low == 1:
+                refused[low] = f"{error.what} {error.fix or ''}".strip()
+            else:
+                middle = (low + high) // 2
+                waiting += [(middle, high), (low, middle)]
+            continue
+        frames.append(frame)
+        places += range(low, high)
+        warnings |= {low + i: each for i, each in enumerate(texts) if each}
+    frame = pl.concat(frames) if frames else pl.DataFrame()
+    return CheckedFrame(frame, pl.Series(places, dtype=pl.Int64), warnings, refused)
+
+
+class _Predicted:
+    """The predictions of checked rows; rows on which the model fails are apart."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._values: list[pl.Series] = []
+        self._shares: list[NDArray[Any]] = []
+        self.rows: list[int] = []
+        self.failed: dict[int, str] = {}
+        self.answers = BY_KIND if model.is_row_wise else COMPARED
+
+    def predict(self, frame: "pl.DataFrame", rows: list[int]) -> None:
+        if not rows:
+            return
+        if self.answers == COMPARED and self._depends(frame):
+            self.answers = ROW_BY_ROW
+        if self.answers == ROW_BY_ROW:
+            for place, row in enumerate(rows):
+                self._add(frame[place], [row])
+        else:
+            self._add(frame, rows)
+
+    def table(self, probabilities: bool) -> "pl.DataFrame":
+        import numpy as np
+        import polars as pl
+
+        model = self._model
+        values = pl.concat(self._values) if self._values else pl.Series([], dtype=pl.Null)
+        columns = [values.rename("prediction").cast(_dtype_of(model))]
+        scores = pl.Series("score", [None] * len(values), pl.Float64)
+        if self._shares:
+            shares = np.concatenate(self._shares)
+            scores = pl.Series("score", model.score(shares).astype(np.float64))
+            if probabilities:
+                columns += [
+                    pl.Series(f"probability_{each}", shares[:, i].astype(np.float64))
+                    for i, each in enumerate(model.signature.classes)
+                ]
+        return pl.DataFrame([columns[0], scores, *columns[1:]])
+
+    def _add(self, frame: "pl.DataFrame", rows: list[int]) -> None:
+        """Predict rows; where the model fails, each half by itself."""
+        try:
+            values, shares = self._call(frame)
+        except Exception as error:  # noqa: BLE001 - a model may raise anything; it is reported by row
+            if len(rows) == 1:
+                self.failed[rows[0]] = f"The model failed: {summarize_error(error)}."
+                return
+            middle = len(rows) // 2
+            self._add(frame[:middle], rows[:middle])
+            self._add(frame[middle:], rows[middle:])
+            return
+        self._values.append(values)
+        self.rows += rows
+        if shares is not None:
+            self._shares.append(shares)
+
+    def _call(self, frame: "pl.DataFrame") -> "tuple[pl.Series, NDArray[Any] | None]":
+        output, shares = self._model.predict_checked(frame)
+        return self._model.values_of(output, frame.height), shares
+
+    def _depends(self, frame: "pl.DataFrame") -> bool:
+        """Check on a sample whether predictions depend on the rows that are predicted with them."""
+        try:
+            values, shares = self._call(frame)
+            step = max(frame.height // _COMPARED, 1)
+            for place in range(0, frame.height, step):
+                value, share = self._call(frame[place])
+                if value[0] != values[place]:
+                    return True
+                if share is not None and shares is not None and (share[0] != shares[place]).any():
+                    return True
+        except Exception:  # noqa: BLE001 - the rows are predicted one by one, which names the bad one
+            return True
+        return False
+
+
+def _dtype_of(model: Model) -> Any:
+    """Return the type of predictions: the same in every part, also in one without rows."""
+    import polars as pl
+
+    kinds = {type(label) for label in model.signature.classes}
+    if not kinds:
+        return pl.Float64
+    known = {str: pl.String, bool: pl.Boolean, int: pl.Int64, float: pl.Float64}
+    return known.get(kinds.pop(), pl.String) if len(kinds) == 1 else pl.String

@@ -1,0 +1,293 @@
+"""A batch has the server's answers, bit for bit, whatever the source, and loses no row."""
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.serving.batch.conftest import Batches, write_rows
+
+from penstock.core import ConflictError, DataError, NotFoundError, ParameterError
+from penstock.lineage import get_lineage
+from penstock.serving import predict
+
+CELLS = {
+    "size": st.sampled_from(["", "3.25", "1e3", " 4 ", "n/a", "x", "-0.0"]),
+    "share": st.sampled_from(["7 %", "12 %", "100 %", "300 %", "", "?", "half"]),
+    "count": st.sampled_from(["3", "12", "900", "", "2.5"]),
+    "city": st.sampled_from(["Bonn", "Köln", "Ulm", "Trier", "", "NA"]),
+    "day": st.sampled_from(["05.03.2024", "31.12.1999", "", "2024-03-05", "tomorrow"]),
+}
+VALUES = {
+    "size": st.one_of(st.none(), st.floats(0, 6), st.floats(allow_nan=False, allow_infinity=False)),
+    "share": st.one_of(st.none(), st.integers(-10, 400)),
+    "count": st.one_of(st.none(), st.integers(-3, 60)),
+    "city": st.sampled_from([None, "Bonn", "Köln", "Ulm", "Trier"]),
+    "day": st.one_of(st.none(), st.dates(date(1990, 1, 1), date(2030, 1, 1))),
+}
+
+
+def answer(batches: Batches, model: str, row: dict[str, Any]) -> tuple[Any, ...] | str:
+    body = json.dumps({"row": row}, default=lambda value: value.isoformat())
+    reply = batches.client.post(f"/models/{model}/predict", content=body).json()
+    if "predictions" not in reply:
+        return str(reply["error"])
+    one = reply["predictions"][0]
+    return one["prediction"], one["score"], tuple(one["warnings"])
+
+
+def rows_of(out: Path) -> dict[int, tuple[Any, ...]]:
+    table = pl.read_parquet(out)
+    return {
+        int(row["prediction_id"].rpartition("-")[2]): (
+            row["prediction"],
+            row["score"],
+            tuple(row["warnings"]),
+        )
+        for row in table.iter_rows(named=True)
+    }
+
+
+def check(batches: Batches, model: str, data: Any, sent: list[dict[str, Any]], part: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "out.parquet"
+        done = predict(model, data=data, out=out, part_rows=part, store=batches.store)
+        found = rows_of(out)
+        refused = {}
+        if done.refused_out:
+            lines = map(json.loads, Path(done.refused_out).read_text().splitlines())
+            refused = {line["row"]: line["reason"] for line in lines}
+    assert sorted([*found, *refused]) == list(range(len(sent)))
+    assert (done.predicted, done.refused) == (len(found), len(refused))
+    for number, row in enumerate(sent):
+        expected = answer(batches, model, row)
+        if isinstance(expected, str):
+            assert refused[number] in expected
+        else:
+            assert found[number] == expected
+
+
+@pytest.mark.parametrize("model", ["linear", "boosted", "network"])
+@settings(max_examples=3)
+@given(
+    rows=st.lists(st.fixed_dictionaries(VALUES), min_size=1, max_size=30), part=st.integers(1, 12)
+)
+def test_values_have_the_servers_answers(
+    model: str, rows: list[dict[str, Any]], part: int, batches: Batches
+) -> None:
+    kinds = {"size": pl.Float64, "share": pl.Int64, "count": pl.Int64, "city": pl.String}
+    frame = pl.DataFrame(rows, schema={**kinds, "day": pl.Date})
+    check(batches, model, frame, rows, part)
+
+
+@settings(max_examples=5)
+@given(
+    rows=st.lists(st.fixed_dictionaries(CELLS), min_size=1, max_size=30), part=st.integers(1, 12)
+)
+def test_texts_of_a_file_have_the_servers_answers(
+    rows: list[dict[str, str]], part: int, batches: Batches
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.csv"
+        lines = [",".join(row[name] for name in CELLS) for row in rows]
+        path.write_text("\n".join([",".join(CELLS), *lines]) + "\n")
+        check(batches, "linear", str(path), [_sent(row) for row in rows], part)
+
+
+def _sent(row: dict[str, str]) -> dict[str, Any]:
+    """Return the row of a file as its reader sends it: numbers without quotes where they are."""
+    return {name: text or None for name, text in row.items()}
+
+
+def test_columns_that_are_no_inputs_are_kept(batches: Batches, tmp_path: Path) -> None:
+    frame = write_rows(tmp_path / "new.csv", 50, seed=3)
+    out = tmp_path / "out.parquet"
+    data = str(tmp_path / "new.csv")
+    done = predict("linear", data=data, out=out, part_rows=20, store=batches.store)
+    table = pl.read_parquet(out)
+    assert table["key"].to_list() == frame["key"].to_list()
+    assert table.columns == ["key", "prediction_id", "prediction", "score", "warnings"]
+    assert table["prediction_id"][49] == f"{done.batch_id}-49"
+    assert done.answers == "by kind"
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.jsonl", "out.arrow", "out/"])
+def test_every_format_has_the_same_rows(name: str, batches: Batches, tmp_path: Path) -> None:
+    write_rows(tmp_path / "new.csv", 50, seed=3)
+    for out in ("out.parquet", name):
+        predict(
+            "linear",
+            data=str(tmp_path / "new.csv"),
+            out=f"{tmp_path}/{out}",
+            part_rows=20,
+            probabilities=True,
+            store=batches.store,
+        )
+    readers: dict[str, Any] = {".csv": pl.read_csv, ".jsonl": pl.read_ndjson, ".arrow": pl.read_ipc}
+    read = readers.get(Path(name).suffix, pl.read_parquet)
+    found = read(f"{tmp_path}/{name}*" if name == "out/" else tmp_path / name)
+    names = ["key", "prediction", "score", "probability_no", "probability_yes"]
+    assert found.select(names).equals(pl.read_parquet(tmp_path / "out.parquet").select(names))
+    assert not list(tmp_path.glob(".*penstock*"))
+
+
+def test_processes_have_the_same_answers(batches: Batches, tmp_path: Path) -> None:
+    write_rows(tmp_path / "new.csv", 90, seed=4)
+    tables = []
+    for on in ("local", "processes"):
+        out = tmp_path / f"{on}.parquet"
+        predict(
+            "linear",
+            data=str(tmp_path / "new.csv"),
+            out=out,
+            on=on,
+            workers=2,
+            part_rows=20,
+            store=batches.store,
+        )
+        tables.append(pl.read_parquet(out).drop("prediction_id"))
+    assert tables[0].equals(tables[1])
+
+
+def test_an_unknown_kind_is_compared_and_then_predicted_row_by_row(
+    batches: Batches, tmp_path: Path
+) -> None:
+    write_rows(tmp_path / "new.csv", 200, seed=5)
+    done = predict(
+        "network", data=str(tmp_path / "new.csv"), out=tmp_path / "o.parquet", store=batches.store
+    )
+    assert done.answers in {"row by row", "compared on 32 rows of each part"}
+
+
+def test_a_batch_that_stops_writes_nothing(batches: Batches, tmp_path: Path) -> None:
+    (tmp_path / "bad.csv").write_text("size,share,count,city,day\n1,5 %,x,Bonn,05.03.2024\n")
+    with pytest.raises(DataError, match="Row 0 is refused: Field 'count'"):
+        predict(
+            "linear",
+            data=str(tmp_path / "bad.csv"),
+            out=tmp_path / "o.csv",
+            refused="stop",
+            store=batches.store,
+        )
+    assert [file.name for file in tmp_path.glob("*") if not file.name.startswith(".")] == [
+        "bad.csv"
+    ]
+
+
+def test_nothing_is_overwritten(batches: Batches, tmp_path: Path) -> None:
+    write_rows(tmp_path / "new.csv", 5)
+    (tmp_path / "out.csv").write_text("mine")
+    with pytest.raises(ConflictError, match="overwrites no file"):
+        predict(
+            "linear", data=str(tmp_path / "new.csv"), out=tmp_path / "out.csv", store=batches.store
+        )
+    assert (tmp_path / "out.csv").read_text() == "mine"
+
+
+def test_mistakes_are_named_before_anything_is_predicted(batches: Batches, tmp_path: Path) -> None:
+    frame = pl.DataFrame({"size": [1.0], "shares": [5], "count": [3], "city": ["Bonn"]})
+    out, store = tmp_path / "o.csv", batches.store
+    with pytest.raises(DataError, match="Did you mean 'shares'"):
+        predict("linear", data=frame, out=out, store=store)
+    right = frame.rename({"shares": "share"}).with_columns(day=date(2024, 3, 5))
+    with pytest.raises(DataError, match="keep names 'keys'"):
+        predict("linear", data=right, out=out, keep=["keys"], store=store)
+    with pytest.raises(DataError, match="a name that the predictions use"):
+        predict("linear", data=right.with_columns(score=1), out=out, store=store)
+    with pytest.raises(ParameterError, match="cannot be told from its ending"):
+        predict("linear", data=right, out=tmp_path / "o.xyz", store=store)
+    with pytest.raises(ParameterError, match="There is no folder"):
+        predict("linear", data=right, out=tmp_path / "none" / "o.csv", store=store)
+    with pytest.raises(ParameterError, match="no source of rows"):
+        predict("linear", data=3, out=out, store=store)
+    with pytest.raises(NotFoundError, match="No version of 'linear' is in staging"):
+        predict("linear@staging", data=right, out=out, store=store)
+    assert not out.exists()
+
+
+def test_a_prediction_is_found_by_its_id(batches: Batches, tmp_path: Path) -> None:
+    write_rows(tmp_path / "new.csv", 30)
+    out = tmp_path / "out.csv"
+    done = predict("linear", data=str(tmp_path / "new.csv"), out=out, store=batches.store)
+    found = get_lineage(f"{done.batch_id}-7", store=batches.store)
+    expected = pl.read_csv(out).row(7, named=True)
+    assert found.prediction is not None
+    assert found.prediction.prediction == expected["prediction"]
+    assert found.prediction.inputs == {"key": "k00007"}
+    assert found.version is not None
+    assert found.version.ref == "linear@1"
+    assert f"run:{done.batch_id}" in found.nodes
+    with pytest.raises(NotFoundError, match="predicted no row 30"):
+        get_lineage(f"{done.batch_id}-30", store=batches.store)
+    out.unlink()
+    gone = get_lineage(f"{done.batch_id}-7", store=batches.store).prediction
+    assert gone is not None
+    assert "no longer there" in (gone.error or "")
+
+
+_CALL = """
+import sys
+from penstock.serving import predict
+if __name__ == "__main__":
+    data, out, store = sys.argv[1:]
+    done = predict("linear", data=data, out=out, part_rows=200, store=store)
+    print(done.batch_id, done.resumed)
+"""
+
+
+def test_a_killed_batch_leaves_no_half_file_and_goes_on(batches: Batches, tmp_path: Path) -> None:
+    write_rows(tmp_path / "new.csv", 8_000, seed=6)
+    data, out = str(tmp_path / "new.csv"), tmp_path / "out.parquet"
+    (tmp_path / "call.py").write_text(_CALL)
+    command = [sys.executable, str(tmp_path / "call.py"), data, str(out), batches.store.url]
+    first = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while len(list(tmp_path.glob(".out*/part-*.json"))) < 5 and time.monotonic() < deadline:
+        time.sleep(0.005)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    finished = len(list(tmp_path.glob(".out*/part-*.json")))
+    assert 5 <= finished < 40
+    assert not out.exists()
+    again = subprocess.run(command, capture_output=True, text=True, check=True)
+    batch_id, resumed = again.stdout.split()
+    assert int(resumed) == finished
+    whole = tmp_path / "whole.parquet"
+    predict("linear", data=data, out=whole, store=batches.store)
+    found = pl.read_parquet(out)
+    assert found.drop("prediction_id").equals(pl.read_parquet(whole).drop("prediction_id"))
+    assert found["prediction_id"].to_list() == [f"{batch_id}-{row}" for row in range(8_000)]
+    assert not list(tmp_path.glob(".out*"))
+
+
+def test_a_changed_source_is_predicted_anew(batches: Batches, tmp_path: Path) -> None:
+    rows = [{"size": 1.0, "share": 5, "count": 3, "city": "Bonn", "day": date(2024, 3, 5)}]
+    frame = pl.DataFrame(rows * 4)
+    with pytest.raises(DataError):
+        predict(
+            "linear",
+            data=frame.with_columns(count=pl.Series([3, 3, 3, None])),
+            out=tmp_path / "o.parquet",
+            refused="stop",
+            part_rows=2,
+            store=batches.store,
+        )
+    changed = frame.with_columns(count=pl.Series([3, 9, 3, 3]))
+    done = predict(
+        "linear",
+        data=changed,
+        out=tmp_path / "o.parquet",
+        refused="stop",
+        part_rows=2,
+        store=batches.store,
+    )
+    assert (done.resumed, done.predicted) == (0, 4)
