@@ -34,7 +34,7 @@ def write_rows(path: Path, rows: int, seed: int = 0) -> pl.DataFrame:
             "share": [f"{value} %" for value in rng.integers(0, 100, rows)],
             "count": rng.integers(0, 24, rows),
             "city": rng.choice(["Bonn", "Köln", "Ulm"], rows),
-            "day": [f"{1 + value % 28:02}.03.2024" for value in range(rows)],
+            "day": [f"2024-03-{1 + value % 28:02}" for value in range(rows)],
         }
     )
     frame.write_csv(path)
@@ -58,11 +58,7 @@ def batches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Batches]:
     snapshot = ingest(FileSource(folder / "rows.csv"))
     table = snapshot.table
     labels = np.where(table["share"].to_numpy() + 9 * table["count"].to_numpy() > 150, "yes", "no")
-    columns = [
-        replace(column, reading=snapshot.reading.get(column.name))
-        for column in snapshot.schema.columns
-        if column.name in NAMES
-    ]
+    columns = [column for column in snapshot.schema.columns if column.name in NAMES]
     schema = replace(snapshot.schema, columns=tuple(columns))
     registry = Registry(store=store)
     for name, last in {
@@ -72,7 +68,13 @@ def batches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Batches]:
     }.items():
         features = table.select(NAMES)
         model = make_pipeline(table_transformer(schema, scale=True), last).fit(features, labels)
-        signature = infer_signature(model, features.head(40), labels[:40].tolist(), columns=columns)
+        signature = infer_signature(
+            model,
+            features.head(40),
+            labels[:40].tolist(),
+            columns=columns,
+            reading=snapshot.reading,
+        )
         registry.register(name, Model(model, signature), actor="ann")
         registry.promote(name, 1, actor="ann", reason="It is good.")
     with TestClient(create_app(store=store)) as client:

@@ -25,7 +25,7 @@ CELLS = {
     "share": st.sampled_from(["7 %", "12 %", "100 %", "300 %", "", "?", "half"]),
     "count": st.sampled_from(["3", "12", "900", "", "2.5"]),
     "city": st.sampled_from(["Bonn", "Köln", "Ulm", "Trier", "", "NA"]),
-    "day": st.sampled_from(["05.03.2024", "31.12.1999", "", "2024-03-05", "tomorrow"]),
+    "day": st.sampled_from(["2024-03-05", "1999-12-31", "", "tomorrow"]),
 }
 VALUES = {
     "size": st.one_of(st.none(), st.floats(0, 6), st.floats(allow_nan=False, allow_infinity=False)),
@@ -169,7 +169,7 @@ def test_an_unknown_kind_is_compared_and_then_predicted_row_by_row(
 
 
 def test_a_batch_that_stops_writes_nothing(batches: Batches, tmp_path: Path) -> None:
-    (tmp_path / "bad.csv").write_text("size,share,count,city,day\n1,5 %,x,Bonn,05.03.2024\n")
+    (tmp_path / "bad.csv").write_text("size,share,count,city,day\n1,5 %,x,Bonn,2024-03-05\n")
     with pytest.raises(DataError, match="Row 0 is refused: Field 'count'"):
         predict(
             "linear",

@@ -73,7 +73,12 @@ def predict_part(
         else pl.Series("warnings", [[]], pl.List(pl.String)).new_from_index(0, len(rows))
     )
     table = pl.concat(
-        [kept[rows], pl.DataFrame([ids.rename("prediction_id")]), table, pl.DataFrame([texts])],
+        [
+            *([kept[rows]] if kept.width else []),
+            pl.DataFrame([ids.rename("prediction_id")]),
+            table,
+            pl.DataFrame([texts]),
+        ],
         how="horizontal",
     )
     reports = [
