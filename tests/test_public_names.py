@@ -12,7 +12,9 @@ import pytest
 import penstock
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference" / "api.md"
-MOST_NAMES = 71  # 60 of the loop (0036); sources, expectations, feature store; search; predict (0052)
+MOST_NAMES = (
+    71  # 60 of the loop (0036); sources, expectations, feature store; search; predict (0052)
+)
 NAMES = [
     "Again",
     "DeltaSource",

@@ -177,8 +177,9 @@ class _Predicted:
         scores = pl.Series("score", [None] * len(values), pl.Float64)
         if self._shares:
             shares = np.concatenate(self._shares)
-            scores = pl.Series("score", model.score(shares).astype(np.float64))
-            if probabilities:
+            found = shares if shares.ndim == 1 else model.score(shares)
+            scores = pl.Series("score", found.astype(np.float64))
+            if probabilities and shares.ndim > 1:
                 columns += [
                     pl.Series(f"probability_{each}", shares[:, i].astype(np.float64))
                     for i, each in enumerate(model.signature.classes)
@@ -203,6 +204,12 @@ class _Predicted:
             self._shares.append(shares)
 
     def _call(self, frame: "pl.DataFrame") -> "tuple[pl.Series, NDArray[Any] | None]":
+        import numpy as np
+        import polars as pl
+
+        if self._model.signature.task == "outliers":  # scores are decisions, not probabilities
+            found = self._model.predict(frame)
+            return pl.Series(found.values), np.asarray(found.scores, dtype=np.float64)
         output, shares = self._model.predict_checked(frame)
         return self._model.values_of(output, frame.height), shares
 
@@ -228,6 +235,6 @@ def _dtype_of(model: Model) -> Any:
 
     kinds = {type(label) for label in model.signature.classes}
     if not kinds:
-        return pl.Float64
+        return pl.Float64 if model.signature.task == "regression" else pl.Int64
     known = {str: pl.String, bool: pl.Boolean, int: pl.Int64, float: pl.Float64}
     return known.get(kinds.pop(), pl.String) if len(kinds) == 1 else pl.String

@@ -183,6 +183,12 @@ class _Batch:
         if not staging.is_written:
             self.target.require_absent()
         signature = Signature.from_json(self.version.signature)
+        if signature.targets:
+            raise ParameterError(
+                what=f"{self.version.ref} predicts {len(signature.targets)} values per row.",
+                why="A batch has one column of predictions.",
+                fix="Register a model per target: Model.for_target(NAME).",
+            )
         with self._run(earlier) as run:
             staging.begin(run.run_id, plan)
             parts = list(
