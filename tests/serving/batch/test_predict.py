@@ -275,13 +275,13 @@ def test_a_changed_source_is_predicted_anew(batches: Batches, tmp_path: Path) ->
     with pytest.raises(DataError):
         predict(
             "linear",
-            data=frame.with_columns(count=pl.Series([3, 3, 3, None])),
+            data=frame.with_columns(count=pl.Series([3.0, 3.0, 3.0, 2.5])),
             out=tmp_path / "o.parquet",
             refused="stop",
             part_rows=2,
             store=batches.store,
         )
-    changed = frame.with_columns(count=pl.Series([3, 9, 3, 3]))
+    changed = frame.with_columns(count=pl.Series([3.0, 9.0, 3.0, 3.0]))
     done = predict(
         "linear",
         data=changed,
