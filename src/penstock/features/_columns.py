@@ -1,5 +1,7 @@
 """NamedColumns: the base of penstock's transformers, which learns only the columns' names."""
 
+from datetime import date, time, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -7,11 +9,14 @@ import polars as pl
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from penstock.core import DataError
+from penstock.core import DataError, with_article
 from penstock.tables import columns_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+_PLAIN = (str, int, float, Decimal, np.generic, date, time, timedelta, type(None))
 
 
 class NamedColumns(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -76,7 +81,14 @@ def _plain_values(values: "NDArray[Any]") -> Any:
     """Return an array's column as numbers, or as values in which NaN is missing."""
     if values.dtype.kind != "O":
         return np.ascontiguousarray(values)
-    return [None if value is None or value != value else value for value in values]  # noqa: PLR0124 - NaN
+    found = [None if value is None or value != value else value for value in values]  # noqa: PLR0124 - NaN
+    for value in found:
+        if not isinstance(value, _PLAIN):
+            raise TypeError(
+                f"The argument must be a table of a string, a number, or a time in each cell; a cell"
+                f" holds {with_article(type(value).__name__)}."
+            )
+    return found
 
 
 def is_count(value: Any) -> bool:

@@ -64,12 +64,25 @@ class LevelMeans(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         return self.encoder_.get_feature_names_out(input_features)  # type: ignore[no-any-return]
 
+    def __sklearn_tags__(self) -> Any:
+        """Return scikit-learn's tags: levels of every kind, and a target that is needed."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.categorical = True
+        tags.input_tags.allow_nan = True
+        tags.target_tags.required = True
+        return tags
+
     def _learn(self, X: Any, y: Any) -> "tuple[NDArray[Any], Any]":  # noqa: N803
         if y is None:
             raise DataError(
                 what="Columns with many levels were fitted without a target.",
                 why="They are encoded by the target's mean per level.",
                 fix="Call fit(X, y), or table_transformer(schema, max_one_hot=…) with a higher limit.",
+            )
+        if np.ndim(X) != 2:  # noqa: PLR2004 - rows and columns
+            raise ValueError(
+                f"Expected 2D array, got {np.ndim(X)}D array instead. Reshape your data: "
+                "X.reshape(-1, 1) for one column."
             )
         self.n_features_in_ = np.shape(X)[1]
         series = pl.Series("target", y, strict=False)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from penstock.models._signature_changes import SignatureChanges as SignatureChanges
     from penstock.models._signature_changes import compare_signatures as compare_signatures
     from penstock.models._targets import Target as Target
+    from penstock.models.tabular_net import TabularNet as TabularNet
+    from penstock.models.tabular_net import TabularNetClassifier as TabularNetClassifier
+    from penstock.models.tabular_net import TabularNetRegressor as TabularNetRegressor
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
@@ -36,6 +39,9 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Signature": "_signature",
         "SignatureChanges": "_signature_changes",
         "Target": "_targets",
+        "TabularNet": "penstock.models.tabular_net",
+        "TabularNetClassifier": "penstock.models.tabular_net",
+        "TabularNetRegressor": "penstock.models.tabular_net",
         "ViewInputs": "_feature_inputs",
         "compare_signatures": "_signature_changes",
         "infer_signature": "_inference",
