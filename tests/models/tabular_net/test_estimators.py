@@ -1,4 +1,5 @@
 import warnings
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -32,7 +33,7 @@ X = pl.DataFrame(
 Y = np.where(
     [(shop in GOOD) != (age > 45) for shop, age in zip(SHOPS, AGE, strict=True)], "in", "out"
 )
-QUICK = {"hidden": (32,), "max_epochs": 40, "learning_rate": 0.01}
+QUICK: dict[str, Any] = {"hidden": (32,), "max_epochs": 40, "learning_rate": 0.01}
 
 
 @pytest.fixture(scope="module")

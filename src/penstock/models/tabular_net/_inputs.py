@@ -21,6 +21,7 @@ UNKNOWN, MISSING, FIRST = 0, 1, 2
 """Codes of a level that is rare or new, of no level, and of the first level."""
 
 _KNOTS = 33
+_LARGEST = 1e100  # beyond, squares overflow: such a number counts as missing
 _FAR = 5.0  # deviations; beyond, a value says no more than that it is far
 _RARE = 3  # rows; fewer teach nothing about a level
 
@@ -116,7 +117,7 @@ def _codes(column: pl.Series, levels: Sequence[str]) -> "NDArray[np.int64]":
 
 def _numbers(column: pl.Series) -> "NDArray[np.float64]":
     try:
-        return column.cast(pl.Float64).fill_null(np.nan).to_numpy()
+        values = column.cast(pl.Float64).fill_null(np.nan).to_numpy()
     except pl.exceptions.PolarsError as error:
         raise DataError(
             what=f"Column {column.name!r} holds {column.drop_nulls()[0]!r}, which is no number.",
@@ -124,6 +125,7 @@ def _numbers(column: pl.Series) -> "NDArray[np.float64]":
             fix="Give a number, or null.",
             column=column.name,
         ) from error
+    return np.where(np.abs(values) < _LARGEST, values, np.nan)
 
 
 def _scaled(values: "NDArray[np.float64]", facts: dict[str, Any]) -> list["NDArray[np.float64]"]:
