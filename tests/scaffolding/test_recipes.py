@@ -44,9 +44,13 @@ def test_the_model_fits_the_task(task, rows, classes, estimator):
         ("xgboost", "binary", "LabelEncodingClassifier(XGBClassifier("),
         ("xgboost", "regression", "XGBRegressor("),
         ("lightgbm", "multiclass", "LGBMClassifier("),
+        ("torch", "binary", "TabularNetClassifier("),
+        ("torch", "regression", "TabularNetRegressor("),
     ],
 )
 def test_the_kind_of_model_can_be_chosen_whatever_the_size(model, task, code):
+    if model == "torch":
+        pytest.importorskip("torch", reason="it is installed with: pip install 'penstock[torch]'")
     recipe = choose_recipe(_notes(task, rows=100), model)
     assert f"{recipe.wrapper}({recipe.estimator}(".lstrip("(") == code
 

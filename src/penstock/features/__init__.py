@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from penstock.features._durations import ClockParts as ClockParts
     from penstock.features._durations import ToSeconds as ToSeconds
     from penstock.features._feature_store import FeatureStore as FeatureStore
+    from penstock.features._file_dataset import FileDataset as FileDataset
     from penstock.features._hashes import HashedLevels as HashedLevels
     from penstock.features._levels import LevelMeans as LevelMeans
     from penstock.features._plain import ToNumber as ToNumber
@@ -31,6 +32,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "DateParts": "_dates",
         "Entity": "penstock.features.views",
         "FeatureStore": "_feature_store",
+        "FileDataset": "_file_dataset",
         "FeatureView": "penstock.features.views",
         "Recomputed": "_served",
         "recompute_served": "_served",

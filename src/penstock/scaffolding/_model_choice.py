@@ -4,7 +4,7 @@ from typing import Literal, TypeAlias, get_args
 
 from penstock.core import ParameterError, did_you_mean, require
 
-ModelChoice: TypeAlias = Literal["auto", "linear", "trees", "xgboost", "lightgbm"]
+ModelChoice: TypeAlias = Literal["auto", "linear", "trees", "xgboost", "lightgbm", "torch"]
 """Kind of model of a first pipeline; ``auto`` chooses by task and size."""
 
 MODEL_CHOICES: tuple[str, ...] = get_args(ModelChoice)
@@ -23,3 +23,5 @@ def require_model(model: str) -> None:
         )
     if model in {"xgboost", "lightgbm"}:
         require(model, extra="boosters", purpose=f"a pipeline that trains with {model}")
+    if model == "torch":
+        require("torch", extra="torch", purpose="a pipeline that trains a network")

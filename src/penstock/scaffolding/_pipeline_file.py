@@ -133,7 +133,8 @@ def _train(recipe: Recipe) -> dict[str, str]:
     head = [BracketElement("split: ps.Split"), BracketElement(f"{recipe.parameter}: float")]
     return {
         "head": lay_out(Bracketed("def train(", head, ")"), after=" -> Pipeline:"),
-        "scale": ", scale=True" if recipe.scale else "",
+        "scale": (", scale=True" if recipe.scale else "")
+        + (', high_cardinality="keep"' if recipe.has_embeddings else ""),
         "model": lay_out(Bracketed("make_pipeline(", model, ")"), indent=1, before="model = "),
         "parameter": recipe.parameter,
     }

@@ -88,7 +88,8 @@ def new_project(
         has_header: Whether the first line of a CSV file contains names.
         columns: Column names, for a file without a header.
         folder: Folder of the files; by default a new folder of that name in the current folder.
-        model: ``linear``, ``trees``, ``xgboost`` or ``lightgbm``; ``auto`` chooses by task and size.
+        model: ``linear``, ``trees``, ``xgboost``, ``lightgbm`` or ``torch``, a network; ``auto``
+            chooses by task and size.
 
     Raises:
         NotFoundError: If the file or a column does not exist, with did-you-mean.

@@ -25,6 +25,7 @@ class Recipe:
         default: The parameter's default, as code.
         test_value: The parameter's value for a quick test, as code.
         scale: Whether numbers must be scaled first.
+        has_embeddings: Whether the estimator learns embeddings of levels, and is given the levels.
         wrapper: Class that the estimator is passed to; empty if none.
     """
 
@@ -35,6 +36,7 @@ class Recipe:
     default: str
     test_value: str
     scale: bool = False
+    has_embeddings: bool = False
     wrapper: str = ""
 
 
@@ -67,6 +69,8 @@ def choose_recipe(notes: TableNotes, model: ModelChoice = "auto") -> Recipe:
         return _RIDGE if regression else _LOGISTIC
     if model == "xgboost":
         return _XGB_REGRESSOR if regression else _XGB_CLASSIFIER
+    if model == "torch":
+        return _NET_REGRESSOR if regression else _NET_CLASSIFIER
     if model == "lightgbm":
         return _LGBM_REGRESSOR if regression else _LGBM_CLASSIFIER
     if regression:
@@ -142,6 +146,21 @@ def _linear(name: str, *arguments: str) -> Recipe:
     )
 
 
+def _net(name: str) -> Recipe:
+    return Recipe(
+        imports=(f"from penstock.models import {name}",),
+        estimator=name,
+        arguments=("learning_rate=learning_rate", "random_state=0"),
+        parameter="learning_rate",
+        default="0.001",
+        test_value="0.001",
+        scale=True,
+        has_embeddings=True,
+    )
+
+
+_NET_REGRESSOR = _net("TabularNetRegressor")
+_NET_CLASSIFIER = _net("TabularNetClassifier")
 _RIDGE = _linear("Ridge", "alpha=strength")
 _LOGISTIC = _linear("LogisticRegression", "C=1 / strength", "max_iter=1000")
 _XGB_REGRESSOR = _trees("XGBRegressor", package="xgboost")
