@@ -49,6 +49,7 @@ SCRIPTS = (
     "differences",
     "rollouts",
     "serving",
+    "batch_prediction",
 )
 # Pins that install and run here: newer prefect requires packages that are not available yet.
 PEERS = {
