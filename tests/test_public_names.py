@@ -144,7 +144,6 @@ def test_the_store_is_the_last_keyword_of_every_public_function():
 BARE_ANY = {
     "checkpoints": 8,
     "core": 2,
-    "data": 2,
     "distributed": 4,
     "execution": 6,
     "pipelines": 14,

@@ -107,6 +107,10 @@ def test_a_positive_class_may_be_given_as_text():
     assert evaluate(model, split, resamples=0).positive == 1
 
 
+def test_a_positive_class_that_the_labels_told_is_said(report):
+    assert report.notes[0].startswith("The positive class is 'yes', as it means yes beside 'no'")
+
+
 def test_two_arbitrary_labels_have_every_metric_that_needs_no_positive_class():
     model, split = fitted(table_of(["cat", "dog"] * 100))
     report = evaluate(model, split, resamples=0)
@@ -117,6 +121,9 @@ def test_two_arbitrary_labels_have_every_metric_that_needs_no_positive_class():
     assert "declare it with positive='cat' or positive='dog'" in report.absent["recall"]
     told = evaluate(model, split, positive="cat", resamples=0)
     assert told.positive == "cat"
+    assert not any("positive class is" in note for note in told.notes)
+    assert "score" not in report.prediction_profile.columns
+    assert "score" in told.prediction_profile.columns
     for name, estimate in report.metrics.items():
         assert told.metrics[name].value == pytest.approx(estimate.value, abs=1e-12)
     assert {"recall", "precision", "f1", "average_precision"} <= set(told.metrics)

@@ -46,7 +46,14 @@ def test_ranges_categories_and_missing_values_come_from_the_training_columns():
     assert (city.levels, city.nullable, city.minimum) == (("Bonn", "Köln", "Ulm"), True, None)
 
 
-def test_a_binary_classifier_is_recognised_with_its_last_class_positive():
+def test_the_positive_class_is_told_by_meaning_or_not_at_all():
+    model = DummyClassifier().fit(X, ["cat", "dog"] * 10)
+    assert infer_signature(model, X).positive is None
+    assert infer_signature(model, X, positive="cat").positive == "cat"
+    assert infer_signature(DummyClassifier().fit(X, ["legit", "fraud"] * 10), X).positive == "fraud"
+
+
+def test_a_binary_classifier_is_recognised_with_yes_positive():
     signature = infer_signature(pipeline(), X, Y, columns=COLUMNS, target="y")
     assert (signature.task, signature.classes) == ("binary", ("no", "yes"))
     assert (signature.positive, signature.frame, signature.target) == ("yes", "polars", "y")

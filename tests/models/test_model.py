@@ -68,6 +68,14 @@ def test_scores_of_many_classes_are_of_the_likeliest():
     assert found.probabilities.shape == (20, 3)
 
 
+def test_scores_of_two_classes_without_a_positive_one_are_of_the_likelier():
+    numbers = X.select("age") if "age" in X.columns else X.select(X.columns[:1])
+    labels = ["cat" if label == LABELS[0] else "dog" for label in LABELS]
+    estimator = LogisticRegression().fit(numbers, labels)
+    found = Model(estimator, infer_signature(estimator, numbers, labels)).predict(numbers)
+    assert found.scores == found.probabilities.max(axis=1).tolist()
+
+
 def test_a_regression_has_no_scores():
     numbers = X.select("age")
     estimator = LinearRegression().fit(numbers, range(20))

@@ -25,6 +25,13 @@ def test_binary_labels_are_negative_then_positive() -> None:
     assert outcomes.probability
 
 
+def test_scores_are_not_read_where_no_class_is_known_as_positive() -> None:
+    signature = Signature((), task="binary", classes=("cat", "dog"))
+    outcomes = outcomes_of(known([("cat", "dog"), ("dog", "dog")]), signature)
+    assert outcomes.scores is None
+    assert not outcomes.oriented
+
+
 def test_several_classes_have_no_scores_as_only_one_was_logged() -> None:
     signature = Signature((), task="multiclass", classes=("a", "b", "c"))
     assert outcomes_of(known([("a", "b"), ("c", "c")]), signature).scores is None

@@ -80,6 +80,23 @@ def test_a_stopped_rollout_gives_all_traffic_back(served: Any) -> None:
         stop_rollout(MODEL, reason="Again.", actor="bob", store=served.store)
 
 
+def test_a_rollout_does_not_watch_a_metric_of_a_class_that_nobody_declared(served: Any) -> None:
+    from dataclasses import replace
+
+    from penstock.serving._deploy import _require_positive
+
+    record = served.registry.get(MODEL, 1)
+    signature = {**record.signature, "classes": ["cat", "dog"], "positive": None}
+    unknown = replace(record, signature=signature)
+    with pytest.raises(ParameterError, match="'cat' and 'dog'"):
+        _require_positive(RolloutRules(metric=("recall", -0.1)), unknown)
+    _require_positive(RolloutRules(metric=("accuracy", -0.1)), unknown)
+    _require_positive(
+        RolloutRules(metric=("recall", -0.1)),
+        replace(record, signature={**signature, "positive": "cat"}),
+    )
+
+
 def test_canary_of_the_production_version_is_refused(served: Any) -> None:
     with pytest.raises(ConflictError, match="in production already"):
         deploy(MODEL, version=1, canary=(5, 100), store=served.store)

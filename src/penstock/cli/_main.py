@@ -83,6 +83,7 @@ _SECTIONS = (
         'penstock promote churn@3 --reason "better on every slice"',
         {
             "models": ("_models", "List models, versions, gates and model cards."),
+            "explain": ("_explain", "Show what each input contributes to a prediction."),
             "promote": ("_models", "Promote a model version whose gates pass."),
             "approve": ("_models", "Approve a model version."),
             "reject": ("_models", "Reject a model version permanently."),

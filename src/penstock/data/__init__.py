@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from penstock.data._moments import as_moments as as_moments
     from penstock.data._overlap import check_overlap as check_overlap
     from penstock.data._pandera import PanderaExpectations as PanderaExpectations
-    from penstock.data._positive import find_positive as find_positive
-    from penstock.data._positive import match_class as match_class
-    from penstock.data._positive import why_unknown as why_unknown
     from penstock.data._profile import ColumnProfile as ColumnProfile
     from penstock.data._profile import TableProfile as TableProfile
     from penstock.data._profiling import bin_places as bin_places
@@ -119,9 +116,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "infer_schema": "_schema",
         "ingest": "_ingest",
         "level_places": "_profiling",
-        "find_positive": "_positive",
-        "match_class": "_positive",
-        "why_unknown": "_positive",
         "profile_table": "_profiling",
         "read_times": "penstock.tables.reading",
         "FoldMethod": "_folds",

@@ -11,7 +11,6 @@ from penstock.data._finding import Finding
 from penstock.data._leakage import check_leakage, note_alike, note_groups, note_times
 from penstock.data._moments import TimeColumn, moments_of, time_columns
 from penstock.data._overlap import check_overlap, require_no_overlap
-from penstock.data._positive import match_class
 from penstock.data._schema import check_columns, infer_schema
 from penstock.data._split import Split
 from penstock.data._split_rules import (
@@ -23,6 +22,7 @@ from penstock.data._split_rules import (
     usable_rows,
 )
 from penstock.data._target import Task, choose_task, classes_of, require_variety
+from penstock.tables import match_class
 
 if TYPE_CHECKING:
     import numpy as np

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from penstock.evaluation._gate_grammar import parse_gate as parse_gate
     from penstock.evaluation._gate_terms import Gate as Gate
     from penstock.evaluation._gates import judge as judge
+    from penstock.evaluation._importance import ColumnImportance as ColumnImportance
+    from penstock.evaluation._importance import Importances as Importances
     from penstock.evaluation._measuring import Measured as Measured
     from penstock.evaluation._measuring import measure as measure
     from penstock.evaluation._metrics import METRICS as METRICS
@@ -30,6 +32,11 @@ if TYPE_CHECKING:
     from penstock.evaluation._prediction import align as align
     from penstock.evaluation._prediction import as_model as as_model
     from penstock.evaluation._prediction import predict_with as predict_with
+    from penstock.evaluation._ready_metrics import coverage as coverage
+    from penstock.evaluation._ready_metrics import mean_average_precision as mean_average_precision
+    from penstock.evaluation._ready_metrics import mean_reciprocal_rank as mean_reciprocal_rank
+    from penstock.evaluation._ready_metrics import ndcg as ndcg
+    from penstock.evaluation._ready_metrics import pinball as pinball
     from penstock.evaluation._report import EvaluationReport as EvaluationReport
     from penstock.evaluation._report import Holdout as Holdout
     from penstock.evaluation._slices import SliceResult as SliceResult
@@ -37,6 +44,8 @@ if TYPE_CHECKING:
     from penstock.evaluation._slices import cut_column as cut_column
     from penstock.evaluation._slices import spread as spread
     from penstock.evaluation._trained_on import TrainedOn as TrainedOn
+    from penstock.evaluation._user_metrics import UserMetric as UserMetric
+    from penstock.evaluation._user_metrics import metric as metric
     from penstock.evaluation.intervals import FEWEST_EVENTS as FEWEST_EVENTS
     from penstock.evaluation.intervals import FEWEST_NUMBERS as FEWEST_NUMBERS
     from penstock.evaluation.intervals import FEWEST_WEIGHTY as FEWEST_WEIGHTY
@@ -52,6 +61,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "METRICS": "_metrics",
         "TASK_METRICS": "_metrics",
         "Calibration": "_calibration",
+        "ColumnImportance": "_importance",
         "Comparison": "_comparison",
         "Difference": "_comparison",
         "Estimate": "_metrics",
@@ -59,6 +69,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Gate": "_gate_terms",
         "GroupCounts": "_fairness",
         "Holdout": "_report",
+        "Importances": "_importance",
         "Measured": "_measuring",
         "Metric": "_metrics",
         "Outcomes": "_outcomes",
@@ -66,15 +77,22 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "SliceResult": "_slices",
         "Slicing": "_slices",
         "TrainedOn": "_trained_on",
+        "UserMetric": "_user_metrics",
         "align": "_prediction",
         "as_model": "_prediction",
         "compare": "_comparison",
+        "ndcg": "_ready_metrics",
+        "mean_average_precision": "_ready_metrics",
+        "mean_reciprocal_rank": "_ready_metrics",
+        "pinball": "_ready_metrics",
+        "coverage": "_ready_metrics",
         "count_groups": "_fairness",
         "cut_column": "_slices",
         "evaluate": "_evaluate",
         "format_figure": "_metrics",
         "judge": "_gates",
         "measure": "_measuring",
+        "metric": "_user_metrics",
         "parity": "_fairness",
         "parse_gate": "_gate_grammar",
         "predict_with": "_prediction",

@@ -15,6 +15,9 @@ from penstock.evaluation._paired import MEANS, paired_ends
 from penstock.evaluation._prediction import align, as_model, predict_with
 from penstock.evaluation._report import EvaluationReport
 from penstock.evaluation._trained_on import TrainedOn
+from penstock.evaluation._user_estimates import compare_user_metric
+from penstock.evaluation._user_functions import find_metric
+from penstock.evaluation._user_metrics import JudgedRows
 from penstock.evaluation.intervals import Ends, why_too_few
 from penstock.models import Model
 
@@ -147,6 +150,10 @@ def compare(
     )
     theirs = replace(theirs, oriented=ours.oriented)
     found = compare_outcomes(ours, theirs, resamples=resamples, seed=seed)
+    if report.user_metrics:
+        table = holdout.table[unseen].with_columns(holdout.y[unseen].alias(report.target))
+        sides = JudgedRows(ours, table), JudgedRows(theirs, table)
+        found = _with_user_metrics(found, report, sides, resamples=resamples, seed=seed)
     return replace(found, left_out=len(holdout.y) - len(unseen), note=note)
 
 
@@ -197,6 +204,34 @@ def compare_outcomes(
         needs = _what_is_needed(name, *sides)
         differences[name] = Difference(*values, values[0] - values[1], low, high, needs)
     return Comparison(differences, absent, len(challenger))
+
+
+def _with_user_metrics(
+    found: Comparison,
+    report: EvaluationReport,
+    sides: tuple[JudgedRows, JudgedRows],
+    *,
+    resamples: int,
+    seed: int,
+) -> Comparison:
+    """Add the metrics that are functions of the user's; the functions are found again first."""
+    differences, absent = dict(found.differences), dict(found.absent)
+    order = _joint_order(sides[0].outcomes, sides[1].outcomes)
+    ordered = sides[0].take(order), sides[1].take(order)
+    for facts in report.user_metrics:
+        own = find_metric(facts)
+        if isinstance(own, str):
+            absent[facts["name"]] = own
+            continue
+        try:
+            ours, theirs, low, high, needs = compare_user_metric(
+                own, ordered, resamples=resamples, seed=seed
+            )
+        except DataError as error:
+            absent[own.name] = error.what.rstrip(".")
+            continue
+        differences[own.name] = Difference(ours, theirs, ours - theirs, low, high, needs)
+    return replace(found, differences=differences, absent=absent)
 
 
 def _what_is_needed(name: str, challenger: Outcomes, champion: Outcomes) -> str:

@@ -8,9 +8,10 @@ import numpy as np
 import polars as pl
 
 from penstock.core import DataError, NotFoundError, ParameterError, did_you_mean
-from penstock.data import Split, Subset, find_positive, match_class, profile_table
+from penstock.data import Split, Subset, TableProfile, profile_table
 from penstock.evaluation._calibration import calibrate
 from penstock.evaluation._fairness import count_groups, parity
+from penstock.evaluation._importance import Importances, measure_importance
 from penstock.evaluation._measuring import Measured, measure
 from penstock.evaluation._metrics import METRICS, TASK_METRICS
 from penstock.evaluation._outcomes import Outcomes, sort_labels
@@ -26,6 +27,16 @@ from penstock.evaluation._slices import (
     spread,
 )
 from penstock.evaluation._trained_on import TrainedOn
+from penstock.evaluation._user_estimates import measure_user_metrics
+from penstock.evaluation._user_functions import remember
+from penstock.evaluation._user_metrics import (
+    JudgedRows,
+    MetricFunction,
+    UserMetric,
+    read_metrics,
+)
+from penstock.models import Model
+from penstock.tables import find_positive, match_class
 
 # There are many slices, so their intervals use fewer resamples than those of all rows.
 SLICE_RESAMPLES = 200
@@ -39,6 +50,8 @@ def evaluate(
     sensitive: Sequence[str] = (),
     subset: str = "test",
     positive: object = None,
+    metrics: Mapping[str, MetricFunction] | Sequence[UserMetric] = (),
+    importance: bool = True,
     resamples: int = 500,
     seed: int = 0,
 ) -> EvaluationReport:
@@ -53,8 +66,12 @@ def evaluate(
         sensitive: Columns for fairness; by default the slices.
         subset: ``test`` or ``validation``.
         positive: The positive class of a binary target; by default the class declared by the split,
-            else the class told by the labels (see ``penstock.data.find_positive``). If neither
+            else the class told by the labels (see ``penstock.tables.find_positive``). If neither
             tells, metrics that need a positive class are absent with the reason.
+        metrics: Metrics of the user's own by name, as functions of truth and prediction, two arrays
+            of n labels or numbers; or a list of what ``penstock.evaluation.metric`` made.
+        importance: Whether the importance of the model's inputs is measured, by shuffling each of
+            them on at most 1,000 rows.
         resamples: Bootstrap resamples for the metrics' intervals (slices use at most 200).
         seed: Seed of the resamples.
 
@@ -64,6 +81,7 @@ def evaluate(
         DataError: If the subset is empty, the model cannot predict the rows, or its predictions are
             no values of the target (numbers of clusters, several targets).
     """
+    own = read_metrics(metrics)
     chosen = _choose_subset(split, subset)
     columns = _choose_columns(chosen, slices, sensitive)
     classes, named = _order_classes(split, positive)
@@ -76,11 +94,13 @@ def evaluate(
     outcomes = replace(outcomes, oriented=named)
     known, notes = _drop_unknown_truth(outcomes)
     whole = outcomes.take(known)
-    measured = measure(whole, resamples=resamples, seed=seed)
+    rows = JudgedRows(whole, chosen.table.filter(pl.Series(known)) if own else None)
+    measured = _measure(rows, own, resamples, seed)
     cuts = [_take(cut_column(chosen.table[name]), known) for name in columns]
-    results = {cut.column: _measure_slices(whole, cut, resamples, seed) for cut in cuts}
+    results = {cut.column: _measure_slices(rows, own, cut, resamples, seed) for cut in cuts}
     watched = _unique(sensitive or slices)
     holdout = _hold(chosen, outcomes, known)
+    important, reason = _importance(asked, holdout, whole, measured, importance, seed)
     return EvaluationReport(
         task=split.task,
         target=split.target,
@@ -89,10 +109,10 @@ def evaluate(
         classes=sort_labels(split.classes or ()),
         metrics=measured.metrics,
         absent=measured.absent,
-        baseline=_baseline(split, whole),
+        baseline=_baseline(split, rows, own),
         slices=results,
         fairness={
-            cut.column: _fairness(whole, cut, results[cut.column])
+            cut.column: _fairness(whole, cut, results[cut.column], own)
             for cut in cuts
             if cut.column in watched
         },
@@ -100,14 +120,21 @@ def evaluate(
         leakage=tuple(split.leakage),
         rows={name: len(getattr(split, name)) for name in ("train", "validation", "test")},
         schema=split.schema,
-        notes=(*notes, *_notes(measured, results)),
+        notes=(
+            *_positive_notes(split, positive, classes, named),
+            *notes,
+            *_notes(measured, results),
+            *reason,
+        ),
+        user_metrics=tuple(remember(each) for each in own),
+        importance=important,
         resamples=resamples,
         seed=seed,
         parts={
             "holdout": holdout,
             "trained_on": TrainedOn.of(split, subset),
             "profile": profile_table(split.train.X).to_json(),
-            "prediction_profile": profile_table(holdout.answers.drop("row", "truth")).to_json(),
+            "prediction_profile": _profile_answers(holdout, named).to_json(),
         },
     )
 
@@ -165,6 +192,16 @@ def _order_classes(split: Split, positive: Any) -> tuple[tuple[Any, ...], bool]:
     return (next(other for other in classes if other != label), label), True
 
 
+def _positive_notes(
+    split: Split, positive: object, classes: tuple[Any, ...], named: bool
+) -> tuple[str, ...]:
+    """Return a sentence with the positive class where the labels told it, not the user."""
+    if split.task != "binary" or not named or not (positive is None and split.positive is None):
+        return ()
+    found = f"The positive class is {classes[1]!r}, as it means yes beside {classes[0]!r}"
+    return (f"{found}; to judge the other one, declare positive={classes[0]!r} in split.",)
+
+
 # Results
 
 
@@ -184,20 +221,43 @@ def _take(cut: Slicing, rows: Any) -> Slicing:
     return replace(cut, codes=cut.codes[rows])
 
 
+def _measure(rows: JudgedRows, own: tuple[UserMetric, ...], resamples: int, seed: int) -> Measured:
+    """Compute the task's metrics and the user's own."""
+    found = measure(rows.outcomes, resamples=resamples, seed=seed)
+    users = measure_user_metrics(own, rows, resamples=resamples, seed=seed)
+    return Measured({**found.metrics, **users.metrics}, {**found.absent, **users.absent})
+
+
 def _measure_slices(
-    outcomes: Outcomes, cut: Slicing, resamples: int, seed: int
+    rows: JudgedRows, own: tuple[UserMetric, ...], cut: Slicing, resamples: int, seed: int
 ) -> tuple[SliceResult, ...]:
     draws = min(resamples, SLICE_RESAMPLES)
-    results = []
-    for label, rows in cut.groups():
-        group = outcomes.take(rows)
-        measured = measure(group, resamples=draws, seed=seed)
-        results.append(SliceResult(label, len(rows), measured.metrics))
-    return tuple(results)
+    return tuple(
+        SliceResult(label, len(places), _measure(rows.take(places), own, draws, seed).metrics)
+        for label, places in cut.groups()
+    )
+
+
+def _importance(
+    model: Model,
+    holdout: Holdout,
+    outcomes: Outcomes,
+    measured: Measured,
+    wanted: bool,
+    seed: int,
+) -> tuple[Importances | None, tuple[str, ...]]:
+    """Return the importance of the model's inputs, and remarks for readers."""
+    headline = next((n for n in TASK_METRICS[outcomes.task] if n in measured.metrics), None)
+    if not wanted or headline is None or model.signature.task == "outliers":
+        return None, ()
+    found = measure_importance(model, holdout.X, outcomes, metric=headline, seed=seed)
+    if isinstance(found, str):
+        return None, (f"No importance of columns: {found}.",)
+    return found, tuple(found.notes())
 
 
 def _fairness(
-    outcomes: Outcomes, cut: Slicing, results: Sequence[SliceResult]
+    outcomes: Outcomes, cut: Slicing, results: Sequence[SliceResult], own: tuple[UserMetric, ...]
 ) -> Mapping[str, float]:
     figures: dict[str, float] = {}
     if outcomes.task == "binary":
@@ -211,18 +271,19 @@ def _fairness(
             # A ratio of selection rates is not symmetric in the two classes.
             keep = found if outcomes.oriented else [n for n in found if n.endswith("difference")]
             figures.update({name: found[name] for name in keep})
-    for name in TASK_METRICS[outcomes.task]:
+    for name in (*TASK_METRICS[outcomes.task], *(each.name for each in own)):
         apart = spread(name, results)
         if apart is None:
             continue
         figures[f"{name}_gap"] = apart.gap
-        if apart.ratio is not None and METRICS[name].minimum == 0:
+        if apart.ratio is not None and (name not in METRICS or METRICS[name].minimum == 0):
             figures[f"{name}_ratio"] = apart.ratio
     return figures
 
 
-def _baseline(split: Split, outcomes: Outcomes) -> Mapping[str, float]:
+def _baseline(split: Split, judged: JudgedRows, own: tuple[UserMetric, ...]) -> Mapping[str, float]:
     """Return metrics of a constant model: the majority class or the mean of the train rows."""
+    outcomes = judged.outcomes
     rows = len(outcomes)
     truth = split.train.y.to_list()
     if split.task == "regression":
@@ -234,7 +295,7 @@ def _baseline(split: Split, outcomes: Outcomes) -> Mapping[str, float]:
         scores = np.full(rows, shares[1]) if split.task == "binary" else np.tile(shares, (rows, 1))
         majority = np.full(rows, int(shares.argmax()))
         simple = replace(outcomes, prediction=majority, scores=scores, probability=True)
-    measured = measure(simple, resamples=0)
+    measured = _measure(JudgedRows(simple, judged.table), own, 0, 0)
     return {name: estimate.value for name, estimate in measured.metrics.items()}
 
 
@@ -255,6 +316,12 @@ def _hold(subset: Subset, outcomes: Outcomes, known: Any) -> Holdout:
         outcomes.epsilon,
         rest if rest.width else None,
     )
+
+
+def _profile_answers(holdout: Holdout, named: bool) -> TableProfile:
+    answers = holdout.answers.drop("row", "truth")
+    # Served scores of a model whose positive class is not known are about the likelier class.
+    return profile_table(answers if named else answers.drop("score", strict=False))
 
 
 def _labels(outcomes: Outcomes) -> pl.Series:

@@ -15,6 +15,7 @@ verified                                 the run was executed again with the sam
 import ast
 import re
 import warnings
+from collections.abc import Iterable
 from math import isfinite
 
 from penstock.core import ParameterError, did_you_mean
@@ -61,7 +62,7 @@ _COLUMN = re.compile(
 _EXAMPLE = "Write for example 'roc_auc >= 0.70' or 'gap(recall, company) <= 0.15'."
 
 
-def parse_gate(text: str) -> Gate:
+def parse_gate(text: str, *, metrics: Iterable[str] | None = ()) -> Gate:
     """Parse a gate.
 
     >>> gate = parse_gate("roc_auc >= champion.roc_auc - 0.005")
@@ -72,6 +73,7 @@ def parse_gate(text: str) -> Gate:
 
     Args:
         text: A rule in the language of this module.
+        metrics: Names of further metrics: the user's own; None if any name may be one.
 
     Raises:
         ParameterError: If the text cannot be parsed or names no metric; a caret shows where.
@@ -86,7 +88,7 @@ def parse_gate(text: str) -> Gate:
         )
     if plain in PROOFS:
         return Gate(text.strip(), Proved(PROOFS[plain]))
-    return Gate(text.strip(), _Reader(_COLUMN.sub(_quote_column, plain)).rule())
+    return Gate(text.strip(), _Reader(_COLUMN.sub(_quote_column, plain), metrics).rule())
 
 
 def _quote_column(match: re.Match[str]) -> str:
@@ -99,8 +101,9 @@ def _quote_column(match: re.Match[str]) -> str:
 class _Reader:
     """Conversion of Python's syntax tree to terms; anything else is refused with a caret."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, metrics: Iterable[str] | None) -> None:
         self.text = text
+        self.further = None if metrics is None else tuple(metrics)
 
     def rule(self) -> Compared:
         body = self._parse()
@@ -170,8 +173,8 @@ class _Reader:
         return Number(number, ast.get_source_segment(self.text, node) or repr(value))
 
     def _metric(self, node: ast.expr, name: str) -> str:
-        if name not in METRICS:
-            known = (*METRICS, *PROOFS)
+        if name not in METRICS and self.further is not None and name not in self.further:
+            known = (*METRICS, *self.further, *PROOFS)
             raise self._refusal(
                 node, f"names {name!r}, which is no metric.", did_you_mean(name, known)
             )

@@ -14,7 +14,6 @@ from penstock.core import (
     ProofRecord,
     did_you_mean,
 )
-from penstock.data import why_unknown
 from penstock.evaluation._gate_grammar import parse_gate
 from penstock.evaluation._gate_terms import (
     Across,
@@ -30,6 +29,7 @@ from penstock.evaluation._gate_terms import (
 )
 from penstock.evaluation._metrics import NEED_POSITIVE, format_figure, get_metric
 from penstock.evaluation._slices import SMALL_ROWS, SliceResult, spread
+from penstock.tables import why_unknown
 
 if TYPE_CHECKING:
     from penstock.evaluation._comparison import Comparison
@@ -89,7 +89,7 @@ def judge(
     known = proofs or {}
     judged = []
     for each in gates:
-        gate = parse_gate(each) if isinstance(each, str) else each
+        gate = parse_gate(each, metrics=report.user_metric_names) if isinstance(each, str) else each
         rule = gate.rule
         if isinstance(rule, Proved):
             state, reason = rule.proof.judge(report, known.get(rule.proof.kind))
@@ -131,7 +131,7 @@ def _judge_compared(
 
 def _require_names(terms: Sequence[Term], report: "EvaluationReport") -> None:
     for term in terms:
-        if term.named_metric is not None:
+        if term.named_metric is not None and term.named_metric not in report.user_metric_names:
             get_metric(term.named_metric, report.task)
         if report.task == "binary" and report.positive is None and _needs_positive(term):
             raise ParameterError(

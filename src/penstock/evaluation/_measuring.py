@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from penstock.data import why_unknown
 from penstock.evaluation._formulas import FORMULAS, WeightedRows
 from penstock.evaluation._metrics import METRICS, NEED_POSITIVE, TASK_METRICS, Estimate
 from penstock.evaluation._outcomes import Outcomes
@@ -18,6 +17,7 @@ from penstock.evaluation.intervals import (
     ranked_interval,
     why_too_few,
 )
+from penstock.tables import why_unknown
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from penstock.core import NotFoundError, did_you_mean
 from penstock.data import Finding, Schema, TableProfile
 from penstock.evaluation._calibration import Calibration
+from penstock.evaluation._importance import Importances
 from penstock.evaluation._metrics import TASK_METRICS, Estimate
 from penstock.evaluation._outcomes import Outcomes, encode_labels
 from penstock.evaluation._slices import SliceResult
@@ -125,6 +126,8 @@ class EvaluationReport:
         seed: Seed of the resamples.
         parts: The large parts, read on use: ``holdout``, ``profile``, ``prediction_profile``,
             ``trained_on``.
+        user_metrics: Name, direction and code of the metrics that are functions of the user's.
+        importance: Permutation importance of the model's inputs; None if not measured.
     """
 
     bundle_type: ClassVar[str] = "penstock.evaluation:EvaluationReport"
@@ -147,6 +150,8 @@ class EvaluationReport:
     resamples: int
     seed: int
     parts: Mapping[str, Any] = field(repr=False, compare=False)
+    user_metrics: tuple[Mapping[str, Any], ...] = ()
+    importance: Importances | None = None
 
     def metric(self, name: str) -> Estimate:
         """Return a metric by name.
@@ -163,6 +168,11 @@ class EvaluationReport:
             fix=did_you_mean(name, self.metrics),
             metric=name,
         )
+
+    @property
+    def user_metric_names(self) -> tuple[str, ...]:
+        """Names of the metrics that are functions of the user's."""
+        return tuple(each["name"] for each in self.user_metrics)
 
     @property
     def headline(self) -> str | None:
@@ -214,7 +224,8 @@ class EvaluationReport:
 
         Returns:
             Plots by name, as far as the task has them: ``roc``, ``precision_recall``,
-            ``calibration``, ``confusion``, ``predicted_vs_actual``, ``residuals``, ``slices``.
+            ``calibration``, ``confusion``, ``predicted_vs_actual``, ``residuals``, ``slices``,
+            ``importance``.
         """
         return draw_figures(self)
 
@@ -241,6 +252,8 @@ class EvaluationReport:
             "notes": list(self.notes),
             "resamples": self.resamples,
             "seed": self.seed,
+            "user_metrics": [dict(each) for each in self.user_metrics],
+            "importance": self.importance.to_json() if self.importance else None,
         }
 
     def to_bundle(self) -> dict[str, Any]:
@@ -253,6 +266,7 @@ class EvaluationReport:
         """Return the report of parts that ``to_bundle`` returned; large parts are read on use."""
         facts = dict(parts["facts"])
         calibration = facts.pop("calibration")
+        importance = facts.pop("importance", None)
         return cls(
             classes=tuple(facts.pop("classes")),
             metrics={name: Estimate(**each) for name, each in facts.pop("metrics").items()},
@@ -264,6 +278,8 @@ class EvaluationReport:
             leakage=tuple(Finding(**each) for each in facts.pop("leakage")),
             schema=Schema.from_json(facts.pop("schema")),
             notes=tuple(facts.pop("notes")),
+            user_metrics=tuple(facts.pop("user_metrics", ())),
+            importance=Importances.from_json(importance) if importance else None,
             parts=parts,
             subset=facts.pop("part"),  # its stored name, so that reports keep their digests
             **facts,

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from penstock.models._card import model_card as model_card
     from penstock.models._card import refresh_card as refresh_card
     from penstock.models._estimator_kinds import ExtraOutput as ExtraOutput
+    from penstock.models._explanation import Explanation as Explanation
     from penstock.models._feature_inputs import FeatureInputs as FeatureInputs
     from penstock.models._feature_inputs import OnDemandInputs as OnDemandInputs
     from penstock.models._feature_inputs import ViewInputs as ViewInputs
@@ -31,6 +32,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "ExtraOutput": "_estimator_kinds",
         "CheckedFrame": "_frame_check",
+        "Explanation": "_explanation",
         "FeatureInputs": "_feature_inputs",
         "LabelEncodingClassifier": "_label_encoding",
         "Model": "_model",

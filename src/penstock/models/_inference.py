@@ -33,6 +33,7 @@ from penstock.tables import (
     Kind,
     convert_frame,
     family,
+    find_positive,
     plain_value,
     to_seconds,
 )
@@ -93,7 +94,8 @@ def infer_signature(
         columns: The training columns with their limits and categories (may be more than the
             inputs); the sample's own for inputs that are not among them.
         target: Name of the target column.
-        positive: The label that scores refer to; by default the last of two classes.
+        positive: The label that scores refer to; by default the class told by the labels (see
+            ``penstock.tables.find_positive``). Where neither tells, scores refer to the likelier class.
         reading: How the source parsed the texts of columns, by name.
         ignored: Columns of the training rows that are no inputs of the model.
         extra_fields: Treatment of unknown request fields: ``refuse`` or ``ignore``.
@@ -248,11 +250,12 @@ def _task(classes: tuple[Any, ...]) -> str:
 
 
 def _positive(classes: tuple[Any, ...], positive: Any) -> Any:
-    if positive is not None and positive not in classes:
+    """Return the class that scores refer to: as declared, else by meaning; None if neither."""
+    if positive is None:
+        return find_positive(classes)
+    if positive not in classes:
         raise DataError(
             what=f"The positive label {positive!r} is none of the model's classes.",
             fix=did_you_mean(str(positive), [str(label) for label in classes]),
         )
-    if positive is not None:
-        return positive
-    return classes[-1] if len(classes) == 2 else None  # noqa: PLR2004 - two is binary
+    return positive

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.core import DataError, ModelVersionRecord, did_you_mean, require_type
 from penstock.models._estimator_call import EstimatorCall
+from penstock.models._explanation import Explanation, explain_rows
 from penstock.models._inference import describe_estimator
 from penstock.models._predictions import Predictions, plain_values, require_usable
 from penstock.models._row_wise import is_row_wise
@@ -255,6 +256,27 @@ class Model:
             return _as_array(self._call.decide(convert_frame(rows, self.signature.frame)))
         except Exception:  # noqa: BLE001 - some models have the method and refuse to answer
             return None
+
+    def explain(
+        self, frame: "pl.DataFrame", *, background: "pl.DataFrame | None" = None
+    ) -> Explanation:
+        """Compute how much each input contributes to the predictions of rows (Shapley values).
+
+        Exact for trees (scikit-learn, XGBoost, LightGBM, CatBoost, also behind a pipeline); by
+        permutations of the inputs for other models. Contributions and base value add up to the
+        explained output: for two classes that of the positive class, else of the predicted one.
+
+        Args:
+            frame: The inputs, shape (n, inputs).
+            background: Rows whose inputs stand in for unknown ones, 20 or more; only models other
+                than trees need them. By default the frame.
+
+        Raises:
+            MissingPackageError: If shap is not installed; penstock's extra ``explain`` has it.
+            DataError: If an input is missing, the background rows are too few, or the contributions
+                do not add up.
+        """
+        return explain_rows(self, self._select(frame), background)
 
     @cached_property
     def _call(self) -> EstimatorCall:

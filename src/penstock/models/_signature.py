@@ -37,7 +37,8 @@ class Signature:
         classes: Labels in the order of the model's probabilities; empty for regression. Numbers of
             the clusters for clustering, (-1, 1) for outliers: -1 is an outlier.
         frame: The frame type of the estimator: ``polars``, ``pandas`` or ``numpy``.
-        positive: The label that scores refer to; None unless binary.
+        positive: The label that scores refer to; None if there are not two classes, and where the
+            label was not declared and the classes do not tell: scores are those of the likelier class.
         accepts_missing: True if the model predicts missing values in columns that had none in
             training.
         ignored: Columns of the training rows that are no inputs of the model; requests may have

@@ -106,7 +106,9 @@ def measure_performance(
     if usable:
         measured = measure(outcomes_of(usable, signature), resamples=_RESAMPLES)
         found = replace(found, metrics=measured.metrics)
-        scored = any(record.score is not None for record in usable)
+        scored = any(record.score is not None for record in usable) and (
+            signature.task != "binary" or signature.positive is not None
+        )
         # Without scores there is no area under a curve now, even if there was one at registration.
         names = TASK_METRICS[signature.task] if scored else tuple(measured.metrics)
         found = _judged(found, measured.absent, names, limits)
@@ -137,7 +139,10 @@ def outcomes_of(known: Sequence[PredictionRecord], signature: Signature) -> Outc
     code = {label: place for place, label in enumerate(classes)}
     rows = [record for record in known if record.truth in code and record.prediction in code]
     scores = [record.score for record in rows if record.score is not None]
-    scored = signature.task == "binary" and len(scores) == len(rows)
+    known_positive = signature.task == "binary" and signature.positive is not None
+    # Where no class is known as positive, scores are those of the likelier class: whether this is
+    # the predicted one, the log does not tell.
+    scored = known_positive and len(scores) == len(rows)
     return Outcomes(
         signature.task,
         classes,
@@ -145,6 +150,7 @@ def outcomes_of(known: Sequence[PredictionRecord], signature: Signature) -> Outc
         np.array([code[record.prediction] for record in rows], dtype=np.int64),
         np.array(scores, dtype=np.float64) if scored else None,
         probability=scored,
+        oriented=known_positive or signature.task != "binary",
     )
 
 

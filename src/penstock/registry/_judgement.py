@@ -70,7 +70,7 @@ def _trained_on(store: "Store", champion: ModelVersionRecord) -> Any:
 
 def list_needed_proofs(record: ModelVersionRecord) -> list[str]:
     """List the kinds of proof of the version's run that gates of the version need."""
-    kinds = (parse_gate(gate.gate).proof_kind for gate in record.gates)
+    kinds = (parse_gate(gate.gate, metrics=None).proof_kind for gate in record.gates)
     return list(dict.fromkeys(kind for kind in kinds if kind))
 
 
@@ -120,7 +120,7 @@ def judge_version(
 
 
 def _fail_if_compared(result: GateResult, reason: str) -> GateResult:
-    if not parse_gate(result.gate).needs_champion:
+    if not parse_gate(result.gate, metrics=None).needs_champion:
         return result
     return GateResult(result.gate, GateState.FAILED, reason)
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from penstock.data import find_positive
 from penstock.scaffolding._expected import ExpectedRows
 from penstock.scaffolding._layout import LINE, Bracketed, BracketElement, lay_out
 from penstock.scaffolding._model_choice import ModelChoice
@@ -12,6 +11,7 @@ from penstock.scaffolding._notes import ColumnNote, TableNotes
 from penstock.scaffolding._recipes import Recipe, choose_recipe, write_gates
 from penstock.scaffolding._source import ProjectSource
 from penstock.scaffolding._writing import fill, plain, quote, wrap, write_list, write_tuple
+from penstock.tables import find_positive
 
 # A longer list would be skipped, not read.
 _LISTED = 40

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from penstock.core import DataError
-from penstock.data import find_positive, guess_task
+from penstock.data import guess_task
 from penstock.scaffolding._notes import Label
 from penstock.scaffolding._splits import Task
+from penstock.tables import find_positive
 
 if TYPE_CHECKING:
     import polars as pl

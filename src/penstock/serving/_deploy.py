@@ -8,18 +8,22 @@ from penstock.core import (
     DeploymentEvent,
     DeploymentRecord,
     DeploymentState,
+    ModelVersionRecord,
     NotFoundError,
+    ParameterError,
     RolloutRules,
     current_actor,
     did_you_mean,
     now,
     require_name,
 )
+from penstock.evaluation.sequential import NEED_POSITIVE
 from penstock.registry import Registry
 from penstock.serving._production import production_version, require_model
 from penstock.serving._rollout import roll_back
 from penstock.serving.policies import Canary, TrafficPolicy
 from penstock.stores import Store, open_store
+from penstock.tables import why_unknown
 
 _SERVER = "server"
 
@@ -82,6 +86,27 @@ def deploy(
         )
     policy = Canary(canary, rules)
     return _deploy_gradually(store, existing, model, version, name=name, policy=policy, actor=actor)
+
+
+def _require_positive(rules: RolloutRules, version: ModelVersionRecord) -> None:
+    """Refuse to watch a metric whose value depends on a positive class that is not known.
+
+    Raises:
+        ParameterError: If the rules watch such a metric.
+    """
+    signature = version.signature
+    watched = rules.metric[0] if rules.metric else ""
+    if watched not in NEED_POSITIVE or signature.get("positive") is not None:
+        return
+    classes = signature.get("classes", ())
+    if len(classes) != 2:  # noqa: PLR2004 - a question about two
+        return
+    raise ParameterError(
+        what=f"The rollout cannot watch {watched} of {version.ref}: {why_unknown(classes)}.",
+        why="The figure of the other class is another one.",
+        fix="Register a version that was evaluated with positive=, or watch accuracy.",
+        metric=watched,
+    )
 
 
 def stop_rollout(
@@ -190,6 +215,7 @@ def _deploy_gradually(
     # Chosen once, so that the version checked here is the version rolled out.
     new = registry.newest_candidate(model).version if version is None else version
     rollout = policy.start(new, control)
+    _require_positive(rollout.rules, registry.get(model, new))
     registry.require_promotable(model, new, accept_changes=bool(rollout.rules.accepted_changes))
     changes = registry.compare_signatures(model, new)
     notes = " ".join((*changes.breaking, *changes.notes))

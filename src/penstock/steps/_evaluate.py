@@ -1,10 +1,10 @@
 """The evaluate step: Model and Split -> EvaluationReport, with metrics logged on the run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from penstock.data import Split
-from penstock.evaluation import EvaluationReport
+from penstock.evaluation import EvaluationReport, UserMetric
 from penstock.evaluation import evaluate as judge_model
 from penstock.pipelines import step
 from penstock.steps._listed import as_tuple
@@ -19,6 +19,8 @@ def evaluate(
     slices: str | Sequence[str] = (),
     sensitive: str | Sequence[str] | None = None,
     positive: Any = None,  # Any: a label of any type
+    metrics: Mapping[str, Any] | Sequence[UserMetric] = (),  # Any: functions of the user's own
+    importance: bool = True,
     subset: str = "test",
     resamples: int = 500,
 ) -> EvaluationReport:
@@ -32,6 +34,9 @@ def evaluate(
         positive: The positive class; by default as declared by the split, else as told by the
             labels (``"yes"``, ``1``, ``"fraud"`` beside ``"legit"``). Where the labels do not tell,
             precision, recall, F1 and average precision are left out with the reason.
+        metrics: Metrics of the user's own by name, as functions of truth and prediction:
+            ``metrics={"profit": profit}``; their code is part of the step's key.
+        importance: Whether the importance of the model's inputs is measured.
         subset: ``"test"`` or ``"validation"``.
         resamples: Bootstrap resamples behind each interval.
 
@@ -44,6 +49,8 @@ def evaluate(
         slices=as_tuple(slices),
         sensitive=as_tuple(slices if sensitive is None else sensitive),
         positive=positive,
+        metrics=metrics,
+        importance=importance,
         subset=subset,
         resamples=resamples,
     )

@@ -54,7 +54,7 @@ def register(
     require_name(name, "model")
     rules = as_tuple(gates)
     for rule in rules:
-        parse_gate(rule)
+        parse_gate(rule, metrics=report.user_metric_names)
     run = active_run()
     store = run.store if run else open_store()
     registry = Registry(store=store)

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from penstock.tables._kinds import without_nan as without_nan
     from penstock.tables._labels import plain_value as plain_value
     from penstock.tables._labels import read_label as read_label
+    from penstock.tables._positive import find_positive as find_positive
+    from penstock.tables._positive import match_class as match_class
+    from penstock.tables._positive import why_unknown as why_unknown
     from penstock.tables._seconds import from_seconds as from_seconds
     from penstock.tables._seconds import to_seconds as to_seconds
 
@@ -48,12 +51,14 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "convert_frame": "_frames",
         "dtype_name": "_dtypes",
         "family": "_dtypes",
+        "find_positive": "_positive",
         "has_missing": "_kinds",
         "integer_limits": "_dtypes",
         "kind_of": "_kinds",
         "kind_of_sample": "_kinds",
         "looks_like_id": "_kinds",
         "named_id": "_kinds",
+        "match_class": "_positive",
         "number_limits": "_dtypes",
         "parse_dtype": "_dtypes",
         "offer_frames": "_frames",
@@ -63,6 +68,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "read_frame": "_frames",
         "to_seconds": "_seconds",
         "from_seconds": "_seconds",
+        "why_unknown": "_positive",
         "show_limit": "_column",
         "show_number": "_column",
     },

@@ -101,3 +101,12 @@ def test_rows_without_truth_or_with_an_error_do_not_count() -> None:
     ]
     assert estimate_metric("accuracy", records).value == 0.5
     assert estimate_metric("accuracy", records).rows == 2
+
+
+@pytest.mark.parametrize("metric", ["precision", "recall", "roc_auc", "brier", "log_loss"])
+def test_without_a_positive_class_what_depends_on_it_has_no_value(metric: str) -> None:
+    records = [
+        PredictionRecord(str(i), "d", "m", 1, now(), {}, "a", score=0.9, truth="ab"[i % 2])
+        for i in range(10)
+    ]
+    assert math.isnan(estimate_metric(metric, records).value)

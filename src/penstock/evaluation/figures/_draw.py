@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from penstock.evaluation.figures._curves import draw_calibration, draw_precision_recall, draw_roc
 from penstock.evaluation.figures._drawable import Drawable
+from penstock.evaluation.figures._importance import draw_importance
 from penstock.evaluation.figures._labels import draw_confusion
 from penstock.evaluation.figures._numbers import draw_predicted, draw_residuals
 from penstock.evaluation.figures._slices import draw_slices
@@ -32,6 +33,7 @@ def draw_figures(report: Drawable) -> "dict[str, go.Figure]":
         "predicted_vs_actual": draw_predicted,
         "residuals": draw_residuals,
         "slices": draw_slices,
+        "importance": draw_importance,
     }
     figures = {name: draw(report, outcomes) for name, draw in drawings.items()}
     return {name: figure for name, figure in figures.items() if figure is not None}

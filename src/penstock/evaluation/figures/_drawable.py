@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from penstock.evaluation._calibration import Calibration
+    from penstock.evaluation._importance import Importances
     from penstock.evaluation._metrics import Estimate
     from penstock.evaluation._slices import SliceResult
 
@@ -31,4 +32,6 @@ class Drawable(Protocol):
     def slices(self) -> "Mapping[str, tuple[SliceResult, ...]]": ...
     @property
     def calibration(self) -> "Calibration | None": ...
+    @property
+    def importance(self) -> "Importances | None": ...
     def outcomes(self) -> Outcomes: ...

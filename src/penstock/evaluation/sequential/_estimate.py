@@ -30,6 +30,9 @@ METRICS = {
     "rmse": False,
 }
 
+NEED_POSITIVE = frozenset({"precision", "recall", "roc_auc", "brier", "log_loss"})
+"""Metrics that cannot be computed while it is not known which class the scores refer to."""
+
 
 @dataclass(frozen=True, slots=True)
 class SequentialEstimate:
@@ -58,13 +61,16 @@ def estimate_metric(
     Args:
         metric: A name in METRICS.
         records: Logged predictions; those without ground truth or with an error are left out.
-        positive: The positive class, for precision, recall, roc_auc, brier and log_loss.
+        positive: The positive class, for precision, recall, roc_auc, brier and log_loss; without
+            one these have no value.
 
     Returns:
         The metric with the variance of the influence values (for roc_auc: DeLong et al., 1988).
     """
     import numpy as np
 
+    if positive is None and metric in NEED_POSITIVE:
+        return SequentialEstimate(math.nan, math.inf, 0)
     known = [record for record in records if record.truth is not None and record.error is None]
     value, influence = _influence(metric, known, positive)
     usable = len(influence) > 1 and math.isfinite(value)

@@ -113,7 +113,7 @@ def _slices(facts: Mapping[str, Any]) -> tuple[SliceTable, ...]:
     for column, groups in (facts.get("slices") or {}).items():
         named = [name for group in groups for name in group.get("metrics", {})]
         metrics = tuple(dict.fromkeys(named))[:_SLICE_METRICS]
-        best, worst = _extremes(groups, metrics)
+        best, worst = _extremes(groups, metrics, _known_losses(facts))
         parity, spreads = _fairness(fairness.get(column) or {})
         tables.append(SliceTable(column, metrics, tuple(groups), best, worst, parity, spreads))
     return tuple(tables)
@@ -130,8 +130,13 @@ def _fairness(
     return parity, spreads
 
 
+def _known_losses(facts: Mapping[str, Any]) -> dict[str, bool]:
+    """Return by the user's own metric whether smaller is better, as the report declares it."""
+    return {each["name"]: each["better"] != "higher" for each in facts.get("user_metrics") or ()}
+
+
 def _extremes(
-    groups: Sequence[Mapping[str, Any]], metrics: Sequence[str]
+    groups: Sequence[Mapping[str, Any]], metrics: Sequence[str], losses: Mapping[str, bool]
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Return the best and the worst figure of each metric among groups with enough rows."""
     best, worst = {}, {}
@@ -139,7 +144,8 @@ def _extremes(
         large = [group["metrics"].get(metric) for group in groups if not group.get("small")]
         values = [v for figure in large if figure and (v := _finite(figure["value"])) is not None]
         if len(values) > 1 and min(values) != max(values):
-            ends = (min(values), max(values)) if is_loss(metric) else (max(values), min(values))
+            smaller = losses[metric] if metric in losses else is_loss(metric)
+            ends = (min(values), max(values)) if smaller else (max(values), min(values))
             best[metric], worst[metric] = ends
     return best, worst
 

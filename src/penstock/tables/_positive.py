@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from penstock.core import ParameterError, did_you_mean
-from penstock.tables import read_label
+from penstock.tables._labels import read_label
 
 _YES = frozenset(
     [

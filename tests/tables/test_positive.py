@@ -5,7 +5,8 @@ import polars as pl
 import pytest
 
 from penstock.core import ParameterError
-from penstock.data import Split, find_positive, match_class, split_table
+from penstock.data import Split, split_table
+from penstock.tables import find_positive, match_class
 
 
 @pytest.mark.parametrize(
