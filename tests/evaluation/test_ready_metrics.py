@@ -43,7 +43,7 @@ def test_a_ranking_has_the_mean_over_queries_of_scikit_learns_figure():
     found = [
         ndcg_score([part["grade"].to_list()], [part["score"].to_list()], k=5)
         for _, part in scored.group_by("query")
-        if part["grade"].max() > 0
+        if (part["grade"] > 0).any()
     ]
     assert report.metrics["ndcg_at_5"].value == pytest.approx(np.mean(found))
     spread = np.std(found, ddof=1) / np.sqrt(len(found))
