@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from penstock.models.tabular_net import TabularNet as TabularNet
     from penstock.models.tabular_net import TabularNetClassifier as TabularNetClassifier
     from penstock.models.tabular_net import TabularNetRegressor as TabularNetRegressor
+    from penstock.models._torch_estimator import TorchEstimator as TorchEstimator
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
@@ -44,6 +45,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "TabularNet": "penstock.models.tabular_net",
         "TabularNetClassifier": "penstock.models.tabular_net",
         "TabularNetRegressor": "penstock.models.tabular_net",
+        "TorchEstimator": "_torch_estimator",
         "ViewInputs": "_feature_inputs",
         "compare_signatures": "_signature_changes",
         "infer_signature": "_inference",

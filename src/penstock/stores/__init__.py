@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from penstock.stores.artifacts._serializers import load_libraries as load_libraries
     from penstock.stores.artifacts._table_digest import TableDigest as TableDigest
     from penstock.stores.artifacts._value import Serialized as Serialized
+    from penstock.stores.artifacts.models._nesting import nested_state as nested_state
+    from penstock.stores.artifacts.models._nesting import read_nested as read_nested
     from penstock.stores.artifacts.models._protocol import ModelFormat as ModelFormat
     from penstock.stores.artifacts.models._protocol import StoredModel as StoredModel
     from penstock.stores.artifacts.models._table import find_model_format as find_model_format
@@ -87,10 +89,12 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "end_fact": "penstock.stores.journals._facts",
         "media_type": "penstock.stores.artifacts._media_type",
         "GarbageReport": "penstock.stores.upkeep._garbage",
+        "nested_state": "penstock.stores.artifacts.models._nesting",
         "open_store": "_open",
         "pack_columns": "penstock.stores.journals._records",
         "pack_points": "penstock.stores.journals._records",
         "STORE_HISTORY": "penstock.stores.metadata._stage_events",
+        "read_nested": "penstock.stores.artifacts.models._nesting",
         "part_key": "penstock.stores.artifacts._parts",
         "part_name": "penstock.stores.artifacts._parts",
         "stage_event_hash": "penstock.stores.metadata._stage_events",

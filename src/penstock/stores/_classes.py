@@ -11,6 +11,8 @@ from typing import Any
 
 _MAIN = "__main__"
 _PIPELINE = "penstock_pipeline_"
+# Modules that are loaded from the recorded source of a model: ``penstock_recorded_1f0c….train``.
+RECORDED = "penstock_recorded_"
 
 
 def class_name(kind: Any) -> str:
@@ -34,6 +36,8 @@ def module_name(module: str) -> str:
             return str(spec.name).removesuffix(f".{_MAIN}")
         file = getattr(sys.modules.get(_MAIN), "__file__", None)
         return Path(file).stem if file else _MAIN
+    if module.startswith(RECORDED):
+        return module.partition(".")[2]
     return module.removeprefix(_PIPELINE)
 
 

@@ -3,12 +3,14 @@
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from penstock.core import (
     ArtifactRecord,
+    NotFoundError,
     SerializationError,
     StoreError,
     digest_bytes,
@@ -108,7 +110,7 @@ class Store:
     def _pack(self, value: Any) -> list[ArtifactRecord]:
         found = take_apart(value)
         if isinstance(found, Serialized):
-            return [self._keep(found)]
+            return [self._keep(found)] if not found.source else self._keep_with_source(found)
         bundle_type, named = found
         recorded = self._renew(named.values())
         packed = {
@@ -246,7 +248,7 @@ class Store:
                 return found
         data = self.read_bytes(record, check=check)
         if record.format != FORMAT:
-            return deserialize(data, record)
+            return deserialize(data, record, self._source_of(record))
         bundle_type, records = _read_manifest(data)
         _check_marks(record, records)
         # On access, so that reading a small part does not load the large ones.
@@ -411,6 +413,29 @@ class Store:
         for start in range(0, record.size_bytes, _PART):
             yield self.artifacts.read_range(record.digest, start, _PART)
 
+    def _keep_with_source(self, value: Serialized) -> list[ArtifactRecord]:
+        """Store a model, and its source files as parts: what keeps the model keeps those."""
+        files = {}
+        for path, text in sorted(value.source.items()):
+            digest = self.artifacts.write(text)  # also a small file, which a record may hold inline
+            files[path] = source_record(path, text, digest)
+        parts = {path: record.digest for path, record in files.items()}
+        whole = self._keep(replace(value, metadata={**value.metadata, "parts": parts}))
+        return [whole, *files.values()]
+
+    def _source_of(self, record: ArtifactRecord) -> dict[str, bytes]:
+        """Read the recorded source of a model's own classes and functions."""
+        return {
+            path: self._source_file(digest)
+            for path, digest in record.metadata.get("parts", {}).items()
+        }
+
+    def _source_file(self, digest: str) -> bytes:
+        try:
+            return self.read_bytes(self.metadata.artifacts.get(digest))
+        except NotFoundError:  # of a value that is not recorded yet
+            return self.artifacts.read(digest)
+
     def _keep(self, value: Serialized) -> ArtifactRecord:
         digest, inline, size = self.keep_bytes(value.data)
         return ArtifactRecord(
@@ -459,6 +484,12 @@ def _file_record(
         inline=inline,
         metadata={"file": path.name, "media": media_type(start)},
     )
+
+
+def source_record(path: str, text: bytes, digest: str) -> ArtifactRecord:
+    """Return the record of a source file, equal to that of the run's recorded source."""
+    inline = text if len(text) <= _INLINE_BYTES else None
+    return _file_record(Path(path), text[:_INLINE_BYTES], digest, len(text), inline)
 
 
 def _read_manifest(data: bytes) -> tuple[str, dict[str, ArtifactRecord]]:

@@ -2,9 +2,10 @@
 
 import importlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from penstock.core import ArtifactRecord, SerializationError, digest_bytes
@@ -53,13 +54,20 @@ def load_libraries(formats: Iterable[str]) -> None:
                 found()
 
 
-def deserialize(data: bytes, record: ArtifactRecord) -> Any:
+def deserialize(
+    data: bytes, record: ArtifactRecord, source: Mapping[str, bytes] = MappingProxyType({})
+) -> Any:
     """Deserialise a value; the record determines the format, never the bytes.
+
+    Args:
+        data: The bytes.
+        record: The value's record.
+        source: Recorded source files of the value's own classes and functions, by path.
 
     Raises:
         SerializationError: If the format is unknown, or could run code and is not marked as unsafe.
     """
-    reader = _READERS.get(record.format) or _reader_of(find_model_format(record.format))
+    reader = _READERS.get(record.format) or _reader_of(record.format, source)
     if reader is None:
         raise SerializationError(
             what=f"Artifact {record.digest} has format {record.format!r}, which is not known here.",
@@ -84,10 +92,11 @@ def deserialize(data: bytes, record: ArtifactRecord) -> Any:
         ) from error
 
 
-def _reader_of(model_format: ModelFormat | None) -> Callable[[bytes, Any], Any] | None:
+def _reader_of(name: str, source: Mapping[str, bytes]) -> Callable[[bytes, Any], Any] | None:
+    model_format = find_model_format(name)
     if model_format is None:
         return None
-    return lambda data, facts: model_format.read(StoredModel(data, facts))
+    return lambda data, facts: model_format.read(StoredModel(data, facts, source))
 
 
 def simple_digest(value: Any) -> str:
@@ -117,7 +126,26 @@ def _special(value: Any) -> Write | None:
     if found is not None:
         return found
     model_format = find_format(value)
-    return None if model_format is None else model_format.write
+    return None if model_format is None else partial(_write_model, model_format)
+
+
+def _write_model(model_format: ModelFormat, value: Any, content_digest: str) -> Serialized:
+    """Serialise a model; with code of the user's, only if it is read back as it was.
+
+    Raises:
+        SerializationError: If the format cannot store it, or the recorded source makes another.
+    """
+    found = model_format.write(value, content_digest)
+    if not found.source:
+        return found
+    back = model_format.read(StoredModel(found.data, found.metadata, found.source))
+    if digest_object(back) != content_digest:
+        raise SerializationError(
+            what=f"{type_name(value)} is not the same when it is read back.",
+            why="Its state depends on more than its attributes and its recorded source.",
+            fix="Keep arrays, plain values and estimators in its attributes.",
+        )
+    return found
 
 
 def _of_polars(value: Any) -> Write | None:

@@ -9,6 +9,10 @@ def _empty() -> Mapping[str, Any]:
     return {}
 
 
+def _no_files() -> Mapping[str, bytes]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Serialized:
     """A value as bytes.
@@ -20,6 +24,7 @@ class Serialized:
         type_name: The Python type, for people.
         metadata: Facts worth showing without loading.
         unsafe: True if loading can run code.
+        source: Source files of the value's own classes and functions, by path; stored beside it.
     """
 
     data: bytes
@@ -28,6 +33,7 @@ class Serialized:
     type_name: str
     metadata: Mapping[str, Any] = field(default_factory=_empty)
     unsafe: bool = False
+    source: Mapping[str, bytes] = field(default_factory=_no_files)
 
 
 def type_name(value: Any) -> str:

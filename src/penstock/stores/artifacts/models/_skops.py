@@ -10,14 +10,28 @@ import json
 import re
 import sys
 import zipfile
+from collections.abc import Mapping
 from functools import cache
-from types import ModuleType
+from types import FunctionType, MappingProxyType, ModuleType
 from typing import Any
 
 from penstock.core import SerializationError
+from penstock.stores._classes import module_name
 from penstock.stores.artifacts._arrays import without_padding
+from penstock.stores.artifacts._code import is_installed
 from penstock.stores.artifacts._sparse import stable_npz
 from penstock.stores.artifacts._value import Serialized, type_name
+from penstock.stores.artifacts.models._nesting import (
+    definitions_of,
+    nested_source,
+    nested_written,
+)
+from penstock.stores.artifacts.models._own_code import (
+    NO_CODE,
+    find_definitions,
+    gather_code,
+    own_definitions,
+)
 from penstock.stores.artifacts.models._protocol import StoredModel
 
 # Types trusted by skops itself are scikit-learn's public estimators, NumPy's and SciPy's types and
@@ -86,7 +100,7 @@ class SkopsFormat:
 
     def read(self, stored: StoredModel) -> Any:
         """See ModelFormat."""
-        return read_estimator(stored.data)
+        return read_estimator(stored.data, stored.source, stored.metadata)
 
     def state(self, value: Any) -> None:
         """See ModelFormat."""
@@ -100,38 +114,75 @@ def write_estimator(value: Any, content_digest: str) -> Serialized:
     """Serialise an estimator.
 
     Raises:
-        SerializationError: If a nested object has a type that is not on the closed list.
+        SerializationError: If a nested object has a type that is not on the closed list, nor a
+            class or function of the user's whose source is known.
     """
-    try:
-        data = stable_archive(import_skops().dumps(value))
+    code = NO_CODE
+    with nested_written() as inner:
+        data = _dump(value)
         strangers = _strangers(data)
+        if strangers:
+            own = own_definitions(value)
+            names = {f"{each.__module__}.{each.__name__}" for each in own}
+            strangers = [name for name in strangers if name not in names]
+            if not strangers:
+                code = gather_code(own)
+                inner.clear()
+                data = _dump(value)
+    if strangers:
+        raise SerializationError(
+            what=f"{type_name(value)} holds {', '.join(strangers[:5])}.",
+            why="Loading a model may only make objects of types that are known to be safe.",
+            fix="Use scikit-learn's own parts, penstock.features, or classes of the project.",
+            types=strangers,
+        )
+    source, digests = dict(code.source), dict(code.digests)
+    for each in inner:
+        source |= each.source
+        digests |= definitions_of(each.metadata)
+    facts = {"code": {"definitions": digests}} if digests else {}
+    data = stable_archive(data, code.names)
+    return Serialized(data, "skops", content_digest, type_name(value), facts, source=source)
+
+
+def _dump(value: Any) -> bytes:
+    try:
+        data: bytes = import_skops().dumps(value)
     except SerializationError:
         raise
     except Exception as error:
         raise SerializationError(
             what=f"{type_name(value)} cannot be stored as a skops archive ({error}).",
-            fix="Use scikit-learn's own parts, or penstock.features.",
+            fix="Use scikit-learn's own parts, penstock.features, or classes of the project.",
         ) from error
-    if strangers:
-        raise SerializationError(
-            what=f"{type_name(value)} holds {', '.join(strangers[:5])}.",
-            why="Loading a model may only make objects of types that are known to be safe.",
-            fix="Use scikit-learn's own parts, or penstock.features.",
-            types=strangers,
-        )
-    return Serialized(data, "skops", content_digest, type_name(value))
+    return data
 
 
-def read_estimator(data: bytes) -> Any:
+def read_estimator(
+    data: bytes,
+    source: Mapping[str, bytes] = MappingProxyType({}),
+    facts: Mapping[str, Any] = MappingProxyType({}),
+) -> Any:
     """Load an estimator.
+
+    Args:
+        data: The archive.
+        source: Recorded source of the user's classes and functions.
+        facts: The record's; its ``code`` lists those that the archive may name.
 
     Raises:
         SerializationError: If the bytes are not such an archive, or name a type that is not
             allowed.
     """
+    digests = definitions_of(facts)
     try:
+        require_plain_archive(data)
+        own = find_definitions(source, digests) if digests else {}
+        data, allowed = _with_places(data, {name: own[name] for name in digests})
         named = import_skops().get_untrusted_types(data=data)
-        strangers = [name for name in named if not _is_allowed(name)]
+        strangers = [name for name in named if name not in allowed and not _is_allowed(name)]
+    except SerializationError:
+        raise
     except Exception as error:
         raise SerializationError(
             what=f"The bytes are no skops archive that can be read ({error}).",
@@ -145,22 +196,114 @@ def read_estimator(data: bytes) -> Any:
             fix="Do not use this file.",
             types=strangers,
         )
-    return import_skops().loads(data, trusted=named)
+    with nested_source(source, digests):
+        return import_skops().loads(data, trusted=named)
 
 
-def stable_archive(data: bytes) -> bytes:
-    """Rewrite a skops archive so that the bytes depend only on the contents."""
+def _with_places(data: bytes, own: Mapping[str, Any]) -> tuple[bytes, set[str]]:
+    """Rewrite the names of the user's definitions to the places where they are loaded."""
+    if not own:
+        return data, set()
+    places = {}
+    for name, found in own.items():
+        module, _, short = name.partition(":")
+        places[module, short] = (found.__module__, short, isinstance(found, FunctionType))
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    schema = json.loads(files[_SCHEMA])
+    _place(schema, places)
+    files[_SCHEMA] = json.dumps(schema).encode()
+    return _write_archive(files), {f"{module}.{short}" for module, short, _ in places.values()}
+
+
+def _place(node: Any, places: Mapping[tuple[str, str], tuple[str, str, bool]]) -> None:
+    if isinstance(node, list):
+        for item in node:
+            _place(item, places)
+        return
+    if not isinstance(node, dict):
+        return
+    key = (str(node.get("__module__")), str(node.get("__class__")))
+    if key in places:
+        module, short, is_function = places[key]
+        # A function may be referred to; an archive cannot have it called.
+        if is_function != (node.get("__loader__") == "FunctionNode"):
+            raise SerializationError(
+                what=f"The model uses {'.'.join(key)} in a way that no stored model does.",
+                why="Loading it could run code that came with the file.",
+                fix="Do not use this file.",
+            )
+        node["__module__"], node["__class__"] = module, short
+    for item in node.values():
+        _place(item, places)
+
+
+def stable_archive(data: bytes, own: Mapping[int, str] = MappingProxyType({})) -> bytes:
+    """Rewrite a skops archive so that the bytes depend only on the contents.
+
+    Args:
+        data: The archive.
+        own: The user's classes and functions as ``module:name`` by id; the module of a script has
+            another name in each process.
+    """
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         schema = json.loads(archive.read(_SCHEMA))
+        if own:
+            _name_own(schema, own)
         names: dict[str, str] = {}
         _renumber(schema, {}, names)
         files = {new: _stable_file(old, archive.read(old)) for old, new in names.items()}
     files[_SCHEMA] = json.dumps(schema, separators=(",", ":")).encode()
+    return _write_archive(files)
+
+
+def _write_archive(files: Mapping[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, content in files.items():
             archive.writestr(zipfile.ZipInfo(name, _FIRST_MOMENT), content)
     return buffer.getvalue()
+
+
+def require_plain_archive(data: bytes) -> None:
+    """Refuse archives that are larger when read, and files that stand twice or are links.
+
+    Raises:
+        SerializationError: If the archive is not as `write_estimator` writes it.
+    """
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        entries = archive.infolist()
+        names = [each.filename for each in entries]
+        is_stored = all(each.compress_type == zipfile.ZIP_STORED for each in entries)
+        if not is_stored or sum(each.file_size for each in entries) > len(data):
+            raise SerializationError(
+                what="The model is an archive that grows when it is read.",
+                why="A small file could fill the memory.",
+                fix="Do not use this file; train the model again.",
+            )
+        if len(set(names)) != len(names) or any("/" in name or "\\" in name for name in names):
+            raise SerializationError(
+                what="The model is an archive with folders, or with two files of one name.",
+                why="No stored model has these.",
+                fix="Do not use this file; train the model again.",
+            )
+
+
+def _name_own(node: Any, own: Mapping[int, str]) -> None:
+    """Write the names of the user's definitions as they are in every process."""
+    if isinstance(node, list):
+        for item in node:
+            _name_own(item, own)
+        return
+    if not isinstance(node, dict):
+        return
+    if node.get("__loader__") in {"TypeNode", "FunctionNode"} and node.get("__id__") in own:
+        module, _, short = own[node["__id__"]].partition(":")
+        node["__module__"], node["__class__"] = module, short
+    elif "__module__" in node and not is_installed(node["__module__"]):
+        node["__module__"] = module_name(node["__module__"])
+    for item in node.values():
+        _name_own(item, own)
 
 
 def _renumber(node: Any, ids: dict[int, int], names: dict[str, str]) -> None:

@@ -20,12 +20,14 @@ _FORMATS = {
     "xgboost": ("_xgboost", "XGBoostFormat"),
     "lightgbm": ("_lightgbm", "LightGBMFormat"),
     "catboost": ("_catboost", "CatBoostFormat"),
+    "safetensors": ("_torch", "TorchFormat"),
 }
 # Formats for classes by root package, the most special first: a class counts by its bases, too.
 _BY_PACKAGE = {
     "xgboost": ("xgboost",),
     "lightgbm": ("lightgbm",),
     "catboost": ("catboost",),
+    "torch": ("safetensors",),
     "sklearn": ("skops",),
 }
 

@@ -1,0 +1,173 @@
+"""TorchEstimator: a trained network of PyTorch as an estimator that predicts frames."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sklearn.base import BaseEstimator
+from sklearn.utils.metaestimators import available_if
+
+from penstock.core import DataError, ParameterError, require
+from penstock.stores import nested_state, read_nested
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_NESTED = "stored"
+
+
+def _has_classes(estimator: "TorchEstimator") -> bool:
+    return estimator.classes is not None
+
+
+class TorchEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """A trained ``torch.nn.Module`` that takes a matrix of numbers, as a scikit-learn estimator.
+
+    Columns become a matrix in their order, as type ``dtype``. To scale or encode them, put fitted
+    transformers before it: ``make_pipeline(preparation, TorchEstimator(net, classes=[…]))``. The
+    network is trained before; ``fit`` changes nothing. It predicts in evaluation mode, without
+    gradients. Stored, its weights are in safetensors and its class comes from recorded source.
+
+    >>> import torch
+    >>> from penstock.models import TorchEstimator
+    >>> net = torch.nn.Linear(2, 1)
+    >>> _ = torch.nn.init.ones_(net.weight), torch.nn.init.zeros_(net.bias)
+    >>> TorchEstimator(net).predict([[1.0, 2.0], [0.5, 0.5]]).tolist()
+    [3.0, 1.0]
+
+    Threads: several at once are as safe as the network's ``forward``.
+
+    Args:
+        module: The network. It returns a number per row, shape (n,) or (n, 1), or for classes a
+            score (logit) per class, shape (n, classes); for two classes also the logit of the
+            second.
+        classes: Labels in the order of the scores; None for a regression.
+        dtype: The matrix's type: ``float32`` or ``float64``.
+    """
+
+    def __init__(
+        self,
+        module: Any,  # Any: torch is optional
+        classes: Sequence[Any] | None = None,
+        dtype: str = "float32",
+    ) -> None:
+        self.module = module
+        self.classes = classes
+        self.dtype = dtype
+
+    def fit(self, X: object, y: object = None) -> "TorchEstimator":  # noqa: N803 - scikit-learn's name
+        """Return the estimator: the network is trained already."""
+        del X, y
+        return self
+
+    @property
+    def classes_(self) -> "NDArray[Any]":
+        """Labels in the order of the probabilities, as scikit-learn names them."""
+        import numpy as np
+
+        if self.classes is None:
+            raise AttributeError("classes_")
+        return np.asarray(self.classes)
+
+    def predict(self, X: object) -> "NDArray[Any]":  # noqa: N803 - scikit-learn's name
+        """Predict labels or numbers, shape (n,).
+
+        Raises:
+            DataError: If the network does not return a number per row, or per row and class.
+        """
+        if self.classes is not None:
+            labels: NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
+            return labels
+        values = self._scores(X)
+        if values.ndim != 1:
+            raise DataError(
+                what=f"The network returned {values.shape[1]} values per row.",
+                why="A prediction of a number has one; scores of classes need the classes.",
+                fix="Name the classes in the order of the scores: TorchEstimator(net, classes=[…]).",
+            )
+        found: NDArray[Any] = values.double().numpy()
+        return found
+
+    @available_if(_has_classes)  # type: ignore[untyped-decorator]  # scikit-learn has no types
+    def predict_proba(self, X: object) -> "NDArray[Any]":  # noqa: N803 - scikit-learn's name
+        """Compute the probability of each class, shape (n, classes).
+
+        Raises:
+            DataError: If the network does not return a score for each class.
+        """
+        torch, count = _import_torch(), len(self.classes or ())
+        scores = self._scores(X).double()
+        if scores.ndim == 1 and count == 2:  # noqa: PLR2004 - the logit of the second of two
+            shares = torch.sigmoid(scores)
+            shares = torch.stack([1 - shares, shares], dim=1)
+        elif scores.ndim == 2 and scores.shape[1] == count:  # noqa: PLR2004 - a matrix
+            shares = torch.softmax(scores, dim=1)
+        else:
+            raise DataError(
+                what=f"The network returned shape {tuple(scores.shape)} for {count} classes.",
+                why="There is one score for each class.",
+                fix="Let forward return shape (n, classes), or name as many classes as it has scores.",
+            )
+        found: NDArray[Any] = shares.numpy()
+        return found
+
+    def _scores(self, X: object) -> Any:  # noqa: N803 - scikit-learn's name
+        import numpy as np
+
+        torch = _import_torch()
+        if self.dtype not in {"float32", "float64"}:
+            raise ParameterError(
+                what=f"dtype of TorchEstimator is {self.dtype!r}.", fix="Use float32 or float64."
+            )
+        matrix = torch.from_numpy(np.ascontiguousarray(np.asarray(X), dtype=self.dtype))
+        if any(each.training for each in self.module.modules()):
+            self.module.eval()
+        with torch.inference_mode():
+            scores = self.module(matrix)
+        rows = matrix.shape[0]
+        if not isinstance(scores, torch.Tensor) or scores.shape[:1] != (rows,) or scores.ndim > 2:  # noqa: PLR2004 - a matrix
+            raise DataError(
+                what=f"The network returned {_describe(scores)} for {rows} rows.",
+                why="A prediction belongs to a row.",
+                fix="Let forward return a tensor of shape (n,), (n, 1) or (n, classes).",
+            )
+        return scores[:, 0] if scores.ndim == 2 and scores.shape[1] == 1 else scores  # noqa: PLR2004
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Tell scikit-learn that there is nothing to fit."""
+        return True
+
+    def __sklearn_tags__(self) -> Any:  # Any: scikit-learn's class
+        """Tell scikit-learn whether the estimator is a classifier."""
+        from sklearn.utils import ClassifierTags, RegressorTags
+
+        tags = super().__sklearn_tags__()
+        if self.classes is not None:
+            tags.estimator_type, tags.classifier_tags = "classifier", ClassifierTags()
+        else:
+            tags.estimator_type, tags.regressor_tags = "regressor", RegressorTags()
+        return tags
+
+    def __getstate__(self) -> Any:
+        """Return the attributes; in a store with the network in its own format."""
+        state = super().__getstate__()
+        nested = nested_state(self.module)
+        if nested is None:
+            return state
+        return {**state, "module": {_NESTED: nested}}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        """Set the attributes; see ``__getstate__``."""
+        state = dict(state)
+        module = state.get("module")
+        if isinstance(module, dict) and _NESTED in module:
+            state["module"] = read_nested(module[_NESTED])
+        super().__setstate__(state)
+
+
+def _describe(value: object) -> str:
+    shape = getattr(value, "shape", None)
+    return type(value).__name__ if shape is None else f"shape {tuple(shape)}"
+
+
+def _import_torch() -> Any:
+    return require("torch", extra="torch", purpose="predicting with a network")

@@ -1,0 +1,211 @@
+"""The user's classes and functions in a model, and the source files that define them; for writing."""
+
+import ast
+import pickle
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+from penstock.core import SerializationError
+from penstock.stores._classes import RECORDED, class_name, find_loaded, module_name
+from penstock.stores.artifacts._code import is_installed
+from penstock.stores.artifacts._object_digest import digest_object
+from penstock.stores.artifacts.models._recorded_code import (
+    RecordedCode,
+    load_recorded,
+    recorded_text,
+)
+from penstock.stores.artifacts.models._source_slices import (
+    lambda_name,
+    lambdas_in_line,
+    module_of_path,
+    slice_modules,
+)
+
+_LAMBDA = "<lambda>"
+_TOP = "Define it at the top level of a .py file of the project, by `class` or `def`."
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCode:
+    """Definitions of the user's with their source.
+
+    Args:
+        names: ``module:name`` of each class and function, by id of the object.
+        digests: Content digest of each definition, by name.
+        source: The files that they reach, by path.
+    """
+
+    names: Mapping[int, str]
+    digests: Mapping[str, str]
+    source: Mapping[str, bytes]
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the record of the model says about the code."""
+        return {"definitions": dict(self.digests)} if self.digests else {}
+
+
+NO_CODE = OwnCode({}, {}, {})
+
+
+def own_definitions(value: Any) -> list[Any]:
+    """Return the user's classes and functions that a value holds or is made of.
+
+    Raises:
+        SerializationError: If a nested object does not expose its state.
+    """
+    finder = _Finder()
+    try:
+        finder.dump(value)
+    except Exception as error:
+        raise SerializationError(
+            what=f"The state of {type(value).__qualname__} cannot be read ({error}).",
+            fix="Keep only arrays, plain values and estimators in its attributes.",
+        ) from error
+    return list(finder.found.values())
+
+
+def is_own(value: Any) -> bool:
+    """Return whether a class or function is the user's, and not of a package or of Python."""
+    return isinstance(value, type | FunctionType) and not is_installed(value.__module__)
+
+
+def gather_code(definitions: Iterable[Any]) -> OwnCode:
+    """Gather the source of classes and functions, and check that it makes the same ones again.
+
+    Raises:
+        SerializationError: If one is not defined in a file, or the file defines another by now.
+    """
+    definitions = list(definitions)
+    files = _own_files() if definitions else {}
+    names = {id(each): _name_of(each, files) for each in definitions}
+    slices = slice_modules(files, [_pair(name) for name in names.values()])
+    source = {path: text for path, text in files.items() if module_of_path(path) in slices}
+    digests = {names[id(each)]: digest_object(each) for each in definitions}
+    code = load_recorded(source, digests)
+    for name, digest in digests.items():
+        if digest_object(code[name]) != digest:
+            raise SerializationError(
+                what=f"{name} is not what its source file defines.",
+                why="A model's own code is loaded from the recorded source. The file has changed since"
+                " it was imported, or the definition depends on state that other code makes.",
+                fix="Run again; keep what it needs in fitted attributes or in constants beside it.",
+                name=name,
+            )
+    return OwnCode(names, digests, source)
+
+
+def find_definitions(
+    source: Mapping[str, bytes], digests: Mapping[str, str]
+) -> Mapping[str, Any] | RecordedCode:
+    """Return the classes and functions of a stored model by name.
+
+    Those of this process are used if the code is the same, so that ``isinstance`` holds; all others
+    are loaded from the recorded source.
+
+    Raises:
+        SerializationError: If the source does not define one of them.
+    """
+    loaded = {name: find_loaded(name) for name in digests}
+    if all(_is_same(loaded[name], digest) for name, digest in digests.items()):
+        return loaded
+    return load_recorded(source, digests)
+
+
+def _is_same(value: Any, digest: str) -> bool:
+    try:
+        return value is not None and digest_object(value) == digest
+    except SerializationError:
+        return False
+
+
+class _Nowhere:
+    def write(self, data: Any) -> int:
+        return len(data)
+
+
+class _Finder(pickle.Pickler):
+    """Meets every object that belongs to a value; the bytes are thrown away."""
+
+    def __init__(self) -> None:
+        super().__init__(_Nowhere(), 5)
+        self.found: dict[int, Any] = {}
+
+    def reducer_override(self, obj: Any) -> Any:
+        if obj is str or not isinstance(obj, type | FunctionType):
+            return NotImplemented
+        if is_own(obj):
+            self.found[id(obj)] = obj
+        return str, ()
+
+
+def _pair(name: str) -> tuple[str, str]:
+    module, _, own = name.partition(":")
+    return module, own
+
+
+def _own_files() -> dict[str, bytes]:
+    """Read the source of the user's loaded modules, by path from the folder of imports."""
+    files = {}
+    for name, module in list(sys.modules.items()):
+        if is_installed(module_name(name)) or name.startswith(RECORDED):
+            continue
+        file = getattr(module, "__file__", None)
+        if not isinstance(file, str) or not file.endswith(".py"):
+            continue
+        try:
+            files[_path_of(module_name(name), module)] = Path(file).read_bytes()
+        except OSError:
+            continue
+    return files
+
+
+def _path_of(name: str, module: ModuleType) -> str:
+    path = name.replace(".", "/")
+    return f"{path}/__init__.py" if hasattr(module, "__path__") else f"{path}.py"
+
+
+def _name_of(value: Any, files: dict[str, bytes]) -> str:
+    module = module_name(str(value.__module__))
+    if str(value.__module__).startswith(RECORDED):
+        files.update(recorded_text(str(value.__module__)))
+    text = next((text for path, text in files.items() if module_of_path(path) == module), None)
+    if text is None:
+        raise _unnamed(value, "is defined in a session without a file")
+    if isinstance(value, FunctionType) and value.__name__ == _LAMBDA:
+        return f"{module}:{_lambda_of(value, text)}"
+    if "." in value.__qualname__:
+        raise _unnamed(value, "is defined inside of a function or class")
+    return class_name(value)
+
+
+def _lambda_of(value: FunctionType, text: bytes) -> str:
+    if value.__code__.co_freevars:
+        raise _unnamed(value, "uses variables of the function around it")
+    same = [
+        node
+        for node in lambdas_in_line(text, value.__code__.co_firstlineno)
+        if _is_code_of(value.__code__, node)
+    ]
+    if len(same) != 1:
+        raise _unnamed(value, "is not found in its file as it was imported")
+    return lambda_name(same[0], value.__qualname__)
+
+
+def _is_code_of(code: CodeType, node: ast.Lambda) -> bool:
+    whole = compile(ast.Expression(node), "<recorded>", "eval")
+    made = next(each for each in whole.co_consts if isinstance(each, CodeType))
+    return made.co_code == code.co_code and list(made.co_positions()) == list(code.co_positions())
+
+
+def _unnamed(value: Any, reason: str) -> SerializationError:
+    return SerializationError(
+        what=f"{value.__module__}.{value.__qualname__} {reason}.",
+        why="A model's own classes and functions are loaded from the recorded source, by name.",
+        fix=_TOP,
+        name=value.__qualname__,
+    )

@@ -1,0 +1,148 @@
+"""Networks in safetensors: bit for bit what they were, and nothing that a file asks for."""
+
+import json
+import struct
+import sys
+from collections import OrderedDict
+
+import pytest
+
+from penstock.core import SerializationError
+from penstock.models import require_safe
+from penstock.stores import StoredModel, find_model_format, open_store
+
+torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'penstock[torch]'")
+nn = torch.nn
+
+
+class Net(nn.Module):
+    """Has every kind of tensor that a network may have."""
+
+    def __init__(self, activation=nn.functional.relu) -> None:
+        super().__init__()
+        self.first = nn.Linear(3, 4)
+        self.activation = activation
+        self.norm = nn.BatchNorm1d(4)
+        self.tied = self.first.weight
+        self.turned = nn.Parameter(torch.randn(3, 4).t())
+        self.bf16 = nn.Parameter(torch.randn(2).bfloat16())
+        self.f64 = nn.Parameter(torch.randn(2).double(), requires_grad=False)
+        self.register_buffer("count", torch.tensor([1, 2**60]))
+        self.register_buffer("mask", torch.tensor([True, False]), persistent=False)
+        self.parts = nn.ModuleList([self.norm, nn.GRU(3, 3), nn.MultiheadAttention(4, 2)])
+        self.settings = {"rate": 0.1, "size": (1, None, float("inf"))}
+
+    def forward(self, x):
+        hidden = self.norm(self.activation(self.first(x)))
+        return hidden @ self.turned + self.parts[1](x)[0]
+
+
+@pytest.fixture
+def store(tmp_path):
+    with open_store(f"sqlite:///{tmp_path}/penstock.db") as opened:
+        yield opened
+
+
+def test_a_network_is_read_back_bit_for_bit(store, monkeypatch):
+    torch.manual_seed(0)
+    net, rows = Net(), torch.randn(5, 3)
+    net(rows)  # moves the running means
+    net.eval()
+    record = store.put(net)
+    assert (record.format, record.unsafe) == ("safetensors", False)
+    assert require_safe(record) is record
+    monkeypatch.delitem(sys.modules, __name__)  # so that recorded source makes the class
+    back = store.get(record.digest)
+    assert type(back) is not Net
+    assert store.digest(back) == record.content_digest
+    assert torch.equal(back(rows), net(rows))
+    assert back.tied is back.first.weight
+    assert back.parts[0] is back.norm
+    assert back.turned.stride() == (1, 4)
+    assert (back.bf16.dtype, back.f64.dtype) == (torch.bfloat16, torch.float64)
+    assert list(back.state_dict()) == list(net.state_dict())
+    assert back.settings == net.settings
+
+
+def test_torchs_own_containers_need_no_source_and_other_libraries_read_the_weights(store, tmp_path):
+    from safetensors.torch import load
+
+    net = nn.Sequential(OrderedDict(a=nn.Conv1d(1, 2, 3), b=nn.ReLU(), c=nn.Dropout(0.5))).eval()
+    record = store.put(net)
+    assert "code" not in record.metadata
+    assert record.metadata["parameters"] == 8
+    assert repr(store.get(record.digest)) == repr(net)
+    weights = load(store.read_bytes(record))
+    assert any(torch.equal(each, net.a.weight) for each in weights.values())
+
+
+def with_attribute(value):
+    net = nn.Sequential(nn.Linear(1, 1))
+    net.extra = value
+    return net
+
+
+@pytest.mark.parametrize(
+    ("net", "reason"),
+    [
+        (lambda: with_attribute(object()), r"Sequential\.extra is builtins\.object"),
+        (lambda: with_attribute(open), "cannot be stored"),
+        (lambda: with_attribute(torch.load), "cannot be stored"),
+        (lambda: nn.Linear(1, 1, device="meta"), r"on meta"),
+        (lambda: torch.jit.trace(nn.Linear(1, 1), torch.ones(1, 1)), "TorchScript"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_what_cannot_be_stored_is_named_with_its_place(net, reason):
+    with pytest.raises(SerializationError, match=reason):
+        find_model_format("safetensors").write(net(), "")
+
+
+def forged(tree, tensors=None, data=b""):
+    header = {"__metadata__": {"penstock": json.dumps({"tree": tree, "tensors": tensors or {}})}}
+    if data:
+        header["0"] = {"dtype": "F32", "shape": [len(data) // 4], "data_offsets": [0, len(data)]}
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + data
+
+
+CALL = {"partial": {"list": [{"named": "os:system"}, {"tuple": ["true"]}, {"dict": []}]}}
+HOSTILE = {
+    "a function of the system": forged({"named": "os:system"}),
+    "a partial of one": forged(CALL),
+    "a loader of pickles": forged({"named": "torch:load"}),
+    "a private function": forged({"named": "torch:_dynamo"}),
+    "a module of torch": forged({"named": "torch:os"}),
+    "a class that is no module": forged({"named": "torch.nn.modules.module:OrderedDict"}),
+    "a class beside the list": forged({"named": "torch.utils.data.dataset:Dataset"}),
+    "an own class without a record": forged({"own": "train:Net"}),
+    "an object that is no module": forged(
+        {"module": {"named": "torch.nn.functional:relu"}, "state": [], "number": 0}
+    ),
+    "a stretched tensor": forged({"tensor": "0"}, {"0": ["Tensor", [1 << 50], False]}, b"0" * 64),
+    "an unknown mark": forged({"pickle": "gASVAA=="}),
+    "an endless tree": forged({}).replace(b'{\\"tree\\": {}', b'{\\"tree\\": ' + b"[" * 90_000),
+    "a header larger than the file": struct.pack("<Q", 1 << 62) + b"{}",
+    "tensors only": struct.pack("<Q", 2) + b"{}",
+    "nothing": b"",
+    "a pickle": b"\x80\x04\x95\x0b\x00\x00\x00\x00\x00\x00\x00\x8c\x02os\x94\x8c\x06system\x94\x93\x94.",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_file_is_refused(name, tmp_path, store):
+    record = store.put(nn.Linear(1, 1))
+    from dataclasses import replace
+
+    digest, inline, size = store.keep_bytes(HOSTILE[name])
+    with pytest.raises(SerializationError):
+        store.load(replace(record, digest=digest, inline=inline, size_bytes=size))
+
+
+def test_read_needs_only_the_bytes_and_the_facts():
+    found = find_model_format("safetensors")
+    net = nn.Linear(2, 1)
+    stored = found.write(net, "")
+    back = found.read(StoredModel(stored.data, stored.metadata))
+    assert torch.equal(back.weight, net.weight)
+    assert stored.data == found.write(back, "").data
