@@ -14,7 +14,7 @@ nn = torch.nn
 FRAME = pl.DataFrame({"age": [20.0, 60.0, 41.0], "height": [1.8, 1.6, 1.7]})
 
 
-class Tower(nn.Module):
+class Tower(nn.Module):  # type: ignore[name-defined]  # torch is imported if installed
     """A network of the user's own."""
 
     def __init__(self, classes: int) -> None:

@@ -12,8 +12,13 @@ from penstock.core import StepState
 from penstock.execution import QuietReporter
 
 
-class Shrunk(LogisticRegression):
-    """An estimator of one's own."""
+def shrunk() -> LogisticRegression:
+    """An estimator whose class no file defines by a name."""
+
+    class Shrunk(LogisticRegression):
+        pass
+
+    return Shrunk()
 
 
 @ps.step
@@ -25,7 +30,7 @@ def rows() -> pl.DataFrame:
 @ps.step
 def train(split: ps.Split, own: bool) -> object:
     inside = make_pipeline(FunctionTransformer(np.log1p), LogisticRegression())
-    return (Shrunk() if own else inside).fit(split.train.X.to_numpy(), split.train.y)
+    return (shrunk() if own else inside).fit(split.train.X.to_numpy(), split.train.y)
 
 
 @ps.pipeline

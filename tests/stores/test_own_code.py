@@ -217,7 +217,7 @@ def as_call(text):
     ],
 )
 def test_a_file_cannot_choose_what_is_loaded(store, train, change, definitions, monkeypatch):
-    ran = []
+    ran: list[str] = []
     monkeypatch.setattr("os.system", ran.append)
     record = forged(store, store.put(fitted(train)), change, definitions)
     forget()

@@ -4,6 +4,8 @@ import json
 import struct
 import sys
 from collections import OrderedDict
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -15,7 +17,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed: pip install
 nn = torch.nn
 
 
-class Net(nn.Module):
+class Net(nn.Module):  # type: ignore[name-defined]  # torch is imported if installed
     """Has every kind of tensor that a network may have."""
 
     def __init__(self, activation=nn.functional.relu) -> None:
@@ -99,9 +101,15 @@ def test_what_cannot_be_stored_is_named_with_its_place(net, reason):
 
 
 def forged(tree, tensors=None, data=b""):
-    header = {"__metadata__": {"penstock": json.dumps({"tree": tree, "tensors": tensors or {}})}}
+    header: dict[str, Any] = {
+        "__metadata__": {"penstock": json.dumps({"tree": tree, "tensors": tensors or {}})}
+    }
     if data:
-        header["0"] = {"dtype": "F32", "shape": [len(data) // 4], "data_offsets": [0, len(data)]}
+        header["0"] = {
+            "dtype": "F32",
+            "shape": [len(data) // 4],
+            "data_offsets": [0, len(data)],
+        }
     text = json.dumps(header).encode()
     return struct.pack("<Q", len(text)) + text + data
 
@@ -132,8 +140,6 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_file_is_refused(name, tmp_path, store):
     record = store.put(nn.Linear(1, 1))
-    from dataclasses import replace
-
     digest, inline, size = store.keep_bytes(HOSTILE[name])
     with pytest.raises(SerializationError):
         store.load(replace(record, digest=digest, inline=inline, size_bytes=size))
@@ -143,6 +149,6 @@ def test_read_needs_only_the_bytes_and_the_facts():
     found = find_model_format("safetensors")
     net = nn.Linear(2, 1)
     stored = found.write(net, "")
-    back = found.read(StoredModel(stored.data, stored.metadata))
+    back: Any = found.read(StoredModel(stored.data, stored.metadata))
     assert torch.equal(back.weight, net.weight)
     assert stored.data == found.write(back, "").data

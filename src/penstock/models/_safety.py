@@ -31,7 +31,7 @@ def require_safe(record: ArtifactRecord) -> ArtifactRecord:
         )
     raise SerializationError(
         what=f"{with_article(record.type_name, begins=True)} (stored as {record.format}) is no model.",
-        why="A model is a fitted scikit-learn, xgboost or lightgbm estimator.",
+        why="A model is a fitted estimator, a booster or a network.",
         fix="Return the fitted estimator from the training step and register that.",
         format=record.format,
     )
@@ -41,6 +41,7 @@ def _advice(type_name: str) -> str:
     if type_name.endswith("SearchCV"):
         return "Register what the search found: search.best_estimator_."
     return (
-        "Build it from scikit-learn, xgboost and lightgbm; calculations inside the model, as "
-        "FunctionTransformer(np.log1p): before the split, callers of the server must make them."
+        "Build it from scikit-learn, boosters, torch and the project's own code; calculations inside"
+        " the model, as FunctionTransformer(np.log1p): before the split, callers of the server must"
+        " make them."
     )

@@ -26,7 +26,7 @@ from penstock.stores.artifacts.models._source_slices import (
 )
 
 _LAMBDA = "<lambda>"
-_TOP = "Define it at the top level of a .py file of the project, by `class` or `def`."
+_TOP = "Define it at the top level of a .py file of the project."
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +205,7 @@ def _is_code_of(code: CodeType, node: ast.Lambda) -> bool:
 def _unnamed(value: Any, reason: str) -> SerializationError:
     return SerializationError(
         what=f"{value.__module__}.{value.__qualname__} {reason}.",
-        why="A model's own classes and functions are loaded from the recorded source, by name.",
+        why="Own code is loaded from recorded source, by name.",
         fix=_TOP,
         name=value.__qualname__,
     )
