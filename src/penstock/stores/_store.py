@@ -14,7 +14,6 @@ from penstock.core import (
     SerializationError,
     StoreError,
     digest_bytes,
-    digest_json,
     new_id,
     now,
 )
@@ -25,6 +24,7 @@ from penstock.stores._contents import (
     endless,
     take_apart,
 )
+from penstock.stores._file_records import INLINE_BYTES, file_record, read_start, source_record
 from penstock.stores._json import dump_json, load_json
 from penstock.stores.artifacts._ahead import ahead
 from penstock.stores.artifacts._bundles import (
@@ -38,8 +38,7 @@ from penstock.stores.artifacts._bundles import (
     read_manifest,
     write_manifest,
 )
-from penstock.stores.artifacts._digests import PREFIX, damaged, readable, writable
-from penstock.stores.artifacts._media_type import media_type
+from penstock.stores.artifacts._digests import PREFIX, damaged, writable
 from penstock.stores.artifacts._protocol import ArtifactStore
 from penstock.stores.artifacts._serializers import (
     deserialize,
@@ -48,10 +47,7 @@ from penstock.stores.artifacts._value import Serialized, type_name
 from penstock.stores.journals import Journal
 from penstock.stores.metadata._protocol import MetadataStore
 
-# Values of at most this many bytes live in the metadata store: no file for every number.
-_INLINE_BYTES = 1024
 _PART = 1 << 20  # chunk size of streams
-_FILE = "file"
 _SINGLE_USER = "single_user"
 # Settings: the store's id, the claimed location of the bytes, and the database with that id.
 IDENTITY, PLACE, DATABASE = "store_id", "artifacts", "database"
@@ -198,19 +194,19 @@ class Store:
 
     def pack_files(self, paths: Sequence[Path]) -> list[ArtifactRecord]:
         """Write the bytes of many files and return the records; see `pack_file`."""
-        starts = [(path, _start(path)) for path in paths]
-        large = [path for path, start in starts if len(start) > _INLINE_BYTES]
+        starts = [(path, read_start(path)) for path in paths]
+        large = [path for path, start in starts if len(start) > INLINE_BYTES]
         written = iter(self.artifacts.write_files(large) if large else ())
         return [
-            _file_record(path, start, *next(written))
-            if len(start) > _INLINE_BYTES
-            else _file_record(path, start, digest_bytes(start), len(start), start)
+            file_record(path, start, *next(written))
+            if len(start) > INLINE_BYTES
+            else file_record(path, start, digest_bytes(start), len(start), start)
             for path, start in starts
         ]
 
     def keep_bytes(self, data: bytes) -> tuple[str, bytes | None, int]:
         """Store bytes; return the digest, the bytes if few enough for a record, and the size."""
-        if len(data) <= _INLINE_BYTES:
+        if len(data) <= INLINE_BYTES:
             return digest_bytes(data), data, len(data)
         return self.artifacts.write(data), None, len(data)
 
@@ -462,34 +458,6 @@ def _collected(record: ArtifactRecord) -> StoreError:
         fix="Run it again.",
         digest=record.digest,
     )
-
-
-def _start(path: Path) -> bytes:
-    """Read a file's first bytes: all if few enough for a record, else one too many."""
-    with readable(path) as file:
-        return file.read(_INLINE_BYTES + 1)
-
-
-def _file_record(
-    path: Path, start: bytes, digest: str, size: int, inline: bytes | None = None
-) -> ArtifactRecord:
-    return ArtifactRecord(
-        digest=digest,
-        # Not the bytes' digest: a bytes value with the same bytes is a different value.
-        content_digest=digest_json([_FILE, digest]),
-        format="bytes",
-        type_name=_FILE,
-        size_bytes=size,
-        created_at=now(),
-        inline=inline,
-        metadata={"file": path.name, "media": media_type(start)},
-    )
-
-
-def source_record(path: str, text: bytes, digest: str) -> ArtifactRecord:
-    """Return the record of a source file, equal to that of the run's recorded source."""
-    inline = text if len(text) <= _INLINE_BYTES else None
-    return _file_record(Path(path), text[:_INLINE_BYTES], digest, len(text), inline)
 
 
 def _read_manifest(data: bytes) -> tuple[str, dict[str, ArtifactRecord]]:

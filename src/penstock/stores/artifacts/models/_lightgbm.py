@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from penstock.core import require
+from penstock.core import SerializationError, require
 from penstock.stores.artifacts._value import Serialized, type_name
 from penstock.stores.artifacts.models._protocol import StoredModel
 
 _BEST = "best_iteration"
+_KEYS = {b"version", b"num_class", b"num_tree_per_iteration", b"max_feature_idx", b"feature_names"}
 
 
 class LightGBMFormat:
@@ -27,6 +28,7 @@ class LightGBMFormat:
 
     def read(self, stored: StoredModel) -> Any:
         """See ModelFormat."""
+        _require_whole(stored.data)
         lightgbm = require("lightgbm", extra="boosters", purpose="reading a LightGBM model")
         booster = lightgbm.Booster(model_str=stored.data.decode())
         if best := stored.metadata.get(_BEST):
@@ -42,6 +44,22 @@ class LightGBMFormat:
 
     def load_library(self) -> None:
         """See ModelFormat: imported by the users of boosters, as it is slow."""
+
+
+def _require_whole(data: bytes) -> None:
+    """Refuse texts that are no whole model: LightGBM ends the process on some of them.
+
+    Raises:
+        SerializationError: If the first line, the last section or a count is missing.
+    """
+    head = data.partition(b"Tree=0\n")[0].split(b"\n")
+    keys = {line.partition(b"=")[0] for line in head}
+    if data[:5] != b"tree\n" or not keys >= _KEYS or b"\nend of trees\n" not in data:
+        raise SerializationError(
+            what="The bytes are no LightGBM model.",
+            why="An artifact is only read as the format that its record names.",
+            fix="Restore the artifact from a backup, or train the model again.",
+        )
 
 
 def _text(booster: Any) -> bytes:
