@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.core import SerializationError
-from penstock.stores.artifacts._object_digest import digest_object
+from penstock.stores.artifacts.models._object_digest import digest_object
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),

@@ -29,7 +29,7 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler,
 
 from penstock.core import SerializationError
 from penstock.stores import content_digest
-from penstock.stores.artifacts._object_digest import digest_object
+from penstock.stores.artifacts.models._object_digest import digest_object
 from penstock.stores.artifacts.models._skops import read_estimator, write_estimator
 
 

@@ -13,11 +13,11 @@ from polars.testing import assert_frame_equal
 from polars.testing.parametric import dataframes
 
 from penstock.core import SerializationError
-from penstock.stores.artifacts._object_digest import digest_object
 from penstock.stores.artifacts._pandas import read_pandas
 from penstock.stores.artifacts._pandas import write_pandas as write_pandas_frame
 from penstock.stores.artifacts._polars import digest_polars, read_polars
 from penstock.stores.artifacts._polars import write_polars as write_polars_frame
+from penstock.stores.artifacts.models._object_digest import digest_object
 
 
 def write_polars(table):

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.core import SerializationError, require, with_article
 from penstock.stores._json import dump_json, load_json
-from penstock.stores.artifacts._object_digest import digest_object
 from penstock.stores.artifacts._pandas_digest import unwrapped
 from penstock.stores.artifacts._value import Serialized, type_name
+from penstock.stores.artifacts.models._object_digest import digest_object
 
 if TYPE_CHECKING:
     import pandas as pd

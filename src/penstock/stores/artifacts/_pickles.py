@@ -14,8 +14,8 @@ from typing import Any
 from penstock.core import SerializationError, digest_bytes, digest_json, with_article
 from penstock.stores._classes import class_name, find_loaded, is_findable
 from penstock.stores.artifacts._code import is_installed
-from penstock.stores.artifacts._object_digest import digest_object
 from penstock.stores.artifacts._value import Serialized, type_name
+from penstock.stores.artifacts.models._object_digest import digest_object
 
 # Reading back to check readability costs memory, too.
 _MOST_READ_BACK = 1 << 26

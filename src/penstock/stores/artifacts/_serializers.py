@@ -11,12 +11,12 @@ from typing import Any
 from penstock.core import ArtifactRecord, SerializationError, digest_bytes
 from penstock.stores._json import dump_json, load_json
 from penstock.stores.artifacts._arrays import array_kind, read_array, write_array
-from penstock.stores.artifacts._object_digest import digest_object
 from penstock.stores.artifacts._pandas import read_pandas, write_pandas
 from penstock.stores.artifacts._pickles import read_pickle, write_pickle
 from penstock.stores.artifacts._polars import read_polars, write_polars
 from penstock.stores.artifacts._sparse import read_sparse, write_sparse
 from penstock.stores.artifacts._value import Serialized, type_name
+from penstock.stores.artifacts.models._object_digest import digest_object
 from penstock.stores.artifacts.models._protocol import ModelFormat, StoredModel
 from penstock.stores.artifacts.models._table import find_format, find_model_format
 

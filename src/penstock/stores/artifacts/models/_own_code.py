@@ -12,7 +12,7 @@ from typing import Any
 from penstock.core import SerializationError
 from penstock.stores._classes import RECORDED, class_name, find_loaded, module_name
 from penstock.stores.artifacts._code import is_installed
-from penstock.stores.artifacts._object_digest import digest_object
+from penstock.stores.artifacts.models._object_digest import digest_object
 from penstock.stores.artifacts.models._recorded_code import (
     RecordedCode,
     load_recorded,
