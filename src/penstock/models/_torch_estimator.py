@@ -46,11 +46,11 @@ class TorchEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
 
     def __init__(
         self,
-        module: Any,  # Any: torch is optional
+        module: object,
         classes: Sequence[Any] | None = None,
         dtype: str = "float32",
     ) -> None:
-        self.module = module
+        self.module: Any = module
         self.classes = classes
         self.dtype = dtype
 
@@ -136,7 +136,7 @@ class TorchEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
         """Tell scikit-learn that there is nothing to fit."""
         return True
 
-    def __sklearn_tags__(self) -> Any:  # Any: scikit-learn's class
+    def __sklearn_tags__(self) -> object:
         """Tell scikit-learn whether the estimator is a classifier."""
         from sklearn.utils import ClassifierTags, RegressorTags
 

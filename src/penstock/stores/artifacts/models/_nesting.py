@@ -58,7 +58,7 @@ def nested_state(model: object) -> dict[str, Any] | None:
     return {"format": found.name, "data": stored.data, "facts": dict(stored.metadata)}
 
 
-def read_nested(state: Mapping[str, Any]) -> Any:  # Any: a model of any kind
+def read_nested(state: Mapping[str, Any]) -> object:
     """Read a model from what `nested_state` returned, for ``__setstate__``.
 
     Raises:
