@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from penstock.models._signature_changes import SignatureChanges as SignatureChanges
     from penstock.models._signature_changes import compare_signatures as compare_signatures
     from penstock.models._targets import Target as Target
+    from penstock.models._torch_estimator import TorchEstimator as TorchEstimator
     from penstock.models.tabular_net import TabularNet as TabularNet
     from penstock.models.tabular_net import TabularNetClassifier as TabularNetClassifier
     from penstock.models.tabular_net import TabularNetRegressor as TabularNetRegressor
-    from penstock.models._torch_estimator import TorchEstimator as TorchEstimator
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
