@@ -2,7 +2,13 @@
 
 from typing import Any
 
+import polars as pl
 import pytest
+from sklearn.linear_model import LinearRegression
+
+from penstock.core import PredictionRecord, now
+from penstock.models import Model, infer_signature
+from penstock.registry import Registry
 
 
 def test_the_production_version_is_deployed(world):
@@ -122,3 +128,20 @@ def test_serve_hands_over_the_names_and_says_where_it_serves(live, monkeypatch):
     }  # fmt: skip
     live("serve")
     assert given["names"] is None
+
+
+def test_truth_of_several_targets_is_a_json_object(live):
+    rows = pl.DataFrame({"age": [1.0, 2.0, 4.0]})
+    sizes = pl.DataFrame({"height": [1.0, 2.0, 4.0], "weight": [3.0, 5.0, 6.0]})
+    model = LinearRegression().fit(rows, sizes)
+    signature = infer_signature(model, rows, sizes)
+    Registry(store=live.store).register("sizes", Model(model, signature), actor="ann")
+    live.store.metadata.predictions.add(
+        [PredictionRecord("several", "sizes", "sizes", 1, now(), {"age": 1.0}, {"height": 1.0})]
+    )
+    for wrong in ("3.2", '{"height": 1}', "["):
+        told = live("truth", "several", wrong, code=2).err
+        assert '{"height": …, "weight": …}' in told
+    given = live("truth", "several", '{"height": 1, "weight": "2.5"}', "--json").json["truth"]
+    assert given == {"height": 1.0, "weight": 2.5}
+    assert live.store.metadata.predictions.get("several").truth == given

@@ -1,5 +1,6 @@
 """``penstock deploy``, ``deployments``, ``serve`` and ``truth``: serving of registered models."""
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -243,8 +244,29 @@ def _version(store: "Store", model: str, version: int | None) -> tuple[str, int 
 
 
 def _true_value(version: ModelVersionRecord, text: str) -> Any:
-    """Parse a true value as a value of the model's predictions: a class label, or a number."""
-    classes = {str(label).lower(): label for label in version.signature.get("classes") or ()}
+    """Parse a true value as a value of the model's predictions; of several targets a JSON object."""
+    targets = {each["name"]: each["classes"] for each in version.signature.get("targets") or ()}
+    if not targets:
+        return _label_or_number(version, text, version.signature.get("classes") or ())
+    try:
+        values = json.loads(text)
+    except ValueError:
+        values = None
+    if not isinstance(values, dict) or set(values) != set(targets):
+        shown = ", ".join(f'"{name}": …' for name in targets)
+        raise ParameterError(
+            what=f"{text!r} cannot be the ground truth of {version.ref}.",
+            why=f"The model predicts {len(targets)} targets.",
+            fix=f"Give a value for each as JSON: {{{shown}}}.",
+        )
+    return {
+        name: _label_or_number(version, str(values[name]), classes)
+        for name, classes in targets.items()
+    }
+
+
+def _label_or_number(version: ModelVersionRecord, text: str, labels: Sequence[Any]) -> Any:
+    classes = {str(label).lower(): label for label in labels}
     if text.lower() in classes:
         return classes[text.lower()]
     try:
