@@ -46,6 +46,7 @@ def test_a_dimension_is_read_back_from_its_record(dimension):
         ("-1..1", IntRange(-1, 1)),
         ("log(1e-4,1e-1)", FloatRange(1e-4, 1e-1, log=True)),
         ("log(1, 1000)", IntRange(1, 1000, log=True)),
+        ("log:1e-4..1e-1", FloatRange(1e-4, 1e-1, log=True)),
         ("a,b", Choice(("a", "b"))),
         ("1,2,none,true", Choice((1, 2, None, True))),
         ("'1','2'", Choice(("1", "2"))),

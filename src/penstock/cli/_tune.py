@@ -16,7 +16,7 @@ from penstock.tuning import tune as search_parameters
 
 @click.command(
     epilog=examples(
-        "penstock tune churn.py --search lr=log(1e-4,1e-1) depth=3..12 kind=a,b --metric roc_auc"
+        "penstock tune churn.py --search lr=log:1e-4..1e-1 depth=3..12 kind=a,b --metric roc_auc"
         " --trials 100",
         "penstock tune churn.py --search depth=3..12 --metric roc_auc --on processes --minutes 30",
         "penstock tune --resume churn --trials 200 --register",
@@ -28,7 +28,7 @@ from penstock.tuning import tune as search_parameters
     "searched",
     multiple=True,
     metavar="NAME=RANGE",
-    help="Parameter and values: 3..12, 0..1/0.1, log(1e-4,1e-1) or a,b,c; further ones may follow.",
+    help="Parameter and values: 3..12, 0..1/0.1, log:1e-4..1e-1 or a,b,c; further ones may follow.",
 )
 @click.option("--metric", multiple=True, help="Metric to optimize; repeat for a Pareto front.")
 @click.option(

@@ -10,10 +10,10 @@ from penstock.core import ParameterError
 
 Plain = None | bool | int | float | str
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-_LOG = re.compile(rf"log\(\s*({_NUMBER})\s*(?:,|\.\.)\s*({_NUMBER})\s*\)")
+_LOG = re.compile(rf"log(?:\(\s*({_NUMBER})\s*,\s*({_NUMBER})\s*\)|:({_NUMBER})\.\.({_NUMBER}))")
 _RANGE = re.compile(rf"({_NUMBER})\.\.({_NUMBER})(?:/({_NUMBER}))?")
 _FEWEST = 2
-_FORMS = "3..12, 0..1/0.1, log(1e-4,1e-1) or a,b,c"
+_FORMS = "3..12, 0..1/0.1, log:1e-4..1e-1 or a,b,c"
 _WORDS: Mapping[str, Plain] = {
     "true": True, "True": True, "false": False, "False": False, "none": None, "None": None,
 }  # fmt: skip
@@ -205,14 +205,15 @@ def parse_dimension(text: str) -> Dimension:
 
     Args:
         text: ``3..12`` or ``2..8/3`` (whole numbers, with a step), ``0.1..0.9`` or ``0..1/0.1``
-            (real numbers), ``log(1e-4,1e-1)``, or options ``a,b,c``; a number in quotes is text.
+            (real numbers), ``log(1e-4,1e-1)``, in a shell also ``log:1e-4..1e-1``, which needs no
+            quotes, or options ``a,b,c``; a number in quotes is text.
 
     Raises:
         ParameterError: If the text has none of these forms.
     """
     text = text.strip()
     if match := _LOG.fullmatch(text):
-        low, high = map(_number, match.groups())
+        low, high = (_number(part) for part in match.groups() if part is not None)
         if isinstance(low, int) and isinstance(high, int):
             return IntRange(low, high, log=True)
         return FloatRange(low, high, log=True)

@@ -30,6 +30,7 @@ from penstock.server.ui._runs import runs_page
 from penstock.server.ui._schedules import partitions_page, schedule_page, schedules_page
 from penstock.server.ui._site import Site
 from penstock.server.ui._static import read_asset
+from penstock.server.ui._studies import studies_page, study_page
 from penstock.server.ui._why import why_page
 from penstock.stores import open_store
 
@@ -50,6 +51,8 @@ _PAGES: "dict[str, Build]" = {
     "/runs/{run_id:str}/why": why_page,
     "/compare": compare_page,
     "/experiments": experiments_page,
+    "/studies": studies_page,
+    "/studies/{study_id:str}": study_page,
     "/artifacts/{digest:str}": artifact_page,
     "/models": models_page,
     "/models/{name:str}": model_page,
