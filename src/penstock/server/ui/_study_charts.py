@@ -1,5 +1,6 @@
 """Charts of a study as plotly data: history, importance, slices, contour, coordinates, front."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from penstock.tuning import Choice, Study, Trial
 Figure = dict[str, Any]
 _FEWEST = 2
 _CONTOUR = 6  # trials
+_LINES = 200  # trials drawn as lines, the best ones
 
 
 def study_charts(study: Study) -> dict[str, Figure]:
@@ -121,23 +123,63 @@ def _contour(study: Study, first: str, second: str) -> Figure:
 
 
 def _coordinates(study: Study) -> Figure:
+    """Draw each trial as a line over the parameters; as plain lines, which need no WebGL."""
     trials, objective = study.complete, study.spec.objectives[0]
-    axes: list[Figure] = [{"label": objective.metric, "values": [t.values[0] for t in trials]}]
-    for name, dimension in study.spec.space.items():
-        values = [trial.params[name] for trial in trials]
-        if isinstance(dimension, Choice):
-            places = [dimension.options.index(value) for value in values]
-            ticks: Figure = {"tickvals": list(range(len(dimension.options))),
-                     "ticktext": [str(each) for each in dimension.options]}  # fmt: skip
-            axes.append({"label": name, "values": places, **ticks})
-        else:
-            axes.append({"label": name, "values": values})
-    line = {
-        "color": [t.values[0] for t in trials],
-        "colorscale": "Viridis",
-        "reversescale": objective.direction == "minimize",
+    names = [*study.spec.space, objective.metric]
+    places = [_places(study, name) for name in study.spec.space]
+    values = _spread([trial.values[0] for trial in trials])
+    places.append(values)
+    data: list[Figure] = []
+    for number, trial in enumerate(trials):
+        good = values[number] if objective.direction == "maximize" else 1 - values[number]
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "name": f"trial {trial.number}",
+                "x": names,
+                "y": [column[number] for column in places],
+                "text": [
+                    *(f"{name}={trial.params[name]}" for name in study.spec.space),
+                    f"{objective.metric}={trial.values[0]:.6g}",
+                ],
+                "hoverinfo": "text+name",
+                "line": {"width": 0.6 + 1.8 * good**3, "color": _shade(good)},
+                "marker": {"size": 4, "color": _shade(good)},
+            }
+        )
+    order = sorted(range(len(trials)), key=lambda n: data[n]["line"]["width"])
+    layout = {
+        "showlegend": False,
+        "yaxis": {"showticklabels": False, "range": [-0.05, 1.05]},
+        "xaxis": {"type": "category"},
     }
-    return {"data": [{"type": "parcoords", "dimensions": axes, "line": line}], "layout": {}}
+    return {"data": [data[n] for n in order[-_LINES:]], "layout": layout}
+
+
+def _places(study: Study, name: str) -> list[float]:
+    """Return where each trial stands on a parameter's axis, 0 to 1."""
+    dimension = study.spec.space[name]
+    values = [trial.params[name] for trial in study.complete]
+    if isinstance(dimension, Choice):
+        last = len(dimension.options) - 1
+        return [dimension.options.index(value) / last for value in values]
+    scale = math.log if dimension.log else float
+    low, high = scale(dimension.low), scale(dimension.high)
+    return [(scale(value) - low) / (high - low) for value in values]
+
+
+def _spread(values: Sequence[float]) -> list[float]:
+    finite = [value for value in values if math.isfinite(value)]
+    low, high = min(finite, default=0.0), max(finite, default=1.0)
+    return [min(max((v - low) / (high - low or 1.0), 0.0), 1.0) for v in values]
+
+
+def _shade(good: float) -> str:
+    """Return a colour between grey (worst) and teal (best)."""
+    pairs = ((170, 13), (176, 110), (184, 136))
+    red, green, blue = (round(a + (b - a) * good) for a, b in pairs)
+    return f"rgba({red},{green},{blue},{0.35 + 0.6 * good:.2f})"
 
 
 def _numeric(study: Study) -> list[str]:
