@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections import defaultdict
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,15 @@ def test_every_module_says_what_it_holds():
         str(path.relative_to(ROOT)) for path in MODULES if ast.get_docstring(parsed(path)) is None
     ]
     assert silent == []
+
+
+def test_a_public_class_has_a_name_of_its_own():
+    places = defaultdict(list)
+    for path in MODULES:
+        for node in parsed(path).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places[node.name].append(str(path.relative_to(SOURCE)))
+    assert [(name, files) for name, files in places.items() if len(files) > 1] == []
 
 
 def test_no_file_has_a_vague_name():

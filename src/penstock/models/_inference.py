@@ -17,7 +17,7 @@ from penstock.models._native_boosters import as_estimator
 from penstock.models._predictions import plain_values
 from penstock.models._rows import ExtraFields
 from penstock.models._servability import (
-    Trial,
+    TestCall,
     accepts_missing_values,
     cast_sample,
     offer_rows,
@@ -111,21 +111,21 @@ def infer_signature(
     for column in inputs:
         find_reader(column)
     rows = cast_sample(sample, inputs)
-    trial = try_estimator(estimator, rows)
-    targets = find_targets(estimator, trial.output, y)
-    task, classes = _task_and_classes(estimator, trial, () if targets or y is None else y)
+    call = try_estimator(estimator, rows)
+    targets = find_targets(estimator, call.output, y)
+    task, classes = _task_and_classes(estimator, call, () if targets or y is None else y)
     return Signature(
         inputs=inputs,
         target=target,
         task="multi_output" if targets else task,
         classes=() if targets else classes,
-        frame=trial.frame,
+        frame=call.frame,
         positive=_positive(classes, positive) if task in _LABELLED and not targets else None,
-        accepts_missing=accepts_missing_values(estimator, rows, inputs, trial.frame),
+        accepts_missing=accepts_missing_values(estimator, rows, inputs, call.frame),
         ignored=tuple(dict.fromkeys(name for name in ignored if name not in sample.columns)),
         extra_fields=extra_fields,
         targets=targets,
-        extras=find_extras(estimator, convert_frame(rows.head(_TRIED), trial.frame), task),
+        extras=find_extras(estimator, convert_frame(rows.head(_TRIED), call.frame), task),
     )
 
 
@@ -154,16 +154,16 @@ def describe_estimator(
 
 
 def _task_and_classes(
-    estimator: Any, trial: Trial, y: Iterable[Any]
+    estimator: Any, call: TestCall, y: Iterable[Any]
 ) -> tuple[str, tuple[Any, ...]]:
-    if is_row_of_values(trial.output):
+    if is_row_of_values(call.output):
         return "multi_output", ()
     special = special_task(estimator)
     if special == "outliers":
         return special, OUTLIER_LABELS
     if special == "clustering":
-        return special, cluster_labels(estimator, trial.labels)
-    classes = _classes(estimator, [plain_value(value) for value in y], trial.labels)
+        return special, cluster_labels(estimator, call.labels)
+    classes = _classes(estimator, [plain_value(value) for value in y], call.labels)
     return _task(classes), classes
 
 

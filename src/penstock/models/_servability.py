@@ -18,7 +18,7 @@ _ROWS = 50  # enough for a test; evaluation uses the whole holdout
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class TestCall:
     """The result of a test call.
 
     Args:
@@ -32,7 +32,7 @@ class Trial:
     output: Any
 
 
-def try_estimator(estimator: Any, sample: "pl.DataFrame") -> Trial:
+def try_estimator(estimator: Any, sample: "pl.DataFrame") -> TestCall:
     """Find the frame type of an estimator, and test the estimator on a single row.
 
     Raises:
@@ -48,7 +48,7 @@ def try_estimator(estimator: Any, sample: "pl.DataFrame") -> Trial:
     head = sample.head(_ROWS)
     frame, output = _offer(estimator, head)
     try:
-        return Trial(frame, _check(output, estimator, head, frame), output)
+        return TestCall(frame, _check(output, estimator, head, frame), output)
     except PenstockError:
         raise
     except Exception as error:

@@ -28,7 +28,7 @@ from penstock.execution import (
     runs_by_partition,
 )
 from penstock.pipelines import EntryPoint, Pipeline, dump_value
-from penstock.scheduling._run_process import RunOrder, RunProcess, undisturbed
+from penstock.scheduling._run_process import RunCommand, RunProcess, undisturbed
 from penstock.stores import Store, open_store
 
 _POLL_S = 0.05
@@ -228,7 +228,7 @@ class _Work:
             self.left.append(key)
             return
         params = {name: dump_value(value) for name, value in self.params.items()}
-        order = RunOrder(entry, params, replace(self.options, partition=key, run_id=new_id()))
+        order = RunCommand(entry, params, replace(self.options, partition=key, run_id=new_id()))
         with undisturbed():
             going[key] = RunProcess(order, self.store, project, resume=False)
 

@@ -21,8 +21,8 @@ _TOLD = 2000  # characters kept of the end of the process's output
 
 
 @dataclass(frozen=True, slots=True)
-class RunOrder:
-    """The run that a process executes.
+class RunCommand:
+    """The command of a process that executes a run.
 
     Args:
         target: Entry point of the pipeline.
@@ -85,7 +85,7 @@ class RunProcess:
         resume: True to resume a recorded run.
     """
 
-    def __init__(self, order: RunOrder, store: Store, project: Path, *, resume: bool) -> None:
+    def __init__(self, order: RunCommand, store: Store, project: Path, *, resume: bool) -> None:
         self.order = order
         self._printed: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         environment = {

@@ -19,7 +19,7 @@ from penstock.core import (
 )
 from penstock.execution import RunOptions
 from penstock.pipelines import EntryPoint
-from penstock.scheduling._run_process import RunOrder, RunProcess
+from penstock.scheduling._run_process import RunCommand, RunProcess
 from penstock.stores import Store
 
 CLAIM = timedelta(seconds=60)
@@ -176,7 +176,7 @@ class TickWatch:
             run_id=tick.run_id,
         )
         params = {**schedule.params, **tick.facts.get("params", {})}
-        order = RunOrder(EntryPoint.parse(schedule.entry), params, options)
+        order = RunCommand(EntryPoint.parse(schedule.entry), params, options)
         verb = "started" if run is None else "resumed"
         process = RunProcess(order, self._store, self._project, resume=run is not None)
         self._tell(f"{tick.schedule}: run {tick.run_id} {verb}. {tick.reason}")
