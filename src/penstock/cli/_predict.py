@@ -20,7 +20,9 @@ from penstock.serving import predict as predict_rows
     "--out", required=True, metavar="TARGET", help="File, or folder that ends with a slash."
 )
 @click.option(
+    "--runner",
     "--on",
+    "runner",
     type=click.Choice(["local", "processes", "ray"]),
     default="local",
     show_default=True,
@@ -52,7 +54,7 @@ def predict(
     model: str,
     data: str,
     out: str,
-    on: str,
+    runner: str,
     workers: int | None,
     keep: tuple[str, ...],
     probabilities: bool,
@@ -70,7 +72,7 @@ def predict(
         model,
         data=data,
         out=out,
-        on=on,  # type: ignore[arg-type] # one of the choices
+        runner=runner,  # type: ignore[arg-type] # one of the choices
         workers=workers,
         keep=keep or None,
         probabilities=probabilities,

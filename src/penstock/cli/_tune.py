@@ -52,7 +52,7 @@ from penstock.tuning import tune as search_parameters
 )  # fmt: skip
 @click.option("--watched", metavar="METRIC", help="Metric for the pruner; default: --metric.")
 @click.option(
-    "--on", "runner", type=click.Choice(["local", "processes"]), default="local",
+    "--runner", "--on", "runner", type=click.Choice(["local", "processes"]), default="local",
     show_default=True, help="Where trials run; in processes side by side.",
 )  # fmt: skip
 @click.option("--workers", type=int, help="Trials at the same time; default: number of cores.")

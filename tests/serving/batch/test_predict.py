@@ -149,7 +149,7 @@ def test_processes_have_the_same_answers(batches: Batches, tmp_path: Path) -> No
             "linear",
             data=str(tmp_path / "new.csv"),
             out=out,
-            on=on,
+            runner=on,
             workers=2,
             part_rows=20,
             store=batches.store,

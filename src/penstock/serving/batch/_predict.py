@@ -80,7 +80,7 @@ def predict(
     *,
     data: object,
     out: object,
-    on: RunnerName = "local",
+    runner: RunnerName = "local",
     workers: int | None = None,
     keep: Sequence[str] | None = None,
     probabilities: bool = False,
@@ -114,7 +114,7 @@ def predict(
         data: A source, a frame, or the text of a source: a file, folder or glob, a URL.
         out: File (``.parquet``, ``.csv``, ``.jsonl``, ``.arrow``) or folder (``scores/``, a file
             per part), local or in a bucket. Must not exist.
-        on: Where parts are predicted: ``local``, ``processes`` or ``ray``.
+        runner: Where parts are predicted: ``local``, ``processes`` or ``ray``.
         workers: Number of workers; by default as many as cores.
         keep: Columns of the source that stand beside the predictions; by default all that are no
             inputs of the model.
@@ -148,7 +148,7 @@ def predict(
     source = _as_source(data, signature)
     options = BatchOptions(None if keep is None else tuple(keep), probabilities, refused, part_rows)
     batch = _Batch(opened, version, source, target, options)
-    return batch.run(on, workers, progress)
+    return batch.run(runner, workers, progress)
 
 
 @dataclass
@@ -164,7 +164,7 @@ class _Batch:
     notes: list[str] = field(default_factory=list)
 
     def run(
-        self, on: RunnerName, workers: int | None, progress: Callable[[str], None] | None
+        self, runner: RunnerName, workers: int | None, progress: Callable[[str], None] | None
     ) -> BatchPrediction:
         stamp = self.source.stamp() if isinstance(self.source, StampedSource) else None
         plan = {
@@ -193,7 +193,7 @@ class _Batch:
             staging.begin(run.run_id, plan)
             parts = list(
                 self._finish_parts(
-                    run, staging, signature, stamp is not None, on, workers, progress
+                    run, staging, signature, stamp is not None, runner, workers, progress
                 )
             )
             result = self._result(run, [part for part, _ in parts], sum(old for _, old in parts))
@@ -236,13 +236,16 @@ class _Batch:
         staging: BatchStaging,
         signature: Signature,
         is_stamped: bool,
-        on: RunnerName,
+        runner: RunnerName,
         workers: int | None,
         progress: Callable[[str], None] | None,
     ) -> Iterator[tuple[StagedPart, bool]]:
         started, rows, new = time.perf_counter(), 0, 0
         for done, found in map_in_order(
-            work_on, self._works(run.run_id, staging, signature, is_stamped), on=on, workers=workers
+            work_on,
+            self._works(run.run_id, staging, signature, is_stamped),
+            on=runner,
+            workers=workers,
         ):
             rows += done.rows
             if found is None:
