@@ -13,25 +13,27 @@ def trace(figure, name):
     return next(each for each in figure.data if each.name == name)
 
 
-def test_a_binary_report_has_its_five_figures(report):
+def test_a_binary_report_has_its_six_figures(report):
     assert list(report.figures()) == [
         "roc",
         "precision_recall",
         "calibration",
         "confusion",
         "slices",
+        "importance",
     ]
 
 
-def test_a_report_of_numbers_has_its_three_figures(number_report):
-    assert list(number_report.figures()) == ["predicted_vs_actual", "residuals", "slices"]
+def test_a_report_of_numbers_has_its_four_figures(number_report):
+    names = ["predicted_vs_actual", "residuals", "slices", "importance"]
+    assert list(number_report.figures()) == names
 
 
 def test_every_figure_has_a_title_and_labelled_axes(report, number_report):
     for name, figure in {**report.figures(), **number_report.figures()}.items():
         assert figure.layout.title.text
         assert figure.layout.xaxis.title.text
-        assert figure.layout.yaxis.title.text or name == "slices"
+        assert figure.layout.yaxis.title.text or name in {"slices", "importance"}
 
 
 def test_equal_reports_give_equal_figures(report):

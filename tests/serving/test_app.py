@@ -186,10 +186,10 @@ def failing(monkeypatch: Any) -> dict[int, Exception]:
     errors: dict[int, Exception] = {}
     predict = ServedVersion.predict
 
-    def predict_or_fail(self: ServedVersion, rows: Any) -> Any:
+    def predict_or_fail(self: ServedVersion, rows: Any, outputs: Any) -> Any:
         if self.version in errors:
             raise errors[self.version]
-        return predict(self, rows)
+        return predict(self, rows, outputs)
 
     monkeypatch.setattr(ServedVersion, "predict", predict_or_fail)
     return errors
@@ -228,9 +228,9 @@ def test_slow_answers_are_given_in_threads_and_too_many_are_told_to_come_back(
     release = threading.Event()
     predict = ServedVersion.predict
 
-    def slow(self: ServedVersion, rows: Any) -> Any:
+    def slow(self: ServedVersion, rows: Any, outputs: Any) -> Any:
         release.wait(10)
-        return predict(self, rows)
+        return predict(self, rows, outputs)
 
     monkeypatch.setattr(ServedVersion, "predict", slow)
     monkeypatch.setattr(ServedVersion, "is_quick", lambda _self, _rows: False)

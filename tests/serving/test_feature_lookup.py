@@ -133,7 +133,7 @@ def test_values_in_the_request_win_and_the_record_has_all(
 
 def test_a_key_beside_all_values_is_recorded_if_it_can_be_read(client: TestClient[Any]) -> None:
     full = {"amount": 30.0, "usual": 10.0, "stars": 5, "times_usual": 3.0}
-    known, unknown = predict(client, {**full, "card_id": "1"}, {**full, "card_id": "x"})[
+    known, unknown = predict(client, {**full, "card_id": 1}, {**full, "card_id": "x"})[
         "predictions"
     ]
     assert known["features"] == {"spend": {"key": {"card_id": 1}, "values": {}}}

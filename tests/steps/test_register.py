@@ -9,6 +9,7 @@ import penstock as ps
 from penstock.core import GateState, ParameterError, SerializationError, Stage
 from penstock.evaluation import EvaluationReport
 from penstock.execution import QuietReporter
+from penstock.models import Model
 from penstock.stores.artifacts.models import _skops
 
 
@@ -135,12 +136,23 @@ def test_one_gate_need_not_be_a_list(store, model, report):
     assert gate.state is GateState.PASSED
 
 
-def test_a_model_that_only_pickle_could_store_is_refused_with_a_sentence(store, split):
+def test_a_model_of_the_users_own_class_is_registered(store, split):
     model = Homemade().fit(split.train.X, split.train.y)
+    report = ps.steps.evaluate(model, split, resamples=20)
+    ps.steps.register("fraud", model, report)
+    loaded = Model.load(ps.Registry(store=store).get("fraud", 1), store=store)
+    assert loaded.predict(split.test.X).values == model.predict(split.test.X).tolist()
+
+
+def test_a_model_that_only_pickle_could_store_is_refused_with_a_sentence(store, split):
+    class Local(Homemade):
+        """A class inside a function has no source that could be loaded by name."""
+
+    model = Local().fit(split.train.X, split.train.y)
     report = ps.steps.evaluate(model, split, resamples=20)
     with pytest.raises(SerializationError) as refused:
         ps.steps.register("fraud", model, report)
-    assert "Homemade" in str(refused.value)
+    assert "Local" in str(refused.value)
     assert refused.value.fix
     assert store.metadata.models.list() == []
 

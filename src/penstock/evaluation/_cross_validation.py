@@ -104,7 +104,7 @@ def mean_over_folds(values: Sequence[float], ratio: float) -> Estimate:
     interval of a plain t-test would be too narrow.
 
     >>> print(mean_over_folds([0.8, 0.82, 0.84], 0.5))
-    0.82 [0.741, 0.899]
+    0.820 [0.741, 0.899]
 
     Args:
         values: Metric of each fold, shape (k,).

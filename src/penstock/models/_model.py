@@ -141,6 +141,7 @@ class Model:
         >>> X = pl.DataFrame({"age": [1, 2, 3]})
         >>> y = pl.DataFrame({"height": [2.0, 4.0, 6.0], "weight": [1.0, 1.0, 1.0]})
         >>> fitted = LinearRegression().fit(X, y)
+        >>> from penstock.models import infer_signature
         >>> model = Model(fitted, infer_signature(fitted, X, y))
         >>> [round(value, 6) for value in model.for_target("height").predict(X).values]
         [2.0, 4.0, 6.0]
@@ -187,7 +188,7 @@ class Model:
             output, shares = self._call.predict_both(table)
         return output, _as_array(shares)
 
-    def values_of(self, output: Any, rows: int) -> "pl.Series":
+    def values_of(self, output: object, rows: int) -> "pl.Series":
         """Return the labels or numbers that an estimator predicted, as a column.
 
         Raises:

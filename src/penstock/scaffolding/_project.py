@@ -66,12 +66,13 @@ def new_project(
     folder: str | Path | None = None,
     model: ModelChoice = "auto",
 ) -> NewProject:
-    """Write a short, readable pipeline for a table, with a test and a README.
+    r"""Write a short, readable pipeline for a table, with a test and a README.
 
     >>> import tempfile
+    >>> from pathlib import Path
     >>> table = Path(tempfile.mkdtemp()) / "visits.csv"
     >>> rows = [f"{age},{'yes' if age % 3 else 'no'}" for age in [*range(20, 80)] * 2]
-    >>> _ = table.write_text(os.linesep.join(["age,came", *rows]))
+    >>> _ = table.write_text("\n".join(["age,came", *rows]))
     >>> project = new_project("visits", data=table, target="came", folder=table.parent / "visits")
     >>> project.task, project.file.name
     ('binary', 'visits.py')
