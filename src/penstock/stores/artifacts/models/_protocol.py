@@ -37,17 +37,17 @@ class ModelFormat(Protocol):
     attributes. An installed package is trusted as far as its formats' ``is_safe``.
 
     Threads and processes: methods may be called from several threads at once, and keep nothing.
-
-    Args:
-        name: Name of the format, as in ``ArtifactRecord.format``.
-        is_safe: Whether reading runs no code that comes with the bytes, whatever the bytes are.
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Name of the format, as in ``ArtifactRecord.format``."""
+        ...
 
     @property
-    def is_safe(self) -> bool: ...
+    def is_safe(self) -> bool:
+        """Whether reading runs no code that comes with the bytes, for any bytes."""
+        ...
 
     def can_write(self, value: object) -> bool:
         """Return whether the value is of this kind; called for classes of the kind's package."""
