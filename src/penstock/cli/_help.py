@@ -28,13 +28,11 @@ def actor_option(verb: str) -> Callable[[Command], Command]:
 
 
 def runner_options(command: Command) -> Command:
-    """Add ``--runner`` (or ``--on``) and ``--workers`` to a command."""
+    """Add ``--runner`` and ``--workers`` to a command."""
     for option in (
         click.option("--workers", type=int, metavar="N", help="Maximum number of steps at once."),
         click.option(
             "--runner",
-            "--on",
-            "runner",
             default="local",
             show_default=True,
             metavar="NAME",
