@@ -4,7 +4,7 @@
 def test_new_writes_a_pipeline_that_runs(world):
     answer = world("new", "frauds", "--data", "payments", "--target", "fraud", "--time", "time",
                    "--json")  # fmt: skip
-    assert set(answer.json) == {"folder", "file", "files"}
+    assert set(answer.json) == {"folder", "file", "files", "expectations"}
     assert answer.json["files"][0] == answer.json["file"]
     ran = world("run", answer.json["file"], "--json")
     assert ran.json["model_version"] == "frauds@1"

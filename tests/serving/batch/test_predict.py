@@ -57,7 +57,9 @@ def rows_of(out: Path) -> dict[int, tuple[Any, ...]]:
     }
 
 
-def check(batches: Batches, model: str, data: Any, sent: list[dict[str, Any]], part: int) -> None:
+def check_answers(
+    batches: Batches, model: str, data: Any, sent: list[dict[str, Any]], part: int
+) -> None:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out.parquet"
         done = predict(model, data=data, out=out, part_rows=part, store=batches.store)
@@ -86,7 +88,7 @@ def test_values_have_the_servers_answers(
 ) -> None:
     kinds = {"size": pl.Float64, "share": pl.Int64, "count": pl.Int64, "city": pl.String}
     frame = pl.DataFrame(rows, schema={**kinds, "day": pl.Date})
-    check(batches, model, frame, rows, part)
+    check_answers(batches, model, frame, rows, part)
 
 
 @settings(max_examples=5)
@@ -100,7 +102,7 @@ def test_texts_of_a_file_have_the_servers_answers(
         path = Path(folder) / "rows.csv"
         lines = [",".join(row[name] for name in CELLS) for row in rows]
         path.write_text("\n".join([",".join(CELLS), *lines]) + "\n")
-        check(batches, "linear", str(path), [_sent(row) for row in rows], part)
+        check_answers(batches, "linear", str(path), [_sent(row) for row in rows], part)
 
 
 def _sent(row: dict[str, str]) -> dict[str, Any]:
