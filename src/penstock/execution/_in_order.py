@@ -80,8 +80,18 @@ def _on_ray(
     started = not ray.is_initialized()
     if started:
         address = os.environ.get("RAY_ADDRESS")
-        own = {} if address else {"num_cpus": workers, "include_dashboard": False}
-        ray.init(address=address, log_to_driver=False, configure_logging=False, **own)
+        # "local": without an address Ray would join a cluster that happens to run on this machine.
+        own: dict[str, Any] = (
+            {}
+            if address
+            else {
+                "address": "local",
+                "num_cpus": workers,
+                "include_dashboard": False,
+                "_node_ip_address": "127.0.0.1",
+            }
+        )
+        ray.init(log_to_driver=False, configure_logging=False, **own)
     call = ray.remote(function).options(max_retries=3)  # a lost node costs its parts only
 
     def submit(part: Part) -> Callable[[], Result]:

@@ -142,10 +142,13 @@ def test_every_format_has_the_same_rows(name: str, batches: Batches, tmp_path: P
     assert not list(tmp_path.glob(".*penstock*"))
 
 
-def test_processes_have_the_same_answers(batches: Batches, tmp_path: Path) -> None:
+@pytest.mark.parametrize("other", ["processes", "ray"])
+def test_processes_have_the_same_answers(batches: Batches, tmp_path: Path, other: Any) -> None:
+    if other == "ray":
+        pytest.importorskip("ray", reason="it is installed with: pip install 'penstock[ray]'")
     write_rows(tmp_path / "new.csv", 90, seed=4)
     tables = []
-    for on in ("local", "processes"):
+    for on in ("local", other):
         out = tmp_path / f"{on}.parquet"
         predict(
             "linear",
