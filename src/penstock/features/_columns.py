@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from penstock.core import DataError, with_article
-from penstock.tables import columns_of
+from penstock.tables import column_of_values, columns_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,10 +58,7 @@ class NamedColumns(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _read_array(self, X: Any, *, reset: bool) -> list[pl.Series]:  # noqa: N803
         array = check_array(X, dtype=None, ensure_all_finite=False, estimator=self)
         validate_data(self, X=array, reset=reset, skip_check_array=True)
-        return [
-            pl.Series(name, _plain_values(array[:, position]), strict=False)
-            for position, name in enumerate(self._names())
-        ]
+        return [_of_array(name, array[:, position]) for position, name in enumerate(self._names())]
 
     def __sklearn_tags__(self) -> Any:
         """Return scikit-learn's tags: missing values are allowed."""
@@ -74,13 +71,13 @@ def plain(column: pl.Series) -> pl.Series:
     """Convert a column of Python objects (a single row's null, for example) to the values' type."""
     if column.dtype != pl.Object:
         return column
-    return pl.Series(column.name, column.to_list(), strict=False)
+    return column_of_values(column.name, column.to_list())
 
 
-def _plain_values(values: "NDArray[Any]") -> Any:
+def _of_array(name: str, values: "NDArray[Any]") -> pl.Series:
     """Return an array's column as numbers, or as values in which NaN is missing."""
     if values.dtype.kind != "O":
-        return np.ascontiguousarray(values)
+        return pl.Series(name, np.ascontiguousarray(values))
     found = [None if value is None or value != value else value for value in values]  # noqa: PLR0124 - NaN
     for value in found:
         if not isinstance(value, _PLAIN):
@@ -88,7 +85,7 @@ def _plain_values(values: "NDArray[Any]") -> Any:
                 f"The argument must be a table of a string, a number, or a time in each cell; a cell"
                 f" holds {with_article(type(value).__name__)}."
             )
-    return found
+    return column_of_values(name, found)
 
 
 def is_count(value: Any) -> bool:

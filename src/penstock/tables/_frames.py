@@ -12,6 +12,7 @@ from penstock.core import (
     summarize_error,
     with_article,
 )
+from penstock.tables._objects import column_of_values
 
 if TYPE_CHECKING:
     import polars as pl
@@ -87,12 +88,25 @@ def _ask(ask: Callable[[FrameType], Answer], frame_type: FrameType) -> tuple[Ans
 
 
 def read_frame(value: Any) -> "pl.DataFrame | None":
-    """Return a polars or pandas frame as a polars frame; None if the value is neither."""
+    """Return a polars or pandas frame as a polars frame; None if the value is neither.
+
+    Raises:
+        DataError: If a pandas column has values of several kinds, or of a type that polars has not.
+    """
     import polars as pl
 
     if isinstance(value, pl.DataFrame):
         return value
-    return pl.from_pandas(value) if hasattr(value, "iloc") else None
+    if not hasattr(value, "iloc"):
+        return None
+    for place in range(value.shape[1]):
+        if getattr(value.iloc[:, place].dtype, "kind", "O") == "O":
+            _from_pandas(value.iloc[:, place])  # refuses what pyarrow would change in silence
+    try:
+        frame: pl.DataFrame = pl.from_pandas(value)
+    except Exception as error:
+        raise _unreadable(value, error) from error
+    return frame
 
 
 def columns_of(frame: Any) -> "list[pl.Series]":
@@ -102,7 +116,7 @@ def columns_of(frame: Any) -> "list[pl.Series]":
         frame: A polars or pandas frame.
 
     Raises:
-        DataError: If the value is no such frame.
+        DataError: If the value is no such frame, or a pandas column has values of several kinds.
     """
     import polars as pl
 
@@ -136,7 +150,30 @@ def _from_pandas(series: Any) -> "pl.Series":
         times = pl.select(present.alias(name)).to_series()
         return times.cast(pl.Datetime("us", "UTC" if zoned else None))
     values = [None if gone else value for gone, value in zip(missing, series, strict=True)]
-    return pl.Series(name, values, strict=False)
+    return column_of_values(name, values)
+
+
+def _unreadable(frame: Any, error: Exception) -> PenstockError:
+    """Return the error of the first pandas column that cannot be read."""
+    import polars as pl
+
+    if isinstance(error, PenstockError):
+        return error
+    for place in range(frame.shape[1]):
+        try:
+            pl.from_pandas(frame.iloc[:, place])
+        except Exception as found:  # noqa: BLE001 - pyarrow raises errors of its own and Python's
+            name, dtype = frame.columns[place], frame.iloc[:, place].dtype
+            return DataError(
+                what=f"Column {str(name)!r} of the type {dtype} cannot be read: "
+                f"{summarize_error(found, _MAX_TEXT)}",
+                fix=f"Convert it before, for example to text: df[{name!r}].astype(str).",
+                column=str(name),
+            )
+    return DataError(
+        what=f"The pandas frame cannot be read: {summarize_error(error, _MAX_TEXT)}",
+        fix="Give a polars frame.",
+    )
 
 
 def _to_pandas(frame: "pl.DataFrame") -> Any:

@@ -8,10 +8,11 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from polars.io.plugins import register_io_source
 from tests.features.feature_rows import CARD, NOON, SHOP_ITEM, SPEND, labels
 from tests.features.views.oracle import answer
 
-from penstock.core import DataError, NotFoundError, SchemaError
+from penstock.core import DataError, NotFoundError, SchemaError, StoreError
 from penstock.features.views import FeatureView, as_of, plan_join, read_labels, select
 
 TICK = timedelta(microseconds=1)
@@ -193,3 +194,25 @@ def test_two_columns_of_a_name_are_refused():
 def test_an_unknown_feature_is_refused_with_a_proposal():
     with pytest.raises(NotFoundError, match=r"no feature 'amuont'.*Did you mean 'amount'"):
         select(SPEND, ["amuont"])
+
+
+def test_a_history_that_is_read_in_two_orders_is_refused():
+    """More features than one block has are read twice: a table compacted between may turn around."""
+    view = FeatureView("wide", CARD, {f"f{i:02}": pl.Int64 for i in range(25)})
+    rows = pl.DataFrame(
+        [(key, NOON, NOON, key, False, *[key] * 25) for key in range(3)],
+        schema=view.schema,
+        orient="row",
+    )
+    readings = []
+
+    def read_turned(columns, predicate, n_rows, batch_size):
+        readings.append(columns)
+        yield (rows if len(readings) % 2 else rows.reverse()).select(columns or rows.columns)
+
+    turned = register_io_source(read_turned, schema=rows.schema)
+    read = read_labels(labels((0, 1), (2, 1)), "time", [select(view)])
+    kept = as_of(read, rows.lazy(), select(view), event_time_only=False)
+    assert kept["f24"].to_list() == [0, 2]
+    with pytest.raises(StoreError, match="'wide' gave its rows in another order"):
+        as_of(read, turned, select(view), event_time_only=False)

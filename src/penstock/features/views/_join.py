@@ -7,7 +7,14 @@ A history without the rows that lose when they become known is a step function o
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import DataError, LeakageError, NotFoundError, SchemaError, did_you_mean
+from penstock.core import (
+    DataError,
+    LeakageError,
+    NotFoundError,
+    SchemaError,
+    StoreError,
+    did_you_mean,
+)
 from penstock.features.views._dtypes import fit_column
 from penstock.features.views._fold import is_missing, leading
 from penstock.features.views._rows import read_moments
@@ -107,7 +114,11 @@ def as_of(
 def as_of_blocks(
     labels: "pl.DataFrame", rows: "pl.LazyFrame", selection: ViewSelection, *, event_time_only: bool
 ) -> "Iterator[pl.DataFrame]":
-    """Yield the features of ``as_of`` some columns at a time: a wide history needs little memory."""
+    """Yield the features of ``as_of`` some columns at a time: a wide history needs little memory.
+
+    Raises:
+        StoreError: If two readings give the rows in different orders.
+    """
     first, *others = _blocks(selection.features)
     # Rows of several files stand in several pieces, from which gathering costs four times as much.
     read = rows.select(*selection.view.key_columns, *SYSTEM_COLUMNS, *first).collect().rechunk()
@@ -116,7 +127,16 @@ def as_of_blocks(
     yield read[places]
     for names in others:
         read = rows.select(SEQ, *names).collect().rechunk()
-        assert read[SEQ].equals(seq)  # the files are read in the same order
+        if not read[SEQ].equals(seq):
+            raise StoreError(
+                what=f"The history of feature view {selection.view.name!r} gave its rows in another "
+                "order when it was read for more features.",
+                why="The files are read in one order as long as they are not rewritten. Features of "
+                "one row would come from another.",
+                fix="Read again when nothing compacts the table. If this stays, read at most "
+                f"{_BLOCK} features at a time.",
+                view=selection.view.name,
+            )
         yield read.select(names)[places]
 
 

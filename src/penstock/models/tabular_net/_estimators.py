@@ -26,7 +26,7 @@ from penstock.models.tabular_net._inputs import (
     learn_columns,
 )
 from penstock.models.tabular_net._training import TrainingOptions, TrainingRows, train_network
-from penstock.tables import columns_of
+from penstock.tables import column_of_values, columns_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -227,7 +227,7 @@ def _plain(column: pl.Series) -> pl.Series:
     """Convert a column of Python objects to the values' type."""
     if column.dtype != pl.Object:
         return column
-    return pl.Series(column.name, column.to_list(), strict=False)
+    return column_of_values(column.name, column.to_list())
 
 
 def _of_array(name: str, values: "NDArray[Any]") -> pl.Series:
