@@ -26,6 +26,7 @@ def test_demo_ends_after_the_story_or_serves_the_ui(world, monkeypatch):
 
 def test_a_port_in_use_is_an_error_before_the_demo_not_after(world, monkeypatch):
     monkeypatch.setattr("penstock.cli._demo.run_demo", lambda folder: 1 / 0)
+    monkeypatch.delenv("PENSTOCK_DEMO_ONCE", raising=False)  # set where the demo is tried alone
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         assert f"Port {port} on 127.0.0.1 is in use." in world("demo", "--port", port, code=2).err
