@@ -124,7 +124,10 @@ def _row(store: Store, client: Any, model_name: str, name: str, *, proved: bool)
     answers = [each["prediction"] for each in reply.json().get("predictions", [])]
     model = Model.load(version, store=store)
     served = len(answers) == _SERVED and answers == model.predict(rows).values
-    native = served and answers == [*_native(store, record, model, rows)]
+    # Row by row on both sides: of a kind that is not row-wise, the processor decides whether the
+    # product of many rows has the same last bit.
+    alone = [model.predict(rows[place]).values[0] for place in range(rows.height)]
+    native = alone == [*_native(store, record, model, rows)]
     results = (not record.unsafe, proved, served, native)
     told = tuple("yes" if each else "no" for each in results)
     return KindRow(name, model.signature.task, record.format, told)
