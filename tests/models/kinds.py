@@ -7,6 +7,7 @@ import catboost
 import lightgbm
 import numpy as np
 import polars as pl
+import skl2onnx
 import xgboost
 from sklearn import (
     calibration,
@@ -136,6 +137,12 @@ BOOSTERS: dict[str, Callable[[], tuple[Any, Any]]] = {
     "CatBoostRegressor": lambda: _kind(catboost.CatBoostRegressor(**_CAT), NUMBER),
 }
 NATIVE = ("xgboost.train", "lightgbm.train")
+ONNX = {
+    "ONNX of a scaled LogisticRegression": lambda: _kind(
+        make_pipeline(preprocessing.StandardScaler(), _logistic()), LABEL
+    ),
+    "ONNX of a RandomForestRegressor": lambda: _kind(ensemble.RandomForestRegressor(5), NUMBER),
+}
 
 
 def truth(name: str) -> Any:
@@ -144,7 +151,7 @@ def truth(name: str) -> Any:
         return (X["a"] > 0).cast(int)
     if name == "lightgbm.train":
         return NUMBER
-    return (SCIKIT_LEARN | BOOSTERS)[name]()[1]
+    return (SCIKIT_LEARN | BOOSTERS | ONNX)[name]()[1]
 
 
 def _fit_all(kinds: dict[str, Callable[[], tuple[Any, Any]]]) -> dict[str, Any]:
@@ -176,6 +183,17 @@ def boosters() -> NamedParts:
     return NamedParts(fitted)
 
 
+@ps.step
+def onnx_graphs() -> NamedParts:
+    rows = X.to_numpy().astype(np.float32)
+    return NamedParts(
+        {
+            name: skl2onnx.to_onnx(fitted, rows[:1], target_opset=18)
+            for name, fitted in _fit_all(ONNX).items()
+        }
+    )
+
+
 @ps.pipeline
 def kinds():
-    return scikit_learn(), boosters()
+    return scikit_learn(), boosters(), onnx_graphs()

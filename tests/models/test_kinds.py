@@ -6,8 +6,8 @@ writes the page anew.
 
 import pytest
 
-for package in ("xgboost", "lightgbm", "catboost"):
-    pytest.importorskip(package, reason='pip install "penstock[boosters,catboost]"')
+for package in ("xgboost", "lightgbm", "catboost", "onnxruntime", "skl2onnx"):
+    pytest.importorskip(package, reason='pip install "penstock[boosters,catboost,onnx]"')
 write_kinds = pytest.importorskip("tests.models.write_kinds")
 
 

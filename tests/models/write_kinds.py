@@ -39,7 +39,7 @@ The table is made by a test: each model is trained by a step; registered, which 
 _TAIL = """
 - **stored as**: `skops` is scikit-learn's format without pickle, read with a closed list of types; the others are the libraries' own. Boosters inside a scikit-learn pipeline are stored in its skops archive.
 - **verified** `yes`: equal bit for bit.
-- **loaded natively** `yes`: `skops.io.loads`, `xgboost.Booster.load_model`, `lightgbm.Booster`, `catboost.load_model`, with the same predictions as the server. Text labels for XGBoost also need penstock, whose `LabelEncodingClassifier` holds them.
+- **loaded natively** `yes`: `skops.io.loads`, `xgboost.Booster.load_model`, `lightgbm.Booster`, `catboost.load_model`, `onnxruntime.InferenceSession`, with the same predictions as the server. Text labels for XGBoost also need penstock, whose `LabelEncodingClassifier` holds them.
 
 ## Several targets
 
@@ -95,7 +95,7 @@ def make_rows(folder: Path) -> list[KindRow]:
         proved = {step.step: step.verdict.value == "bitwise" for step in proof.executed}
         fitted = {
             name: (step, estimator)
-            for step in ("scikit_learn", "boosters")
+            for step in ("scikit_learn", "boosters", "onnx_graphs")
             for name, estimator in result.output(step).items()
         }
         names = {f"kind-{place}": name for place, name in enumerate(fitted)}
@@ -135,7 +135,7 @@ def _row(store: Store, client: Any, model_name: str, name: str, *, proved: bool)
 
 def _native(store: Store, record: ArtifactRecord, model: Model, rows: Any) -> Iterator[Any]:
     """Predict each row with the library alone, from the stored bytes."""
-    data = Path(store.artifacts.path(record.digest)).read_bytes()
+    data = record.inline or Path(store.artifacts.path(record.digest)).read_bytes()
     for place in range(rows.height):
         row = rows[place]
         found = _PREDICT[record.format](data, record, convert_frame(row, model.signature.frame))
@@ -173,11 +173,20 @@ def _of_catboost(data: bytes, record: ArtifactRecord, rows: Any) -> Any:
     return getattr(catboost, record.metadata["class"])().load_model(blob=data).predict(rows)
 
 
+def _of_onnx(data: bytes, _: ArtifactRecord, rows: Any) -> Any:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(data)
+    table = np.asarray(rows).astype(np.float32)
+    return session.run([session.get_outputs()[0].name], {"X": table})[0]
+
+
 _PREDICT = {
     "skops": _of_skops,
     "xgboost": _of_xgboost,
     "lightgbm": _of_lightgbm,
     "catboost": _of_catboost,
+    "onnx": _of_onnx,
 }
 
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from penstock.models._inference import infer_signature as infer_signature
     from penstock.models._label_encoding import LabelEncodingClassifier as LabelEncodingClassifier
     from penstock.models._model import Model as Model
+    from penstock.models._onnx_estimator import OnnxEstimator as OnnxEstimator
+    from penstock.models._onnx_session import OnnxInput as OnnxInput
+    from penstock.models._onnx_signature import infer_onnx_signature as infer_onnx_signature
     from penstock.models._predictions import Predictions as Predictions
     from penstock.models._safety import require_safe as require_safe
     from penstock.models._schema_forms import label_type as label_type
@@ -37,6 +40,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "FeatureInputs": "_feature_inputs",
         "LabelEncodingClassifier": "_label_encoding",
         "Model": "_model",
+        "OnnxEstimator": "_onnx_estimator",
+        "OnnxInput": "_onnx_session",
         "OnDemandInputs": "_feature_inputs",
         "Predictions": "_predictions",
         "Signature": "_signature",
@@ -49,6 +54,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "ViewInputs": "_feature_inputs",
         "compare_signatures": "_signature_changes",
         "infer_signature": "_inference",
+        "infer_onnx_signature": "_onnx_signature",
         "label_type": "_schema_forms",
         "model_card": "_card",
         "refresh_card": "_card",

@@ -44,6 +44,7 @@ class EstimatorCall:
         split = type(estimator) is Pipeline and len(estimator.steps) > 1
         self._head = estimator[:-1] if split else None
         self._last = row_wise(estimator[-1] if split else estimator)
+        self._both = getattr(self._last, "predict_both", None)
         self._is_likeliest = _class_of(self._last) in _LIKELIEST
         self.has_probabilities = hasattr(estimator, "predict_proba")
         self.has_decisions = hasattr(estimator, "decision_function")
@@ -58,6 +59,9 @@ class EstimatorCall:
         Clear probabilities decide the label where that is the estimator's own rule.
         """
         found = self._transform(rows)
+        if self._both is not None:
+            labels, shares = self._both(found)
+            return labels, shares
         shares = self._last.predict_proba(found)
         if self._is_likeliest and _is_clear(shares):
             return self._last.classes_.take(shares.argmax(axis=1)), shares

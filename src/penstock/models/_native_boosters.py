@@ -1,4 +1,4 @@
-"""Native boosters of XGBoost and LightGBM as estimators: frames in, labels and probabilities out.
+"""Native boosters and graphs of ONNX as estimators: frames in, labels and probabilities out.
 
 ``xgboost.train`` and ``lightgbm.train`` return a Booster, whose ``predict`` returns probabilities
 for the objectives of classification, and takes a DMatrix (XGBoost).
@@ -7,19 +7,23 @@ for the objectives of classification, and takes a DMatrix (XGBoost).
 import json
 from typing import Any
 
+from penstock.models._onnx_estimator import OnnxEstimator
+
 _BINARY = ("binary:logistic", "binary")
 _MANY = ("multi:softprob", "multi:softmax", "multiclass", "multiclassova")
 _ROOTS = ("xgboost", "lightgbm")
 
 
 def as_estimator(value: Any) -> Any:
-    """Return a native booster as an estimator; any other value itself.
+    """Return a native booster or a graph as an estimator; any other value itself.
 
     Args:
-        value: A fitted estimator, or a Booster of XGBoost or LightGBM.
+        value: A fitted estimator, a Booster of XGBoost or LightGBM, or an ``onnx.ModelProto``.
     """
     kind = type(value)
     root = kind.__module__.partition(".")[0]
+    if kind.__name__ == "ModelProto" and root == "onnx":
+        return OnnxEstimator(value)
     if kind.__name__ != "Booster" or root not in _ROOTS:
         return value
     adapted = _XGBoostRows(value) if root == "xgboost" else _LightGBMRows(value)

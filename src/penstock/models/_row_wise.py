@@ -15,6 +15,8 @@ _BY_ROW = frozenset(
     {
         ("lightgbm", "LGBMClassifier"),
         ("lightgbm", "LGBMRegressor"),
+        ("onnx", "ModelProto"),
+        ("penstock", "OnnxEstimator"),
         ("sklearn", "DecisionTreeClassifier"),
         ("sklearn", "DecisionTreeRegressor"),
         ("sklearn", "DummyClassifier"),

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from penstock.stores.artifacts._value import Serialized as Serialized
     from penstock.stores.artifacts.models._nesting import nested_state as nested_state
     from penstock.stores.artifacts.models._nesting import read_nested as read_nested
+    from penstock.stores.artifacts.models._onnx_graph import read_onnx as read_onnx
     from penstock.stores.artifacts.models._protocol import ModelFormat as ModelFormat
     from penstock.stores.artifacts.models._protocol import StoredModel as StoredModel
     from penstock.stores.artifacts.models._table import find_model_format as find_model_format
@@ -94,6 +95,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "pack_columns": "penstock.stores.journals._records",
         "pack_points": "penstock.stores.journals._records",
         "STORE_HISTORY": "penstock.stores.metadata._stage_events",
+        "read_onnx": "penstock.stores.artifacts.models._onnx_graph",
         "read_nested": "penstock.stores.artifacts.models._nesting",
         "part_key": "penstock.stores.artifacts._parts",
         "part_name": "penstock.stores.artifacts._parts",

@@ -21,6 +21,7 @@ _FORMATS = {
     "lightgbm": ("_lightgbm", "LightGBMFormat"),
     "catboost": ("_catboost", "CatBoostFormat"),
     "safetensors": ("_torch", "TorchFormat"),
+    "onnx": ("_onnx", "OnnxFormat"),
 }
 # Formats for classes by root package, the most special first: a class counts by its bases, too.
 _BY_PACKAGE = {
@@ -28,6 +29,7 @@ _BY_PACKAGE = {
     "lightgbm": ("lightgbm",),
     "catboost": ("catboost",),
     "torch": ("safetensors",),
+    "onnx": ("onnx",),
     "sklearn": ("skops",),
 }
 
