@@ -206,3 +206,15 @@ def test_modules_without_a_tie_to_a_step_cost_little(tmp_path, monkeypatch):
     small = min(cost() for _ in range(3))
     crowded.X = [[[0] * 20 for _ in range(9_000)] for _ in range(5)]  # type: ignore[attr-defined]
     assert min(cost() for _ in range(3)) < 2.5 * small
+
+
+def test_a_keeper_is_current_until_code_outside_of_its_blocks_changes_something(
+    tmp_path, monkeypatch
+):
+    far, near = take_in(monkeypatch, tmp_path, "import far_away", "far_away.change()", crowd=10)
+    keeper = StateKeeper()
+    with keeper.kept(near.step):
+        near.step()
+    assert keeper.is_current()
+    far.X.append("from outside")
+    assert not keeper.is_current()

@@ -2,13 +2,14 @@
 
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
 from penstock.core import StoreError
 from penstock.stores import open_store
 from penstock.testing._records import a_run
-from penstock.tracking import Heartbeat, start_run
+from penstock.tracking import Heartbeat, Run, RunsHeartbeat, start_run
 
 
 @pytest.fixture
@@ -58,3 +59,32 @@ def test_an_active_run_has_one_heartbeat_and_ends_it(store):
         assert names.count(f"penstock-heartbeat-{run.run_id}") == 1
     names = [thread.name for thread in threading.enumerate()]
     assert f"penstock-heartbeat-{run.run_id}" not in names
+
+
+def test_runs_in_sequence_share_a_thread_and_each_has_its_own_beats(store):
+    first, second = a_run(), a_run()
+    runs, beats = store.metadata.runs, {}
+    heart = RunsHeartbeat(every_s=0.01, store=store)
+    for record in (first, second):
+        store.metadata.runs.create(record)
+        with heart.of(Run(record, store)):
+            assert wait_for(lambda each=record.run_id: runs.get(each).heartbeat_at is not None)
+            names = [thread.name for thread in threading.enumerate()]
+            assert names.count("penstock-heartbeats") == 1
+        beats[record.run_id] = store.metadata.runs.get(record.run_id).heartbeat_at
+    time.sleep(0.05)
+    last = {each: store.metadata.runs.get(each).heartbeat_at for each in beats}
+    assert last[first.run_id] == beats[first.run_id]
+    heart.stop()
+    assert "penstock-heartbeats" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_a_run_that_was_resumed_elsewhere_gets_no_beat(store):
+    record = a_run()
+    store.metadata.runs.create(record)
+    heart = RunsHeartbeat(every_s=0.01, store=store)
+    old = Run(replace(record, attempt=record.attempt - 1), store)
+    with heart.of(old):
+        time.sleep(0.1)
+    heart.stop()
+    assert store.metadata.runs.get(record.run_id).heartbeat_at == record.heartbeat_at

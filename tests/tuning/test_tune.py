@@ -10,6 +10,9 @@ from penstock.tuning import TrialState, get_study, tune
 optuna = pytest.importorskip("optuna", reason="needs optuna: pip install 'penstock[search]'")
 
 
+HEARD: list[int] = []
+
+
 def value_of(params):
     return (params["x"] - 0.3) ** 2 + abs(params["depth"] - 5) / 10 + (params["kind"] == "b")
 
@@ -257,3 +260,9 @@ def test_a_study_that_does_not_exist_is_told_with_the_nearest(search, store):
     with pytest.raises(NotFoundError, match="churm") as error:
         get_study("churm", store=store)
     assert "churn" in error.value.fix
+
+
+def test_a_change_that_the_caller_makes_between_trials_stays(search, store):
+    HEARD.clear()
+    searched(search, store, trials=4, on_trial=lambda trial: HEARD.append(trial.number))
+    assert HEARD == [0, 1, 2, 3]

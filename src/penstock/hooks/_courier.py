@@ -78,6 +78,11 @@ class Courier:
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
 
+    @property
+    def is_started(self) -> bool:
+        """True if events are delivered in the background."""
+        return self._thread is not None
+
     def start(self) -> Self:
         """Start to deliver events in the background, if there are hooks."""
         if self._always or self._metadata.hooks.list():

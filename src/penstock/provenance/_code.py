@@ -14,10 +14,13 @@ from penstock.provenance._bytecode import text_digest
 from penstock.provenance._effects import visit_effects
 from penstock.provenance._findings import Findings
 from penstock.provenance._imports import import_closure
+from penstock.provenance._module_marks import ModuleMark, all_hold, mark_module
 from penstock.provenance._steady import Steady
 from penstock.provenance._walk import Walk
 
 DigestValue = Callable[[Any], str]
+_MOST_KNOWN = 32
+_known_effects: dict[tuple[Path, frozenset[str]], "tuple[list[ModuleMark], CodeDigest]"] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +108,24 @@ def effects_digest(
         project: The project's folder.
         digest_value: Digests tables, arrays and models.
     """
+    place = (project, frozenset(modules))
+    main = import_closure(place[1])
+    drivers = [module for module in import_closure(["__main__"]) if module not in main]
+    known = _known_effects.get(place)
+    if known is not None and all_hold(known[0], [*main, *drivers]) and known[1].holds():
+        return known[1]
+    marks = [mark_module(module) for module in (*main, *drivers)]
     walk = Walk(project, digest_value)
     walk.lenient = 1  # the call is over: its arguments cannot make a result unrepeatable
-    main = import_closure(modules)
-    drivers = [module for module in import_closure(["__main__"]) if module not in main]
     refs = [visit_effects(walk, module, is_driver=False) for module in main]
     refs += [visit_effects(walk, module, is_driver=True) for module in drivers]
     digest = walk.digest(tuple(ref for ref in refs if ref is not None))
     walk.found.unfollowed.clear()
-    return _result(digest, walk.found, None)
+    made = replace(_result(digest, walk.found, None), steady=walk.steady)
+    if len(_known_effects) >= _MOST_KNOWN:
+        _known_effects.clear()
+    _known_effects[place] = marks, made
+    return made
 
 
 def _joint(found: Findings, project: Path, digest_value: DigestValue | None) -> str | None:

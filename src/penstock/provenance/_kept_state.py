@@ -24,12 +24,17 @@ class StateChanges:
 class StateKeeper:
     """Restorer of the process state after each step, so that no step sees earlier changes.
 
-    Changes by code outside of the steps stay: create a keeper for each run.
+    Changes by code outside of the steps stay: create a keeper for each run, unless the last one
+    `is_current`.
     """
 
     def __init__(self) -> None:
         self._modules = ModuleState()
         self._watcher = _OwnImports(self._modules)
+
+    def is_current(self) -> bool:
+        """Return whether nothing changed since the last block: the keeper serves another run."""
+        return self._modules.is_unchanged()
 
     def kept(self, *functions: Any) -> "_Kept":
         """Return a block that restores the process; the block's changes are complete at the end.

@@ -159,16 +159,22 @@ class ModuleState:
             with suppress(Exception):
                 waiting += self._note_one(where, each, cls)
 
+    def is_unchanged(self) -> bool:
+        """Return whether everything is as recorded."""
+        return (
+            all(
+                len(items) == len(before) and all(map(_is, items, before))
+                for items, before, _ in self._lists
+            )
+            and not any(_differs(*each) for each in self._dicts)
+            and not any(_has_changed(note) for note in self._notes)
+        )
+
     def set_back(self) -> list[str]:
         """Restore everything, and return the places that had changed."""
         changed: list[str] = []
         for held, saved, place, is_named in self._dicts:
-            if not saved and not len(held):  # as for most functions' attributes
-                continue
-            if len(held) != len(saved) or not (
-                all(map(_is, dict.values(held), saved.values()))
-                and (list(held) == list(saved) if is_named else all(map(_is, held, saved)))
-            ):
+            if _differs(held, saved, place, is_named):
                 changed += _set_back_dict(held, saved, place)
         for items, before, place in self._lists:
             if len(items) != len(before) or not all(map(_is, items, before)):
@@ -357,6 +363,22 @@ def _scope_of(function: Any) -> Iterator[tuple[str, Any]]:
 def _items_of(place: str, value: Any) -> Iterator[tuple[str, Any]]:
     if len(value) <= _MAX_ITEMS:
         yield from ((place, item) for item in value)
+
+
+def _differs(held: dict[Any, Any], saved: dict[Any, Any], _place: str, is_named: bool) -> bool:
+    if not saved and not len(held):  # as for most functions' attributes
+        return False
+    return len(held) != len(saved) or not (
+        all(map(_is, dict.values(held), saved.values()))
+        and (list(held) == list(saved) if is_named else all(map(_is, held, saved)))
+    )
+
+
+def _has_changed(note: Note) -> bool:
+    try:
+        return note.has_changed()
+    except Exception:  # noqa: BLE001 - foreign code: reading fails
+        return True
 
 
 def _set_back_dict(held: dict[Any, Any], saved: dict[Any, Any], place: str) -> list[str]:

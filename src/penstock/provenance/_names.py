@@ -39,10 +39,7 @@ def names_record(
     """Return the record of the current objects of the names that a code object reads."""
     uses = find_uses(code)
     walk.note_readers(uses.names)
-    if uses.names & _LOCAL_TIME:  # read by the system's library, out of our sight
-        walk.found.versions["time zone"] = f"{'/'.join(time.tzname)} {-time.timezone:+d} s"
-    if uses.names & _COMMAND_LINE:  # read by argparse
-        walk.found.versions["command line"] = digest_json(list(sys.argv[1:]))[-12:]
+    _note_process(walk, uses)
     edges: list[Any] = []
     for name in sorted(uses.globals):
         edges += _of_global(walk, name, code, scope, uses)
@@ -60,6 +57,16 @@ def names_record(
     for line, name in uses.computed:
         walk.found.unfollowed.add(f"{walk.place(code.co_filename)}:{line}: {name}")
     return tuple(edges)
+
+
+def _note_process(walk: "Walk", uses: Uses) -> None:
+    """Record facts of the process that a library reads out of our sight."""
+    if uses.names & (_LOCAL_TIME | _COMMAND_LINE):  # may be set at any time
+        walk.steady.is_possible = False
+    if uses.names & _LOCAL_TIME:
+        walk.found.versions["time zone"] = f"{'/'.join(time.tzname)} {-time.timezone:+d} s"
+    if uses.names & _COMMAND_LINE:  # read by argparse
+        walk.found.versions["command line"] = digest_json(list(sys.argv[1:]))[-12:]
 
 
 def _of_global(

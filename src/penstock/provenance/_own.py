@@ -1,6 +1,7 @@
 """Ownership of code: the user's own, or installed; and the files of modules that are not loaded."""
 # ruff: noqa: PTH113, PTH114, PTH117, PTH118, PTH120
 
+import operator
 import os
 import site
 import sys
@@ -13,6 +14,7 @@ from types import ModuleType
 _PACKAGE = Path(__file__).resolve().parents[1]
 _INSTALLED = ("site-packages", "dist-packages")
 _others: dict[str, ModuleType] = {}  # loaded modules that are not the user's
+_seen: tuple[list[str], list[ModuleType], int, list[tuple[str, ModuleType]]] = ([], [], 0, [])
 
 
 @cache
@@ -52,9 +54,7 @@ def loaded_modules() -> Iterator[tuple[str, ModuleType, str]]:
 
     A process holds thousands of others: those are examined once.
     """
-    for name, module in list(sys.modules.items()):
-        if _others.get(name) is module:
-            continue
+    for name, module in _examined():
         file = getattr(module, "__file__", None)
         if not isinstance(file, str):  # a stand-in for a module may return anything
             continue
@@ -62,6 +62,24 @@ def loaded_modules() -> Iterator[tuple[str, ModuleType, str]]:
             yield name, module, file
         else:
             _others[name] = module
+
+
+def _examined() -> list[tuple[str, ModuleType]]:
+    """List the loaded modules that are not known to be others; the same until one is loaded."""
+    global _seen  # noqa: PLW0603 - one process, one table of modules
+    names, modules, count, found = _seen
+    loaded = sys.modules
+    if (
+        len(loaded) == len(modules)
+        and len(_others) == count
+        and all(map(operator.is_, list(loaded.values()), modules))
+        and list(loaded) == names
+    ):
+        return found
+    count, items = len(_others), list(loaded.items())
+    found = [(name, module) for name, module in items if _others.get(name) is not module]
+    _seen = [name for name, _ in items], [module for _, module in items], count, found
+    return found
 
 
 def is_pythons_own(file: str) -> bool:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from types import ModuleType
 
@@ -133,13 +134,18 @@ def list_outside(project: Path) -> tuple[str, ...]:
 
 def import_folders(project: Path) -> list[str]:
     """List the project's folders that modules are imported from, as relative paths, in order."""
-    project = project.resolve()
+    return list(_import_folders(str(project.resolve()), tuple(sys.path), Path.cwd()))
+
+
+@lru_cache(maxsize=64)
+def _import_folders(project: str, places: tuple[str, ...], here: Path) -> tuple[str, ...]:
     found = []
-    for place in sys.path:
-        path = Path(place or ".").resolve()
-        if path != project and path.is_relative_to(project) and "site-packages" not in path.parts:
+    for place in places:
+        path = (here / place).resolve()
+        inside = path != Path(project) and path.is_relative_to(project)
+        if inside and "site-packages" not in path.parts:
             found.append(path.relative_to(project).as_posix())
-    return list(dict.fromkeys(found))
+    return tuple(dict.fromkeys(found))
 
 
 def _modules_used(module: ModuleType) -> set[str]:

@@ -85,6 +85,8 @@ class Walk:
         record: list[Any] = [roots, self.records, sorted(self.found.versions.items())]
         if self._readers & _DOC_READERS:
             record.append(self._docs)
+        if self._readers & (_DOC_READERS | _TEXT_READERS):  # a file may be edited at any time
+            self.steady.is_possible = False
         if self._readers & _TEXT_READERS:
             record.append([file_digest(file) for file in sorted(self._texts)])
         return f"sha256:{text_digest(record)}"

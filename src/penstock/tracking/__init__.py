@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from penstock.tracking._download import logged_text as logged_text
     from penstock.tracking._follower import FollowerRun as FollowerRun
     from penstock.tracking._heartbeat import Heartbeat as Heartbeat
+    from penstock.tracking._heartbeat import RunsHeartbeat as RunsHeartbeat
     from penstock.tracking._listening import RunStopped as RunStopped
     from penstock.tracking._listening import listen_to_metrics as listen_to_metrics
     from penstock.tracking._log import log_artifact as log_artifact
@@ -59,6 +60,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Run": "_run",
         "RunComparison": "_compare",
         "RunStopped": "_listening",
+        "RunsHeartbeat": "_heartbeat",
         "listen_to_metrics": "_listening",
         "StepContext": "_step",
         "autolog": "penstock.tracking.recorders._switch",

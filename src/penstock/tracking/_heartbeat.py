@@ -1,7 +1,9 @@
 """``Heartbeat``: a run's sign of life while a process works on the run."""
 
 import threading
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -78,3 +80,57 @@ class Heartbeat:
             with suppress(StoreError):
                 if not self._store.metadata.runs.beat(self._run_id, now(), attempt=self._attempt):
                     return  # the run belongs to another process now, or is gone
+
+
+class RunsHeartbeat:
+    """Sender of heartbeats for runs that a process executes in sequence, from a single thread.
+
+    A thread for each of a thousand short runs would cost more than the runs' own bookkeeping.
+
+    Args:
+        every_s: Seconds between beats of a run; the first follows after a second.
+        store: The store in which the runs are recorded.
+    """
+
+    def __init__(self, *, every_s: float = _EVERY_S, store: "Store") -> None:
+        self._store, self._every_s = store, every_s
+        self._first_s = min(_FIRST_S, every_s)
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+        # Run, attempt and the time of the next beat: replaced as a whole, so that no lock is needed.
+        self._current: tuple[str, int, float] | None = None
+
+    @contextmanager
+    def of(self, run: "Run") -> Iterator[None]:
+        """Beat for a run inside of the block."""
+        if self._thread is None or not self._thread.is_alive():  # as in a forked process
+            self._thread = threading.Thread(
+                target=self._beat, name="penstock-heartbeats", daemon=True
+            )
+            self._thread.start()
+        before = self._current
+        self._current = run.run_id, run.attempt, time.monotonic() + self._first_s
+        try:
+            yield
+        finally:
+            self._current = before
+
+    def stop(self) -> None:
+        """Stop; no beat follows."""
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join(timeout=5)
+
+    def _beat(self) -> None:
+        while not self._ended.wait(self._first_s):
+            current = self._current
+            if current is None or time.monotonic() < current[2]:
+                continue
+            run_id, attempt, _ = current
+            following = run_id, attempt, time.monotonic() + self._every_s
+            # The next beat makes up for a beat that cannot be written.
+            with suppress(StoreError):
+                if not self._store.metadata.runs.beat(run_id, now(), attempt=attempt):
+                    following = run_id, attempt, float("inf")  # it belongs to another process now
+            if self._current is current:
+                self._current = following

@@ -123,6 +123,10 @@ class MetricLog:
         # Two threads may begin at once: the series is the same, and only the first line stays.
         return self._lines.setdefault(key, line)
 
+    def begin_empty(self) -> None:
+        """Note that the run was created just now: the store has no metric of it yet."""
+        self._look_again = time.monotonic() + _FRESH_S
+
     def _known_steps(self) -> dict[str, float]:
         """Return the last step of each metric in the store, at most a second old.
 

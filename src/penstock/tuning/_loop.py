@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from penstock.core import ConflictError, ParameterError, RunState, StepError, new_id, now
+from penstock.core import ConflictError, ParameterError, RunRecord, RunState, StepError, new_id, now
 from penstock.execution import RunEnd, RunOrder, RunPool
 from penstock.stores import Store
 from penstock.tracking import Run
@@ -141,7 +141,7 @@ class StudyLoop:
                 )
             self._submit(pool, order)
             return
-        trial = self._read(end.run_id)
+        trial = self._read(end.run_id, end.record)
         self._ended.append(trial)
         self._untold.append(trial)
         if self._spec.batch == 1:
@@ -156,9 +156,10 @@ class StudyLoop:
             self._sampling.tell(trial, self._reports(trial))
             self._told.append(trial.number)
 
-    def _read(self, run_id: str) -> Trial:
-        self._store.flush()
-        run = self._store.metadata.runs.get(run_id)
+    def _read(self, run_id: str, run: RunRecord | None = None) -> Trial:
+        if run is None:
+            self._store.flush()
+            run = self._store.metadata.runs.get(run_id)
         missing = [name for name in self._spec.metrics if not _has(run.metrics, name)]
         figures: dict[str, float] = {}
         if run.state is RunState.FINISHED and missing:

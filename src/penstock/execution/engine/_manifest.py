@@ -66,6 +66,7 @@ def record_provenance(project: Path, *, store: Store) -> Provenance:
         import_folders(project),
     )
     if known and known[1] == manifest and store.metadata.artifacts.renew([known[2].digest]):
+        _last[store.url, project] = (tree, *known[1:])  # the same files, read anew
         return known[2]
     if files is not None:  # recorded through a different store object, or the store was made anew
         records = write_source_files(tree.files, store=store)

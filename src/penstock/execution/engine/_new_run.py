@@ -77,7 +77,7 @@ def new_session(
     with begin_partition(store, pipeline, options.partition):
         store.metadata.runs.create(record)
     store.metadata.artifacts.add_edges(provenance.edges(record.run_id))
-    run = Run(record, store)
+    run = Run.of_new(record, store)
     return Session(
         run, graph, store, project, record.seed, reporter, options, refresh, pipeline=pipeline
     )

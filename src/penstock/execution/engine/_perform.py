@@ -1,7 +1,7 @@
 """Execution of a recorded session: heartbeats, the runner, and the end of the run."""
 
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,19 @@ from penstock.execution.step import use_home
 from penstock.hooks import Courier
 from penstock.provenance import keep_generators
 from penstock.stores import this_process
-from penstock.tracking import Heartbeat, RunStopped, use_run
+from penstock.tracking import Heartbeat, RunsHeartbeat, RunStopped, use_run
 
 
-def perform(runner: Runner, session: Session) -> PipelineResult:
+def perform(
+    runner: Runner, session: Session, *, shared: RunsHeartbeat | None = None
+) -> PipelineResult:
     """Execute a session and record how the run ended.
+
+    Args:
+        runner: Executes the steps.
+        session: The session.
+        shared: Heartbeat of many short runs; its owner also delivers their events to hooks. By
+            default the run has its own.
 
     Raises:
         KeyboardInterrupt: If the run is interrupted; the run is marked as killed.
@@ -24,16 +32,20 @@ def perform(runner: Runner, session: Session) -> PipelineResult:
     """
     if session.pipeline is not None:
         use_home(Path(session.pipeline.file))
+    if shared is not None:
+        return _perform(runner, session, shared.of(session.run))
     with Courier(store=session.store):
-        return _perform(runner, session)
+        return _perform(runner, session, Heartbeat(session.run, store=session.store))
 
 
-def _perform(runner: Runner, session: Session) -> PipelineResult:
+def _perform(
+    runner: Runner, session: Session, heartbeat: AbstractContextManager[object]
+) -> PipelineResult:
     run, reporter = session.run, session.reporter
     names = [node.name for node in session.graph.order()]
     reporter.run_started(run.run_id, session.graph.name, names)
     try:
-        with keep_generators(), Heartbeat(run, store=session.store), use_run(run):
+        with keep_generators(), heartbeat, use_run(run):
             steps = runner.run(session)
     except KeyboardInterrupt:
         _finish(session, (), RunState.KILLED, "it was interrupted")

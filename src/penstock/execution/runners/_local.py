@@ -12,10 +12,14 @@ from penstock.execution.engine import Session, StepScheduler, Values, Workers
 from penstock.execution.runners._processes import process_pool
 from penstock.execution.step import Outcome, Work, Workplace, can_limit_time
 from penstock.pipelines import Graph
+from penstock.provenance import StateKeeper
 
 
 class LocalRunner:
-    """Runner that executes steps in the calling thread."""
+    """Runner that executes steps in the calling thread; serves any number of runs in sequence."""
+
+    def __init__(self) -> None:
+        self._keeper: StateKeeper | None = None
 
     def check(self, graph: Graph) -> None:
         """Refuse timeouts that cannot be enforced here.
@@ -39,9 +43,11 @@ class LocalRunner:
 
     def run(self, session: Session) -> list[StepRunRecord]:
         """See Runner."""
+        if self._keeper is None or not self._keeper.is_current():
+            self._keeper = StateKeeper()
         with ExitStack() as pools:
             here = _Here(
-                Workplace(session.store, session.project, session.pipeline),
+                Workplace(session.store, session.project, session.pipeline, keeper=self._keeper),
                 lambda: pools.enter_context(process_pool(session, size=1)),
             )
             return StepScheduler(session, here).run()

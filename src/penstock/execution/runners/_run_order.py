@@ -1,10 +1,11 @@
 """RunOrder: a whole run to be executed in any process, and RunEnd: how it ended."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
-from penstock.core import PenstockError, RunState, StepRunRecord
+from penstock.core import PenstockError, RunRecord, RunState, StepRunRecord
 from penstock.execution.engine import (
     PipelineResult,
     RunOptions,
@@ -13,9 +14,12 @@ from penstock.execution.engine import (
     resumed_session,
 )
 from penstock.execution.runners._local import LocalRunner
+from penstock.hooks import Courier
 from penstock.pipelines import Pipeline
 from penstock.stores import Store
-from penstock.tracking import Run, RunStopped, listen_to_metrics, use_run
+from penstock.tracking import Run, RunsHeartbeat, RunStopped, listen_to_metrics, use_run
+
+_HOOKS_EVERY_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ class RunEnd:
         error: Line about the failure; or None.
         stopped: True if the run was stopped where it logged a metric.
         refusal: The error because of which the run could not be started; or None.
+        record: The run's record at the end; None if the process does not know it.
     """
 
     run_id: str
@@ -56,6 +61,7 @@ class RunEnd:
     error: str | None = None
     stopped: bool = False
     refusal: PenstockError | None = None
+    record: RunRecord | None = None
 
 
 class RunListener(Protocol):
@@ -70,31 +76,70 @@ class RunListener(Protocol):
         ...
 
 
-def execute_order(
-    order: RunOrder, pipeline: Pipeline[..., Any], store: Store, listener: RunListener
-) -> RunEnd:
-    """Execute an ordered run in this process; a failure is part of the end.
+class RunExecutor:
+    """Executes ordered runs in sequence in this process, as a with-block.
 
-    Raises:
-        KeyboardInterrupt: If the run is interrupted; the run is marked as killed.
+    What the runs of a study share is made once: the outer run, the heartbeat, the delivery of
+    events to hooks, and the recorded state of the process while it is unchanged.
+
+    Args:
+        pipeline: The pipeline of the runs.
+        store: Store that records the runs.
+        listener: Receiver of starts and points.
     """
-    runner, reporter = LocalRunner(), _Announcer(listener)
-    parent = Run(store.metadata.runs.get(order.parent), store)
-    options = RunOptions(**order.options, run_id=order.run_id, store=store)
-    try:
-        with use_run(parent), listen_to_metrics(_watcher(order, listener)):
-            if order.resumes:
-                session = resumed_session(
-                    order.run_id, pipeline, {}, options, reporter, check=runner.check
-                )
-            else:
-                session = new_session(pipeline, order.params, options, reporter, check=runner.check)
-            result = perform(runner, session)
-    except RunStopped as stop:
-        return RunEnd(order.run_id, RunState.KILLED, str(stop), stopped=True)
-    except PenstockError as error:
-        return RunEnd(order.run_id, None, str(error), refusal=error)
-    return RunEnd(order.run_id, result.state, result.error)
+
+    def __init__(self, pipeline: Pipeline[..., Any], store: Store, listener: RunListener) -> None:
+        self._pipeline, self._store, self._listener = pipeline, store, listener
+        self._runner, self._reporter = LocalRunner(), _Announcer(listener)
+        self._heartbeat = RunsHeartbeat(store=store)
+        self._courier, self._looked_at = Courier(store=store), -_HOOKS_EVERY_S
+        self._parents: dict[str, Run] = {}
+
+    def execute(self, order: RunOrder) -> RunEnd:
+        """Execute an ordered run; a failure is part of the end.
+
+        Raises:
+            KeyboardInterrupt: If the run is interrupted; the run is marked as killed.
+        """
+        self._deliver_events()
+        options = RunOptions(**order.options, run_id=order.run_id, store=self._store)
+        watcher, check = _watcher(order, self._listener), self._runner.check
+        try:
+            with use_run(self._parent(order.parent)), listen_to_metrics(watcher):
+                if order.resumes:
+                    session = resumed_session(
+                        order.run_id, self._pipeline, {}, options, self._reporter, check=check
+                    )
+                else:
+                    session = new_session(
+                        self._pipeline, order.params, options, self._reporter, check=check
+                    )
+                result = perform(self._runner, session, shared=self._heartbeat)
+        except RunStopped as stop:
+            return RunEnd(order.run_id, RunState.KILLED, str(stop), stopped=True)
+        except PenstockError as error:
+            return RunEnd(order.run_id, None, str(error), refusal=error)
+        return RunEnd(order.run_id, result.state, result.error, record=session.run.record)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._heartbeat.stop()
+        self._courier.stop()
+
+    def _parent(self, run_id: str) -> Run:
+        if run_id not in self._parents:
+            record = self._store.metadata.runs.get(run_id)
+            self._parents[run_id] = Run(record, self._store)
+        return self._parents[run_id]
+
+    def _deliver_events(self) -> None:
+        """Deliver events from now on, if there are hooks by now."""
+        moment = time.monotonic()
+        if moment - self._looked_at >= _HOOKS_EVERY_S and not self._courier.is_started:
+            self._looked_at = moment
+            self._courier.start()
 
 
 def _watcher(

@@ -12,7 +12,7 @@ from typing import Any, Protocol, Self
 
 from penstock.core import require
 from penstock.execution.engine import project_of
-from penstock.execution.runners._run_order import RunEnd, RunListener, RunOrder, execute_order
+from penstock.execution.runners._run_order import RunEnd, RunExecutor, RunListener, RunOrder
 from penstock.execution.runners._watch import Watch
 from penstock.execution.runners._worker_process import (
     WorkerProcess,
@@ -78,7 +78,7 @@ class LocalRunPool:
     def __init__(
         self, pipeline: Pipeline[..., Any], listener: RunListener, *, store: Store
     ) -> None:
-        self._pipeline, self._store, self._listener = pipeline, store, listener
+        self._executor = RunExecutor(pipeline, store, listener)
         self._orders: list[RunOrder] = []
 
     def submit(self, order: RunOrder) -> None:
@@ -88,13 +88,14 @@ class LocalRunPool:
     def wait(self) -> Sequence[RunEnd]:
         """See RunPool."""
         orders, self._orders = self._orders, []
-        return [execute_order(o, self._pipeline, self._store, self._listener) for o in orders]
+        return [self._executor.execute(order) for order in orders]
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
         self._orders.clear()
+        self._executor.__exit__(*error)
 
 
 class ProcessRunPool:

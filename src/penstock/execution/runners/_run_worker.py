@@ -9,7 +9,7 @@ from multiprocessing.connection import Connection
 from typing import TextIO
 
 from penstock.execution.engine import load_pipeline
-from penstock.execution.runners._run_order import RunOrder, execute_order
+from penstock.execution.runners._run_order import RunExecutor, RunOrder
 from penstock.execution.runners._run_pool import RunSetup, unpack_pipeline
 from penstock.execution.runners._worker import Relay, restore_path
 from penstock.stores import open_store
@@ -45,11 +45,11 @@ def serve(connection: Connection) -> None:
         pipeline = unpack_pipeline(setup.packed)
     else:
         pipeline = load_pipeline(setup.target)
-    sender = _Sender(connection, lock)
-    with suppress(EOFError, OSError):
+    executor = RunExecutor(pipeline, store, _Sender(connection, lock))
+    with executor, suppress(EOFError, OSError):
         while True:
             order: RunOrder = connection.recv()
-            end = execute_order(order, pipeline, store, sender)
+            end = executor.execute(order)
             with lock:
                 connection.send(("ended", end))
     store.close()

@@ -37,6 +37,7 @@ class Workplace:
         pipeline: The pipeline, if known: the modules of its project are used, and all state that
             its code reaches is restored.
         rank: Number of this process among those that execute each step together.
+        keeper: Restores the process after each step; by default a new one.
     """
 
     def __init__(
@@ -46,12 +47,13 @@ class Workplace:
         pipeline: Pipeline[..., Any] | None = None,
         *,
         rank: int | None = None,
+        keeper: StateKeeper | None = None,
     ) -> None:
         self._store, self.project, self._rank = store, project, rank
         self._home = None if pipeline is None else Path(pipeline.file)
         self._functions = () if pipeline is None else (pipeline.function,)
         self._places = _places_of(store)
-        self._keeper = StateKeeper()
+        self._keeper = StateKeeper() if keeper is None else keeper
         self._reported: set[str] = set()
         self._named: dict[FunctionType, list[Any]] = {}  # the same each time: state is restored
 
