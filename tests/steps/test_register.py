@@ -1,12 +1,14 @@
 """ps.steps.register: versions with their gates' answers; once per model and run; safe formats only."""
 
 import numpy as np
+import polars as pl
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.pipeline import Pipeline
 
 import penstock as ps
 from penstock.core import GateState, ParameterError, SerializationError, Stage
+from penstock.data import split_table
 from penstock.evaluation import EvaluationReport
 from penstock.execution import QuietReporter
 from penstock.models import Model
@@ -163,3 +165,27 @@ def test_the_card_tells_where_the_model_comes_from(store, model, report):
     card = ps.Registry(store=store).card("fraud", 1)
     assert "For **demos** only." in card
     assert "roc_auc" in card
+
+
+def test_a_model_of_quantiles_answers_by_quantile(store):
+    """XGBoost's own quantile model: evaluated, registered, loaded, and a champion of its like."""
+    xgboost = pytest.importorskip("xgboost")
+    draw, levels = np.random.default_rng(0), (0.1, 0.5, 0.9)
+    table = pl.DataFrame({"x": draw.uniform(0, 10, 400)})
+    table = table.with_columns(y=2 * pl.col("x") + pl.Series(draw.normal(size=400)))
+    split = split_table(table, target="y", task="regression")
+    made = xgboost.XGBRegressor(
+        objective="reg:quantileerror", quantile_alpha=list(levels), n_estimators=20, n_jobs=1
+    )
+    model = made.fit(split.train.X, split.train.y)
+    report = ps.steps.evaluate(model, split, quantiles=levels, resamples=20)
+    gates = "interval_score_80 <= champion.interval_score_80"
+    version = ps.steps.register("sales", model, report, gates=gates)
+    loaded = Model.load(ps.Registry(store=store).get("sales", 1), store=store)
+    [answer] = loaded.predict_rows([{"x": 5.0}]).values
+    assert list(answer) == ["quantile_0.1", "quantile_0.5", "quantile_0.9"]
+    assert answer["quantile_0.1"] < answer["quantile_0.9"]
+    assert version.gates[0].state is GateState.PASSED
+    ps.Registry(store=store).promote("sales", 1, actor="ada", reason="First.")
+    again = ps.steps.register("sales", model, report, gates=gates)
+    assert "+0 [0, 0]" in again.gates[0].reason or "0 [0, 0]" in again.gates[0].reason

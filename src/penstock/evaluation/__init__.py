@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from penstock.evaluation._prediction import align as align
     from penstock.evaluation._prediction import as_model as as_model
     from penstock.evaluation._prediction import predict_with as predict_with
+    from penstock.evaluation._quantile_forecasts import quantile_metrics as quantile_metrics
+    from penstock.evaluation._quantile_forecasts import target_names as target_names
     from penstock.evaluation._ready_metrics import coverage as coverage
     from penstock.evaluation._ready_metrics import mean_average_precision as mean_average_precision
     from penstock.evaluation._ready_metrics import mean_reciprocal_rank as mean_reciprocal_rank
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from penstock.evaluation._ready_metrics import pinball as pinball
     from penstock.evaluation._report import EvaluationReport as EvaluationReport
     from penstock.evaluation._report import Holdout as Holdout
+    from penstock.evaluation._scaled_errors import mase as mase
     from penstock.evaluation._slices import SliceResult as SliceResult
     from penstock.evaluation._slices import Slicing as Slicing
     from penstock.evaluation._slices import cut_column as cut_column
@@ -57,6 +60,9 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "FEWEST_NUMBERS": "penstock.evaluation.intervals",
         "FEWEST_WEIGHTY": "penstock.evaluation.intervals",
         "CrossValidation": "_cross_validation",
+        "mase": "_scaled_errors",
+        "quantile_metrics": "_quantile_forecasts",
+        "target_names": "_quantile_forecasts",
         "FoldScore": "_cross_validation",
         "METRICS": "_metrics",
         "TASK_METRICS": "_metrics",

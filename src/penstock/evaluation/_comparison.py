@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,8 @@ from penstock.evaluation._measuring import interval, point_values, why_absent
 from penstock.evaluation._metrics import TASK_METRICS, format_figure
 from penstock.evaluation._outcomes import Outcomes
 from penstock.evaluation._paired import MEANS, paired_ends
-from penstock.evaluation._prediction import align, as_model, predict_with
+from penstock.evaluation._prediction import ScoredRows, align, as_model, predict_with
+from penstock.evaluation._quantile_forecasts import predict_quantiles
 from penstock.evaluation._report import EvaluationReport
 from penstock.evaluation._trained_on import TrainedOn
 from penstock.evaluation._user_estimates import compare_user_metric
@@ -20,6 +21,9 @@ from penstock.evaluation._user_functions import find_metric
 from penstock.evaluation._user_metrics import JudgedRows
 from penstock.evaluation.intervals import Ends, why_too_few
 from penstock.models import Model
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +146,9 @@ def compare(
     named = isinstance(champion, Model) or getattr(champion, "feature_names_in_", None) is not None
     rows = (holdout.table if named else holdout.X)[unseen]
     ours = report.outcomes().take(unseen)
+    asked = as_model(champion, rows)
     theirs = align(
-        predict_with(as_model(champion, rows), rows),
+        _predict(asked, rows, report),
         holdout.y[unseen].to_list(),
         task=report.task,
         classes=report.outcome_classes,
@@ -155,6 +160,13 @@ def compare(
         sides = JudgedRows(ours, table), JudgedRows(theirs, table)
         found = _with_user_metrics(found, report, sides, resamples=resamples, seed=seed)
     return replace(found, left_out=len(holdout.y) - len(unseen), note=note)
+
+
+def _predict(champion: Model, rows: "pl.DataFrame", report: EvaluationReport) -> ScoredRows:
+    """Predict rows in the report's form; of quantiles where the champion forecasts them."""
+    if report.quantiles and champion.signature.targets:
+        return predict_quantiles(champion, rows, report.quantiles)
+    return predict_with(champion, rows)
 
 
 def _unseen(report: EvaluationReport, trained_on: TrainedOn | None) -> tuple[NDArray[np.intp], str]:

@@ -17,7 +17,17 @@ from penstock.evaluation._metrics import METRICS, TASK_METRICS
 from penstock.evaluation._outcomes import Outcomes, sort_labels
 from penstock.evaluation._outliers import outliers_as_classes, require_comparable
 from penstock.evaluation._prediction import align, as_model, predict_with
+from penstock.evaluation._quantile_forecasts import (
+    constant_forecasts,
+    crossing_note,
+    middle_model,
+    middle_note,
+    predict_quantiles,
+    quantile_metrics,
+    read_quantiles,
+)
 from penstock.evaluation._report import EvaluationReport, Holdout
+from penstock.evaluation._scaled_errors import bind_metric
 from penstock.evaluation._slices import (
     MISSING,
     SMALL_ROWS,
@@ -52,6 +62,7 @@ def evaluate(
     positive: object = None,
     metrics: Mapping[str, MetricFunction] | Sequence[UserMetric] = (),
     importance: bool = True,
+    quantiles: Sequence[float] = (),
     resamples: int = 500,
     seed: int = 0,
 ) -> EvaluationReport:
@@ -72,22 +83,27 @@ def evaluate(
             of n labels or numbers; or a list of what ``penstock.evaluation.metric`` made.
         importance: Whether the importance of the model's inputs is measured, by shuffling each of
             them on at most 1,000 rows.
+        quantiles: Quantiles of the target that the model forecasts, a value per row for each, lowest
+            first: ``(0.05, 0.5, 0.95)``. Adds coverage, width and score of the intervals, the
+            pinball loss of each quantile, and the share of rows whose quantiles cross.
         resamples: Bootstrap resamples for the metrics' intervals (slices use at most 200).
         seed: Seed of the resamples.
 
     Raises:
-        ParameterError: If the subset or the positive class does not exist.
+        ParameterError: If the subset or the positive class does not exist, or quantiles do not rise.
         NotFoundError: If a slice column does not exist.
         DataError: If the subset is empty, the model cannot predict the rows, or its predictions are
             no values of the target (numbers of clusters, several targets).
     """
-    own = read_metrics(metrics)
+    levels = _read_quantiles(quantiles, split)
+    own = read_metrics([*read_metrics(metrics), *(quantile_metrics(levels) if levels else ())])
+    own = tuple(bind_metric(each, split) for each in own)
     chosen = _choose_subset(split, subset)
     columns = _choose_columns(chosen, slices, sensitive)
     classes, named = _order_classes(split, positive)
     asked = as_model(model, chosen.X)
     require_comparable(asked.signature.task, split)
-    scored = predict_with(asked, chosen.X)
+    scored = predict_quantiles(asked, chosen.X, levels) if levels else predict_with(asked, chosen.X)
     if asked.signature.task == "outliers":
         scored = outliers_as_classes(scored, classes, named=named)
     outcomes = align(scored, chosen.y.to_list(), task=split.task, classes=classes)
@@ -100,7 +116,8 @@ def evaluate(
     results = {cut.column: _measure_slices(rows, own, cut, resamples, seed) for cut in cuts}
     watched = _unique(sensitive or slices)
     holdout = _hold(chosen, outcomes, known)
-    important, reason = _importance(asked, holdout, whole, measured, importance, seed)
+    single = middle_model(asked, levels) if levels else asked
+    important, reason = _importance(single, holdout, whole, measured, importance, seed)
     return EvaluationReport(
         task=split.task,
         target=split.target,
@@ -109,7 +126,7 @@ def evaluate(
         classes=sort_labels(split.classes or ()),
         metrics=measured.metrics,
         absent=measured.absent,
-        baseline=_baseline(split, rows, own),
+        baseline=_baseline(split, rows, own, levels),
         slices=results,
         fairness={
             cut.column: _fairness(whole, cut, results[cut.column], own)
@@ -124,22 +141,35 @@ def evaluate(
             *_positive_notes(split, positive, classes, named),
             *notes,
             *_notes(measured, results),
+            *(crossing_note(whole.scores, levels) if levels and whole.scores is not None else ()),
+            *middle_note(levels),
             *reason,
         ),
         user_metrics=tuple(remember(each) for each in own),
         importance=important,
+        quantiles=levels,
         resamples=resamples,
         seed=seed,
         parts={
             "holdout": holdout,
             "trained_on": TrainedOn.of(split, subset),
             "profile": profile_table(split.train.X).to_json(),
-            "prediction_profile": _profile_answers(holdout, named).to_json(),
+            "prediction_profile": _profile_answers(holdout, named, levels).to_json(),
         },
     )
 
 
 # Requested columns and classes
+
+
+def _read_quantiles(quantiles: Sequence[float], split: Split) -> tuple[float, ...]:
+    if quantiles and split.task != "regression":
+        raise ParameterError(
+            what=f"quantiles= was given, but {split.target!r} is {split.task}.",
+            why="Quantiles are those of a number.",
+            fix="Leave quantiles= out.",
+        )
+    return read_quantiles(quantiles)
 
 
 def _choose_subset(split: Split, subset: str) -> Subset:
@@ -281,7 +311,9 @@ def _fairness(
     return figures
 
 
-def _baseline(split: Split, judged: JudgedRows, own: tuple[UserMetric, ...]) -> Mapping[str, float]:
+def _baseline(
+    split: Split, judged: JudgedRows, own: tuple[UserMetric, ...], quantiles: tuple[float, ...]
+) -> Mapping[str, float]:
     """Return metrics of a constant model: the majority class or the mean of the train rows."""
     outcomes = judged.outcomes
     rows = len(outcomes)
@@ -289,7 +321,8 @@ def _baseline(split: Split, judged: JudgedRows, own: tuple[UserMetric, ...]) -> 
     if split.task == "regression":
         level = np.asarray(truth, dtype=np.float64)
         constant = np.full(rows, level[np.isfinite(level)].mean())
-        simple = replace(outcomes, prediction=constant, scores=None)
+        forecasts = constant_forecasts(level, quantiles, rows) if quantiles else None
+        simple = replace(outcomes, prediction=constant, scores=forecasts)
     else:
         shares = np.array([truth.count(label) for label in outcomes.classes]) / max(len(truth), 1)
         scores = np.full(rows, shares[1]) if split.task == "binary" else np.tile(shares, (rows, 1))
@@ -318,8 +351,10 @@ def _hold(subset: Subset, outcomes: Outcomes, known: Any) -> Holdout:
     )
 
 
-def _profile_answers(holdout: Holdout, named: bool) -> TableProfile:
+def _profile_answers(holdout: Holdout, named: bool, quantiles: tuple[float, ...]) -> TableProfile:
     answers = holdout.answers.drop("row", "truth")
+    if quantiles:
+        return profile_table(answers.select("prediction"))
     # Served scores of a model whose positive class is not known are about the likelier class.
     return profile_table(answers if named else answers.drop("score", strict=False))
 

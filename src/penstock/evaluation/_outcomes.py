@@ -29,7 +29,8 @@ class Outcomes:
         classes: Labels by code; for a binary target (negative, positive); empty for regression.
         truth: Shape (n,): class codes, or numbers in the target's unit.
         prediction: Shape (n,): predicted class codes or numbers.
-        scores: Shape (n,) or (n, K); None if the model has no scores.
+        scores: Shape (n,) or (n, K); of a regression the forecasts of quantiles; None if the model
+            has no scores.
         probability: True if the scores are probabilities.
         epsilon: Resolution of the scores as returned by the model: log loss is clipped there.
         oriented: True if the second of two classes is known to be the positive class.

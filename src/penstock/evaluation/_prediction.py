@@ -34,6 +34,7 @@ class ScoredRows:
         probability: True if the scores are probabilities.
         classes: The model's labels in the order of the scores' columns; empty if unknown.
         epsilon: Resolution of the scores as returned by the model.
+        quantiles: Quantiles that the scores are forecasts of; empty for any other scores.
     """
 
     values: Sequence[Any]
@@ -41,6 +42,7 @@ class ScoredRows:
     probability: bool
     classes: tuple[Any, ...]
     epsilon: float = _EPSILON
+    quantiles: tuple[float, ...] = ()
 
 
 def as_model(model: object, frame: "pl.DataFrame") -> Model:
@@ -125,7 +127,8 @@ def align(
             numbers are expected.
     """
     if task == "regression":
-        return Outcomes(task, (), _numbers(truth), _numbers(prediction.values))
+        forecasts = prediction.scores if prediction.quantiles else None
+        return Outcomes(task, (), _numbers(truth), _numbers(prediction.values), forecasts)
     scores, probability = _align_scores(prediction, classes)
     return Outcomes(
         task=task,

@@ -30,7 +30,7 @@ class Holdout:
     Args:
         X: Feature columns, n rows.
         answers: n rows: ``row`` (position in the split's table), ``truth``, ``prediction`` and
-            ``score`` (positive class) or ``score_0``, ``score_1``, … (by class).
+            ``score`` (positive class) or ``score_0``, ``score_1``, … (by class or quantile).
         probability: True if the scores are probabilities.
         epsilon: Resolution of the scores.
         rest: Remaining columns of the table except the target, n rows: not seen by the model, but
@@ -128,6 +128,7 @@ class EvaluationReport:
             ``trained_on``.
         user_metrics: Name, direction and code of the metrics that are functions of the user's.
         importance: Permutation importance of the model's inputs; None if not measured.
+        quantiles: Quantiles that the model forecasts, lowest first; empty for any other model.
     """
 
     bundle_type: ClassVar[str] = "penstock.evaluation:EvaluationReport"
@@ -152,6 +153,7 @@ class EvaluationReport:
     parts: Mapping[str, Any] = field(repr=False, compare=False)
     user_metrics: tuple[Mapping[str, Any], ...] = ()
     importance: Importances | None = None
+    quantiles: tuple[float, ...] = ()
 
     def metric(self, name: str) -> Estimate:
         """Return a metric by name.
@@ -254,6 +256,8 @@ class EvaluationReport:
             "seed": self.seed,
             "user_metrics": [dict(each) for each in self.user_metrics],
             "importance": self.importance.to_json() if self.importance else None,
+            # Other reports have none, and retain their digests.
+            **({"quantiles": list(self.quantiles)} if self.quantiles else {}),
         }
 
     def to_bundle(self) -> dict[str, Any]:
@@ -280,6 +284,7 @@ class EvaluationReport:
             notes=tuple(facts.pop("notes")),
             user_metrics=tuple(facts.pop("user_metrics", ())),
             importance=Importances.from_json(importance) if importance else None,
+            quantiles=tuple(facts.pop("quantiles", ())),
             parts=parts,
             subset=facts.pop("part"),  # its stored name, so that reports keep their digests
             **facts,

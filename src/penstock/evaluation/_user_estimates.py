@@ -22,6 +22,7 @@ from penstock.evaluation.intervals import (
     Z,
     count_carrying,
     mean_interval,
+    share_interval,
     student,
 )
 
@@ -64,6 +65,9 @@ def _estimate(found: UserMetric, rows: JudgedRows, resamples: int, seed: int) ->
         return Estimate(value, value, value)
     if values.ndim:
         needs = _why_too_few(found, len(values))
+        if np.isin(values, (0.0, 1.0)).all():
+            # A mean of zeros and ones is a share: 24 of 24 is not 1 for certain.
+            return Estimate(value, *share_interval(float(values.sum()), len(values)), needs)
         low, high = mean_ends(values, resamples=resamples, seed=seed)
         return Estimate(value, low, high, needs)
     low, high, needs = _resampled_ends(

@@ -10,9 +10,10 @@ from types import ModuleType
 from typing import Any
 
 from penstock.core import find_project
-from penstock.evaluation import _ready_metrics
+from penstock.evaluation import _quantile_forecasts, _ready_metrics, _scaled_errors
 from penstock.evaluation._user_metrics import UserMetric, read_metrics
 
+_READY = (_ready_metrics, _quantile_forecasts, _scaled_errors)
 _LIVE: dict[tuple[str, str], UserMetric] = {}
 
 
@@ -45,9 +46,9 @@ def find_metric(facts: Mapping[str, Any]) -> UserMetric | str:
     if (name, code) in _LIVE:
         return _LIVE[name, code]
     if facts.get("recipe"):
-        made: UserMetric = getattr(_ready_metrics, facts["recipe"]["maker"])(
-            **facts["recipe"]["arguments"]
-        )
+        maker = facts["recipe"]["maker"]
+        home = next(module for module in _READY if hasattr(module, maker))
+        made: UserMetric = getattr(home, maker)(**facts["recipe"]["arguments"])
         return replace(made, name=name)
     place = facts["file"] or facts["module"]
     for module in _modules(facts):

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from penstock.models._predictions import Predictions as Predictions
     from penstock.models._safety import require_safe as require_safe
     from penstock.models._schema_forms import label_type as label_type
+    from penstock.models._several import SeveralPredictions as SeveralPredictions
+    from penstock.models._several import predict_several as predict_several
     from penstock.models._signature import Signature as Signature
     from penstock.models._signature_changes import SignatureChanges as SignatureChanges
     from penstock.models._signature_changes import compare_signatures as compare_signatures
@@ -46,7 +48,9 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Predictions": "_predictions",
         "Signature": "_signature",
         "SignatureChanges": "_signature_changes",
+        "SeveralPredictions": "_several",
         "Target": "_targets",
+        "predict_several": "_several",
         "TabularNet": "penstock.models.tabular_net",
         "TabularNetClassifier": "penstock.models.tabular_net",
         "TabularNetRegressor": "penstock.models.tabular_net",

@@ -225,7 +225,8 @@ class Model:
             raise DataError(
                 what=f"The model predicts {len(self.signature.targets)} values per row: {names}.",
                 why="Evaluation compares a single target.",
-                fix='Evaluate each: model.for_target("…"), with a split by that target.',
+                fix='Evaluate each: model.for_target("…"), with a split by that target; labels of one '
+                "row together by split(target=[…]); quantiles by evaluate(quantiles=(0.05, 0.5, 0.95)).",
             )
         with threads_for(frame.height):
             table = convert_frame(rows, self.signature.frame)

@@ -21,6 +21,7 @@ def evaluate(
     positive: Any = None,  # Any: a label of any type
     metrics: Mapping[str, Any] | Sequence[UserMetric] = (),  # Any: functions of the user's own
     importance: bool = True,
+    quantiles: Sequence[float] = (),
     subset: str = "test",
     resamples: int = 500,
 ) -> EvaluationReport:
@@ -37,6 +38,8 @@ def evaluate(
         metrics: Metrics of the user's own by name, as functions of truth and prediction:
             ``metrics={"profit": profit}``; their code is part of the step's key.
         importance: Whether the importance of the model's inputs is measured.
+        quantiles: Quantiles of the target that the model forecasts, lowest first, one value per row
+            for each: ``(0.05, 0.5, 0.95)``.
         subset: ``"test"`` or ``"validation"``.
         resamples: Bootstrap resamples behind each interval.
 
@@ -51,6 +54,7 @@ def evaluate(
         positive=positive,
         metrics=metrics,
         importance=importance,
+        quantiles=tuple(quantiles),
         subset=subset,
         resamples=resamples,
     )

@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
+import polars as pl
+
 from penstock.core import ArtifactRecord, SerializationError, require_name
-from penstock.evaluation import EvaluationReport, parse_gate
+from penstock.evaluation import EvaluationReport, parse_gate, target_names
 from penstock.models import Model, infer_signature, require_safe
 from penstock.pipelines import step
 from penstock.registry import ModelVersion, Registry, judge_candidate
@@ -114,7 +116,7 @@ def _describe(
     signature = infer_signature(
         estimator,
         holdout.X.head(_SAMPLE),
-        holdout.y.head(_SAMPLE).to_list(),
+        _truth(report),
         columns=report.columns,
         target=report.target,
         positive=report.positive,
@@ -125,6 +127,14 @@ def _describe(
     found = find_feature_inputs(sources.joined, signature.names, holdout.table)
     _warn_features(found)
     return Model(estimator, replace(signature, features=found.features))
+
+
+def _truth(report: EvaluationReport) -> Any:
+    """Return some true values, by quantile where the model forecasts several."""
+    truth = report.holdout.y.head(_SAMPLE)
+    if not report.quantiles:
+        return truth.to_list()
+    return pl.DataFrame([truth.alias(name) for name in target_names(report.quantiles)])
 
 
 def _warn_features(found: FoundInputs) -> None:
