@@ -52,10 +52,15 @@ from penstock.tuning import tune as search_parameters
 )  # fmt: skip
 @click.option("--watched", metavar="METRIC", help="Metric for the pruner; default: --metric.")
 @click.option(
-    "--runner", "--on", "runner", type=click.Choice(["local", "processes"]), default="local",
-    show_default=True, help="Where trials run; in processes side by side.",
+    "--runner", "--on", "runner", default="local", show_default=True,
+    type=click.Choice(["local", "processes", "ray"]),
+    help="Where trials run; in processes or on a Ray cluster side by side.",
 )  # fmt: skip
-@click.option("--workers", type=int, help="Trials at the same time; default: number of cores.")
+@click.option(
+    "--workers",
+    type=int,
+    help="Trials at the same time; default: number of cores, here or in the cluster.",
+)
 @click.option("--deterministic", is_flag=True, help="Equal seeds, equal suggestions, in parallel.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Random seed of the study.")
 @click.option("--name", help="Name of the study; default: the pipeline's.")

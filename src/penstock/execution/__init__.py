@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from penstock.execution.runners import LocalRunPool as LocalRunPool
     from penstock.execution.runners import ProcessRunner as ProcessRunner
     from penstock.execution.runners import ProcessRunPool as ProcessRunPool
+    from penstock.execution.runners import RayRunPool as RayRunPool
     from penstock.execution.runners import RunEnd as RunEnd
     from penstock.execution.runners import RunListener as RunListener
     from penstock.execution.runners import RunOrder as RunOrder
@@ -85,6 +86,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "StepCall": "_debug",
         "LocalRunPool": "penstock.execution.runners",
         "ProcessRunPool": "penstock.execution.runners",
+        "RayRunPool": "penstock.execution.runners",
         "RunEnd": "penstock.execution.runners",
         "RunListener": "penstock.execution.runners",
         "RunOrder": "penstock.execution.runners",

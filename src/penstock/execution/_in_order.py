@@ -11,10 +11,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from penstock.core import PenstockError, require, require_choice
+from penstock.core import PenstockError, require_choice
 from penstock.execution.engine import RunnerName
+from penstock.execution.runners._ray_cluster import ray_cluster
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
@@ -76,33 +77,14 @@ def _in_processes(
 def _on_ray(
     function: Callable[[Part], Result], parts: Iterable[Part], workers: int
 ) -> Iterator[Result]:
-    ray: Any = require("ray", extra="ray", purpose="working on Ray")
-    started = not ray.is_initialized()
-    if started:
-        address = os.environ.get("RAY_ADDRESS")
-        # "local": without an address Ray would join a cluster that happens to run on this machine.
-        own: dict[str, Any] = (
-            {}
-            if address
-            else {
-                "address": "local",
-                "num_cpus": workers,
-                "include_dashboard": False,
-                "_node_ip_address": "127.0.0.1",
-            }
-        )
-        ray.init(log_to_driver=False, configure_logging=False, **own)
-    call = ray.remote(function).options(max_retries=3)  # a lost node costs its parts only
+    with ray_cluster("working on Ray", workers) as ray:
+        call = ray.remote(function).options(max_retries=3)  # a lost node costs its parts only
 
-    def submit(part: Part) -> Callable[[], Result]:
-        reference = call.remote(part)
-        return lambda: ray.get(reference)
+        def submit(part: Part) -> Callable[[], Result]:
+            reference = call.remote(part)
+            return lambda: ray.get(reference)
 
-    try:
         yield from _bounded(parts, submit, workers)
-    finally:
-        if started:
-            ray.shutdown()
 
 
 def _bounded(

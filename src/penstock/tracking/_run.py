@@ -65,12 +65,9 @@ class Run(RunLife, RunMedia):
         self.before: Run | None = None  # the run that was active when this run became active
         self.trouble = Trouble(record.run_id, store, strict=strict)
 
-    @staticmethod
-    def of_new(record: RunRecord, store: "Store") -> "Run":
-        """Return the run of a record that was created just now, of which nothing is logged yet."""
-        run = Run(record, store)
-        run._log.begin_empty()
-        return run
+    def begin_empty(self) -> None:
+        """Note that the run was created just now: nothing of it is logged yet."""
+        self._log.begin_empty()
 
     @property
     def run_id(self) -> str:

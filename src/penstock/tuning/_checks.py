@@ -71,11 +71,14 @@ def load_target(pipeline: Pipeline[..., Any] | str | None) -> Pipeline[..., Any]
     return pipeline
 
 
-def count_workers(runner: RunnerName, workers: int | None, trials: int | None) -> int:
-    """Return the number of trials at the same time.
+def count_workers(
+    runner: RunnerName, workers: int | None, trials: int | None, *, deterministic: bool
+) -> int | None:
+    """Return the number of trials at the same time; None for as many as a cluster has room for.
 
     Raises:
-        ParameterError: If the number is below 1, or the runner cannot execute several.
+        ParameterError: If the number is below 1, or the runner cannot execute several, or a
+            deterministic study has no number.
     """
     if workers is not None:
         require_number("workers", workers, low=1, whole=True)
@@ -84,10 +87,19 @@ def count_workers(runner: RunnerName, workers: int | None, trials: int | None) -
             raise ParameterError(
                 what=f"workers={workers} is given with runner='local'.",
                 why="In this process trials are executed one after the other.",
-                fix="Use runner='processes' (--on processes).",
+                fix="Use runner='processes' (--on processes), or runner='ray' for a cluster.",
             )
         return 1
-    return min(workers or os.cpu_count() or 1, trials or workers or os.cpu_count() or 1)
+    if runner == "ray" and workers is None:
+        if deterministic:
+            raise ParameterError(
+                what="deterministic=True is given with runner='ray', but no number of workers.",
+                why="Trials are suggested in batches of that size, and a cluster grows and shrinks.",
+                fix="Give the number of trials at the same time: workers=8 (--workers 8).",
+            )
+        return None
+    count = workers or os.cpu_count() or 1
+    return min(count, trials or count)
 
 
 def refuse_search(search: Any, metric: Any) -> None:

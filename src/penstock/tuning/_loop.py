@@ -7,7 +7,7 @@ from typing import Any
 
 from penstock.core import ConflictError, ParameterError, RunRecord, RunState, StepError, new_id, now
 from penstock.execution import RunEnd, RunOrder, RunPool
-from penstock.stores import Store
+from penstock.stores import Store, this_process
 from penstock.tracking import Run
 from penstock.tuning._budget import FIRST_FAILURES, Budget
 from penstock.tuning._objectives import values_of
@@ -21,6 +21,7 @@ _log = logging.getLogger("penstock")
 _LOST = 3
 _POINTS = 2
 _DEAD_AFTER_S = 10.0
+_SILENT_AFTER_S = 75.0  # a process of another machine is dead when its heartbeats stop
 
 
 class StudyLoop:
@@ -180,14 +181,16 @@ class StudyLoop:
 
     def _settled_trials(self) -> list[Trial]:
         """Return the study's trials once no process of an earlier attempt works on them."""
-        until = time.monotonic() + _DEAD_AFTER_S
+        began, here = time.monotonic(), this_process()[0]
         while True:
             self._store.metadata.runs.kill_dead()
             runs = trial_runs(self._store, self._maker.study_id)
-            alive = [run.run_id for run in runs if run.state is RunState.RUNNING]
+            running = [run for run in runs if run.state is RunState.RUNNING]
+            alive = [run.run_id for run in running]
             if not alive:
                 return [self._read(run.run_id) for run in runs]
-            if time.monotonic() > until:
+            is_away = all(run.host != here for run in running)
+            if time.monotonic() - began > (_SILENT_AFTER_S if is_away else _DEAD_AFTER_S):
                 raise ConflictError(
                     what=f"Trial {alive[0]} of the study is still running.",
                     why="A second process would execute it twice.",

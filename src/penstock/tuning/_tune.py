@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from penstock.core import ParameterError, RunRecord, require_choice, require_name, require_number
-from penstock.execution import LocalRunPool, ProcessRunPool, RunnerName, RunPool, project_of
+from penstock.execution import (
+    LocalRunPool,
+    ProcessRunPool,
+    RayRunPool,
+    RunnerName,
+    RunPool,
+    project_of,
+)
 from penstock.pipelines import Pipeline
 from penstock.stores import Store, open_store
 from penstock.tracking import ActiveRun, start_run
@@ -33,7 +40,7 @@ class _How:
 
     budget: Budget
     runner: RunnerName
-    workers: int
+    workers: int | None
     register: bool
     on_trial: Callable[[Trial], None] | None
     quiet: bool
@@ -114,8 +121,11 @@ def tune(
         pruner: Ends hopeless trials while they run: ``median``, ``halving`` or ``hyperband``.
         pruner_options: Further arguments of Optuna's pruner.
         watched: Metric that steps log as they train, for the pruner; by default ``metric``.
-        runner: ``local``, in this process; ``processes``, trials side by side.
-        workers: Number of trials at the same time; by default as many as cores.
+        runner: ``local``, in this process; ``processes``, trials side by side; ``ray``, trials on
+            the cluster of ``RAY_ADDRESS``, or on a Ray of this machine. A trial whose node is lost
+            is resumed on another one.
+        workers: Number of trials at the same time; by default as many as cores, here or in the
+            cluster.
         deterministic: Suggest trials in batches of ``workers``, so that parallel trials get equal
             suggestions for equal seeds; workers wait for the slowest trial of a batch.
         seed: Seed of the sampler and of every trial's run.
@@ -139,11 +149,11 @@ def tune(
         KeyboardInterrupt: If the study is interrupted; it can be resumed.
     """
     require_number("seed", seed, low=0, whole=True)
-    require_choice("runner", runner, ("local", "processes"))
+    require_choice("runner", runner, ("local", "processes", "ray"))
     how = _How(
         budget=Budget(trials, minutes, patience),
         runner=runner,
-        workers=count_workers(runner, workers, trials),
+        workers=count_workers(runner, workers, trials, deterministic=deterministic),
         register=register,
         on_trial=on_trial,
         quiet=quiet,
@@ -162,7 +172,7 @@ def tune(
         )
     target = load_target(pipeline)
     space, fixed = fit_space(read_space(search), target, params or {})
-    batch = how.workers if deterministic else 1
+    batch = (how.workers or 1) if deterministic else 1
     spec = StudySpec(
         name=require_name(name or target.name, "study"),
         space=space,
@@ -175,7 +185,7 @@ def tune(
         pruner_options=pruner_options or {},
         seed=seed,
         batch=batch,
-        parallel=how.workers > 1,
+        parallel=how.workers != 1,
         watched=watched,
     )
     check_study(spec, target, register=how.register)
@@ -246,7 +256,9 @@ def _search(
 def _pool(pipeline: Pipeline[..., Any], store: Store, loop: StudyLoop, how: _How) -> RunPool:
     if how.runner == "local":
         return LocalRunPool(pipeline, loop, store=store)
-    return ProcessRunPool(pipeline, loop, size=how.workers, store=store)
+    if how.runner == "ray":
+        return RayRunPool(pipeline, loop, size=how.workers, store=store)
+    return ProcessRunPool(pipeline, loop, size=how.workers or 1, store=store)
 
 
 def _listed(value: str | Sequence[str]) -> list[str]:

@@ -77,7 +77,8 @@ def new_session(
     with begin_partition(store, pipeline, options.partition):
         store.metadata.runs.create(record)
     store.metadata.artifacts.add_edges(provenance.edges(record.run_id))
-    run = Run.of_new(record, store)
+    run = Run(record, store)
+    run.begin_empty()
     return Session(
         run, graph, store, project, record.seed, reporter, options, refresh, pipeline=pipeline
     )

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from penstock.execution.runners._choice import find_runner as find_runner
     from penstock.execution.runners._local import LocalRunner as LocalRunner
     from penstock.execution.runners._processes import ProcessRunner as ProcessRunner
+    from penstock.execution.runners._ray_pool import RayRunPool as RayRunPool
     from penstock.execution.runners._run_order import RunEnd as RunEnd
     from penstock.execution.runners._run_order import RunListener as RunListener
     from penstock.execution.runners._run_order import RunOrder as RunOrder
@@ -23,6 +24,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "LocalRunPool": "_run_pool",
         "ProcessRunPool": "_run_pool",
         "ProcessRunner": "_processes",
+        "RayRunPool": "_ray_pool",
         "RunEnd": "_run_order",
         "RunListener": "_run_order",
         "RunOrder": "_run_order",

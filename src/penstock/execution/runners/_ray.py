@@ -5,7 +5,6 @@ through the store, so a task may run on any node that reaches the store, and the
 affects only the tasks that ran there, which are executed elsewhere.
 """
 
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -13,13 +12,19 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from penstock.core import StepRunRecord, parse_bytes, require
+from penstock.core import StepRunRecord
 from penstock.execution.engine import Session, StepScheduler, Values
+from penstock.execution.runners._ray_cluster import (
+    alive_nodes,
+    cores_of,
+    ray_cluster,
+    ray_options,
+)
 from penstock.execution.runners._setup import Setup, make_setup
 from penstock.execution.runners._worker import Worker
 from penstock.execution.runners._workshop import pack_work
 from penstock.execution.step import Outcome, Work, failed, lost
-from penstock.pipelines import Graph, Step
+from penstock.pipelines import Graph
 from penstock.stores import open_store
 
 _MOVES = 3  # how often a step is moved to a new node after its node was lost
@@ -39,17 +44,9 @@ class RayRunner:
 
     def run(self, session: Session) -> list[StepRunRecord]:
         """See Runner."""
-        ray = require("ray", extra="ray", purpose="running steps on Ray")
-        started = not ray.is_initialized()
-        if started:
-            _connect(ray, session.options.workers)
-        try:
-            return StepScheduler(
-                session, RayTasks(ray, make_setup(session), session.options.workers)
-            ).run()
-        finally:
-            if started:
-                ray.shutdown()
+        workers = session.options.workers
+        with ray_cluster("running steps on Ray", workers) as ray:
+            return StepScheduler(session, RayTasks(ray, make_setup(session), workers)).run()
 
 
 @dataclass
@@ -95,7 +92,7 @@ class RayTasks:
         except Exception as error:  # noqa: BLE001 - a step that cannot be sent has failed
             self._ended.append((work, failed(work.node.name, error)))
             return
-        self._send(_Task(work, packed, self._alive()))
+        self._send(_Task(work, packed, alive_nodes(self._ray)))
 
     def wait(self, seconds: float | None) -> Sequence[tuple[Work, Outcome]]:
         """See Workers."""
@@ -118,7 +115,7 @@ class RayTasks:
         self._ended.clear()
 
     def _send(self, task: _Task) -> None:
-        options = _options(task.work.node.step)
+        options = {**ray_options(task.work.node.step), "max_retries": 0}
         reference = self._call.options(**options).remote(
             self._setup, task.work.node.name, task.packed
         )
@@ -135,10 +132,12 @@ class RayTasks:
         except errors.OutOfMemoryError as error:
             self._ended.append((task.work, lost(name, f"its node ran out of memory: {error}")))
         except errors.RayError as error:
-            gone = not task.nodes <= self._alive() or isinstance(error, errors.NodeDiedError)
+            gone = not task.nodes <= alive_nodes(self._ray) or isinstance(
+                error, errors.NodeDiedError
+            )
             if gone and task.moves < _MOVES and not task.work.node.step.effect:
                 task.moves += 1
-                task.nodes = self._alive()
+                task.nodes = alive_nodes(self._ray)
                 self._send(task)
                 return
             why = "its node was lost" if gone else "its process ended"
@@ -147,14 +146,11 @@ class RayTasks:
                 (task.work, lost(name, f"{why} ({type(error).__name__}: {message})"))
             )
 
-    def _alive(self) -> frozenset[str]:
-        return frozenset(node["NodeID"] for node in self._ray.nodes() if node["Alive"])
-
     def _limit(self) -> int:
         if self._most is not None:
             return self._most
         if time.monotonic() - self._asked > 1:  # a cluster grows and shrinks
-            cores = self._ray.cluster_resources().get("CPU", 1)
+            cores = cores_of(self._ray)
             self._room, self._asked = max(1, int(cores * _AHEAD)), time.monotonic()
         return self._room
 
@@ -167,29 +163,3 @@ def execute_work(setup: Setup, name: str, packed: bytes) -> Outcome:
         store = open_store(setup.store, artifacts=setup.artifacts)
         worker = _workers[setup.run_id] = Worker(setup, store)
     return worker.execute(name, packed)
-
-
-def _connect(ray: Any, workers: int | None) -> None:
-    if os.environ.get("RAY_ADDRESS"):
-        ray.init(log_to_driver=False, configure_logging=False)
-        return
-    ray.init(
-        address="local",
-        num_cpus=workers,
-        include_dashboard=False,
-        log_to_driver=False,
-        configure_logging=False,
-        _node_ip_address="127.0.0.1",  # no connection from outside is needed
-    )
-
-
-def _options(step: Step[..., Any]) -> dict[str, Any]:
-    resources = step.resources
-    options: dict[str, Any] = {
-        "num_cpus": (resources.cpu or 1) * (step.workers or 1),
-        "num_gpus": resources.gpu,
-        "max_retries": 0,
-    }
-    if resources.memory:
-        options["memory"] = parse_bytes(resources.memory)
-    return options

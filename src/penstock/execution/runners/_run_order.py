@@ -89,7 +89,7 @@ class RunExecutor:
     """
 
     def __init__(self, pipeline: Pipeline[..., Any], store: Store, listener: RunListener) -> None:
-        self._pipeline, self._store, self._listener = pipeline, store, listener
+        self._pipeline, self._store, self.listener = pipeline, store, listener
         self._runner, self._reporter = LocalRunner(), _Announcer(listener)
         self._heartbeat = RunsHeartbeat(store=store)
         self._courier, self._looked_at = Courier(store=store), -_HOOKS_EVERY_S
@@ -103,7 +103,7 @@ class RunExecutor:
         """
         self._deliver_events()
         options = RunOptions(**order.options, run_id=order.run_id, store=self._store)
-        watcher, check = _watcher(order, self._listener), self._runner.check
+        watcher, check = _watcher(order, self.listener), self._runner.check
         try:
             with use_run(self._parent(order.parent)), listen_to_metrics(watcher):
                 if order.resumes:

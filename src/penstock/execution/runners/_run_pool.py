@@ -112,7 +112,7 @@ class ProcessRunPool:
         self, pipeline: Pipeline[..., Any], listener: RunListener, *, size: int, store: Store
     ) -> None:
         self.size, self._listener = size, listener
-        self._setup = _setup(pipeline, store)
+        self._setup = make_run_setup(pipeline, store)
         self._guard, self._count = Watch(), 0
         self._idle: list[WorkerProcess] = []
         self._busy: dict[str, WorkerProcess] = {}
@@ -185,7 +185,8 @@ class ProcessRunPool:
         self._ended.append(RunEnd(run_id, None, f"its process ended with {cause}"))
 
 
-def _setup(pipeline: Pipeline[..., Any], store: Store) -> RunSetup:
+def make_run_setup(pipeline: Pipeline[..., Any], store: Store) -> RunSetup:
+    """Return the settings for workers that execute runs of a pipeline."""
     project = project_of(pipeline.file)
     entry = EntryPoint.of(pipeline, project)
     packed = b""
