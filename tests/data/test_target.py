@@ -46,8 +46,8 @@ def test_one_class_is_refused_with_its_name_and_count(values, found):
         guess_task(pl.Series("y", values, dtype=None if values[0] else pl.Int64))
 
 
-@pytest.mark.parametrize("values", [[date(2016, 1, 1), date(2016, 1, 2)], [[1], [2]]])
-def test_dates_and_lists_are_no_targets(values):
+@pytest.mark.parametrize("values", [[date(2016, 1, 1), date(2016, 1, 2)], [[1.5], [2.5]]])
+def test_dates_and_lists_of_numbers_are_no_targets(values):
     with pytest.raises(DataError, match=r"The target 'y' is"):
         guess_task(pl.Series("y", values))
 

@@ -4,6 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import Pipeline
 
 import penstock as ps
@@ -189,3 +191,23 @@ def test_a_model_of_quantiles_answers_by_quantile(store):
     ps.Registry(store=store).promote("sales", 1, actor="ada", reason="First.")
     again = ps.steps.register("sales", model, report, gates=gates)
     assert "+0 [0, 0]" in again.gates[0].reason or "0 [0, 0]" in again.gates[0].reason
+
+
+def test_a_model_of_labels_is_registered_and_answers_by_label(store):
+    """Several 0-1 columns: split, evaluated, registered, loaded, and compared with a champion."""
+    draw = np.random.default_rng(0)
+    table = pl.DataFrame({"x": draw.normal(size=400), "z": draw.normal(size=400)}).with_columns(
+        red=pl.col("x") + 0.6 * pl.Series(draw.normal(size=400)) > 0,
+        round=pl.col("z") + 0.6 * pl.Series(draw.normal(size=400)) > 0.5,
+    )
+    split = split_table(table, target=["red", "round"])
+    model = MultiOutputClassifier(LogisticRegression()).fit(split.train.X, split.train.Y)
+    report = ps.steps.evaluate(model, split, resamples=20)
+    gates = "micro_f1 >= champion.micro_f1 - 0.01"
+    version = ps.steps.register("tags", model, report, gates=gates)
+    loaded = Model.load(ps.Registry(store=store).get("tags", 1), store=store)
+    assert loaded.predict_rows([{"x": 3.0, "z": -3.0}]).values == [{"red": 1, "round": 0}]
+    assert version.gates[0].state is GateState.PASSED
+    ps.Registry(store=store).promote("tags", 1, actor="ada", reason="First.")
+    again = ps.steps.register("tags", model, report, gates=gates)
+    assert "difference 0 [0, 0] on the same 80 rows" in again.gates[0].reason

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from penstock.data._folds import FoldRules as FoldRules
     from penstock.data._folds import cut_folds as cut_folds
     from penstock.data._ingest import ingest as ingest
+    from penstock.data._labels import label_matrix as label_matrix
     from penstock.data._leakage import check_leakage as check_leakage
     from penstock.data._learned import LearnedExpectations as LearnedExpectations
     from penstock.data._moments import as_moments as as_moments
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
+        "label_matrix": "_labels",
         "ColumnProfile": "_profile",
         "DataSource": "penstock.data.sources",
         "Dataset": "_dataset",

@@ -25,6 +25,7 @@ _WARN = 0.9
 _HUGE = 1e38
 _EXACT = 1e-6
 _MAX_SUM = 200
+_MOST_LABELS = 10
 
 
 def find_proxies(split: Split) -> list[Finding]:
@@ -36,14 +37,38 @@ def find_proxies(split: Split) -> list[Finding]:
     is a
     failure, from 0.9 a warning.
     """
-    from sklearn import config_context
-
     usable = [c.name for c in split.schema if c.kind not in ("constant", "text", "other")]
     if not usable:
         return []
-    chosen = _sample(split, max(_MIN_ROWS * 10, _BUDGET // max(1, len(usable))))
-    if chosen is None:
-        return []
+    limit = max(_MIN_ROWS * 10, _BUDGET // max(1, len(usable)))
+    if split.task == "multilabel":
+        return _find_of_labels(split, usable, limit)
+    chosen = _sample(split, limit)
+    return [] if chosen is None else _find(split, usable, chosen, "")
+
+
+def _find_of_labels(split: Split, usable: list[str], limit: int) -> list[Finding]:
+    """Return the features that tell one of the most frequent labels, one finding per feature."""
+    import numpy as np
+
+    matrix = split.train.Y.to_numpy()
+    order = np.argsort(-matrix.sum(axis=0), kind="stable")[:_MOST_LABELS]
+    found: dict[str, Finding] = {}
+    for place in order.tolist():
+        chosen = _balanced(
+            split.train_rows, matrix[:, place].astype(np.int64), min(limit, _MAX_ROWS)
+        )
+        if chosen is not None:
+            for each in _find(split, usable, chosen, f" (label {split.classes[place]!r})"):
+                found.setdefault(each.column, each)
+    return list(found.values())
+
+
+def _find(
+    split: Split, usable: list[str], chosen: "tuple[Array, Array]", label: str
+) -> list[Finding]:
+    from sklearn import config_context
+
     rows, target = chosen
     table = split.table.select(usable)[rows]
     folds = _make_folds(target, classes=split.task != "regression")
@@ -53,7 +78,7 @@ def find_proxies(split: Split) -> list[Finding]:
         for series in table.iter_columns():
             score = _score(series, target, folds, split.task)
             if score is not None and score >= _WARN:
-                findings.append(_finding(series.name, split, score))
+                findings.append(_finding(series.name, split, score, label))
     return findings
 
 
@@ -67,8 +92,8 @@ def find_sum(split: Split) -> list[Finding]:
     import polars as pl
 
     names = split.schema.of_kind("number", "integer")
-    chosen = _sample(split, _MAX_ROWS)
-    if split.task != "regression" or chosen is None or not 1 < len(names) <= _MAX_SUM:
+    chosen = _sample(split, _MAX_ROWS) if split.task == "regression" else None
+    if chosen is None or not 1 < len(names) <= _MAX_SUM:
         return []
     table = split.table.select(names)[chosen[0]].cast(pl.Float64)
     values = table.to_numpy()
@@ -95,11 +120,11 @@ def find_sum(split: Split) -> list[Finding]:
     return [Finding("warn", "L5", used[0], text)]
 
 
-def _finding(name: str, split: Split, score: float) -> Finding:
+def _finding(name: str, split: Split, score: float, label: str) -> Finding:
     measure = "r2" if split.task == "regression" else "auc"
     fails = score >= _FAIL[measure]
     text = (
-        f"Column '{name}' alone predicts '{split.target}' with {measure.upper()} {score:.3f}. "
+        f"Column '{name}' alone predicts '{split.target}'{label} with {measure.upper()} {score:.3f}. "
         f"If it is not known when the prediction is made, leave it out: drop=['{name}']."
     )
     return Finding("fail" if fails else "warn", "L5", name, text)
@@ -121,6 +146,14 @@ def _sample(split: Split, limit: int) -> "tuple[Array, Array] | None":
         return (rows, target) if varied else None
     values = split.table[split.target][rows]
     codes = np.asarray(values.cast(_text()).rank("dense").to_numpy(), dtype=np.int64) - 1
+    return _balanced(rows, codes, limit)
+
+
+def _balanced(rows: "Array", codes: "Array", limit: int) -> "tuple[Array, Array] | None":
+    """Return a sample of rows, classes about evenly, with their codes."""
+    import numpy as np
+
+    generator = np.random.default_rng(0)
     sizes = np.bincount(codes)
     large = np.flatnonzero(sizes >= _MIN_CLASS)
     share = limit // max(1, len(large))

@@ -5,7 +5,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from penstock.core import DataError
 from penstock.data._finding import Finding, findings_from_json, findings_to_json
+from penstock.data._labels import label_matrix
 from penstock.data._moments import TimeColumn
 from penstock.data._schema import Schema
 from penstock.data._target import Task
@@ -25,12 +27,14 @@ class Subset:
         rows: Positions in the whole table, rising, shape (n,).
         target: The column to predict.
         features: The columns to predict from.
+        labels: The labels of a target of several labels per row; empty for any other target.
     """
 
     rows: "Rows"
     target: str
     features: tuple[str, ...]
     _load_table: "Callable[[], pl.DataFrame]"
+    labels: tuple[Any, ...] = ()
 
     @cached_property
     def table(self) -> "pl.DataFrame":
@@ -47,6 +51,24 @@ class Subset:
         """The target."""
         return self.table[self.target]
 
+    @cached_property
+    def Y(self) -> "pl.DataFrame":  # noqa: N802 - the field's word
+        """The target as a 0-1 column for each label, which estimators of several labels are fitted on.
+
+        Raises:
+            DataError: If the target has one value per row.
+        """
+        import polars as pl
+
+        if not self.labels:
+            raise DataError(
+                what=f"The target {self.target!r} has one value per row, not several labels.",
+                fix="Fit on y.",
+            )
+        return pl.DataFrame(
+            label_matrix(self.y, self.labels), schema=[str(label) for label in self.labels]
+        )
+
     def __len__(self) -> int:
         return len(self.rows)
 
@@ -61,8 +83,8 @@ class Split:
         test_rows: Positions of the test rows.
         schema: The features, as observed in the training rows.
         target: The column to predict.
-        task: ``binary``, ``multiclass`` or ``regression``.
-        classes: The classes in sorted order; empty for regression.
+        task: ``binary``, ``multiclass``, ``multilabel`` (several labels per row) or ``regression``.
+        classes: The classes or labels in sorted order; empty for regression.
         by_time: The time column that orders the subsets; None if time does not count.
         by_group: The column whose values stay whole; None if groups do not count.
         seed: Seed of random choices.
@@ -117,7 +139,8 @@ class Split:
         return replace(self, findings=tuple(findings), leakage=tuple(leakage))
 
     def _part(self, rows: "Rows") -> Subset:
-        return Subset(rows, self.target, tuple(self.schema.names), lambda: self.table)
+        labels = self.classes if self.task == "multilabel" else ()
+        return Subset(rows, self.target, tuple(self.schema.names), lambda: self.table, labels)
 
     def to_bundle(self) -> dict[str, Any]:
         """Return the parts to store."""

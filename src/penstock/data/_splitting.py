@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from penstock.core import ParameterError, parse_duration
 from penstock.data import _assignment as assignment
 from penstock.data._finding import Finding
+from penstock.data._labels import fold_targets, rarest_labels
 from penstock.data._leakage import check_leakage, note_alike, note_groups, note_times
 from penstock.data._moments import TimeColumn, moments_of, time_columns
 from penstock.data._overlap import check_overlap, require_no_overlap
@@ -37,7 +38,7 @@ _FAR_OFF = 0.05
 def split_table(
     table: "pl.DataFrame | Snapshot",
     *,
-    target: str,
+    target: str | Sequence[str],
     by_time: TimeColumn | None = None,
     by_group: str | None = None,
     validation: float = 0.0,
@@ -63,7 +64,8 @@ def split_table(
 
     Args:
         table: The rows; or a Snapshot.
-        target: The column to predict.
+        target: The column to predict. Several labels per row are a column of lists, or the names of
+            several 0-1 columns, which become a column of lists ``labels``.
         by_time: Column of times; or a date column and an hour column.
         by_group: Column of groups; each row without a group is a separate group.
         validation: Share of rows for model selection, 0 (none) to 1.
@@ -87,6 +89,7 @@ def split_table(
     require_shares(validation, test)
     _require_sense(gap, by_time, stratify, by_group)
     frame, digest = frame_of(table)
+    frame, target = fold_targets(frame, target)
     plan = _Plan(target, by_time, by_group, tuple(drop), seed, task, positive)
     check_columns(frame, plan.columns + ([stratify] if stratify else []))
     usable, findings = usable_rows(frame, target, by_time)
@@ -107,7 +110,7 @@ def split_table(
 def split_rows(
     table: "pl.DataFrame | Snapshot",
     *,
-    target: str,
+    target: str | Sequence[str],
     train: Sequence[int],
     test: Sequence[int],
     validation: Sequence[int] = (),
@@ -127,7 +130,8 @@ def split_rows(
 
     Args:
         table: The rows; or a Snapshot.
-        target: The column to predict.
+        target: The column to predict. Several labels per row are a column of lists, or the names of
+            several 0-1 columns, which become a column of lists ``labels``.
         train: Positions of the training rows.
         test: Positions of the test rows.
         validation: Positions of the validation rows.
@@ -146,6 +150,7 @@ def split_rows(
     import numpy as np
 
     frame, digest = frame_of(table)
+    frame, target = fold_targets(frame, target)
     plan = _Plan(target, by_time, by_group, tuple(drop), 0, task, positive)
     check_columns(frame, plan.columns)
     usable, findings = usable_rows(frame, target, by_time)
@@ -256,7 +261,10 @@ def _assign(
     task = choose_task(kept[plan.target], plan.task)
     # Classes are stratified by default, so that rare classes reach every subset.
     column = stratify or (None if task == "regression" else plan.target)
-    strata = None if column is None else codes_of(kept[column])
+    values = None if column is None else kept[column]
+    if values is not None and task == "multilabel" and not stratify:
+        values = rarest_labels(values)
+    strata = None if values is None else codes_of(values)
     return assignment.by_chance(kept.height, *shares, plan.seed, strata)
 
 

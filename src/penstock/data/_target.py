@@ -1,13 +1,14 @@
-"""Task of a target: two classes, several classes or a number; separate, as encoders use this."""
+"""Task of a target: two classes, several, labels or a number; separate, as encoders use this."""
 
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from penstock.core import DataError
+from penstock.data._labels import labels_of
 
 if TYPE_CHECKING:
     import polars as pl
 
-Task: TypeAlias = Literal["binary", "multiclass", "regression"]
+Task: TypeAlias = Literal["binary", "multiclass", "regression", "multilabel"]
 
 _CODES = 20
 """Largest number of values of integers, without gaps, that are codes of classes."""
@@ -19,7 +20,8 @@ def guess_task(target: "pl.Series") -> Task:
     """Return the task that the values of a target suggest.
 
     Booleans, texts and two different numbers are classes. So are integers from 0 or 1 upwards
-    without a gap, if there are at most 20 and they occur twice on average. All else is a number.
+    without a gap, if there are at most 20 and they occur twice on average. Lists of texts or
+    integers are several labels per row. All else is a number.
 
     >>> import polars as pl
     >>> guess_task(pl.Series(["no", "yes"])), guess_task(pl.Series([1, 2, 3, 1, 2]))
@@ -28,11 +30,14 @@ def guess_task(target: "pl.Series") -> Task:
     'regression'
 
     Raises:
-        DataError: If the target cannot be predicted: dates, lists, or a single value.
+        DataError: If the target cannot be predicted: dates, lists of numbers, or a single value.
     """
     import polars as pl
 
     values = target.drop_nulls()
+    if is_labels(target.dtype):
+        require_variety(target, values.n_unique() if len(values) else 0)
+        return "multilabel"
     if not target.dtype.is_numeric() and target.dtype not in (
         pl.Boolean,
         pl.String,
@@ -42,7 +47,7 @@ def guess_task(target: "pl.Series") -> Task:
         raise DataError(
             what=f"The target {target.name!r} is {target.dtype}.",
             why="A model predicts classes (text, boolean, integer) or numbers.",
-            fix="Make a column of one of these types from it first.",
+            fix="Make a column of one of these types from it first, or lists of texts for labels.",
         )
     distinct = values.n_unique() if len(values) else 0
     require_variety(target, distinct)
@@ -76,12 +81,13 @@ def choose_task(target: "pl.Series", requested: Task | None) -> Task:
         "binary": distinct == 2,  # noqa: PLR2004 - two classes
         "multiclass": not target.dtype.is_float() or distinct <= _CODES,
         "regression": target.dtype.is_numeric(),
+        "multilabel": is_labels(target.dtype),
     }
     if not fits.get(requested, False):
         raise DataError(
             what=f"task={requested!r} does not fit the target {target.name!r}: {target.dtype} with "
             f"{distinct:,} different values.",
-            fix="Give binary, multiclass or regression as the values allow, or leave task= out.",
+            fix="Give binary, multiclass, multilabel (lists) or regression as the values allow, or leave task= out.",
         )
     return requested
 
@@ -108,7 +114,19 @@ def classes_of(target: "pl.Series", task: Task) -> tuple[Any, ...]:
     """List the classes in sorted order; empty for regression."""
     if task == "regression":
         return ()
+    if task == "multilabel":
+        return labels_of(target)
     return tuple(_sortable(target.drop_nulls()).unique().sort().to_list())
+
+
+def is_labels(dtype: "pl.DataType") -> bool:
+    """Return whether a column holds lists of labels."""
+    import polars as pl
+
+    if not isinstance(dtype, pl.List | pl.Array):
+        return False
+    inner = dtype.inner
+    return inner in (pl.String, pl.Categorical, pl.Enum) or bool(inner.is_integer())
 
 
 def _sortable(target: "pl.Series") -> "pl.Series":

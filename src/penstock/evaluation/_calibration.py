@@ -75,7 +75,10 @@ def calibrate(outcomes: "Outcomes") -> Calibration | None:
         return None
     outcomes = outcomes.take(outcomes.canonical_order())
     assert outcomes.scores is not None
-    if outcomes.task == "binary":
+    if outcomes.task == "multilabel":
+        scores, true = outcomes.scores.reshape(-1), outcomes.truth.reshape(-1) == 1
+        subject, brier = "each label", float(np.mean((scores - true) ** 2))
+    elif outcomes.task == "binary":
         scores, true = outcomes.scores, outcomes.truth == 1
         subject, brier = f"{outcomes.classes[1]!r}", float(np.mean((scores - true) ** 2))
     else:
@@ -91,7 +94,7 @@ def calibrate(outcomes: "Outcomes") -> Calibration | None:
         for count, total, hit in zip(rows, totals, hits, strict=True)
         if count
     )
-    distance = sum(each.rows * abs(each.score - each.share) for each in bins) / len(outcomes)
+    distance = sum(each.rows * abs(each.score - each.share) for each in bins) / len(scores)
     return Calibration(bins, distance, brier, subject)
 
 

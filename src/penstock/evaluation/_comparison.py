@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penstock.core import DataError
+from penstock.evaluation._labels import judge_labels
 from penstock.evaluation._measuring import interval, point_values, why_absent
 from penstock.evaluation._metrics import TASK_METRICS, format_figure
 from penstock.evaluation._outcomes import Outcomes
@@ -147,12 +148,15 @@ def compare(
     rows = (holdout.table if named else holdout.X)[unseen]
     ours = report.outcomes().take(unseen)
     asked = as_model(champion, rows)
-    theirs = align(
-        _predict(asked, rows, report),
-        holdout.y[unseen].to_list(),
-        task=report.task,
-        classes=report.outcome_classes,
-    )
+    if report.task == "multilabel":
+        theirs = judge_labels(asked, rows, holdout.y[unseen], report.classes)
+    else:
+        theirs = align(
+            _predict(asked, rows, report),
+            holdout.y[unseen].to_list(),
+            task=report.task,
+            classes=report.outcome_classes,
+        )
     theirs = replace(theirs, oriented=ours.oriented)
     found = compare_outcomes(ours, theirs, resamples=resamples, seed=seed)
     if report.user_metrics:

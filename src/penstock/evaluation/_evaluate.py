@@ -12,6 +12,12 @@ from penstock.data import Split, Subset, TableProfile, profile_table
 from penstock.evaluation._calibration import calibrate
 from penstock.evaluation._fairness import count_groups, parity
 from penstock.evaluation._importance import Importances, measure_importance
+from penstock.evaluation._labels import (
+    constant_labels,
+    judge_labels,
+    lists_of,
+    measure_labels,
+)
 from penstock.evaluation._measuring import Measured, measure
 from penstock.evaluation._metrics import METRICS, TASK_METRICS
 from penstock.evaluation._outcomes import Outcomes, sort_labels
@@ -103,11 +109,7 @@ def evaluate(
     classes, named = _order_classes(split, positive)
     asked = as_model(model, chosen.X)
     require_comparable(asked.signature.task, split)
-    scored = predict_quantiles(asked, chosen.X, levels) if levels else predict_with(asked, chosen.X)
-    if asked.signature.task == "outliers":
-        scored = outliers_as_classes(scored, classes, named=named)
-    outcomes = align(scored, chosen.y.to_list(), task=split.task, classes=classes)
-    outcomes = replace(outcomes, oriented=named)
+    outcomes = _judge(asked, chosen, split, classes, named=named, levels=levels)
     known, notes = _drop_unknown_truth(outcomes)
     whole = outcomes.take(known)
     rows = JudgedRows(whole, chosen.table.filter(pl.Series(known)) if own else None)
@@ -148,6 +150,9 @@ def evaluate(
         user_metrics=tuple(remember(each) for each in own),
         importance=important,
         quantiles=levels,
+        labels=measure_labels(whole, resamples=resamples, seed=seed)
+        if split.task == "multilabel"
+        else (),
         resamples=resamples,
         seed=seed,
         parts={
@@ -160,6 +165,25 @@ def evaluate(
 
 
 # Requested columns and classes
+
+
+def _judge(
+    asked: Model,
+    chosen: Subset,
+    split: Split,
+    classes: tuple[Any, ...],
+    *,
+    named: bool,
+    levels: tuple[float, ...],
+) -> Outcomes:
+    """Predict the rows of a subset, beside the truth."""
+    if split.task == "multilabel":
+        return judge_labels(asked, chosen.X, chosen.y, classes)
+    scored = predict_quantiles(asked, chosen.X, levels) if levels else predict_with(asked, chosen.X)
+    if asked.signature.task == "outliers":
+        scored = outliers_as_classes(scored, classes, named=named)
+    outcomes = align(scored, chosen.y.to_list(), task=split.task, classes=classes)
+    return replace(outcomes, oriented=named)
 
 
 def _read_quantiles(quantiles: Sequence[float], split: Split) -> tuple[float, ...]:
@@ -323,6 +347,8 @@ def _baseline(
         constant = np.full(rows, level[np.isfinite(level)].mean())
         forecasts = constant_forecasts(level, quantiles, rows) if quantiles else None
         simple = replace(outcomes, prediction=constant, scores=forecasts)
+    elif split.task == "multilabel":
+        simple = constant_labels(outcomes, split.train.y)
     else:
         shares = np.array([truth.count(label) for label in outcomes.classes]) / max(len(truth), 1)
         scores = np.full(rows, shares[1]) if split.task == "binary" else np.tile(shares, (rows, 1))
@@ -362,6 +388,12 @@ def _profile_answers(holdout: Holdout, named: bool, quantiles: tuple[float, ...]
 def _labels(outcomes: Outcomes) -> pl.Series:
     if outcomes.task == "regression":
         return pl.Series("prediction", outcomes.prediction)
+    if outcomes.task == "multilabel":
+        return pl.Series(
+            "prediction",
+            lists_of(outcomes.prediction, outcomes.classes),
+            pl.List(pl.Series(outcomes.classes).dtype),
+        )
     labels = pl.Series("prediction", list(outcomes.classes))
     return labels.gather(outcomes.prediction)
 

@@ -180,6 +180,57 @@ def _below(weights: Floats, first: NDArray[np.intp]) -> Floats:
     return np.where(first > 0, sums[:, first - 1], 0.0)
 
 
+# Several labels per row
+
+
+def row_f1(outcomes: Outcomes) -> Floats:
+    """Return the F1 of each row's labels, (n,); 1 where there are none and none are predicted."""
+    hits, both = row_counts(outcomes)
+    return np.divide(hits, both, out=np.ones(len(hits)), where=both > 0)
+
+
+def row_counts(outcomes: Outcomes) -> tuple[Floats, Floats]:
+    """Return twice the hits of each row, and its true plus its predicted labels, both (n,)."""
+    truth, prediction = (each.astype(np.float64) for each in (outcomes.truth, outcomes.prediction))
+    return 2 * (truth * prediction).sum(axis=1), (truth + prediction).sum(axis=1)
+
+
+def exact_rows(outcomes: Outcomes) -> Floats:
+    """Return 1 for each row with exactly the right labels, (n,)."""
+    return np.asarray((outcomes.truth == outcomes.prediction).all(axis=1), dtype=np.float64)
+
+
+def wrong_labels(outcomes: Outcomes) -> Floats:
+    """Return the share of each row's labels that are wrong, (n,)."""
+    return np.asarray((outcomes.truth != outcomes.prediction).mean(axis=1))
+
+
+def _micro_f1(rows: WeightedRows) -> Floats:
+    hits, both = row_counts(rows.outcomes)
+    return _divide(rows.weights @ hits, rows.weights @ both)
+
+
+def _macro_label_f1(rows: WeightedRows) -> Floats:
+    truth, prediction = rows.outcomes.truth, rows.outcomes.prediction
+    hits = rows.weights @ (2.0 * truth * prediction)
+    return _mean_of_defined(_divide(hits, rows.weights @ (1.0 * truth + prediction)))
+
+
+def _micro_average_precision(rows: WeightedRows) -> Floats:
+    labels = len(rows.outcomes.classes)
+    weights = np.repeat(rows.weights, labels, axis=1)
+    return _average_precision(WeightedRows(rows.outcomes.all_labels(), weights))
+
+
+def _macro_average_precision(rows: WeightedRows) -> Floats:
+    found = [
+        _average_precision(WeightedRows(rows.outcomes.of_label(code), rows.weights))
+        for code in range(len(rows.outcomes.classes))
+    ]
+    mean: Floats = np.mean(found, axis=0)
+    return mean
+
+
 # Numbers
 
 
@@ -243,6 +294,15 @@ FORMULAS: dict[str, dict[str, Callable[[WeightedRows], Floats]]] = {
         "macro_f1": _macro_f1,
         "log_loss": _log_loss,
         "roc_auc": _roc_auc_one_against_rest,
+    },
+    "multilabel": {
+        "micro_f1": _micro_f1,
+        "macro_f1": _macro_label_f1,
+        "samples_f1": lambda rows: rows.mean(row_f1(rows.outcomes)),
+        "subset_accuracy": lambda rows: rows.mean(exact_rows(rows.outcomes)),
+        "hamming_loss": lambda rows: rows.mean(wrong_labels(rows.outcomes)),
+        "micro_average_precision": _micro_average_precision,
+        "macro_average_precision": _macro_average_precision,
     },
     "regression": {
         "rmse": _rmse,

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from penstock.core import PenstockError
 from penstock.evaluation._association import find_groups
+from penstock.evaluation._labels import judge_labels, lists_of
 from penstock.evaluation._measuring import point_values, why_absent
 from penstock.evaluation._metrics import METRICS, Estimate
 from penstock.evaluation._moves import find_moves
@@ -187,14 +188,24 @@ class _Shuffle:
         return ColumnImportance(columns, self._estimate(self.sign * losses, self.moves - moves))
 
     def _outcomes(self, shuffled: "pl.DataFrame") -> list[Outcomes]:
+        import polars as pl
+
         own = self.outcomes
         rows = len(own)
+        if own.task == "multilabel":
+            lists = lists_of(own.truth, own.classes) * len(self.orders)
+            dtype = pl.List(pl.Series(own.classes).dtype)
+            found = judge_labels(self.model, shuffled, pl.Series(lists, dtype=dtype), own.classes)
+            return [found.take(np.arange(at * rows, (at + 1) * rows)) for at in self._places()]
         truth = np.tile(own.truth, len(self.orders))
         labels = [own.classes[code] for code in truth] if own.classes else truth.tolist()
         found = align(
             predict_with(self.model, shuffled), labels, task=own.task, classes=own.classes
         )
-        return [found.take(np.arange(at * rows, (at + 1) * rows)) for at in range(len(self.orders))]
+        return [found.take(np.arange(at * rows, (at + 1) * rows)) for at in self._places()]
+
+    def _places(self) -> range:
+        return range(len(self.orders))
 
     def _estimate(self, losses: Floats, moves: Floats) -> Estimate:
         value, rows = float(losses.mean()), len(moves)

@@ -12,6 +12,7 @@ from penstock.evaluation._outcomes import Outcomes
 from penstock.evaluation.intervals import (
     area_interval,
     class_interval,
+    label_interval,
     number_interval,
     probability_interval,
     ranked_interval,
@@ -75,7 +76,9 @@ def interval(
         resamples: Bootstrap resamples, where the method needs resampling.
         seed: Seed of the resamples.
     """
-    if outcomes.task == "regression":
+    if outcomes.task == "multilabel":
+        ends = label_interval(name, outcomes, value)
+    elif outcomes.task == "regression":
         ends = number_interval(name, outcomes, seed=seed, resamples=resamples)
     elif name == "roc_auc":
         ends = area_interval(outcomes, value)
@@ -98,6 +101,8 @@ def why_absent(name: str, outcomes: Outcomes) -> str:
         return "there are no rows"
     if outcomes.task == "regression":
         return _why_no_number(name, outcomes)
+    if outcomes.task == "multilabel":
+        return _why_no_labels(name, outcomes)
     if not outcomes.oriented and name in NEED_POSITIVE:
         return why_unknown(outcomes.classes)
     if name in {"roc_auc", "average_precision", "log_loss", "brier"}:
@@ -155,6 +160,23 @@ _CLASS_CHECKS: dict[str, Callable[[Outcomes], str]] = {
     "recall": _why_no_positive,
     "f1": _why_no_f1,
 }
+
+
+def _why_no_labels(name: str, outcomes: Outcomes) -> str:
+    if name in {"micro_f1", "macro_f1"}:
+        known = outcomes.truth.any() or outcomes.prediction.any()
+        return "" if known else "no row has a label and none is predicted"
+    if not name.endswith("average_precision"):
+        return ""
+    if outcomes.scores is None:
+        return "the model gives no scores (it has neither predict_proba nor decision_function)"
+    if outcomes.bad_scores:
+        return f"{outcomes.bad_scores:,} of {len(outcomes):,} rows have a score that is no number"
+    missing = [outcomes.classes[code] for code in np.flatnonzero(outcomes.truth.sum(axis=0) == 0)]
+    if not missing or (name.startswith("micro") and len(missing) < len(outcomes.classes)):
+        return ""
+    shown = ", ".join(repr(label) for label in missing[:5])
+    return f"no row has the label {shown}" + (" and others" if len(missing) > 5 else "")  # noqa: PLR2004
 
 
 def _why_no_number(name: str, outcomes: Outcomes) -> str:

@@ -71,6 +71,12 @@ _ALL = (
     Metric("f1", "F1"),
     Metric("macro_f1", "macro F1"),
     Metric("mcc", "Matthews correlation", minimum=-1.0),
+    Metric("micro_f1", "F1 of all labels of all rows"),
+    Metric("samples_f1", "mean F1 of the rows' labels"),
+    Metric("subset_accuracy", "share of rows with exactly the right labels"),
+    Metric("hamming_loss", "share of wrong labels", "lower"),
+    Metric("micro_average_precision", "average precision of all labels of all rows"),
+    Metric("macro_average_precision", "mean average precision of the labels"),
     Metric("rmse", "root mean squared error (target unit)", "lower", maximum=inf),
     Metric("mae", "mean absolute error (target unit)", "lower", maximum=inf),
     Metric("medae", "median absolute error (target unit)", "lower", maximum=inf),
@@ -95,6 +101,15 @@ TASK_METRICS: dict[str, tuple[str, ...]] = {
         "mcc",
     ),
     "multiclass": ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "roc_auc"),
+    "multilabel": (
+        "micro_f1",
+        "macro_f1",
+        "samples_f1",
+        "subset_accuracy",
+        "hamming_loss",
+        "micro_average_precision",
+        "macro_average_precision",
+    ),
     "regression": ("rmse", "mae", "medae", "r2", "mape", "bias"),
 }
 

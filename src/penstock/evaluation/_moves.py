@@ -13,6 +13,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from penstock.evaluation._formulas import exact_rows, row_counts, row_f1, wrong_labels
 from penstock.evaluation._outcomes import Outcomes, order_scores
 
 Floats = NDArray[np.float64]
@@ -28,7 +29,7 @@ def find_moves(name: str, outcomes: Outcomes) -> Floats:
     Returns:
         Shape (n,), in the metric's unit.
     """
-    return _MOVES[name](outcomes)
+    return (_LABEL_MOVES if outcomes.task == "multilabel" else _MOVES)[name](outcomes)
 
 
 # Classes
@@ -106,8 +107,11 @@ def find_steps(name: str, outcomes: Outcomes) -> Floats:
         outcomes: The rows.
 
     Returns:
-        Shape (K,), 0 or more; empty for metrics that are not computed from counts.
+        Shape (K,), 0 or more, or (1,) for several labels per row; empty for metrics that are not computed from counts.
     """
+    if outcomes.task == "multilabel":
+        # A row whose labels are all wrong counts as one more of the rows.
+        return np.full(1, 1 / len(outcomes))
     classes = len(outcomes.classes)
     rows = np.bincount(outcomes.truth, minlength=classes) if classes else np.zeros(0)
     if name == "accuracy":
@@ -229,6 +233,46 @@ def _medae(outcomes: Outcomes) -> Floats:
     return np.asarray(np.sign(off - np.median(off)) / 2 * slope)
 
 
+# Several labels per row
+
+
+def _micro_f1(outcomes: Outcomes) -> Floats:
+    hits, both = row_counts(outcomes)
+    return np.asarray((hits - hits.sum() / both.sum() * both) / both.sum())
+
+
+def _macro_label_f1(outcomes: Outcomes) -> Floats:
+    hits = 2.0 * outcomes.truth * outcomes.prediction
+    both = 1.0 * outcomes.truth + outcomes.prediction
+    known = np.flatnonzero(both.sum(axis=0) > 0)
+    hits, both = hits[:, known], both[:, known]
+    score = hits.sum(axis=0) / both.sum(axis=0)
+    return np.asarray(((hits - score * both) / both.sum(axis=0)).mean(axis=1))
+
+
+def _micro_average_precision(outcomes: Outcomes) -> Floats:
+    # The labels of a row depend on one another: their moves are added up.
+    return np.asarray(
+        _average_precision(outcomes.all_labels()).reshape(outcomes.truth.shape).sum(axis=1)
+    )
+
+
+def _macro_average_precision(outcomes: Outcomes) -> Floats:
+    labels = range(len(outcomes.classes))
+    return np.asarray(
+        np.mean([_average_precision(outcomes.of_label(code)) for code in labels], axis=0)
+    )
+
+
+_LABEL_MOVES: dict[str, Callable[[Outcomes], Floats]] = {
+    "micro_f1": _micro_f1,
+    "macro_f1": _macro_label_f1,
+    "samples_f1": lambda outcomes: _of_mean(row_f1(outcomes)),
+    "subset_accuracy": lambda outcomes: _of_mean(exact_rows(outcomes)),
+    "hamming_loss": lambda outcomes: _of_mean(wrong_labels(outcomes)),
+    "micro_average_precision": _micro_average_precision,
+    "macro_average_precision": _macro_average_precision,
+}
 _MOVES: dict[str, Callable[[Outcomes], Floats]] = {
     "accuracy": _accuracy,
     "balanced_accuracy": _balanced_accuracy,

@@ -1,7 +1,8 @@
 """Outcomes: truth, prediction and score of the same rows as plain arrays; the input of metrics.
 
-Notation: n rows, K classes; ``truth`` and ``prediction`` are class codes 0…K-1 (or numbers),
-``scores`` is (n,) for the positive class of a binary target and (n, K) for several classes.
+Notation: n rows, K classes (or labels of a ``multilabel`` target); ``truth`` and ``prediction`` are class codes 0…K-1 (or numbers),
+``scores`` is (n,) for the positive class of a binary target and (n, K) for several classes. With
+several labels per row truth and prediction are (n, K), 0 or 1.
 """
 
 import sys
@@ -25,10 +26,10 @@ class Outcomes:
     """Truth and prediction, row by row.
 
     Args:
-        task: ``binary``, ``multiclass`` or ``regression``.
+        task: ``binary``, ``multiclass``, ``multilabel`` or ``regression``.
         classes: Labels by code; for a binary target (negative, positive); empty for regression.
-        truth: Shape (n,): class codes, or numbers in the target's unit.
-        prediction: Shape (n,): predicted class codes or numbers.
+        truth: Shape (n,): class codes, or numbers in the target's unit; (n, K) for several labels.
+        prediction: Shape (n,): predicted class codes or numbers; (n, K) for several labels.
         scores: Shape (n,) or (n, K); of a regression the forecasts of quantiles; None if the model
             has no scores.
         probability: True if the scores are probabilities.
@@ -64,12 +65,37 @@ class Outcomes:
         """
         import numpy as np
 
-        keys: list[NDArray[Any]] = [self.prediction, self.truth]
+        # Several labels are a key each.
+        keys: list[NDArray[Any]] = [
+            key for side in (self.prediction, self.truth) for key in np.atleast_2d(side.T)
+        ]
         if self.scores is not None:
             keys.extend(np.atleast_2d(self.scores.T))
         elif self.task == "regression":
             keys.reverse()
         return np.lexsort(keys)
+
+    def of_label(self, code: int) -> "Outcomes":
+        """Return the rows of a ``multilabel`` target as those of one label: has it (1) or not."""
+        return replace(
+            self,
+            task="binary",
+            classes=(0, 1),
+            truth=self.truth[:, code].astype("int64"),
+            prediction=self.prediction[:, code].astype("int64"),
+            scores=None if self.scores is None else self.scores[:, code],
+        )
+
+    def all_labels(self) -> "Outcomes":
+        """Return each label of each row as a row of its own, (n x K,), row by row."""
+        return replace(
+            self,
+            task="binary",
+            classes=(0, 1),
+            truth=self.truth.reshape(-1).astype("int64"),
+            prediction=self.prediction.reshape(-1).astype("int64"),
+            scores=None if self.scores is None else self.scores.reshape(-1),
+        )
 
     @cached_property
     def bad_scores(self) -> int:

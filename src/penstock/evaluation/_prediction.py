@@ -173,6 +173,12 @@ def _two_columns(scores: Floats, *, probability: bool) -> Floats:
     return np.stack([1.0 - scores if probability else -scores, scores], axis=1)
 
 
+def are_shares(scores: Floats) -> bool:
+    """Return whether all finite scores are between 0 and 1."""
+    known = scores[np.isfinite(scores)]
+    return bool(((known >= -_ROUNDING) & (known <= 1 + _ROUNDING)).all())
+
+
 def _are_probabilities(scores: Floats) -> bool:
     """Return whether scores are probabilities: a custom ``predict_proba`` may return any scores.
 

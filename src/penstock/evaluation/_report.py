@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from penstock.core import NotFoundError, did_you_mean
-from penstock.data import Finding, Schema, TableProfile
+from penstock.data import Finding, Schema, TableProfile, label_matrix
 from penstock.evaluation._calibration import Calibration
 from penstock.evaluation._importance import Importances
 from penstock.evaluation._metrics import TASK_METRICS, Estimate
@@ -78,7 +78,11 @@ class Holdout:
         import polars as pl
 
         scores = None if self.scores is None else self.scores.to_numpy()
-        if task == "regression":
+        if task == "multilabel":
+            truth, prediction = (
+                label_matrix(each, classes).astype("int64") for each in (self.y, self.predictions)
+            )
+        elif task == "regression":
             truth, prediction = (
                 each.cast(pl.Float64).to_numpy() for each in (self.y, self.predictions)
             )
@@ -105,7 +109,7 @@ class EvaluationReport:
     """Metrics with intervals on a holdout, whole and per slice, and all inputs of gates.
 
     Args:
-        task: ``binary``, ``multiclass`` or ``regression``.
+        task: ``binary``, ``multiclass``, ``multilabel`` or ``regression``.
         target: The target column.
         subset: Subset of the split that was used: ``test`` or ``validation``.
         positive: The positive class of a binary target; None for multiclass and regression targets,
@@ -129,6 +133,7 @@ class EvaluationReport:
         user_metrics: Name, direction and code of the metrics that are functions of the user's.
         importance: Permutation importance of the model's inputs; None if not measured.
         quantiles: Quantiles that the model forecasts, lowest first; empty for any other model.
+        labels: Rows and metrics of each label of a ``multilabel`` target; empty for any other.
     """
 
     bundle_type: ClassVar[str] = "penstock.evaluation:EvaluationReport"
@@ -154,6 +159,7 @@ class EvaluationReport:
     user_metrics: tuple[Mapping[str, Any], ...] = ()
     importance: Importances | None = None
     quantiles: tuple[float, ...] = ()
+    labels: tuple[SliceResult, ...] = ()
 
     def metric(self, name: str) -> Estimate:
         """Return a metric by name.
@@ -258,6 +264,7 @@ class EvaluationReport:
             "importance": self.importance.to_json() if self.importance else None,
             # Other reports have none, and retain their digests.
             **({"quantiles": list(self.quantiles)} if self.quantiles else {}),
+            **({"labels": [each.to_json() for each in self.labels]} if self.labels else {}),
         }
 
     def to_bundle(self) -> dict[str, Any]:
@@ -285,6 +292,7 @@ class EvaluationReport:
             user_metrics=tuple(facts.pop("user_metrics", ())),
             importance=Importances.from_json(importance) if importance else None,
             quantiles=tuple(facts.pop("quantiles", ())),
+            labels=tuple(SliceResult.from_json(each) for each in facts.pop("labels", ())),
             parts=parts,
             subset=facts.pop("part"),  # its stored name, so that reports keep their digests
             **facts,

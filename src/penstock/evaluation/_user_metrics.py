@@ -96,7 +96,8 @@ def metric(
     ('cost', 'lower')
 
     Args:
-        function: Takes truth and prediction, two arrays of n labels or numbers, and by name
+        function: Takes truth and prediction, two arrays of n labels or numbers (of several labels
+            per row two arrays of 0 and 1, shape (n, labels)), and by name
             ``scores`` (as the report stores them) and ``rows`` (the table's columns); returns a
             number, or n values whose mean is the metric.
         name: Name in reports and gates; by default the function's.
@@ -214,7 +215,7 @@ def values_of(found: UserMetric, rows: JudgedRows) -> Floats:
     """
     outcomes = rows.outcomes
     truth, prediction = outcomes.truth, outcomes.prediction
-    if outcomes.classes:
+    if outcomes.classes and outcomes.task != "multilabel":
         labels = np.array(outcomes.classes)
         labels = labels if len(labels) == len(outcomes.classes) else np.arange(len(labels))
         truth, prediction = labels[truth], labels[prediction]

@@ -24,10 +24,18 @@ def require_target(target: "pl.Series") -> Task:
     """Infer the task, and refuse a target that no model could learn.
 
     Raises:
-        DataError: If the target has a single value, none, or nearly as many classes as rows; or
+        DataError: If the target has lists of labels, a single value, none, or nearly as many classes as rows; or
             dates.
     """
     task = guess_task(target)
+    if task == "multilabel":
+        raise DataError(
+            what=f"The target {target.name!r} is a list of labels in each row.",
+            why="The pipeline that is written here has one class or number per row.",
+            fix="Write it with ps.split(target=…), which takes lists of labels; see the docs on "
+            "evaluation. Or choose another target.",
+            target=target.name,
+        )
     values = target.drop_nulls()
     classes = values.n_unique()
     if task == "multiclass" and (

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import polars as pl
 
 from penstock.core import ArtifactRecord, SerializationError, require_name
+from penstock.data import label_matrix
 from penstock.evaluation import EvaluationReport, parse_gate, target_names
 from penstock.models import Model, infer_signature, require_safe
 from penstock.pipelines import step
@@ -130,8 +131,11 @@ def _describe(
 
 
 def _truth(report: EvaluationReport) -> Any:
-    """Return some true values, by quantile where the model forecasts several."""
+    """Return some true values, by quantile or label where the model predicts several."""
     truth = report.holdout.y.head(_SAMPLE)
+    if report.task == "multilabel":
+        names = [str(label) for label in report.classes]
+        return pl.DataFrame(label_matrix(truth, report.classes), schema=names)
     if not report.quantiles:
         return truth.to_list()
     return pl.DataFrame([truth.alias(name) for name in target_names(report.quantiles)])

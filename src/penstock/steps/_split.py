@@ -15,7 +15,7 @@ from penstock.steps._listed import as_tuple
 def split(
     table: Snapshot | pl.DataFrame,
     *,
-    target: str,
+    target: str | Sequence[str],
     by_time: str | tuple[str, str] | None = None,
     by_group: str | None = None,
     validation: float = 0.0,
@@ -23,7 +23,7 @@ def split(
     gap: str | timedelta | None = None,
     drop: str | Sequence[str] = (),
     stratify: str | None = None,
-    task: Literal["binary", "multiclass", "regression"] | None = None,
+    task: Literal["binary", "multiclass", "regression", "multilabel"] | None = None,
     seed: int = 0,
     positive: str | bool | float | None = None,
 ) -> Split:
@@ -31,7 +31,8 @@ def split(
 
     Args:
         table: The rows: a Snapshot or a frame.
-        target: The column to predict; rows without a target are left out and counted.
+        target: The column to predict; rows without a target are left out and counted. Several
+            labels per row are a column of lists, or the names of several 0-1 columns.
         by_time: Column to split by time, or a date and an hour column: the newest rows become the
             test subset.
         by_group: Column whose values stay whole: no group is in two subsets.

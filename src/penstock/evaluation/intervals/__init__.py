@@ -9,6 +9,7 @@ areas            normal interval of the logit with DeLong's (1988) variance, by 
                  of the area (Newcombe 2006)
 average precision  normal interval of the logit (Boyd, Eng and Page 2013) with the variance of its
                  influence function, by Student's t
+labels           of several per row: the share with the figure's variance, over rows
 correlation      Jeffreys' posterior of the four counts
 means of errors  bootstrap-t on the logarithm (Efron and Tibshirani 1993, chapter 12), by Student's t
 median           order statistics (exact)
@@ -36,4 +37,5 @@ from penstock.evaluation.intervals._means import probability_interval as probabi
 from penstock.evaluation.intervals._scores import area_interval as area_interval
 from penstock.evaluation.intervals._scores import ranked_interval as ranked_interval
 from penstock.evaluation.intervals._shares import class_interval as class_interval
+from penstock.evaluation.intervals._shares import label_interval as label_interval
 from penstock.evaluation.intervals._shares import share_interval as share_interval

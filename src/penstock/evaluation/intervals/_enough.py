@@ -30,6 +30,8 @@ _FEWEST = {
 def why_too_few(name: str, outcomes: Outcomes) -> str:
     """Return what an interval lacks to hold; empty if the interval holds."""
     rows = len(outcomes)
+    if outcomes.task == "multilabel":
+        return _why_too_few_labels(name, outcomes)
     if outcomes.task == "regression":
         if rows < FEWEST_NUMBERS:
             return f"{rows} rows, {FEWEST_NUMBERS} are needed"
@@ -45,6 +47,20 @@ def why_too_few(name: str, outcomes: Outcomes) -> str:
     if counts[rarest] < needed:
         return f"{counts[rarest]} rows of class {outcomes.classes[rarest]!r}, {needed} are needed"
     return _why_too_light(losses(name, outcomes)) if name in {"log_loss", "brier"} else ""
+
+
+def _why_too_few_labels(name: str, outcomes: Outcomes) -> str:
+    if not name.endswith("average_precision"):
+        return ""
+    counts = outcomes.truth.sum(axis=0)
+    if name.startswith("micro"):
+        total = int(counts.sum())
+        return f"{total} labels, {FEWEST_EVENTS} are needed" if total < FEWEST_EVENTS else ""
+    rarest = int(counts.argmin())
+    if counts[rarest] >= FEWEST_EVENTS:
+        return ""
+    label = outcomes.classes[rarest]
+    return f"{counts[rarest]} rows of label {label!r}, {FEWEST_EVENTS} are needed"
 
 
 def _why_too_light(values: Floats) -> str:

@@ -6,7 +6,9 @@ from math import sqrt
 import numpy as np
 
 from penstock.evaluation._bootstrap import LEVEL
+from penstock.evaluation._moves import find_moves
 from penstock.evaluation._outcomes import Outcomes
+from penstock.evaluation.intervals._carrying import count_carrying, student
 from penstock.evaluation.intervals._ends import Ends, Z, bisect
 
 _HANDFUL = 5  # rows below which Wilson's interval holds in 79 to 89 of 100 samples at worst
@@ -78,6 +80,26 @@ def class_interval(name: str, outcomes: Outcomes, value: float) -> Ends:
         value: The metric on the rows.
     """
     return _CLASS_INTERVALS[name](_Counts(outcomes), value)
+
+
+def label_interval(name: str, outcomes: Outcomes, value: float) -> Ends:
+    """Compute the interval of a metric of several labels per row: of the share with its variance.
+
+    Args:
+        name: A metric of a ``multilabel`` target.
+        outcomes: The rows.
+        value: The metric on the rows.
+    """
+    rows = len(outcomes)
+    if name == "subset_accuracy":
+        return share_interval(value * rows, rows)
+    moves = find_moves(name, outcomes)
+    # Where few rows carry the variance, it is uncertain itself.
+    wider = (student(moves) / Z) ** 2 if count_carrying(moves) else 1.0
+    variance = float(moves @ moves) * rows / max(rows - 1, 1) * wider
+    # A mean over a row's labels varies less than a share of rows, but not less than one of labels.
+    most = rows * len(outcomes.classes) if variance > 0 else rows
+    return share_of_variance(value, variance, most)
 
 
 class _Counts:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from penstock.core import ArtifactRecord
@@ -40,6 +40,17 @@ class SliceTable:
 
 
 @dataclass(frozen=True, slots=True)
+class ImportanceTable:
+    """How much a metric loses when columns are shuffled, with intervals."""
+
+    metric: str
+    rows: int
+    repeats: int
+    losses: tuple[EstimateView, ...]
+    groups: tuple[EstimateView, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class EvaluationView:
     """An evaluation report as tables; the figures are fetched by digest."""
 
@@ -48,6 +59,8 @@ class EvaluationView:
     estimates: tuple[EstimateView, ...]
     slices: tuple[SliceTable, ...]
     leakage: tuple[Mapping[str, Any], ...]
+    labels: SliceTable | None
+    importance: ImportanceTable | None
 
 
 def evaluation_view(site: Site, record: ArtifactRecord) -> EvaluationView | None:
@@ -61,6 +74,8 @@ def evaluation_view(site: Site, record: ArtifactRecord) -> EvaluationView | None
         estimates=_estimates(facts.get("metrics") or {}, facts.get("baseline") or {}),
         slices=_slices(facts),
         leakage=tuple(facts.get("leakage") or ()),
+        labels=_labels(facts),
+        importance=_importance(facts.get("importance")),
     )
 
 
@@ -79,9 +94,7 @@ def _estimates(
 ) -> tuple[EstimateView, ...]:
     views = []
     for name, figure in metrics.items():
-        value, low, high = (_finite(figure.get(part)) for part in ("value", "low", "high"))
-        if figure.get("needs"):
-            low = high = None  # too few rows for an interval that holds
+        value, low, high = _ends(figure)
         reference = _finite(baseline.get(name))
         places = _places({"value": value, "low": low, "high": high, "baseline": reference})
         views.append(EstimateView(name, value, low, high, reference, places))
@@ -117,6 +130,62 @@ def _slices(facts: Mapping[str, Any]) -> tuple[SliceTable, ...]:
         parity, spreads = _fairness(fairness.get(column) or {})
         tables.append(SliceTable(column, metrics, tuple(groups), best, worst, parity, spreads))
     return tuple(tables)
+
+
+def _labels(facts: Mapping[str, Any]) -> SliceTable | None:
+    """Arrange the figures of each label of several per row."""
+    groups = facts.get("labels") or ()
+    metrics = tuple(dict.fromkeys(name for group in groups for name in group.get("metrics", {})))
+    if not metrics:
+        return None
+    best, worst = _extremes(groups, metrics, {})
+    return SliceTable("label", metrics, tuple(groups), best, worst, {}, ())
+
+
+def _importance(found: Mapping[str, Any] | None) -> ImportanceTable | None:
+    if not found or not found.get("columns"):
+        return None
+
+    def arrange(items: Sequence[Mapping[str, Any]]) -> tuple[EstimateView, ...]:
+        return tuple(
+            EstimateView(" + ".join(each["columns"]), *_ends(each["loss"]), None, {})
+            for each in items
+        )
+
+    single, groups = arrange(found["columns"]), arrange(found.get("groups") or ())
+    known = [each for view in (*single, *groups) for each in (view.value, view.low, view.high)]
+    low, high = _range([each for each in known if each is not None])
+    return ImportanceTable(
+        found["metric"],
+        found["rows"],
+        found["repeats"],
+        tuple(_placed(view, low, high) for view in single),
+        tuple(_placed(view, low, high) for view in groups),
+    )
+
+
+def _range(known: Sequence[float]) -> tuple[float, float]:
+    """Return the common scale of losses: all of them and 0, with room on both sides."""
+    low, high = min([0.0, *known]), max([0.0, *known])
+    room = 0.05 * (high - low or 1.0)
+    return low - room, high + room
+
+
+def _placed(view: EstimateView, low: float, high: float) -> EstimateView:
+    """Return a loss with positions on the common scale, and a line at 0."""
+    figures = {"value": view.value, "low": view.low, "high": view.high, "baseline": 0.0}
+    places = {
+        name: round(2 + _WHISKER * (figure - low) / (high - low), 1)
+        for name, figure in figures.items()
+        if figure is not None
+    }
+    return replace(view, places=places)
+
+
+def _ends(figure: Mapping[str, Any]) -> tuple[float | None, float | None, float | None]:
+    """Return value, low and high; no ends where too few rows give an interval that holds."""
+    value, low, high = (_finite(figure.get(part)) for part in ("value", "low", "high"))
+    return (value, None, None) if figure.get("needs") else (value, low, high)
 
 
 def _fairness(
