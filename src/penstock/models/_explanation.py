@@ -8,11 +8,12 @@ Source: Lundberg and Lee (2017); Lundberg et al. (2020), From local explanations
 understanding with explainable AI for trees.
 """
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import DataError, require
+from penstock.core import DataError, ServingError, require
 from penstock.models._tree_values import Contributions, explain_trees
 from penstock.tables import plain_value
 
@@ -75,7 +76,11 @@ class Explanation:
 
 
 def explain_rows(
-    model: "Model", frame: "pl.DataFrame", background: "pl.DataFrame | None"
+    model: "Model",
+    frame: "pl.DataFrame",
+    background: "pl.DataFrame | None",
+    *,
+    limit_s: float | None = None,
 ) -> Explanation:
     """Compute the contributions of each input to the predictions of rows.
 
@@ -84,8 +89,11 @@ def explain_rows(
         frame: The inputs, n rows.
         background: Rows that stand for the unknown, for models other than trees; None for the
             frame itself.
+        limit_s: Seconds of predicting after which models other than trees give up; None for no
+            limit.
 
     Raises:
+        ServingError: If it takes longer than the limit.
         MissingPackageError: If shap is not installed.
         DataError: If there are too few background rows, or the contributions do not add up.
     """
@@ -95,7 +103,8 @@ def explain_rows(
     classes, chosen = _explained_classes(model, frame)
     found = explain_trees(model, frame, chosen)
     if found is None:
-        found = _by_permutations(model, frame, frame if background is None else background, chosen)
+        background = frame if background is None else background
+        found = _by_permutations(model, frame, background, chosen, limit_s)
     off = np.abs(found.base + found.contributions.sum(axis=1) - found.output)
     if not (off <= found.tolerance * np.maximum(1.0, np.abs(found.output))).all():
         raise DataError(
@@ -131,7 +140,11 @@ def _explained_classes(
 
 
 def _by_permutations(
-    model: "Model", frame: "pl.DataFrame", background: "pl.DataFrame", chosen: "NDArray[np.intp]"
+    model: "Model",
+    frame: "pl.DataFrame",
+    background: "pl.DataFrame",
+    chosen: "NDArray[np.intp]",
+    limit_s: float | None,
 ) -> Contributions:
     """Compute Shapley values by permutations of the inputs (shap's PermutationExplainer)."""
     import numpy as np
@@ -151,7 +164,24 @@ def _by_permutations(
     levels = {name: every[name].unique(maintain_order=True) for name in names}
     codes = np.stack([_codes(every[name], levels[name]) for name in names], axis=1)
 
+    spent = 0.0
+
     def predict(found: "Floats") -> "Floats":
+        nonlocal spent
+        # Only what the model takes counts: shap compiles its own functions on first use.
+        if limit_s is not None and spent > limit_s:
+            raise ServingError(
+                what=f"The explanation takes longer than {limit_s:g} s.",
+                why=f"The model has {len(names):,} inputs, and each is replaced in many predictions.",
+                fix="Explain it where there is time for it: penstock explain, or Model.explain.",
+            )
+        started = time.monotonic()
+        try:
+            return ask(found)
+        finally:
+            spent += time.monotonic() - started
+
+    def ask(found: "Floats") -> "Floats":
         columns = [
             levels[name].gather(found[:, at].astype(np.int64)).alias(name)
             for at, name in enumerate(names)

@@ -260,7 +260,11 @@ class Model:
             return None
 
     def explain(
-        self, frame: "pl.DataFrame", *, background: "pl.DataFrame | None" = None
+        self,
+        frame: "pl.DataFrame",
+        *,
+        background: "pl.DataFrame | None" = None,
+        limit_s: float | None = None,
     ) -> Explanation:
         """Compute how much each input contributes to the predictions of rows (Shapley values).
 
@@ -272,13 +276,15 @@ class Model:
             frame: The inputs, shape (n, inputs).
             background: Rows whose inputs stand in for unknown ones, 20 or more; only models other
                 than trees need them. By default the frame.
+            limit_s: Seconds of predicting after which models other than trees give up; or None.
 
         Raises:
+            ServingError: If it takes longer than the limit.
             MissingPackageError: If shap is not installed; penstock's extra ``explain`` has it.
             DataError: If an input is missing, the background rows are too few, or the contributions
                 do not add up.
         """
-        return explain_rows(self, self._select(frame), background)
+        return explain_rows(self, self._select(frame), background, limit_s=limit_s)
 
     @cached_property
     def _call(self) -> EstimatorCall:

@@ -7,8 +7,10 @@ from penstock.core import lazy_exports
 if TYPE_CHECKING:
     from penstock.registry._audit import verify_events as verify_events
     from penstock.registry._card import current_card as current_card
+    from penstock.registry._explaining import explain_loaded as explain_loaded
     from penstock.registry._explaining import explain_prediction as explain_prediction
     from penstock.registry._explaining import explain_version as explain_version
+    from penstock.registry._explaining import inputs_of as inputs_of
     from penstock.registry._history import ProductionAt as ProductionAt
     from penstock.registry._judgement import judge_candidate as judge_candidate
     from penstock.registry._judgement import judge_version as judge_version
@@ -27,6 +29,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "current_card": "_card",
         "explain_prediction": "_explaining",
         "explain_version": "_explaining",
+        "explain_loaded": "_explaining",
+        "inputs_of": "_explaining",
         "judge_candidate": "_judgement",
         "judge_version": "_judgement",
         "list_needed_proofs": "_judgement",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from penstock.core import (
     ModelVersionRecord,
     NotFoundError,
+    PredictionRecord,
     SerializationError,
     StoreError,
 )
@@ -33,9 +34,33 @@ def explain_version(
         DataError: If a row cannot be read, or the contributions do not add up.
         MissingPackageError: If shap is not installed.
     """
-    model = Model.load(version, store=store)
+    return explain_loaded(Model.load(version, store=store), version, rows, store=store)
+
+
+def explain_loaded(
+    model: Model,
+    version: ModelVersionRecord,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    limit_s: float | None = None,
+    store: "Store",
+) -> Explanation:
+    """Explain the predictions of rows by a registered version that is loaded.
+
+    Args:
+        model: The loaded version.
+        version: The version.
+        rows: Inputs by column name, as a request to the model server has them.
+        limit_s: Seconds of predicting after which models other than trees give up; or None.
+        store: Store of the version.
+
+    Raises:
+        ServingError: If it takes longer than the limit.
+        DataError: If a row cannot be read, or the contributions do not add up.
+        MissingPackageError: If shap is not installed.
+    """
     frame, _ = model.signature.check_rows(rows)
-    return model.explain(frame, background=_background(version, store))
+    return model.explain(frame, background=_background(version, store), limit_s=limit_s)
 
 
 def explain_prediction(prediction_id: str, *, store: "Store") -> Explanation:
@@ -51,14 +76,23 @@ def explain_prediction(prediction_id: str, *, store: "Store") -> Explanation:
         MissingPackageError: If shap is not installed.
     """
     record = store.metadata.predictions.get(prediction_id)
+    version = store.metadata.models.get_version(record.model, record.version)
+    return explain_version(version, [inputs_of(record)], store=store)
+
+
+def inputs_of(record: PredictionRecord) -> Mapping[str, Any]:
+    """Return the inputs of a logged prediction.
+
+    Raises:
+        NotFoundError: If they are erased, or the request failed before it was read.
+    """
     if not record.inputs:
         raise NotFoundError(
-            what=f"The inputs of prediction {prediction_id} are not in the store.",
+            what=f"The inputs of prediction {record.prediction_id} are not in the store.",
             why="An explanation is computed from the inputs.",
             fix="Explain another prediction, or give the inputs: penstock explain MODEL --row JSON.",
         )
-    version = store.metadata.models.get_version(record.model, record.version)
-    return explain_version(version, [record.inputs], store=store)
+    return record.inputs
 
 
 def _background(version: ModelVersionRecord, store: "Store") -> "pl.DataFrame | None":

@@ -22,6 +22,7 @@ from penstock.http import (
     require_json,
     require_own_page,
 )
+from penstock.serving._explain import ExplainRoute
 from penstock.serving._friendly import FriendlyRoutes
 from penstock.serving._prediction_log import PredictionLog
 from penstock.serving._predictor import Predictor
@@ -100,6 +101,7 @@ def _routes(
     predictor = Predictor(router, journal)
     friendly = FriendlyRoutes(store, router, predictor, journal)
     protocol = ProtocolRoutes(router, predictor)
+    explaining = ExplainRoute(store, router, journal)
 
     async def scrape(_call: Call) -> Reply:
         return Reply(metrics.render(), content_type=TEXT)
@@ -107,6 +109,7 @@ def _routes(
     plain = (
         Route("models/{name}", "GET", "describe", friendly.describe, render_error),
         Route("models/{name}/predict", "POST", "predict", friendly.predict, render_error),
+        Route("models/{name}/explain", "POST", "explain", explaining.explain, render_error),
         Route("models/{name}/truth", "POST", "truth", friendly.truth, render_error),
     )
     version = "v2/models/{name}/versions/{version}"

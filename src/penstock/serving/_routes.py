@@ -7,7 +7,9 @@ from penstock.core import PenstockError
 from penstock.http import Call, HttpError, Reply
 
 ANY = "any"
-KNOWN_ROUTES = "Routes: /models/{name}/predict, /models/{name}/truth, /v2/…, /metrics."
+KNOWN_ROUTES = (
+    "Routes: /models/{name}/predict, /models/{name}/explain, /models/{name}/truth, /v2/…, /metrics."
+)
 
 
 @dataclass(frozen=True, slots=True)
