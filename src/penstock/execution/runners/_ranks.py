@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -48,16 +48,15 @@ def run_ranks(setup: Setup, work: Work, packed: bytes, store: Store) -> Outcome:
         require("torch", extra="torch", purpose=f"step {name!r} with workers={step.workers}")
     except ImportError as error:
         return failed(name, error)
-    with _folder() as folder, Watch() as guard:
+    with ranks_folder() as folder, Watch() as guard:
         request_path(folder).write_bytes(pickle.dumps((setup, name, packed)))
         code = _wait(_start(folder, work, guard), folder, guard)
-        outcomes = [_read(outcome_path(folder, rank)) for rank in range(step.workers or 1)]
+        outcomes = [read_outcome(folder, rank) for rank in range(step.workers or 1)]
         report = (folder / "agent").read_text(encoding="utf-8", errors="replace")
-    outcome = _join(work, outcomes, code, report)
-    checkpoints = outcome.facts.pop(CHECKPOINTS, [])
-    if outcome.error is None and checkpoints:  # the outputs replace the checkpoints
-        store.metadata.artifacts.drop(work.record.run_id, checkpoints)
-    return outcome
+    ended = [outcome for outcome in outcomes if outcome is not None]
+    ends_well = not code and len(ended) == len(outcomes) and not any(o.error for o in ended)
+    failure = None if ends_well else _failure(work, outcomes, report)
+    return join_outcomes(work, outcomes, failure, store)
 
 
 def _start(folder: Path, work: Work, guard: Watch) -> "subprocess.Popen[bytes]":
@@ -67,11 +66,7 @@ def _start(folder: Path, work: Work, guard: Watch) -> "subprocess.Popen[bytes]":
         f"--nproc-per-node={step.workers}", "--local-addr=127.0.0.1",
         "-m", "penstock.execution.runners._rank", str(folder),
     ]  # fmt: skip
-    environment = {
-        **os.environ,
-        "OMP_NUM_THREADS": str(step.threads),
-        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-    }
+    environment = rank_environment(step.threads)
     if sys.platform == "linux":
         environment.setdefault("GLOO_SOCKET_IFNAME", "lo")
     with (folder / "agent").open("wb") as log:
@@ -81,6 +76,15 @@ def _start(folder: Path, work: Work, guard: Watch) -> "subprocess.Popen[bytes]":
         )  # fmt: skip
     guard.add(popen.pid)
     return popen
+
+
+def rank_environment(threads: int | None) -> dict[str, str]:
+    """Return the environment of ranks, each of which has a number of threads."""
+    return {
+        **os.environ,
+        "OMP_NUM_THREADS": str(threads or 1),
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+    }
 
 
 def _wait(popen: "subprocess.Popen[bytes]", folder: Path, guard: Watch) -> int:
@@ -109,12 +113,28 @@ def _show(path: Path, shown: int) -> int:
     return shown + len(text)
 
 
-def _join(work: Work, outcomes: list[Outcome | None], code: int, report: str) -> Outcome:
-    """Return the outcome of rank 0, with the lines of all ranks; or the failure that came first."""
-    there = [outcome for outcome in outcomes if outcome is not None]
+def join_outcomes(
+    work: Work, outcomes: Sequence[Outcome | None], failure: Outcome | None, store: Store
+) -> Outcome:
+    """Return the outcome of rank 0, with the lines of all ranks; or the failure.
+
+    Args:
+        work: The step.
+        outcomes: Outcome of each rank; None where a rank ended without one.
+        failure: The failure that came first; None if all ranks ended well.
+        store: Store of the run, which drops the checkpoints of a step that ended well.
+    """
     logs = _merged_logs(outcomes)
-    if code or len(there) < len(outcomes) or any(outcome.error for outcome in there):
-        return replace(_failure(work, outcomes, report), logs=logs)
+    if failure is not None:
+        return replace(failure, logs=logs)
+    outcome = _joined(work, [each for each in outcomes if each is not None], logs)
+    checkpoints = outcome.facts.pop(CHECKPOINTS, [])
+    if outcome.error is None and checkpoints:  # the outputs replace the checkpoints
+        store.metadata.artifacts.drop(work.record.run_id, checkpoints)
+    return outcome
+
+
+def _joined(work: Work, there: Sequence[Outcome], logs: list[LogLine]) -> Outcome:
     first = replace(there[0], logs=logs)
     traces = [_without_launcher(outcome.facts.get("trace", {})) for outcome in there]
     first.facts["trace"] = merge_traces(traces)
@@ -131,13 +151,12 @@ def _join(work: Work, outcomes: list[Outcome | None], code: int, report: str) ->
     return replace(first, logs=[*logs, LogLine(now(), "penstock", f"WARNING {text}")])
 
 
-def _failure(work: Work, outcomes: list[Outcome | None], report: str) -> Outcome:
+def _failure(work: Work, outcomes: Sequence[Outcome | None], report: str) -> Outcome:
     """Return the failure of the rank that ended first, as the agent noticed."""
     name = work.node.name
     rank, code = _first_failed(report)
     if code is not None and code < 0:
-        why = f"worker {rank} of {len(outcomes)} was ended by signal {signal.Signals(-code).name}"
-        return lost(name, f"{why}; the others were ended")
+        return lost_rank(name, f"worker {rank} of {len(outcomes)}", code)
     errors = [outcome for outcome in outcomes if outcome is not None and outcome.error]
     chosen = outcomes[rank] if rank is not None and rank < len(outcomes) else None
     if chosen is None or not chosen.error:
@@ -148,6 +167,12 @@ def _failure(work: Work, outcomes: list[Outcome | None], report: str) -> Outcome
     return chosen
 
 
+def lost_rank(name: str, rank: str, code: int) -> Outcome:
+    """Return the outcome of a step, one of whose ranks was ended by a signal."""
+    why = f"{rank} was ended by signal {signal.Signals(-code).name}; the others were ended"
+    return lost(name, why)
+
+
 def _first_failed(report: str) -> tuple[int | None, int | None]:
     """Read rank and exit code of the first failure from the agent's report."""
     cause = report.rpartition("Root Cause")[2]
@@ -156,7 +181,7 @@ def _first_failed(report: str) -> tuple[int | None, int | None]:
     return (int(rank[1]) if rank else None), (int(code[1]) if code else None)
 
 
-def _differing(outcomes: list[Outcome]) -> list[int]:
+def _differing(outcomes: Sequence[Outcome]) -> list[int]:
     """Return the ranks whose values differ from those of rank 0."""
     first, *_ = digests = [_digest(outcome) for outcome in outcomes]
     return [rank for rank, digest in enumerate(digests) if digest != first]
@@ -167,7 +192,7 @@ def _digest(outcome: Outcome) -> str:
     return digest_json([outputs, sorted(outcome.nothing)])
 
 
-def _merged_logs(outcomes: list[Outcome | None]) -> list[LogLine]:
+def _merged_logs(outcomes: Sequence[Outcome | None]) -> list[LogLine]:
     lines: list[LogLine] = []
     for rank, outcome in enumerate(outcomes):
         mark = f"[worker {rank}] " if rank else ""
@@ -184,7 +209,9 @@ def _without_launcher(trace: Any) -> Any:
     return {**trace, "env": kept}
 
 
-def _read(path: Path) -> Outcome | None:
+def read_outcome(folder: Path, rank: int) -> Outcome | None:
+    """Return the outcome that a rank has written; None if there is none."""
+    path = outcome_path(folder, rank)
     if not path.exists():
         return None
     outcome: Outcome = pickle.loads(path.read_bytes())  # noqa: S301 - written by our own processes
@@ -192,7 +219,8 @@ def _read(path: Path) -> Outcome | None:
 
 
 @contextmanager
-def _folder() -> Iterator[Path]:
+def ranks_folder() -> Iterator[Path]:
+    """Make a folder for the files of ranks on this machine."""
     folder = Path(tempfile.mkdtemp(prefix="penstock-ranks-"))
     try:
         yield folder

@@ -1,12 +1,17 @@
 """The Ray cluster that work is sent to: joined, or started on this machine for as long as needed."""
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from penstock.core import parse_bytes, require
 from penstock.pipelines import Step
+
+MOVES = 3
+"""How often work is moved to a new node after its node was lost."""
+_NOTICED_AFTER_S = 6.0
 
 
 @contextmanager
@@ -45,6 +50,28 @@ def ray_cluster(purpose: str, workers: int | None) -> Iterator[Any]:
 def alive_nodes(ray: Any) -> frozenset[str]:
     """Return the ids of the cluster's nodes that are alive."""
     return frozenset(node["NodeID"] for node in ray.nodes() if node["Alive"])
+
+
+def is_node_lost(ray: Any, error: Exception, nodes: frozenset[str]) -> bool:
+    """Return whether a task failed because its node was lost.
+
+    A dead process is often noticed some seconds before its node.
+
+    Args:
+        ray: The package.
+        error: The error of the task.
+        nodes: Nodes that were alive when the task was submitted.
+    """
+    if isinstance(error, ray.exceptions.NodeDiedError) or not nodes <= alive_nodes(ray):
+        return True
+    if len(nodes) == 1:  # the node of this process, which is alive
+        return False
+    until = time.monotonic() + _NOTICED_AFTER_S
+    while time.monotonic() < until:
+        time.sleep(0.2)
+        if not nodes <= alive_nodes(ray):
+            return True
+    return False
 
 
 def cores_of(ray: Any) -> float:

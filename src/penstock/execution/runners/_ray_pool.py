@@ -8,7 +8,6 @@ finished steps are kept.
 import os
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
@@ -18,8 +17,10 @@ from typing import Any, Self
 from penstock.core import PenstockError, RunState, new_id, now
 from penstock.execution.engine import load_pipeline, project_of
 from penstock.execution.runners._ray_cluster import (
+    MOVES,
     alive_nodes,
     cores_of,
+    is_node_lost,
     on_this_node,
     ray_cluster,
     ray_options,
@@ -30,7 +31,6 @@ from penstock.pipelines import Node, Pipeline
 from penstock.provenance import capture_source, restore_source
 from penstock.stores import Store, open_store
 
-_MOVES = 3  # how often a run is moved to a new node after its node was lost
 _executors: dict[str, tuple[RunExecutor, Store]] = {}
 
 
@@ -196,23 +196,12 @@ class RayRunPool:
             line = str(error.cause or error).strip().splitlines()[-1]
             self._ended.append(RunEnd(run_id, None, f"it could not begin ({line})"))
         except errors.RayError as error:
-            if self._node_is_gone(error, task) and task.moves < _MOVES:
+            if task.moves < MOVES and is_node_lost(self._ray, error, task.nodes):
                 self._move(task)
                 return
             message = str(error).strip().splitlines()[0]
             why = f"its process ended ({type(error).__name__}: {message})"
             self._ended.append(RunEnd(run_id, None, why))
-
-    def _node_is_gone(self, error: Exception, task: _Task) -> bool:
-        """Return whether a run's node was lost; a dead process is often noticed before its node."""
-        if isinstance(error, self._ray.exceptions.NodeDiedError):
-            return True
-        until = time.monotonic() + _NOTICED_AFTER_S
-        while task.nodes <= alive_nodes(self._ray):
-            if time.monotonic() > until:
-                return False
-            time.sleep(0.2)
-        return True
 
     def _move(self, task: _Task) -> None:
         """Execute a run again on another node: from where it was, if it had been recorded."""
@@ -227,9 +216,6 @@ class RayRunPool:
             runs = self._store.metadata.runs
             if runs.get(run_id).state is RunState.RUNNING:
                 runs.update(run_id, state=RunState.KILLED, ended_at=now(), error=why)
-
-
-_NOTICED_AFTER_S = 6.0
 
 
 class Mailbox:
