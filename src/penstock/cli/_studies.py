@@ -5,7 +5,7 @@ import click
 from penstock.cli._help import examples
 from penstock.cli._output import ago, current_store, emit, json_option, plain, say, show_table
 from penstock.cli._tune import say_best
-from penstock.tuning import Study, Trial, TrialState, get_study, list_studies, summary_to_json
+from penstock.tuning import Study, StudySummary, Trial, TrialState, get_study, list_studies
 
 
 @click.group()
@@ -21,7 +21,7 @@ def list_(ctx: click.Context, limit: int, as_json: bool) -> None:
     """List studies, newest first."""
     found = list_studies(limit=limit, store=current_store(ctx))
     if as_json:
-        emit([summary_to_json(study) for study in found])
+        emit([study.to_json() for study in found])
         return
     if not found:
         say("No studies. Start one with: penstock tune FILE.py --search NAME=RANGE --metric METRIC")
@@ -34,7 +34,7 @@ def list_(ctx: click.Context, limit: int, as_json: bool) -> None:
                 study.name,
                 study.state,
                 ago(study.run.started_at),
-                len(study.trials),
+                study.trial_count,
                 ", ".join(f"{each.metric} ({each.direction})" for each in study.spec.objectives),
                 _best(study),
             ]
@@ -80,11 +80,10 @@ def show(ctx: click.Context, study: str, limit: int, as_json: bool) -> None:
     say_best(found)
 
 
-def _best(study: Study) -> str:
-    front = study.pareto_front
-    if not front:
-        return ""
-    return f"{len(front)} on the front" if study.spec.is_multi else f"{front[0].values[0]:.6g}"
+def _best(study: StudySummary) -> str:
+    if study.spec.is_multi and study.front_size:
+        return f"{study.front_size} on the front"
+    return f"{study.best_values[0]:.6g}" if study.best_values else ""
 
 
 def _best_first(study: Study) -> list[Trial]:

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from penstock.tuning._spec import StudySpec as StudySpec
     from penstock.tuning._study import Study as Study
     from penstock.tuning._study import get_study as get_study
-    from penstock.tuning._study import list_studies as list_studies
     from penstock.tuning._study import summary_to_json as summary_to_json
+    from penstock.tuning._summaries import StudySummary as StudySummary
+    from penstock.tuning._summaries import list_studies as list_studies
     from penstock.tuning._trial import Trial as Trial
     from penstock.tuning._trial import TrialState as TrialState
     from penstock.tuning._tune import tune as tune
@@ -39,10 +40,11 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "SamplerName": "_spec",
         "Study": "_study",
         "StudySpec": "_spec",
+        "StudySummary": "_summaries",
         "Trial": "_trial",
         "TrialState": "_trial",
         "get_study": "_study",
-        "list_studies": "_study",
+        "list_studies": "_summaries",
         "parse_dimension": "_space",
         "read_space": "_space",
         "summary_to_json": "_study",

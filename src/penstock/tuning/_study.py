@@ -105,7 +105,14 @@ class Study:
         Returns:
             A share per parameter, largest first; empty with fewer than two different values.
         """
-        return measure_importance(self.spec, self.complete, objective)
+        if objective not in self._importances:
+            found = measure_importance(self.spec, self.complete, objective)
+            self._importances[objective] = found
+        return self._importances[objective]
+
+    @cached_property
+    def _importances(self) -> dict[int, tuple[Importance, ...]]:
+        return {}
 
     def to_frame(self) -> "pl.DataFrame":
         """Return the trials as a table: number, state, parameters, values, seconds, run."""
@@ -177,20 +184,6 @@ def get_study(study: str, *, store: Store | str | None = None) -> Study:
     opened.flush()
     opened.metadata.runs.kill_dead()
     return read_study(opened, find_study(opened, study))
-
-
-def list_studies(*, limit: int = 50, store: Store | str | None = None) -> list[Study]:
-    """List studies with their trials, newest first.
-
-    Args:
-        limit: Page size.
-        store: A store or a store URL; by default the project's.
-    """
-    opened = open_store(store)
-    opened.flush()
-    opened.metadata.runs.kill_dead()
-    found = opened.metadata.runs.search(f"tags.\"{STUDY_TAG}\" != ''", limit=limit)
-    return [read_study(opened, run) for run in found]
 
 
 def find_study(store: Store, study: str) -> RunRecord:

@@ -28,6 +28,7 @@ from penstock.tuning._space import read_space
 from penstock.tuning._spec import PrunerName, SamplerName, StudySpec
 from penstock.tuning._starting import EARLIER, earlier_trials, record_study
 from penstock.tuning._study import Study, find_study, get_study, read_study
+from penstock.tuning._summaries import figures_of
 from penstock.tuning._trial import Trial
 from penstock.tuning._trial_runs import TrialMaker, fit_space
 
@@ -249,6 +250,7 @@ def _search(
     study = read_study(run.store, run.store.metadata.runs.get(run.run_id))
     if how.register and not spec.is_multi:
         refit_best(study, pipeline, store=run.store)
+    run.log_metrics(figures_of(study))
     run.finish()
     return get_study(run.run_id, store=run.store)
 

@@ -5,18 +5,25 @@ from typing import Any
 from penstock.server.ui._page import Page, Query
 from penstock.server.ui._site import Site
 from penstock.server.ui._study_charts import study_charts
-from penstock.tuning import Study, Trial, get_study, list_studies, summary_to_json
+from penstock.tuning import Study, Trial, get_study, list_studies
 
-_STUDIES = 50
+_STUDIES = 500
 _ROWS = 500
 
 
 def studies_page(site: Site, query: Query) -> Page:  # noqa: ARG001 - a page's form
-    """List the studies, newest first."""
+    """List the newest studies, without their trials."""
     found = list_studies(limit=_STUDIES, store=site.store)
-    data = {"studies": [summary_to_json(study) for study in found]}
+    data = {"studies": [study.to_json() for study in found]}
     live = any(study.state == "running" for study in found)
-    return Page("studies.html", "Studies", data, {"shown": found}, section="experiments", live=live)
+    return Page(
+        "studies.html",
+        "Studies",
+        data,
+        {"shown": found, "most": _STUDIES},
+        section="experiments",
+        live=live,
+    )
 
 
 def study_page(site: Site, query: Query, study_id: str) -> Page:  # noqa: ARG001 - a page's form
