@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from penstock.execution.runners import RunOrder as RunOrder
     from penstock.execution.runners import RunPool as RunPool
     from penstock.execution.runners import Watch as Watch
+    from penstock.execution.runners import rank_launcher as rank_launcher
     from penstock.execution.step import Outcome as Outcome
     from penstock.execution.step import bind_arguments as bind_arguments
     from penstock.execution.step import convert_argument as convert_argument
@@ -107,6 +108,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "prepare_pipeline": "_run",
         "prepare_run": "_run",
         "project_of": "penstock.execution.engine",
+        "rank_launcher": "penstock.execution.runners",
         "read_manifest": "penstock.execution.engine",
         "read_source": "penstock.execution.engine",
         "record_provenance": "penstock.execution.engine",

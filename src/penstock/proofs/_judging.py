@@ -3,6 +3,7 @@
 This code runs in a process that ends with the step, so that the step affects no later step.
 """
 
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from penstock.core import (
     StepState,
     Verdict,
 )
+from penstock.distributed import find_world, join_world
 from penstock.execution import bind_arguments, execute_step, load_inputs
 from penstock.pipelines import ITEM, NOTHING, Node, Output
 from penstock.proofs._closeness import Closeness, is_within
@@ -25,7 +27,7 @@ from penstock.proofs._records import StepVerdict
 from penstock.proofs._suspects import list_suspects
 from penstock.provenance import changed_products, find_change
 from penstock.stores import Store, open_store
-from penstock.tracking import Run, StepContext, use_run, use_step
+from penstock.tracking import FollowerRun, Run, StepContext, use_run, use_step
 
 T = TypeVar("T")
 GOOD = frozenset({StepState.FINISHED, StepState.CACHED})
@@ -86,6 +88,11 @@ class Room:
     scratch: str
     run: RunRecord
     reread: bool = False
+
+
+def needs_ranks(node: Node) -> bool:
+    """Return whether a step has another result in another number of processes."""
+    return node.step.shards is None and (node.step.workers or 1) > 1
 
 
 def judge(job: Job, room: Room) -> StepVerdict:
@@ -189,20 +196,22 @@ class _Execution:
         """Execute the step and compare every output."""
         node, record = self._node, self._record
         step = node.step
-        if step.shards is None and (step.workers or 1) > 1:
-            raise PenstockError(
-                what=f"It was computed by {step.workers} workers without logical shards.",
-                why="verify executes a step in one process, which gives another result.",
-                fix="Declare shards: @ps.step(workers=…, shards=…) with ps.distributed.DataParallel.",
-            )
+        tracked, world = Run(run, self._scratch), find_world()
+        if needs_ranks(node):
+            world = join_world()
+            if world.rank:
+                # In the folder for temporary files, which verify removes.
+                place = f"sqlite:///{tempfile.mkdtemp(prefix='penstock-rank-')}/scratch.db"
+                tracked = FollowerRun(tracked, open_store(place))
         context = StepContext(
             node.name,
             record.step_run_id,
             record.seed,
             shards=step.shards,
             threads=step.threads,
+            rank=world.rank if needs_ranks(node) else None,
         )
-        with use_run(Run(run, self._scratch)), use_step(context):
+        with use_run(tracked), use_step(context):
             outcome = execute_step(
                 node.name,
                 node.step,
@@ -222,7 +231,21 @@ class _Execution:
                 seconds=outcome.seconds,
                 hash_seeds=1,
             )
-        return self._compare(outcome.results, outcome.seconds)
+        verdict = self._compare(outcome.results, outcome.seconds)
+        return self._of_ranks(verdict) if needs_ranks(node) else verdict
+
+    def _of_ranks(self, verdict: StepVerdict) -> StepVerdict:
+        """Say with how many workers a step was executed whose result depends on the number."""
+        count = self._node.step.workers
+        reason = f"{verdict.reason.removesuffix('.')}, with {count} workers as it was recorded."
+        if verdict.verdict is not Verdict.DIFFERS:
+            return replace(verdict, reason=reason)
+        sums = (
+            "plain data parallelism may add gradients in another order each time: declare shards,"
+            " @ps.step(workers=…, shards=…) with ps.distributed.DataParallel"
+        )
+        cause = f"{verdict.cause}; {sums}" if verdict.cause else sums
+        return replace(verdict, reason=reason, cause=cause)
 
     def _compare(self, found: Mapping[str, Any], seconds: float) -> StepVerdict:
         record = self._record

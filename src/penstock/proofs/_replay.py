@@ -31,15 +31,18 @@ from penstock.core import (
     Verdict,
     new_id,
     now,
+    require,
 )
-from penstock.execution import NOT_TAKEN, load_pipeline, retrace
+from penstock.distributed import find_world
+from penstock.execution import NOT_TAKEN, load_pipeline, rank_launcher, retrace
 from penstock.pipelines import Graph, Node
-from penstock.proofs._judging import GOOD, Job, Room, judge
+from penstock.proofs._judging import GOOD, Job, Room, judge, needs_ranks
 from penstock.proofs._records import StepVerdict
 from penstock.proofs._tries import Sets, is_tried
 from penstock.stores import Store, load_libraries, open_store
 
 Recorded = Mapping[str, StepRunRecord]
+_PROGRAM = "penstock.proofs._replay"
 _IDLE_S = 20.0
 # Threads that importing polars and pyarrow starts: an allocator that handles forks itself,
 # and a thread that only removes files of queries larger than memory.
@@ -119,7 +122,11 @@ class _Replay:
         )
 
     def _judge(self, job: Job, *, alone: bool) -> StepVerdict:
+        if self._request.get("launched"):  # the other ranks may have begun already
+            return judge(job, self._room)
         self._folder.restore()
+        if needs_ranks(job.node) and job.is_executed(reread=self._room.reread):
+            return self._launch(job)
         if alone:
             return judge(job, self._room)
         if not _can_fork():
@@ -140,14 +147,29 @@ class _Replay:
         return _read_verdict(job, data, os.waitstatus_to_exitcode(status))
 
     def _spawn(self, job: Job) -> StepVerdict:
+        path = self._write_request(job)
+        command = [sys.executable, "-P", "-m", _PROGRAM, str(path)]
+        return self._verdict_of(job, path, command, dict(os.environ))
+
+    def _launch(self, job: Job) -> StepVerdict:
+        """Judge a step in as many processes as it was recorded with; that of rank 0 counts."""
+        require("torch", extra="torch", purpose=f"verifying step {job.name!r} with its workers")
+        path = self._write_request(job, launched=True)
+        command, environment = rank_launcher(job.node.step, _PROGRAM, str(path))
+        return self._verdict_of(job, path, command, {**environment, "PYTHONSAFEPATH": "1"})
+
+    def _write_request(self, job: Job, **more: Any) -> Path:
         path = Path(self._request["room"]) / f"alone-{new_id()}.json"
-        path.write_text(
-            json.dumps({**self._request, "steps": [job.name], "alone": True}), encoding="utf-8"
-        )
+        request = {**self._request, "steps": [job.name], "alone": True, **more}
+        path.write_text(json.dumps(request), encoding="utf-8")
+        return path
+
+    @staticmethod
+    def _verdict_of(
+        job: Job, path: Path, command: list[str], environment: dict[str, str]
+    ) -> StepVerdict:
         done = subprocess.run(  # noqa: S603 - our own module, no shell
-            [sys.executable, "-P", "-m", "penstock.proofs._replay", str(path)],
-            capture_output=True,
-            check=False,
+            command, capture_output=True, check=False, env=environment
         )
         answer_path = path.with_suffix(".answer")
         if not answer_path.exists():
@@ -385,7 +407,9 @@ def main() -> None:
         answer = replay(request)
     except PenstockError as error:
         answer = {"error": str(error)}
-    path.with_suffix(".answer").write_text(json.dumps(answer), encoding="utf-8")
+    rank = find_world().rank if request.get("launched") else 0
+    ending = f".answer-{rank}" if rank else ".answer"
+    path.with_suffix(ending).write_text(json.dumps(answer), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -116,6 +116,47 @@ def test_values_that_differ_are_reported_or_refused_where_one_result_was_declare
     assert "The values of workers 1 differ from that of worker 0." in declared.error
 
 
+DDP = """
+@ps.step(workers=2)
+def train(number: int) -> dict[str, list]:
+    import os
+
+    import torch
+
+    model = torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.Linear(8, 1))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    parallel = ps.distributed.DataParallel(model, optimizer, invariant=False)
+    assert parallel.world.size == 2
+    x = torch.arange(90.0).reshape(30, 3) / 90
+    for batch in ps.distributed.Batches(30, size=10, epochs=1):
+        value = parallel.step((x[batch.rows],), lambda m, rows: (m(rows) - 1).square().mean())
+        ps.log_metric("loss", value, step=batch.step)
+    state = {name: each.tolist() for name, each in model.state_dict().items()}
+    return {**state, "drawn": list(os.urandom(8))} if DRAWS else state
+
+@ps.pipeline
+def job(number: int = 0):
+    return train(number)
+"""
+
+
+def test_plain_data_parallelism_is_verified_by_as_many_workers(project):
+    equal = project.run(DDP.replace("DRAWS", "False"))
+    assert equal.ok, equal.error
+    before = project.store.metadata.metrics.history(equal.run_id, "loss").values.tolist()
+    found = verify(equal.run_id, store=project.store)
+    assert found.verdict is Verdict.BITWISE, found.steps
+    assert "with 2 workers as it was recorded" in found.steps[0].reason
+    after = project.store.metadata.metrics.history(equal.run_id, "loss").values.tolist()
+    assert after == before  # the recorded run is not written to
+
+    other = project.run(DDP.replace("DRAWS", "True"))
+    found = verify(other.run_id, store=project.store)
+    assert found.verdict is Verdict.DIFFERS
+    assert "declare shards" in found.steps[0].cause
+    assert "drawn" in found.steps[0].differences[0]
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from penstock.execution.runners._choice import find_runner as find_runner
     from penstock.execution.runners._local import LocalRunner as LocalRunner
     from penstock.execution.runners._processes import ProcessRunner as ProcessRunner
+    from penstock.execution.runners._ranks import rank_launcher as rank_launcher
     from penstock.execution.runners._ray_pool import RayRunPool as RayRunPool
     from penstock.execution.runners._run_order import RunEnd as RunEnd
     from penstock.execution.runners._run_order import RunListener as RunListener
@@ -31,5 +32,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "RunPool": "_run_pool",
         "Watch": "_watch",
         "find_runner": "_choice",
+        "rank_launcher": "_ranks",
     },
 )

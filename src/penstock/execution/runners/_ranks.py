@@ -24,9 +24,11 @@ from penstock.execution.runners._rank_files import ECHO, outcome_path, request_p
 from penstock.execution.runners._setup import Setup
 from penstock.execution.runners._watch import Watch
 from penstock.execution.step import CHECKPOINTS, Outcome, Work, failed, lost
+from penstock.pipelines import Step
 from penstock.provenance import merge_traces
 from penstock.stores import Store
 
+_RANK = "penstock.execution.runners._rank"
 _LOOK_EVERY_S = 0.1
 _LAUNCHED = (
     "RANK", "WORLD_SIZE", "LOCAL_", "GROUP_", "ROLE_", "MASTER_", "TORCHELASTIC_", "TORCH_NCCL_",
@@ -60,15 +62,7 @@ def run_ranks(setup: Setup, work: Work, packed: bytes, store: Store) -> Outcome:
 
 
 def _start(folder: Path, work: Work, guard: Watch) -> "subprocess.Popen[bytes]":
-    step = work.node.step
-    command = [
-        sys.executable, "-m", "torch.distributed.run", "--standalone", "--max-restarts=0",
-        f"--nproc-per-node={step.workers}", "--local-addr=127.0.0.1",
-        "-m", "penstock.execution.runners._rank", str(folder),
-    ]  # fmt: skip
-    environment = rank_environment(step.threads)
-    if sys.platform == "linux":
-        environment.setdefault("GLOO_SOCKET_IFNAME", "lo")
+    command, environment = rank_launcher(work.node.step, _RANK, str(folder))
     with (folder / "agent").open("wb") as log:
         popen = subprocess.Popen(  # noqa: S603 - this interpreter on torch's and our own module
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
@@ -76,6 +70,26 @@ def _start(folder: Path, work: Work, guard: Watch) -> "subprocess.Popen[bytes]":
         )  # fmt: skip
     guard.add(popen.pid)
     return popen
+
+
+def rank_launcher(
+    step: Step[..., Any], module: str, *words: str
+) -> tuple[list[str], dict[str, str]]:
+    """Return the command and the environment that start a module in each of a step's ranks.
+
+    Args:
+        step: The step with the number of workers.
+        module: Module that each rank executes.
+        words: Arguments of the module.
+    """
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--standalone", "--max-restarts=0",
+        f"--nproc-per-node={step.workers}", "--local-addr=127.0.0.1", "-m", module, *words,
+    ]  # fmt: skip
+    environment = rank_environment(step.threads)
+    if sys.platform == "linux":
+        environment.setdefault("GLOO_SOCKET_IFNAME", "lo")
+    return command, environment
 
 
 def rank_environment(threads: int | None) -> dict[str, str]:
