@@ -19,10 +19,10 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> set[int]:
     numbers: set[int] = set()
     load = ServedVersion.load
 
-    def load_or_fail(store: Any, record: Any) -> ServedVersion:
+    def load_or_fail(store: Any, record: Any, form: Any) -> ServedVersion:
         if record.version in numbers:
             raise ServingError(what="The file is damaged.")
-        return load(store, record)
+        return load(store, record, form)
 
     monkeypatch.setattr(ServedVersion, "load", load_or_fail)
     return numbers

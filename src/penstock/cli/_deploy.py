@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     epilog=examples(
         "penstock deploy churn@3",
         "penstock deploy churn@4 --canary 5,25,100 --step-requests 2000",
+        "penstock deploy churn --form native",
         'penstock deploy churn --stop "latency too high"',
     )
 )
@@ -55,6 +56,11 @@ if TYPE_CHECKING:
 @click.option(
     "--accept-changes", metavar="REASON", help="Deploy in spite of breaking signature changes."
 )
+@click.option(
+    "--form",
+    type=click.Choice(["native", "onnx", "auto"]),
+    help="Form that answers; auto: as the check at registration decided.",
+)
 @click.option("--stop", metavar="REASON", help="Stop the running rollout and roll back.")
 @click.option("--name", help="Name of the deployment; default: the model's.")
 @actor_option("deploys")
@@ -68,6 +74,7 @@ def deploy(
     step_requests: int | None,
     max_error_increase: float | None,
     accept_changes: str | None,
+    form: str | None,
     stop: str | None,
     name: str | None,
     actor: str | None,
@@ -90,6 +97,7 @@ def deploy(
             canary=_percents(canary),
             rules=_rules(step_requests, max_error_increase),
             accept_changes=accept_changes,
+            form=form,  # type: ignore[arg-type] # one of the choices
             actor=actor,
             store=store,
         )
@@ -148,6 +156,8 @@ def deployments(ctx: click.Context, name: str | None, as_json: bool) -> None:
         )
         return
     say(f"[bold]{record.name}[/] {record.state.value}: {_traffic(record)}")
+    if record.form:
+        say(f"  form: {record.form}, as deployed")
     say(f"  server: {plain(_server(availability(name, store=store)))}")
     for line in rollout_outlook(record, store=store):
         say(f"  {plain(line)}")

@@ -1,7 +1,7 @@
 """The registry's commands: models, promote, approve, reject, archive, rollback, history."""
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,10 +14,15 @@ from penstock.core import (
     Stage,
     StageEvent,
     short,
+    to_json,
 )
+from penstock.models import describe_form, read_onnx_form
 from penstock.registry import Registry, parse_ref, verify_events
 from penstock.release import promote as promote_version
 from penstock.stores import STORE_HISTORY
+
+if TYPE_CHECKING:
+    from penstock.stores import Store
 
 _MARKS = {
     GateState.PASSED: "[green]✓[/]",
@@ -59,7 +64,7 @@ def models(
             click.echo(text, nl=False)
         return
     if as_json:
-        emit(versions)
+        emit([_document(store, version) for version in versions])
         return
     if not versions:
         say(
@@ -88,6 +93,9 @@ def models(
     if model:
         for version in versions:
             _show_gates(version)
+        if "@" in model:
+            for version in versions:
+                say(f"{version.ref} {plain(describe_form(version, store=store))}")
 
 
 @click.command(
@@ -304,6 +312,15 @@ def history(ctx: click.Context, model: str, at: str | None, as_json: bool) -> No
         )
         say(f"[red]{sentence}[/]", stderr=True)
         sys.exit(1)
+
+
+def _document(store: "Store", version: ModelVersionRecord) -> dict[str, Any]:
+    form = read_onnx_form(version, store=store)
+    return {
+        **to_json(version),
+        "form": form.form if form else "native",
+        "onnx_form": form.to_json() if form else None,
+    }
 
 
 def _chosen(registry: Registry, model: str | None) -> list[ModelVersionRecord]:

@@ -47,6 +47,11 @@ from penstock.serving import predict as predict_rows
 @click.option(
     "--part-rows", type=click.IntRange(1), default=100_000, show_default=True, help="Rows at once."
 )
+@click.option(
+    "--form",
+    type=click.Choice(["native", "onnx"]),
+    help="Form that answers; by default as the model server answers.",
+)
 @json_option
 @click.pass_context
 def predict(
@@ -61,6 +66,7 @@ def predict(
     refused: str,
     file_format: str | None,
     part_rows: int,
+    form: str | None,
     as_json: bool,
 ) -> None:
     """Predict all rows of a source with MODEL, as the model server does.
@@ -79,6 +85,7 @@ def predict(
         refused=refused,  # type: ignore[arg-type] # one of the choices
         format=file_format,
         part_rows=part_rows,
+        form=form,  # type: ignore[arg-type] # one of the choices
         progress=None if as_json else lambda text: click.echo(text, err=True),
         store=current_store(ctx),
     )
@@ -87,6 +94,8 @@ def predict(
         return
     again = f" ({done.resumed:,} parts were finished before)" if done.resumed else ""
     say(f"{done.predicted:,} rows predicted by {plain(done.version)} in {plain(done.out)}{again}.")
+    if done.form == "onnx":
+        say("  Its ONNX form answered, as on the server.")
     if done.warned:
         say(f"  [yellow]![/] {done.warned:,} rows have warnings: column 'warnings'.")
     if done.refused_out:

@@ -16,7 +16,14 @@ if TYPE_CHECKING:
     from penstock.models._inference import infer_signature as infer_signature
     from penstock.models._label_encoding import LabelEncodingClassifier as LabelEncodingClassifier
     from penstock.models._model import Model as Model
+    from penstock.models._onnx_check import holdout_rows as holdout_rows
+    from penstock.models._onnx_check import make_onnx_form as make_onnx_form
     from penstock.models._onnx_estimator import OnnxEstimator as OnnxEstimator
+    from penstock.models._onnx_form import Form as Form
+    from penstock.models._onnx_form import OnnxForm as OnnxForm
+    from penstock.models._onnx_form import describe_form as describe_form
+    from penstock.models._onnx_form import read_onnx_form as read_onnx_form
+    from penstock.models._onnx_form import require_onnx_form as require_onnx_form
     from penstock.models._onnx_session import OnnxInput as OnnxInput
     from penstock.models._onnx_signature import infer_onnx_signature as infer_onnx_signature
     from penstock.models._predictions import Predictions as Predictions
@@ -42,6 +49,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "FeatureInputs": "_feature_inputs",
         "LabelEncodingClassifier": "_label_encoding",
         "Model": "_model",
+        "Form": "_onnx_form",
+        "OnnxForm": "_onnx_form",
         "OnnxEstimator": "_onnx_estimator",
         "OnnxInput": "_onnx_session",
         "OnDemandInputs": "_feature_inputs",
@@ -57,6 +66,11 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "TorchEstimator": "_torch_estimator",
         "ViewInputs": "_feature_inputs",
         "compare_signatures": "_signature_changes",
+        "describe_form": "_onnx_form",
+        "holdout_rows": "_onnx_check",
+        "make_onnx_form": "_onnx_check",
+        "read_onnx_form": "_onnx_form",
+        "require_onnx_form": "_onnx_form",
         "infer_signature": "_inference",
         "infer_onnx_signature": "_onnx_signature",
         "label_type": "_schema_forms",

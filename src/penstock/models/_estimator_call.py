@@ -35,47 +35,54 @@ class EstimatorCall:
 
     Args:
         estimator: Has ``predict``, and perhaps ``predict_proba`` or ``decision_function``.
+        form: An OnnxForm that answers in place of the final estimator, or None.
+
+    Attributes:
+        last: The final estimator, which answers each row as in a call with this row alone.
     """
 
-    def __init__(self, estimator: Any) -> None:
+    def __init__(self, estimator: Any, form: Any = None) -> None:
         from sklearn.pipeline import Pipeline
 
         estimator = as_estimator(estimator)
         split = type(estimator) is Pipeline and len(estimator.steps) > 1
         self._head = estimator[:-1] if split else None
-        self._last = row_wise(estimator[-1] if split else estimator)
-        self._both = getattr(self._last, "predict_both", None)
-        self._is_likeliest = _class_of(self._last) in _LIKELIEST
+        self.last: Any = row_wise(estimator[-1] if split else estimator)
+        if form is not None:
+            self.last = form.answers(self.last)
+        self._both = getattr(self.last, "predict_both", None)
+        self._is_likeliest = _class_of(self.last) in _LIKELIEST
         self.has_probabilities = hasattr(estimator, "predict_proba")
         self.has_decisions = hasattr(estimator, "decision_function")
 
     def predict(self, rows: Any) -> Any:
         """Predict labels or numbers, shape (n,)."""
-        return self._last.predict(self._transform(rows))
+        return self.last.predict(self.transform(rows))
 
     def predict_both(self, rows: Any) -> tuple[Any, Any]:
         """Predict labels, shape (n,), and probabilities, shape (n, classes).
 
         Clear probabilities decide the label where that is the estimator's own rule.
         """
-        found = self._transform(rows)
+        found = self.transform(rows)
         if self._both is not None:
             labels, shares = self._both(found)
             return labels, shares
-        shares = self._last.predict_proba(found)
+        shares = self.last.predict_proba(found)
         if self._is_likeliest and _is_clear(shares):
-            return self._last.classes_.take(shares.argmax(axis=1)), shares
-        return self._last.predict(found), shares
+            return self.last.classes_.take(shares.argmax(axis=1)), shares
+        return self.last.predict(found), shares
 
     def decide(self, rows: Any) -> Any:
         """Compute decision values, shape (n,) or (n, classes)."""
-        return self._last.decision_function(self._transform(rows))
+        return self.last.decision_function(self.transform(rows))
 
     def compute(self, name: str, rows: Any) -> Any:
         """Compute a further output: ``score_samples``, ``transform`` or ``decision_function``."""
-        return getattr(self._last, name)(self._transform(rows))
+        return getattr(self.last, name)(self.transform(rows))
 
-    def _transform(self, rows: Any) -> Any:
+    def transform(self, rows: Any) -> Any:
+        """Return what the final estimator takes: the rows behind a pipeline's transformers."""
         return rows if self._head is None else self._head.transform(rows)
 
 

@@ -9,6 +9,8 @@ from penstock.core import DataError, ModelVersionRecord, did_you_mean, require_t
 from penstock.models._estimator_call import EstimatorCall
 from penstock.models._explanation import Explanation, explain_rows
 from penstock.models._inference import describe_estimator
+from penstock.models._native_boosters import as_estimator
+from penstock.models._onnx_form import Form, OnnxForm, require_onnx_form
 from penstock.models._predictions import Predictions, plain_values, require_usable
 from penstock.models._row_wise import is_row_wise
 from penstock.models._safety import require_safe
@@ -35,10 +37,13 @@ class Model:
     Args:
         estimator: A fitted estimator with ``predict`` and for classes usually ``predict_proba``.
         signature: The estimator's inputs and outputs.
+        form: The ONNX form that predicts in place of the final estimator; None for the native form,
+            by which models are evaluated, compared and proved.
     """
 
     estimator: Any
     signature: Signature
+    form: OnnxForm | None = None
 
     @classmethod
     def of(
@@ -64,13 +69,26 @@ class Model:
         return cls(estimator, describe_estimator(estimator, sample, columns=columns))
 
     @classmethod
-    def load(cls, version: ModelVersionRecord, *, store: "Store | str | None" = None) -> "Model":
+    def load(
+        cls,
+        version: ModelVersionRecord,
+        *,
+        form: Form = "native",
+        store: "Store | str | None" = None,
+    ) -> "Model":
         """Load a registered version, and check the stored bytes against the digest.
 
+        Args:
+            version: The version.
+            form: ``onnx`` for the form that answers requests where the version has one; see OnnxForm.
+            store: Its store; by default the project's.
+
         Raises:
-            SerializationError: If the stored format can run code.
+            SerializationError: If the stored format can run code, or the ONNX form computes other
+                answers than at registration.
+            MissingPackageError: If the ONNX form is asked for, and onnxruntime is not installed.
             StoreError: If the bytes are damaged or missing.
-            DataError: If the signature is damaged.
+            DataError: If the signature is damaged, or the version has no ONNX form that may answer.
             ParameterError: If the version is no record, such as a name.
         """
         require_type(
@@ -82,12 +100,25 @@ class Model:
         store = open_store(store)
         record = require_safe(store.metadata.artifacts.get(version.artifact))
         estimator = store.load(record, check=True)
-        return cls(estimator, Signature.from_json(version.signature))
+        signature = Signature.from_json(version.signature)
+        if form == "native":
+            return cls(estimator, signature)
+        model = cls(estimator, signature, require_onnx_form(version, store=store))
+        model._call  # noqa: B018 - the graph is loaded and compared now, not with the first request
+        return model
 
     @property
     def is_row_wise(self) -> bool:
         """Whether a row's prediction is known not to depend on the rows predicted with it."""
-        return is_row_wise(self.estimator)
+        if self.form is None:
+            return is_row_wise(self.estimator)
+        steps = getattr(as_estimator(self.estimator), "steps", ())
+        return all(is_row_wise(part) for _, part in steps[:-1])
+
+    @property
+    def answered_by(self) -> Form:
+        """The form that predicts: ``native`` or ``onnx``."""
+        return "native" if self.form is None else "onnx"
 
     def score(self, shares: "NDArray[Any]") -> "NDArray[Any]":
         """Return the score of each row: the positive class's probability, or the largest.
@@ -288,7 +319,7 @@ class Model:
 
     @cached_property
     def _call(self) -> EstimatorCall:
-        return EstimatorCall(self.estimator)
+        return EstimatorCall(self.estimator, self.form)
 
     def _predict(
         self,

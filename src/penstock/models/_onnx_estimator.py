@@ -115,6 +115,26 @@ class OnnxEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
         """Compute labels and probabilities in one call of the graph; see ``predict_proba``."""
         return self._predict(X)
 
+    def predict_scores(self, X: object) -> "NDArray[Any]":  # noqa: N803 - scikit-learn's name
+        """Compute probabilities, shape (n, classes), or numbers, without the graph's labels.
+
+        Raises:
+            DataError: As for ``predict``.
+        """
+        name = self._facts.score
+        if name is None:
+            raise DataError(
+                what="The ONNX model returns labels alone.",
+                fix="Ask it by predict.",
+            )
+        found = self._facts.session.run(make_feeds(self.inputs, X), [name])[0]
+        if self.labels is not None:
+            found = self._shares(found)
+        elif found.ndim == 2 and found.shape[1] == 1:  # noqa: PLR2004 - a column
+            found = found[:, 0]
+        scores: NDArray[Any] = found
+        return scores
+
     def _predict(self, X: object) -> "tuple[Any, Any]":  # noqa: N803 - scikit-learn's name
         facts = self._facts
         label, score = facts.label, facts.score
@@ -308,7 +328,7 @@ def _typed(values: Any, wanted: OnnxInput) -> Any:
     if values.dtype.kind not in "fiub":
         raise _unfit(wanted, f"values of type {values.dtype}")
     kind = np.dtype(wanted.dtype)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         found = np.ascontiguousarray(values, dtype=kind)
     if kind.kind in "iub" and values.dtype != kind and not (found == values).all():
         raise _unfit(wanted, "a value that is no whole number of its range")

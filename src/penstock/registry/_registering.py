@@ -13,11 +13,13 @@ from penstock.core import (
     now,
     require_name,
 )
-from penstock.models import Model, require_safe
+from penstock.models import Model, holdout_rows, make_onnx_form, require_safe
 from penstock.registry._card import render_card
 from penstock.registry._changing import change_version
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from penstock.stores import Store
 
 
@@ -36,6 +38,8 @@ def register_version(
     note: str,
     actor: str,
     stored: ArtifactRecord | None,
+    onnx: bool = True,
+    rows: "pl.DataFrame | None" = None,
 ) -> ModelVersionRecord:
     """Register a model as the next version under a name; see `Registry.register`."""
     require_name(model_name, "model")
@@ -55,6 +59,9 @@ def register_version(
         metrics=_headline(metrics, report),
         gates=tuple(gates),
         note=note,
+        onnx=_convert(store, model, holdout_rows(report) if rows is None else rows)
+        if onnx
+        else None,
     )
     registered = store.metadata.models.create_version(version, actor=actor)
     # A repeated registration returns the existing version, which has a card.
@@ -63,6 +70,12 @@ def register_version(
     _add_lineage(store, registered)
     text = card or render_card(store, registered, report)
     return change_version(store.metadata, registered, card=store.put(text).digest)
+
+
+def _convert(store: "Store", model: Model, rows: "pl.DataFrame | None") -> str | None:
+    """Store what came of converting the model to ONNX; None if the packages are not installed."""
+    form = make_onnx_form(model.estimator, model.signature, rows)
+    return None if form is None else store.put(form).digest
 
 
 def _store_estimator(store: "Store", model: Model) -> ArtifactRecord:

@@ -42,6 +42,8 @@ from penstock.registry._requirements import (
 from penstock.stores import STORE_HISTORY, open_store
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from penstock.stores import Store
 
 # Aliases, because inside the class ``list`` is the method.
@@ -80,6 +82,8 @@ class Registry:
         note: str = "",
         actor: str | None = None,
         stored: ArtifactRecord | None = None,
+        onnx: bool = True,
+        rows: "pl.DataFrame | None" = None,
     ) -> ModelVersionRecord:
         """Register a model as the next version under a name.
 
@@ -100,6 +104,10 @@ class Registry:
             actor: The actor; by default the user of this process.
             stored: Record of the estimator, if it was loaded from this store and is unchanged; it
                 is not stored again then.
+            onnx: Whether an ONNX form of the final estimator is tried, where penstock's extra ``onnx``
+                is installed. It answers requests if both forms agree; see penstock.models.OnnxForm.
+            rows: Rows of the inputs on which the forms are compared; by default those of the report's
+                holdout. Without rows the native form stays.
 
         Raises:
             ParameterError: If the name is not legal.
@@ -120,6 +128,8 @@ class Registry:
             note=note,
             actor=actor or current_actor(),
             stored=stored,
+            onnx=onnx,
+            rows=rows,
         )
 
     def list(self, model: str | None = None) -> Versions:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from penstock.core import DeploymentRecord
 from penstock.registry import Registry
 from penstock.release._proving import SETTLED, run_proofs
-from penstock.serving import RolloutRules
+from penstock.serving import DeployedForm, RolloutRules
 from penstock.serving import deploy as send_traffic
 from penstock.stores import Store, open_store
 
@@ -18,6 +18,7 @@ def deploy(
     canary: Sequence[int] | None = None,
     rules: RolloutRules | None = None,
     accept_changes: str | None = None,
+    form: DeployedForm | None = None,
     actor: str | None = None,
     store: Store | str | None = None,
 ) -> DeploymentRecord:
@@ -34,6 +35,8 @@ def deploy(
         canary: Percent of units per step, rising to 100; None for all at once.
         rules: Conditions for the rollout to advance or roll back.
         accept_changes: Why the version may refuse requests that the production version answers.
+        form: The form that answers: ``native``, ``onnx``, or ``auto`` for what each version's check
+            decided; None leaves the deployment as it is.
         actor: The actor.
         store: Store of the model; by default the project's.
 
@@ -41,6 +44,7 @@ def deploy(
         NotFoundError: If the model or version does not exist, or nothing is in production.
         ConflictError: If a rollout is running, or the version was rejected.
         GateError: If the version may not be promoted: a gate fails, or an approval is missing.
+        DataError: If ``form`` is ``onnx``, and the version has no such form that agrees.
     """
     store = open_store(store)
     registry = Registry(store=store)
@@ -58,6 +62,7 @@ def deploy(
         canary=canary,
         rules=rules,
         accept_changes=accept_changes,
+        form=form,
         actor=actor,
         store=store,
     )

@@ -7,6 +7,7 @@ from penstock.core import lazy_exports
 if TYPE_CHECKING:
     from penstock.core import RolloutRules as RolloutRules
     from penstock.serving._app import create_app as create_app
+    from penstock.serving._deploy import DeployedForm as DeployedForm
     from penstock.serving._deploy import deploy as deploy
     from penstock.serving._deploy import ensure_deployment as ensure_deployment
     from penstock.serving._deploy import stop_rollout as stop_rollout
@@ -29,6 +30,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "BatchPrediction": "penstock.serving.batch",
         "predict": "penstock.serving.batch",
         "Canary": "penstock.serving.policies",
+        "DeployedForm": "_deploy",
         "PredictionLog": "_prediction_log",
         "RolloutController": "_rollout",
         "RolloutRules": "penstock.core",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal, TypeAlias
 
 from penstock.core import (
     ConflictError,
@@ -18,7 +19,9 @@ from penstock.core import (
     require_name,
 )
 from penstock.evaluation.sequential import NEED_POSITIVE
+from penstock.models import require_onnx_form
 from penstock.registry import Registry
+from penstock.serving._forms import choose_form
 from penstock.serving._production import production_version, require_model
 from penstock.serving._rollout import roll_back
 from penstock.serving.policies import Canary, TrafficPolicy
@@ -26,6 +29,8 @@ from penstock.stores import Store, open_store
 from penstock.tables import why_unknown
 
 _SERVER = "server"
+_FORMS = ("native", "onnx", "auto")
+DeployedForm: TypeAlias = Literal["native", "onnx", "auto"]
 
 
 def deploy(
@@ -36,6 +41,7 @@ def deploy(
     canary: Sequence[int] | None = None,
     rules: RolloutRules | None = None,
     accept_changes: str | None = None,
+    form: DeployedForm | None = None,
     actor: str | None = None,
     store: Store | str | None = None,
 ) -> DeploymentRecord:
@@ -63,6 +69,8 @@ def deploy(
         rules: When the rollout advances and when it is rolled back.
         accept_changes: Why the version may refuse requests that the production version answers;
             without a reason such a version is refused.
+        form: The form that answers: ``native``, ``onnx``, or ``auto`` for what each version's check
+            decided; None leaves the deployment as it is.
         actor: Who deploys.
         store: The store where the model is registered; by default the project's.
 
@@ -73,6 +81,8 @@ def deploy(
         NotFoundError: If the model or version does not exist, or nothing is in production.
         ConflictError: If a rollout is running, or the version was rejected.
         GateError: If the version may not be promoted, or callers would break.
+        DataError: If ``form`` is ``onnx``, and the version's ONNX form did not agree, or was not tried.
+        ParameterError: If ``form`` is none of the three.
     """
     store = open_store(store)
     if accept_changes:
@@ -80,12 +90,22 @@ def deploy(
     name = require_name(name or model, "deployment")
     require_model(store, model)
     existing = _existing(store, name, model)
+    asked = _read_form(form, existing)
     if canary is None:
         return _deploy_at_once(
-            store, existing, model, version, name=name, actor=actor, accept_changes=accept_changes
+            store,
+            existing,
+            model,
+            version,
+            name=name,
+            form=asked,
+            actor=actor,
+            accept_changes=accept_changes,
         )
     policy = Canary(canary, rules)
-    return _deploy_gradually(store, existing, model, version, name=name, policy=policy, actor=actor)
+    return _deploy_gradually(
+        store, existing, model, version, name=name, form=asked, policy=policy, actor=actor
+    )
 
 
 def _require_positive(rules: RolloutRules, version: ModelVersionRecord) -> None:
@@ -168,6 +188,7 @@ def _deploy_at_once(
     version: int | None,
     *,
     name: str,
+    form: str | None,
     actor: str | None,
     accept_changes: str | None,
 ) -> DeploymentRecord:
@@ -184,16 +205,18 @@ def _deploy_at_once(
         production = version
     if production is None:
         raise _nothing_in_production(model)
+    answering = _require_form(store, model, production, form)
     return _write(
         store,
         existing,
-        _record(name, model, production),
+        _record(name, model, production, form),
         DeploymentEvent(
             name,
             "deployed",
-            f"Version {production} answers all requests.",
+            f"Version {production} answers all requests"
+            + (f", in its {answering} form." if form else "."),
             now(),
-            {"actor": who, "version": production},
+            {"actor": who, "version": production, "form": answering},
         ),
     )
 
@@ -205,6 +228,7 @@ def _deploy_gradually(
     version: int | None,
     *,
     name: str,
+    form: str | None,
     policy: TrafficPolicy,
     actor: str | None,
 ) -> DeploymentRecord:
@@ -217,13 +241,14 @@ def _deploy_gradually(
     rollout = policy.start(new, control)
     _require_positive(rollout.rules, registry.get(model, new))
     registry.require_promotable(model, new, accept_changes=bool(rollout.rules.accepted_changes))
+    _require_form(store, model, new, form)
     changes = registry.compare_signatures(model, new)
     notes = " ".join((*changes.breaking, *changes.notes))
     weights = policy.weights(rollout)
     return _write(
         store,
         existing,
-        replace(_record(name, model, control), weights=weights, rollout=rollout),
+        replace(_record(name, model, control, form), weights=weights, rollout=rollout),
         DeploymentEvent(
             name,
             "rollout_started",
@@ -264,7 +289,26 @@ def _existing(store: Store, name: str, model: str) -> DeploymentRecord | None:
     return deployment
 
 
-def _record(name: str, model: str, version: int) -> DeploymentRecord:
+def _read_form(form: str | None, existing: DeploymentRecord | None) -> str | None:
+    """Return the form to record: the deployment's own where none is named."""
+    if form is None:
+        return existing.form if existing else None
+    if form not in _FORMS:
+        raise ParameterError(
+            what=f"form={form!r} is not known.", fix=did_you_mean(form, _FORMS), form=form
+        )
+    return None if form == "auto" else form
+
+
+def _require_form(store: Store, model: str, version: int, form: str | None) -> str:
+    """Check that the version has the form, and return the form that will answer."""
+    record = store.metadata.models.get_version(model, version)
+    if form == "onnx":
+        require_onnx_form(record, store=store)
+    return choose_form(store, record, form)
+
+
+def _record(name: str, model: str, version: int, form: str | None) -> DeploymentRecord:
     return DeploymentRecord(
         name=name,
         model=model,
@@ -272,6 +316,7 @@ def _record(name: str, model: str, version: int) -> DeploymentRecord:
         weights={version: 1.0},
         control=version,
         updated_at=now(),
+        form=form,
     )
 
 

@@ -142,6 +142,7 @@ class FriendlyRoutes:
                 "model": record.model,
                 "weights": {str(version): share for version, share in record.weights.items()},
                 "generation": record.generation,
+                "form": route.current.form,
                 "target": signature.target,
                 "task": signature.task,
                 "classes": signature.classes,

@@ -175,6 +175,7 @@ class Predictor:
             unit=unit,
             latency_s=time.perf_counter() - started,
             error=message,
+            form=served.form,
         )
         self._log.add([record])
 
@@ -252,6 +253,7 @@ def _records(
             warnings=predictions.warnings[place],
             row_index=place,
             features=(features[place] or None) if features else None,
+            form=served.form,
         )
         for place, (prediction_id, row) in enumerate(zip(ids, rows, strict=True))
     ]

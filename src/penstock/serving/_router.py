@@ -29,6 +29,8 @@ from penstock.stores import Store
 
 _log = logging.getLogger("penstock.serving")
 _RETRY_LOAD_S = 30.0
+_Key = tuple[str, int, str | None]
+"""Model, version and the form that a deployment asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +109,10 @@ class Router:
         self._names = tuple(names) if names is not None else None
         self._table: Mapping[str, ServedDeployment] = {}
         self._unserved: Mapping[str, str] = {}
-        self._loaded: dict[tuple[str, int], ServedVersion] = {}
-        self._failed: dict[tuple[str, int], float] = {}
-        self._errors: dict[tuple[str, int], Exception] = {}
-        self._wanted: set[tuple[str, int]] = set()
+        self._loaded: dict[_Key, ServedVersion] = {}
+        self._failed: dict[_Key, float] = {}
+        self._errors: dict[_Key, Exception] = {}
+        self._wanted: set[_Key] = set()
         self._controllers: dict[str, RolloutController] = {}
         self._counter: int | None = None
         self._lock = threading.Lock()
@@ -126,7 +128,7 @@ class Router:
     @property
     def failed(self) -> list[str]:
         """Versions that could not be loaded, as ``model@version``."""
-        return sorted(f"{model}@{version}" for model, version in self._failed)
+        return sorted({f"{model}@{version}" for model, version, _ in self._failed})
 
     def route(self, name: str) -> ServedDeployment:
         """Return a deployment's route.
@@ -185,7 +187,7 @@ class Router:
             self._table, self._unserved = table, unserved
             self.ready = len(table) == len(records)
             used = {
-                (route.record.model, version)
+                (route.record.model, version, route.record.form)
                 for route in table.values()
                 for version in route.versions
             }
@@ -278,7 +280,7 @@ class Router:
         return replace(record, weights={production: 1.0}, control=production)
 
     def _load(self, record: DeploymentRecord, version: int) -> ServedVersion:
-        key = (record.model, version)
+        key = (record.model, version, record.form)
         self._wanted.add(key)
         if key in self._loaded:
             return self._loaded[key]
@@ -286,7 +288,7 @@ class Router:
             raise _LoadFailed(version, self._errors[key])
         try:
             record_of_version = self._store.metadata.models.get_version(record.model, version)
-            served = ServedVersion.load(self._store, record_of_version)
+            served = ServedVersion.load(self._store, record_of_version, record.form)
         except Exception as error:
             again = key in self._failed
             self._failed[key] = time.monotonic() + _RETRY_LOAD_S

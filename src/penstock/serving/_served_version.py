@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock.core import DataError, ModelVersionRecord, ServingError, summarize_error
-from penstock.models import Model, Predictions
+from penstock.models import Form, Model, Predictions
 from penstock.serving._feature_lookup import FeatureLookup, Filled
+from penstock.serving._forms import load_model
 from penstock.stores import Store
 from penstock.tables import Column, from_seconds
 
@@ -58,14 +59,28 @@ class ServedVersion:
         self._row_s = self._call_s = self._lookup_s = 0.0
 
     @classmethod
-    def load(cls, store: Store, record: ModelVersionRecord) -> "ServedVersion":
+    def load(
+        cls,
+        store: Store,
+        record: ModelVersionRecord,
+        form: str | None = None,
+        *,
+        strict: bool = False,
+    ) -> "ServedVersion":
         """Load a version and predict an invented row, so that the first caller does not wait.
+
+        Args:
+            store: The store.
+            record: The version.
+            form: The form that is to answer, ``native`` or ``onnx``; None for the version's own. Where the ONNX form cannot
+                answer here, the native form does, with a warning.
+            strict: Raise that error instead.
 
         Raises:
             PenstockError: If the version cannot be loaded.
             ModelError: If the version cannot predict.
         """
-        served = cls(record, Model.load(record, store=store))
+        served = cls(record, load_model(store, record, form, strict=strict))
         served.warm_up()
         served.warn_of_features()
         return served
@@ -74,6 +89,11 @@ class ServedVersion:
     def version(self) -> int:
         """The version's number."""
         return self.record.version
+
+    @property
+    def form(self) -> Form:
+        """The form that answers."""
+        return self.model.answered_by
 
     @property
     def has_scores(self) -> bool:

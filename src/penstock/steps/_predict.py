@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from penstock.models import Form
 from penstock.pipelines import step
 from penstock.registry import ModelVersion
 from penstock.serving import predict as predict_rows
@@ -21,6 +22,7 @@ def predict(
     keep: Sequence[str] | None = None,
     probabilities: bool = False,
     refused: Refused = "report",
+    form: Form | None = None,
 ) -> dict[str, Any]:
     """Predict all rows of a source, and write the predictions.
 
@@ -32,6 +34,7 @@ def predict(
         keep: Columns of the source to keep; by default all that are no inputs of the model.
         probabilities: Whether each class's probability is written too.
         refused: What happens to rows that the server would refuse: ``report`` or ``stop``.
+        form: The form that answers, ``native`` or ``onnx``; by default as the server answers.
 
     Returns:
         Run, target and counts of the batch.
@@ -48,6 +51,7 @@ def predict(
         keep=keep,
         probabilities=probabilities,
         refused=refused,
+        form=form,
         store=run.store if run else open_store(),
     )
     return asdict(done)

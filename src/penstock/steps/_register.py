@@ -32,6 +32,7 @@ def register(
     gates: str | Sequence[str] = (),
     note: str = "",
     extra_fields: Literal["refuse", "ignore"] = "refuse",
+    onnx: bool = True,
 ) -> ModelVersion:
     """Register a model as the next version under a name, with each gate's result and reason.
 
@@ -48,6 +49,8 @@ def register(
         extra_fields: How serving treats request fields that no source of the run had: ``refuse``
             the row, or ``ignore`` them with a warning. Columns that the model does not take, and
             the target, are always ignored with a warning.
+        onnx: Whether an ONNX form is tried, where penstock's extra ``onnx`` is installed; it answers
+            requests if it agrees with the model on rows of the holdout and beside thresholds.
 
     Raises:
         ParameterError: If the name is not legal or a gate cannot be read.
@@ -78,6 +81,7 @@ def register(
         trained_by=run.record.user if run else None,
         note=note,
         stored=_stored_input(run, model),
+        onnx=onnx,
     )
     if run is not None and comparison is not None:
         run.log_artifact(comparison.to_json(), name="champion_comparison")

@@ -23,6 +23,7 @@ class DeploymentRecord:
         generation: Number of changes.
         rollout: The last rollout, running or finished; None if there was none.
         updated_at: Time of the last change.
+        form: The form that is to answer, ``native`` or ``onnx``; None for that of each version.
     """
 
     name: str
@@ -33,6 +34,7 @@ class DeploymentRecord:
     updated_at: datetime
     generation: int = 1
     rollout: RolloutRecord | None = None
+    form: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,8 @@ class ModelVersionRecord:
         revision: Number of changes; a move states the revision that was read.
         note: Markdown by the user.
         tags: Free labels.
+        onnx: Stored digest of the ONNX form and its check (see penstock.models.OnnxForm); None if
+            none was tried, and the model is answered by its native form.
     """
 
     model: str
@@ -80,6 +82,7 @@ class ModelVersionRecord:
     revision: int = 1
     note: str = ""
     tags: Mapping[str, str] = field(default_factory=empty)
+    onnx: str | None = None
 
     @property
     def ref(self) -> str:

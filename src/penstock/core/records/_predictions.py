@@ -31,6 +31,8 @@ class PredictionRecord:
         features: What was looked up in feature views, by view: key, values, status, event time,
             knowledge time and version; of a request that has the features and the key, only the
             key. None if there was neither.
+        form: The form of the version that answered, ``native`` or ``onnx``; None in older records,
+            which the native form answered.
     """
 
     prediction_id: str
@@ -49,3 +51,4 @@ class PredictionRecord:
     error: str | None = None
     row_index: int = 0
     features: Mapping[str, Any] | None = None
+    form: str | None = None

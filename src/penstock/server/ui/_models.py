@@ -12,7 +12,7 @@ from penstock.core import (
     Stage,
     did_you_mean,
 )
-from penstock.models import FeatureInputs
+from penstock.models import FeatureInputs, read_onnx_form
 from penstock.registry import current_card
 from penstock.server.ui._charts import spark
 from penstock.server.ui._page import Page, Query
@@ -118,6 +118,7 @@ def model_page(site: Site, query: Query, name: str) -> Page:
         "evaluation": evaluation,
         "commands": _commands(shown, champion, versions, is_back=shown.ref in back),
         "fields": _input_columns(shown.signature or {}),
+        "form": read_onnx_form(shown, store=site.store),
     }
     return Page("model.html", name, data, view, section="models", charts=bool(evaluation))
 

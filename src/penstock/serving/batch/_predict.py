@@ -26,8 +26,9 @@ from penstock.data.sources import (
     read_batches,
 )
 from penstock.execution import RunnerName, map_in_order
-from penstock.models import Signature
+from penstock.models import Form, Signature
 from penstock.registry import Registry, parse_ref
+from penstock.serving._forms import find_batch_form
 from penstock.serving.batch._options import PART_ROWS, BatchOptions, Refused, output_names
 from penstock.serving.batch._part import kept_columns
 from penstock.serving.batch._staging import BatchStaging, StagedPart
@@ -60,6 +61,7 @@ class BatchPrediction:
         answers: How it is known that the answers are those of single requests.
         refused_out: Path or URL of the refused rows; None if there are none.
         notes: Remarks on the columns.
+        form: The form that answered, ``native`` or ``onnx``.
     """
 
     batch_id: str
@@ -73,6 +75,7 @@ class BatchPrediction:
     answers: str = ""
     refused_out: str | None = None
     notes: tuple[str, ...] = ()
+    form: Form = "native"
 
 
 def predict(
@@ -87,6 +90,7 @@ def predict(
     refused: Refused = "report",
     format: str | None = None,  # noqa: A002 - the same name as of FileSource
     part_rows: int = PART_ROWS,
+    form: Form | None = None,
     progress: Callable[[str], None] | None = None,
     store: Store | str | None = None,
 ) -> BatchPrediction:
@@ -123,6 +127,8 @@ def predict(
             ``OUT.refused.jsonl``, or ``stop``.
         format: ``parquet``, ``csv``, ``json`` or ``arrow``; by default from the ending.
         part_rows: Rows of a part, which a worker predicts at once.
+        form: The form that answers, ``native`` or ``onnx``; by default that of the model's deployment,
+            so that the answers are those of the server, or what the version's check decided.
         progress: Called with a line after each part.
         store: The store of the model; by default the project's.
 
@@ -131,7 +137,9 @@ def predict(
         ParameterError: If an option or the target cannot be used.
         ConflictError: If the target exists, or another process is at work on this batch.
         DataError: If an input is missing in the source; or, with ``refused="stop"``, if a row is
-            refused.
+            refused; or if the ONNX form is asked for, and did not agree or was not tried.
+        SerializationError: If the ONNX form computes otherwise here than at registration.
+        MissingPackageError: If the ONNX form answers, and onnxruntime is not installed.
     """
     opened = open_store(store)
     if part_rows < 1:
@@ -147,7 +155,7 @@ def predict(
     signature = Signature.from_json(version.signature)
     source = _as_source(data, signature)
     options = BatchOptions(None if keep is None else tuple(keep), probabilities, refused, part_rows)
-    batch = _Batch(opened, version, source, target, options)
+    batch = _Batch(opened, version, source, target, options, find_batch_form(opened, version, form))
     return batch.run(runner, workers, progress)
 
 
@@ -160,6 +168,7 @@ class _Batch:
     source: DataSource
     target: BatchTarget
     options: BatchOptions
+    form: Form
     reading: Reading = field(default_factory=Reading)
     notes: list[str] = field(default_factory=list)
 
@@ -173,6 +182,7 @@ class _Batch:
             "source": self.source.describe(),
             "state": stamp,
             "options": self.options.to_json(),
+            "form": self.form,
             "out": self.target.url,
         }
         staging = BatchStaging(self.target.staging(digest_json(plan).removeprefix("sha256:")[:12]))
@@ -295,6 +305,7 @@ class _Batch:
                 table.height,
                 digest,
                 self.options,
+                self.form,
                 None if is_done else table,
             )
             first_row += table.height
@@ -354,6 +365,7 @@ class _Batch:
             ", ".join(ways),
             self.target.refused_url if refused else None,
             tuple(self.notes),
+            self.form,
         )
 
     def _write(
@@ -381,6 +393,7 @@ class _Batch:
             "format": self.target.format,
             "options": self.options.to_json(),
             "answers": result.answers,
+            "form": self.form,
             "rows": result.rows,
             **counts,
             "refused_out": result.refused_out,

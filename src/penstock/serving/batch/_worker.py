@@ -29,6 +29,7 @@ class PartWork:
         rows: Rows of the part.
         digest: Digest of the rows, where it is needed to know them again.
         options: See BatchOptions.
+        form: The form that answers.
         table: The rows; None where the part is finished already.
     """
 
@@ -41,6 +42,7 @@ class PartWork:
     rows: int
     digest: str
     options: BatchOptions
+    form: str
     table: "pl.DataFrame | None"
 
 
@@ -60,11 +62,12 @@ def work_on(work: PartWork) -> tuple[PartWork, PartPredictions | None]:
         work.rows,
         work.digest,
         work.options,
+        work.form,
         None,
     )
     if work.table is None:
         return done, None
-    served = _load(work.store, work.model, work.version)
+    served = _load(work.store, work.model, work.version, work.form)
     found = predict_part(
         served, work.table, first_row=work.first_row, batch_id=work.batch_id, options=work.options
     )
@@ -79,6 +82,7 @@ def digest_part(table: "pl.DataFrame") -> str:
 
 
 @lru_cache(maxsize=1)
-def _load(store: str, model: str, version: int) -> ServedVersion:
+def _load(store: str, model: str, version: int, form: str) -> ServedVersion:
     opened = open_store(store)
-    return ServedVersion.load(opened, opened.metadata.models.get_version(model, version))
+    record = opened.metadata.models.get_version(model, version)
+    return ServedVersion.load(opened, record, form, strict=True)

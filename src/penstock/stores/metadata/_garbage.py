@@ -308,7 +308,8 @@ def _named(transaction: Transaction, gone: set[str], old: set[str]) -> Iterator[
         values = _of_steps(transaction, run_id)
         yield from (name for name in values if run_id not in old or name not in large)
     for row in _rows(
-        transaction, "SELECT artifact, content_digest, report, profile, card FROM model_versions"
+        transaction,
+        "SELECT artifact, content_digest, report, profile, card, onnx FROM model_versions",
     ):
         yield from (digest for digest in row if digest is not None)
     # Reports stay with their deployment, whatever happens to runs.

@@ -70,6 +70,7 @@ CREATE TABLE deployments (
 	updated_at BIGINT NOT NULL,
 	generation BIGINT NOT NULL,
 	rollout TEXT,
+	form TEXT,
 	PRIMARY KEY (name)
 );
 
@@ -165,6 +166,7 @@ CREATE TABLE model_versions (
 	card TEXT,
 	revision BIGINT NOT NULL,
 	note TEXT NOT NULL,
+	onnx TEXT,
 	PRIMARY KEY (model, version)
 );
 
@@ -215,6 +217,7 @@ CREATE TABLE predictions (
 	error TEXT,
 	row_index BIGINT DEFAULT '0' NOT NULL,
 	features TEXT,
+	form TEXT,
 	PRIMARY KEY (id),
 	UNIQUE (prediction_id)
 );

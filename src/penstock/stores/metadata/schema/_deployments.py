@@ -23,6 +23,7 @@ Table(
     integer_column("updated_at"),
     integer_column("generation"),
     text_column("rollout", null=True),
+    text_column("form", null=True),
 )
 Table(
     "deployment_events",

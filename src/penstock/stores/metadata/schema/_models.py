@@ -58,6 +58,7 @@ Table(
     text_column("card", null=True),
     integer_column("revision"),
     text_column("note"),
+    text_column("onnx", null=True),
     Index(
         "one_production_version",
         "model",

@@ -32,5 +32,6 @@ Table(
     # Rows written before this column were counted as a request each, and still are.
     Column("row_index", BigInteger, nullable=False, server_default="0"),
     text_column("features", null=True),
+    text_column("form", null=True),
     Index("predictions_by_time", "deployment", "at"),
 )

@@ -1,0 +1,244 @@
+"""The ONNX form: it answers only where it was shown to answer alike, beside thresholds too."""
+
+import copy
+import re
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import (
+    BaggingClassifier,
+    GradientBoostingRegressor,
+    HistGradientBoostingRegressor,
+    IsolationForest,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+
+from penstock.core import SerializationError
+from penstock.models import (
+    LabelEncodingClassifier,
+    Model,
+    OnnxForm,
+    infer_signature,
+    make_onnx_form,
+)
+from penstock.stores import open_store
+
+for package in ("onnxruntime", "skl2onnx", "onnxmltools"):
+    pytest.importorskip(package, reason='pip install "penstock[onnx]"')
+
+RNG = np.random.default_rng(11)
+X = pl.DataFrame(RNG.normal(size=(300, 4)), schema=["a", "b", "c", "d"])
+NUMBER = (X["a"] * 3 + X["b"] ** 2).to_numpy()
+LABEL = np.where(X["a"] + X["b"] > 0, "yes", "no")
+SIZE = np.digitize(NUMBER, [-2.0, 2.0])
+
+
+def both(estimator: Any, y: Any, rows: pl.DataFrame = X) -> tuple[OnnxForm, Model, Model]:
+    """Return the form, and the model in its native form and with the form."""
+    fitted = estimator.fit(rows.to_pandas() if "Cat" in str(type(estimator)) else rows, y)
+    signature = infer_signature(fitted, rows, list(y))
+    form = make_onnx_form(fitted, signature, rows)
+    return form, Model(fitted, signature), Model(fitted, signature, form)
+
+
+def check_alike(form: OnnxForm, native: Model, model: Model, rows: pl.DataFrame) -> None:
+    first, second = native.predict(rows), model.predict(rows)
+    if native.signature.classes:
+        assert first.values == second.values
+        assert np.abs(first.probabilities - second.probabilities).max() <= form.tolerance
+    else:
+        expected = np.array(first.values)
+        worst = np.abs(expected - second.values) / np.maximum(np.abs(expected), 1)
+        assert worst.max() <= form.tolerance
+
+
+@pytest.mark.parametrize(
+    ("estimator", "y"),
+    [
+        (LogisticRegression(), LABEL),
+        (LogisticRegression(), SIZE),
+        (LinearRegression(), NUMBER),
+        (DecisionTreeClassifier(random_state=0), SIZE),
+        (RandomForestClassifier(20, random_state=0), LABEL),
+        (RandomForestRegressor(10, random_state=0), NUMBER),
+        (GradientBoostingRegressor(n_estimators=10), NUMBER),
+    ],
+)
+def test_forms_of_scikit_learn_answer_as_the_models_do(estimator, y):
+    form, native, model = both(estimator, y)
+    assert (form.form, form.agrees, form.converter[:8]) == ("onnx", True, "skl2onnx"), form.reason
+    assert form.largest_difference <= form.tolerance
+    assert (model.answered_by, native.answered_by) == ("onnx", "native")
+    fresh = pl.DataFrame(RNG.normal(size=(2000, 4)), schema=X.columns)
+    check_alike(form, native, model, fresh)
+    # Together as each alone, to the last bit: server and batch answer alike.
+    together = model.predict(fresh[:64])
+    for place in range(0, 64, 7):
+        alone = model.predict(fresh[place])
+        assert alone.values[0] == together.values[place]
+        if together.probabilities is not None:
+            assert (alone.probabilities[0] == together.probabilities[place]).all()
+    assert model.is_row_wise
+
+
+def test_forms_of_boosters_answer_as_the_models_do():
+    xgboost, catboost = pytest.importorskip("xgboost"), pytest.importorskip("catboost")
+    quiet = {"iterations": 5, "verbose": 0, "allow_writing_files": False}
+    for estimator, y in [
+        (LabelEncodingClassifier(xgboost.XGBClassifier(n_estimators=5)), LABEL),
+        (xgboost.XGBClassifier(n_estimators=5), SIZE),
+        (xgboost.XGBRegressor(n_estimators=5), NUMBER),
+        (catboost.CatBoostClassifier(**quiet), LABEL),
+        (catboost.CatBoostRegressor(**quiet), NUMBER),
+    ]:
+        form, native, model = both(estimator, y)
+        assert form.form == "onnx", form.reason
+        assert form.missing
+        holes = X.with_columns(pl.when(pl.col("b") > 0).then("b").alias("b"))
+        check_alike(form, native, model, holes)
+
+
+def test_a_threshold_that_a_graph_rounds_is_found_and_the_native_form_stays():
+    lightgbm = pytest.importorskip("lightgbm")
+    form, native, _ = both(lightgbm.LGBMClassifier(n_estimators=5, verbose=-1), LABEL)
+    assert (form.form, form.agrees, dict(form.parts)) == ("native", False, {})
+    assert "rows beside thresholds the graph of onnxmltools" in form.reason
+    # On the rows of data alone the same graph would have passed.
+    from penstock.models._onnx_convert import convert_estimator
+    from penstock.models._onnx_estimator import OnnxEstimator
+
+    graph = OnnxEstimator(convert_estimator(native.estimator, 4).graph)
+    found = graph.predict_scores(X.to_numpy())
+    assert np.abs(found - native.predict(X).probabilities).max() < 1e-6
+
+
+def test_a_forest_that_takes_doubles_would_fail_and_is_given_float32():
+    """skl2onnx's graph of doubles takes other branches beside thresholds, ours does not."""
+    from skl2onnx import to_onnx
+    from skl2onnx.common.data_types import DoubleTensorType
+
+    from penstock.models._onnx_check import _beside_thresholds, _Native
+    from penstock.models._onnx_estimator import OnnxEstimator
+
+    fitted = RandomForestClassifier(20, random_state=0).fit(X.to_numpy(), LABEL)
+    doubles = to_onnx(
+        fitted,
+        initial_types=[("X", DoubleTensorType([None, 4]))],
+        options={id(fitted): {"zipmap": False}},
+        target_opset={"": 18, "ai.onnx.ml": 3},
+    )
+    native = _Native(fitted, is_classifier=True)
+    rows = _beside_thresholds(native, X.to_numpy())
+    assert len(rows) >= 100
+    pairs = np.sort(np.stack(np.split(rows, 2)), axis=0)
+    apart = (pairs[0] != pairs[1]).sum(axis=1)
+    assert (apart == 1).all()  # a pair differs in one value, by one step of a double
+    assert (np.nextafter(pairs[0], np.inf) == pairs[1])[pairs[0] != pairs[1]].mean() > 0.95
+    difference = np.abs(OnnxEstimator(doubles).predict_scores(rows) - native(rows)).max(axis=1)
+    assert (difference > 0.01).sum() > 10
+
+
+def test_transformers_before_the_estimator_stay_native():
+    table = X.with_columns(city=pl.Series(RNG.choice(["Oslo", "Rome"], 300)))
+    table = table.with_columns(pl.when(pl.col("a") < 1).then("a").alias("a"))
+    before = make_column_transformer(
+        (make_pipeline(SimpleImputer(), StandardScaler()), ["a", "b", "c", "d"]),
+        (OneHotEncoder(handle_unknown="ignore"), ["city"]),
+    )
+    form, native, model = both(make_pipeline(before, RandomForestClassifier(9)), LABEL, table)
+    assert (form.form, form.covers) == ("onnx", "RandomForestClassifier")
+    assert form.parts["inputs"].width == 6
+    rows = table.with_columns(city=pl.lit("Paris"), a=pl.lit(None, pl.Float64))
+    check_alike(form, native, model, rows)
+
+
+def test_a_label_is_never_decided_by_rounding():
+    """Two leaves of exactly one half: the graph's float32 sums could give either label."""
+    rows = np.repeat(np.arange(4.0), 10)[:, None]
+    y = np.where(np.arange(40) % 2 == 0, "no", "yes")
+    frame = pl.DataFrame(rows, schema=["a"])
+    form, native, model = both(RandomForestClassifier(7, max_depth=1, random_state=0), y, frame)
+    assert form.form == "onnx", form.reason
+    loose = replace(form, tolerance=0.4)  # everything is closer than this: all rows are native
+    for asked in (model, Model(model.estimator, model.signature, loose)):
+        assert asked.predict(frame).values == native.predict(frame).values
+    shares = Model(model.estimator, model.signature, loose).predict(frame).probabilities
+    assert (shares == native.predict(frame).probabilities).all()
+
+
+def test_values_that_were_not_compared_are_answered_natively():
+    form, native, model = both(LogisticRegression(), LABEL)
+    assert form.bounded
+    far = pl.DataFrame({"a": [1e15], "b": [-1e15], "c": [3.0], "d": [0.0]})
+    assert (model.predict(far).probabilities == native.predict(far).probabilities).all()
+    form, native, model = both(RandomForestClassifier(5, random_state=0), LABEL)
+    beyond = pl.DataFrame({"a": [1e39], "b": [0.0], "c": [0.0], "d": [0.0]})
+    for asked in (native, model):  # refused by the forest itself, in both forms
+        with pytest.raises((ValueError, RuntimeWarning), match=r"too large|overflow"):
+            asked.predict(beyond)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "y", "reason"),
+    [
+        (BaggingClassifier(n_estimators=2), LABEL, "none of the kinds"),
+        (RidgeClassifier(), LABEL, "no probabilities"),
+        (HistGradientBoostingRegressor(max_iter=3), NUMBER, "cannot convert it|beside thresholds"),
+    ],
+)
+def test_what_has_no_form_says_why(estimator, y, reason):
+    form, *_ = both(estimator, y)
+    assert (form.form, form.agrees) == ("native", False)
+    assert form.reason.startswith(f"{type(estimator).__name__} stays in its native form")
+    assert re.search(reason, form.reason), form.reason
+
+
+def test_no_rows_and_other_tasks_stay_native():
+    fitted = IsolationForest(n_estimators=3).fit(X)
+    form = make_onnx_form(fitted, infer_signature(fitted, X), X)
+    assert "outliers has no ONNX form" in form.reason
+    linear = LinearRegression().fit(X, NUMBER)
+    form = make_onnx_form(linear, infer_signature(linear, X, NUMBER), None)
+    assert "no rows to compare" in form.reason
+
+
+def test_a_network_is_compared_and_answers_only_where_it_is_asked_for():
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("onnxscript", reason='pip install "penstock[onnx]"')
+    from penstock.models import TorchEstimator
+
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.Tanh(), torch.nn.Linear(6, 2))
+    network = TorchEstimator(net, classes=["no", "yes"])
+    signature = infer_signature(network, X)
+    form = make_onnx_form(network, signature, X)
+    assert (form.form, form.agrees) == ("native", True), form.reason
+    assert "--form onnx" in form.reason
+    check_alike(form, Model(network, signature), Model(network, signature, form), X)
+
+
+def test_a_stored_form_is_the_same_and_is_compared_again_when_it_is_loaded(tmp_path):
+    form, native, model = both(RandomForestClassifier(5, random_state=0), LABEL)
+    store = open_store(f"sqlite:///{tmp_path}/penstock.db")
+    record = store.put(form)
+    assert (record.unsafe, record.type_name) == (False, "penstock.OnnxForm")
+    again = make_onnx_form(native.estimator, native.signature, X)
+    assert store.put(again).digest == record.digest
+    read = store.load(record)
+    assert read == form
+    loaded = Model(native.estimator, native.signature, read)
+    assert (loaded.predict(X).probabilities == model.predict(X).probabilities).all()
+    other = copy.copy(form.parts["answers"]).with_columns(pl.col("y0") + 2e-5)
+    changed = replace(form, parts={**form.parts, "answers": other})
+    with pytest.raises(SerializationError, match="differs by 2e-05"):
+        Model(native.estimator, native.signature, changed).predict(X)
