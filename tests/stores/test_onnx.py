@@ -46,6 +46,14 @@ def test_what_exporters_write_for_people_is_no_part_of_the_model(store):
     assert node.doc_string == "line 12"  # the user's own object is left alone
 
 
+def test_the_order_of_operator_sets_does_not_change_the_bytes(store):
+    one, other = graphs.linear(), graphs.linear()
+    del one.opset_import[:], other.opset_import[:]
+    one.opset_import.extend([helper.make_opsetid("", 18), helper.make_opsetid("ai.onnx.ml", 3)])
+    other.opset_import.extend([helper.make_opsetid("ai.onnx.ml", 3), helper.make_opsetid("", 18)])
+    assert store.put(one).digest == store.put(other).digest
+
+
 def external(location: str, **facts: Any) -> Any:
     model = graphs.linear()
     tensor = model.graph.initializer[0]

@@ -111,6 +111,8 @@ def stable_bytes(model: Any) -> bytes:
     copied = type(model)()
     copied.CopyFrom(model)
     copied.ClearField("doc_string")
+    for part in (copied, *copied.functions):  # skl2onnx writes them in the order of a set of texts
+        part.opset_import.sort(key=lambda each: each.domain)
     for graph in _graphs(copied):
         _clear(graph)
         for each in (*graph.input, *graph.output, *graph.value_info, *graph.initializer):
