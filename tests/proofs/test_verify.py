@@ -4,6 +4,7 @@ import textwrap
 from dataclasses import replace
 
 import pytest
+import threadpoolctl
 
 import penstock as ps
 from penstock.core import ParameterError, Verdict
@@ -75,6 +76,23 @@ def test_a_clean_run_is_bitwise_equal_and_the_proof_is_kept(project):
     assert (
         project.store.metadata.artifacts.list_proofs(result.run_id)[-1].verdict is Verdict.BITWISE
     )
+
+
+def test_a_run_in_a_process_that_was_told_its_threads_is_bitwise_equal(project):
+    body = """
+    @ps.step
+    def threads() -> list[int]:
+        np.ones((2, 2)) @ np.ones((2, 2))
+        return sorted({pool["num_threads"] for pool in threadpoolctl.threadpool_info()})
+
+    @ps.pipeline
+    def job():
+        return threads()
+    """
+    with threadpoolctl.threadpool_limits(1):
+        result = project("import threadpoolctl\n" + textwrap.dedent(body))
+    assert result.output("threads") == [1]
+    assert ps.verify(result.run_id, hash_seeds=1, store=project.store).verdict is Verdict.BITWISE
 
 
 def test_a_run_whose_steps_log_parameters_can_be_proved(project):

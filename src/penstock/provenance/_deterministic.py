@@ -12,23 +12,16 @@ import random
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import partial
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
 from penstock.provenance._loaded import StepRunning
+from penstock.provenance._thread_pools import limited_threads, present_threads
 from penstock.provenance._torch_switches import changed_switches, read_switches, set_switches
 from penstock.provenance._variables import own_variable
-
-_THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-)
 
 
 @contextmanager
@@ -47,7 +40,7 @@ def deterministic(
 
     Args:
         seed: Seed for random, numpy's legacy generator and torch, from 0 to 2**31 - 1.
-        threads: Threads for BLAS and OpenMP; None leaves the libraries' own choice.
+        threads: Threads for BLAS and OpenMP; None takes the number that the process has.
         switches: False to leave torch its faster kernels, whose results may differ.
 
     Yields:
@@ -60,7 +53,7 @@ def deterministic(
     watcher = _SeedingWatcher(seed, switches=switches)
     sys.meta_path.insert(0, watcher)
     try:
-        limits = nullcontext(available_threads()) if threads is None else _limited_threads(threads)
+        limits = limited_threads(present_threads() if threads is None else threads)
         with StepRunning(), limits as count:
             facts: dict[str, Any] = {
                 "seed": seed, "threads": count, "hash_seed": own_variable("PYTHONHASHSEED"),
@@ -174,19 +167,6 @@ def set_generator_states(states: Mapping[str, Any]) -> None:
             )
 
 
-def available_threads() -> int:
-    """Return the number of threads that libraries use without a limit."""
-    wanted = own_variable("OMP_NUM_THREADS") or ""
-    return int(wanted) if wanted.isdigit() and int(wanted) else _processors()
-
-
-def _processors() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS and Windows
-        return os.cpu_count() or 1
-
-
 def _seed_numpy(seed: int) -> None:
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None and hasattr(numpy_random, "seed"):
@@ -224,44 +204,6 @@ def _has_devices(torch: Any) -> bool:
     built = (getattr(version, name, None) for name in ("cuda", "hip", "xpu", "mtia"))
     added = torch._C._get_privateuse1_backend_name()  # noqa: SLF001 - as torch.manual_seed asks
     return any(built) or torch.backends.mps.is_built() or hasattr(torch, added)
-
-
-@contextmanager
-def _limited_threads(threads: int) -> Iterator[int]:
-    if threads == available_threads():
-        yield threads
-        return
-    before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
-    # The variables reach libraries loaded from here on, threadpoolctl those already loaded.
-    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, str(threads)))
-    try:
-        with _limited_loaded_libraries(threads):
-            yield threads
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
-@contextmanager
-def _limited_loaded_libraries(threads: int) -> Iterator[None]:
-    if not {"numpy", "sklearn", "scipy"} & sys.modules.keys():
-        yield
-        return
-    from threadpoolctl import threadpool_limits
-
-    torch = sys.modules.get("torch")
-    before = torch.get_num_threads() if torch else None
-    if torch:
-        torch.set_num_threads(threads)
-    try:
-        with threadpool_limits(limits=threads):
-            yield
-    finally:
-        if torch and before is not None:
-            torch.set_num_threads(before)
 
 
 class ImportWatcher(importlib.abc.MetaPathFinder):
