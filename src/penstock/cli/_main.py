@@ -100,6 +100,7 @@ _SECTIONS = (
             "deployments": ("_deploy", "List deployments, their traffic and events."),
             "serve": ("_deploy", "Serve predictions over HTTP."),
             "predict": ("_predict", "Predict all rows of a source into a file."),
+            "batches": ("_batches", "List and show batches of predictions."),
             "truth": ("_deploy", "Record the ground truth of a prediction."),
             "monitor": ("_monitor", "Check a deployment for drift and performance."),
             "alerts": ("_monitor", "List alerts."),

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from penstock.serving._serve import serve as serve
     from penstock.serving._watch import rollout_outlook as rollout_outlook
     from penstock.serving.batch import BatchPrediction as BatchPrediction
+    from penstock.serving.batch import RecordedBatch as RecordedBatch
+    from penstock.serving.batch import get_batch as get_batch
+    from penstock.serving.batch import list_batches as list_batches
     from penstock.serving.batch import predict as predict
     from penstock.serving.policies import Canary as Canary
     from penstock.serving.policies import TrafficPolicy as TrafficPolicy
@@ -28,6 +31,9 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "Availability": "_presence",
         "BatchPrediction": "penstock.serving.batch",
+        "RecordedBatch": "penstock.serving.batch",
+        "get_batch": "penstock.serving.batch",
+        "list_batches": "penstock.serving.batch",
         "predict": "penstock.serving.batch",
         "Canary": "penstock.serving.policies",
         "DeployedForm": "_deploy",

@@ -19,9 +19,11 @@ from penstock.server.ui._page import Page, Query
 from penstock.server.ui._reports import evaluation_view, headline, is_loss
 from penstock.server.ui._setbacks import setbacks, with_setbacks
 from penstock.server.ui._site import Site
+from penstock.serving import list_batches
 from penstock.tables import Column, show_limit
 
 _PER_PAGE = 200
+_BATCHES = 20
 _ORDERS = {"created_at desc": "newest", "model": "model", "version desc": "version"}
 
 
@@ -94,6 +96,7 @@ def model_page(site: Site, query: Query, name: str) -> Page:
     shown = _shown(versions, champion, query)
     approvals = {v.version: site.metadata.models.list_approvals(name, v.version) for v in versions}
     history = site.metadata.models.list_stage_events(name)[::-1]
+    batches = list_batches(name, limit=_BATCHES, store=site.store)
     data = {
         "name": name,
         "champion": champion and champion.version,
@@ -101,6 +104,7 @@ def model_page(site: Site, query: Query, name: str) -> Page:
         "versions": versions,
         "approvals": approvals,
         "history": history,
+        "batches": [batch.to_json() for batch in batches],
         "deployments": [d for d in site.metadata.deployments.list() if d.model == name],
     }
     record = site.artifact(shown.report)
@@ -110,6 +114,7 @@ def model_page(site: Site, query: Query, name: str) -> Page:
         "setbacks": back,
         "timeline": with_setbacks(history, back),
         "shown": shown,
+        "batch_rows": batches,
         "metric_names": _metric_names(versions),
         "sparks": _sparks(versions),
         "better": better,

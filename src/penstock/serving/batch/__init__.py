@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from penstock.serving.batch._predict import MANIFEST as MANIFEST
     from penstock.serving.batch._predict import BatchPrediction as BatchPrediction
     from penstock.serving.batch._predict import predict as predict
+    from penstock.serving.batch._records import RecordedBatch as RecordedBatch
+    from penstock.serving.batch._records import get_batch as get_batch
+    from penstock.serving.batch._records import list_batches as list_batches
     from penstock.serving.batch._target import BatchTarget as BatchTarget
     from penstock.serving.batch._target import read_prediction as read_prediction
 
@@ -20,6 +23,9 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "BatchTarget": "_target",
         "EXPERIMENT": "_predict",
         "MANIFEST": "_predict",
+        "RecordedBatch": "_records",
+        "get_batch": "_records",
+        "list_batches": "_records",
         "Refused": "_options",
         "predict": "_predict",
         "read_prediction": "_target",

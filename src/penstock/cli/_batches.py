@@ -1,0 +1,85 @@
+"""``penstock batches``: list and show batches of predictions."""
+
+import click
+
+from penstock.cli._help import examples
+from penstock.cli._output import (
+    ago,
+    current_store,
+    duration,
+    emit,
+    json_option,
+    plain,
+    say,
+    show_table,
+)
+from penstock.serving import get_batch, list_batches
+
+
+@click.group()
+def batches() -> None:
+    """List and show batches of predictions."""
+
+
+@batches.command(
+    "list", epilog=examples("penstock batches list", "penstock batches list churn@3 --json")
+)
+@click.argument("model", required=False, metavar="[MODEL[@VERSION]]")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000))
+@json_option
+@click.pass_context
+def list_(ctx: click.Context, model: str | None, limit: int, as_json: bool) -> None:
+    """List batches of predictions, newest first."""
+    found = list_batches(model, limit=limit, store=current_store(ctx))
+    if as_json:
+        emit([batch.to_json() for batch in found])
+        return
+    if not found:
+        say("No batches. Predict one with: penstock predict MODEL --data SOURCE --out TARGET")
+        return
+    show_table(
+        ["batch", "version", "state", "started", "predicted", "refused", "data", "out"],
+        [
+            [
+                batch.batch_id,
+                batch.version,
+                batch.state,
+                ago(batch.started_at),
+                batch.counts["predicted"],
+                batch.counts["refused"],
+                batch.data,
+                batch.out,
+            ]
+            for batch in found
+        ],
+    )
+
+
+@batches.command(
+    epilog=examples("penstock batches show last", "penstock batches show 01JD… --json")
+)
+@click.argument("batch")
+@json_option
+@click.pass_context
+def show(ctx: click.Context, batch: str, as_json: bool) -> None:
+    """Show BATCH (an id, the id of one of its predictions, or `last`)."""
+    found = get_batch(batch, store=current_store(ctx))
+    if as_json:
+        emit(found.to_json())
+        return
+    counts, manifest = found.counts, found.manifest
+    say(f"[bold]{plain(found.version)}[/]  {found.batch_id}  {found.state}")
+    say(f"[dim]Data:[/] {plain(found.data)}  [dim]Out:[/] {plain(found.out)}")
+    say(f"[dim]Started:[/] {ago(found.started_at)}  [dim]Took:[/] {duration(found.seconds)}")
+    if manifest:
+        say(
+            f"{counts['predicted'] or 0:,} rows predicted, {counts['refused'] or 0:,} refused, "
+            f"{counts['warned'] or 0:,} with warnings; {len(manifest['parts']):,} parts."
+        )
+        say(f"[dim]Answers are those of single requests:[/] {plain(manifest['answers'])}")
+        if manifest["refused_out"]:
+            say(f"[dim]Refused rows:[/] {plain(manifest['refused_out'])}")
+        for note in manifest["notes"]:
+            say(f"  [yellow]![/] {plain(note)}")
+    elif found.run.error:
+        say(f"[red]✗[/] {plain(found.run.error)}")
