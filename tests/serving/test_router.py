@@ -1,7 +1,10 @@
 import time
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.stores.hostile_models import hostile_files
 
 from penstock.core import DeploymentState, NotFoundError, ServingError, Stage, StageEvent, now
 from penstock.http import HttpError
@@ -200,3 +203,32 @@ def test_the_reloader_outlives_a_store_that_fails(served: Any, caplog: Any) -> N
     reloader.stop()
     assert router.route(MODEL).current.version == 2
     assert len([line for line in caplog.messages if "cannot be polled" in line]) == 1
+
+
+def test_a_file_that_kills_what_reads_it_leaves_the_server_serving(
+    served: Any, tmp_path: Path
+) -> None:
+    """A forged version of another machine: its native bytes end the process of a plain load."""
+    files = {each.name: each for each in hostile_files(str(tmp_path / "canary"))}
+    router = loaded(served)
+    for name in ("damaged catboost 28", "damaged lightgbm 4", "0 bytes of xgboost"):
+        file = files[name]
+        digest, inline, size = served.store.keep_bytes(file.data)
+        first = served.registry.get(MODEL, 1)
+        stored = replace(
+            served.store.metadata.artifacts.get(first.artifact),
+            digest=digest,
+            content_digest=digest,
+            format=file.format,
+            inline=inline,
+            size_bytes=size,
+            metadata=file.metadata,
+        )
+        served.store.metadata.artifacts.add([stored])
+        forged = replace(first, version=0, stage=Stage.NONE, artifact=digest, content_digest=digest)
+        version = served.store.metadata.models.create_version(forged, actor="eve").version
+        served.registry.promote(MODEL, version, actor="eve", reason="Mine.", force_reason="Mine.")
+        router.refresh()
+        assert f"{MODEL}@{version}" in router.failed
+        assert router.route(MODEL).current.version == 1
+        assert router.route(MODEL).current.predict([{"miles": 3.0, "hour": 7}]).values

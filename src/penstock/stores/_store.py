@@ -44,6 +44,7 @@ from penstock.stores.artifacts._serializers import (
     deserialize,
 )
 from penstock.stores.artifacts._value import Serialized, type_name
+from penstock.stores.artifacts.models._admission import note_written
 from penstock.stores.journals import Journal
 from penstock.stores.metadata._protocol import MetadataStore
 
@@ -434,6 +435,7 @@ class Store:
 
     def _keep(self, value: Serialized) -> ArtifactRecord:
         digest, inline, size = self.keep_bytes(value.data)
+        note_written(value.format, digest)
         return ArtifactRecord(
             digest=digest,
             content_digest=value.content_digest,

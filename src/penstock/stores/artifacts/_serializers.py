@@ -16,6 +16,7 @@ from penstock.stores.artifacts._pickles import read_pickle, write_pickle
 from penstock.stores.artifacts._polars import read_polars, write_polars
 from penstock.stores.artifacts._sparse import read_sparse, write_sparse
 from penstock.stores.artifacts._value import Serialized, type_name
+from penstock.stores.artifacts.models._admission import require_admitted
 from penstock.stores.artifacts.models._object_digest import digest_object
 from penstock.stores.artifacts.models._protocol import ModelFormat, StoredModel
 from penstock.stores.artifacts.models._table import find_format, find_model_format
@@ -67,7 +68,7 @@ def deserialize(
     Raises:
         SerializationError: If the format is unknown, or could run code and is not marked as unsafe.
     """
-    reader = _READERS.get(record.format) or _reader_of(record.format, source)
+    reader = _READERS.get(record.format) or _reader_of(record, source)
     if reader is None:
         raise SerializationError(
             what=f"Artifact {record.digest} has format {record.format!r}, which is not known here.",
@@ -92,11 +93,19 @@ def deserialize(
         ) from error
 
 
-def _reader_of(name: str, source: Mapping[str, bytes]) -> Callable[[bytes, Any], Any] | None:
-    model_format = find_model_format(name)
+def _reader_of(
+    record: ArtifactRecord, source: Mapping[str, bytes]
+) -> Callable[[bytes, Any], Any] | None:
+    model_format = find_model_format(record.format)
     if model_format is None:
         return None
-    return lambda data, facts: model_format.read(StoredModel(data, facts, source))
+
+    def read(data: bytes, facts: Any) -> Any:
+        stored = StoredModel(data, facts, source)
+        require_admitted(record.format, record.digest, stored)
+        return model_format.read(stored)
+
+    return read
 
 
 def simple_digest(value: Any) -> str:

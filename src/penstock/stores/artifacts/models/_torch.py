@@ -25,7 +25,7 @@ from penstock.stores.artifacts.models._own_code import (
 from penstock.stores.artifacts.models._protocol import StoredModel
 
 _KEY = "penstock"
-_MOST_HEADER = 64 << 20
+_MOST_HEADER = 4 << 20  # beside a sixteenth of the file: JSON takes twenty times its size when read
 _MOST_STRETCH = 16  # a view's span in memory, in multiples of its elements
 # Packages whose modules are data holders with a forward: nothing runs when one is made by attributes.
 _ROOTS = ("torch.nn.modules.", "torchvision.", "torchmetrics.", "lightning.", "pytorch_lightning.")
@@ -326,7 +326,7 @@ def _require_eager(value: Any, torch: Any) -> None:
 def _read_header(data: bytes) -> dict[str, Any]:
     """Read the facts of ours in the header, before a library sees the bytes."""
     size = struct.unpack("<Q", data[:8])[0] if len(data) >= 8 else 0  # noqa: PLR2004 - a u64
-    if not 0 < size <= min(_MOST_HEADER, len(data) - 8):
+    if not 0 < size <= min(_MOST_HEADER + len(data) // 16, len(data) - 8):
         raise _damaged("its header does not fit")
     header = json.loads(data[8 : 8 + size])
     text = header.get("__metadata__", {}).get(_KEY) if isinstance(header, dict) else None

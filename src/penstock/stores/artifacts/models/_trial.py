@@ -1,0 +1,63 @@
+"""What happens in the process that tries a model: read it, check it, predict made-up rows."""
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from penstock.core import SerializationError
+from penstock.stores.artifacts.models._protocol import StoredModel
+from penstock.stores.artifacts.models._structure import require_sound, require_sound_bytes
+from penstock.stores.artifacts.models._table import find_model_format
+
+_ROWS = (0.0, 1.0, -1e30, 1e30, float("nan"))
+_MOST_INPUTS = 100_000
+_READS = 2
+
+
+def prepare(arguments: Mapping[str, Any]) -> None:
+    """Import the libraries of a format."""
+    import sklearn.base
+
+    del sklearn.base
+    name = str(arguments["format"])
+    found = find_model_format(name)
+    if found is not None:
+        found.load_library()
+    if name != "skops":
+        __import__(name)  # the formats' own method leaves it to the first model
+
+
+def read_model(data: bytes, arguments: Mapping[str, Any]) -> str:
+    """Read a model, and return the name of its class.
+
+    Raises:
+        SerializationError: If it is no model of the format.
+    """
+    found = find_model_format(arguments["format"])
+    if found is None:
+        raise SerializationError(what=f"There is no format {arguments['format']!r}.")
+    require_sound_bytes(arguments["format"], data)
+    stored = StoredModel(data, arguments["metadata"], arguments["source"])
+    for _ in range(_READS):  # into memory that was used before: what is read beyond an end differs
+        model: Any = found.read(stored)
+        require_sound(model)
+        _predict(model)
+    return type(model).__name__
+
+
+def _predict(model: Any) -> None:
+    """Predict rows of numbers where the model takes them: what is forged may only fail here."""
+    import numpy as np
+
+    inputs = getattr(model, "n_features_in_", None)
+    if not isinstance(inputs, int) or not 0 < inputs <= _MOST_INPUTS:
+        return
+    rows = np.repeat(np.asarray(_ROWS)[:, None], inputs, axis=1)
+    for name in ("predict", "predict_proba", "transform", "score_samples", "decision_function"):
+        for values in (rows[:2], rows[:4], rows):
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    getattr(model, name)(values)
+            except Exception:  # noqa: BLE001, S112 - a model need not take such rows
+                continue
