@@ -30,7 +30,7 @@ from sklearn.tree import DecisionTreeClassifier
 from penstock.stores.artifacts._serializers import serialize
 from penstock.stores.artifacts._value import Serialized
 
-FORMATS = ("skops", "xgboost", "lightgbm", "catboost", "safetensors")
+FORMATS = ("skops", "xgboost", "lightgbm", "catboost", "safetensors", "onnx")
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(120, 4))
 Y = (X[:, 0] > 0).astype(int)
@@ -276,7 +276,7 @@ def _network(
 def _damaged(canary: str) -> Iterator[HostileFile]:
     """Native bytes with a few changes: libraries end the process on some of them."""
     del canary
-    for name in ("xgboost", "lightgbm", "catboost"):
+    for name in ("xgboost", "lightgbm", "catboost", "onnx"):
         whole = sound_models()[name]
         for seed in range(30):
             data = _mutated(whole.data, random.Random(seed))
@@ -422,8 +422,22 @@ def sound_models() -> dict[str, Serialized]:
         "lightgbm": lightgbm.train(quiet, lightgbm.Dataset(X, Y), 4),
         "catboost": catboost.CatBoostClassifier(**options).fit(X, Y),
         "safetensors": torch.nn.Linear(2, 1),
+        "onnx": _graph(),
     }
     return {name: serialize(model) for name, model in models.items()}
+
+
+def _graph() -> Any:
+    from onnx import TensorProto, helper, numpy_helper
+
+    node = helper.make_node("MatMul", ["x", "w"], ["y"])
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.DOUBLE, [None, width])
+        for name, width in (("x", 4), ("y", 1))
+    ]
+    weights = numpy_helper.from_array(np.ones((4, 1)), "w")
+    graph = helper.make_graph([node], "score", ends[:1], ends[1:], [weights])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
 
 
 def _schema(file: str = "") -> bytes:

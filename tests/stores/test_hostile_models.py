@@ -17,6 +17,7 @@ from penstock.stores import StoredModel, find_model_format, open_store
 from penstock.stores.artifacts.models import _admission, _known
 
 pytest.importorskip("catboost", reason='pip install "penstock[catboost]"')
+pytest.importorskip("onnx", reason='pip install "penstock[onnx]"')
 pytest.importorskip("torch", reason='pip install "penstock[torch]"')
 for _library in ("lightgbm", "xgboost"):
     pytest.importorskip(_library, reason='pip install "penstock[boosters]"')
@@ -109,8 +110,9 @@ def test_no_hostile_file_is_executed_or_kills_hangs_or_fills(unseen, store, tmp_
     # A damaged booster may still be a whole one with other numbers; none with a payload may be.
     assert all(re.match(r"damaged|neighbours", name) for name, _ in loaded), loaded
     assert len(loaded) < len(files) // 20
-    for _, value in loaded:
-        assert len(value.predict(X)) == len(X)
+    for name, value in loaded:
+        if "onnx" not in name:
+            assert len(value.predict(X)) == len(X)
 
 
 def value_of(loaded, file):
@@ -126,7 +128,7 @@ def test_formats_execute_nothing_also_without_the_process_of_a_trial(tmp_path):
             ("damaged", "XGBoost", "LightGBM", "tree", "histogram", "neighbours")
         ):
             continue
-        if file.format in {"xgboost", "lightgbm", "catboost"} and "pickle" not in file.name:
+        if file.format in {"xgboost", "lightgbm", "catboost", "onnx"} and "pickle" not in file.name:
             continue  # native libraries, which may end the process; they know no code
         try:
             found.read(StoredModel(file.data, file.metadata, file.source))

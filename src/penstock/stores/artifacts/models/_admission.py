@@ -14,7 +14,7 @@ from penstock.stores.artifacts.models._known import is_known, remember
 from penstock.stores.artifacts.models._protocol import StoredModel
 
 # Formats whose libraries compute with what the file says, in compiled code.
-_TRIED = frozenset({"skops", "xgboost", "lightgbm", "catboost"})
+_TRIED = frozenset({"skops", "xgboost", "lightgbm", "catboost", "onnx"})
 _CPU_S = 2
 _BYTES_PER_S = 4 << 20
 _MEMORY_BYTES = 512 << 20

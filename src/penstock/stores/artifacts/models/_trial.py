@@ -1,5 +1,6 @@
 """What happens in the process that tries a model: read it, check it, predict made-up rows."""
 
+import importlib.util
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -42,7 +43,19 @@ def read_model(data: bytes, arguments: Mapping[str, Any]) -> str:
         model: Any = found.read(stored)
         require_sound(model)
         _predict(model)
+    if arguments["format"] == "onnx":
+        _open_session(data)
     return type(model).__name__
+
+
+def _open_session(data: bytes) -> None:
+    """Let the runtime build the graph, where installed: it plans memory by what the graph says."""
+    if importlib.util.find_spec("onnxruntime") is None:
+        return
+    runtime = importlib.import_module("onnxruntime")
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
 
 
 def _predict(model: Any) -> None:
