@@ -4,7 +4,13 @@ import re
 from typing import Any
 
 from penstock.core import NotFoundError, PredictionRecord, RunRecord
-from penstock.serving.batch import EXPERIMENT, MANIFEST, BatchTarget, read_prediction
+from penstock.serving.batch import (
+    EXPERIMENT,
+    MANIFEST,
+    BatchTarget,
+    read_prediction,
+    target_column,
+)
 from penstock.stores import Store
 
 _ID = re.compile(r"([0-9a-z]{20})-([0-9]{1,15})")
@@ -53,7 +59,11 @@ def _read(
             else "Take the id from the column prediction_id.",
         )
     known = found or {}
-    own = {"prediction_id", "prediction", "score", "warnings"}
+    targets = {target_column(name): name for name in manifest.get("targets", ())}
+    own = {"prediction_id", "prediction", "score", "warnings", *targets}
+    prediction = known.get("prediction")
+    if known and targets:
+        prediction = {name: known[column] for column, name in targets.items()}
     texts = known.get("warnings") or ()
     return PredictionRecord(
         prediction_id=prediction_id,
@@ -62,7 +72,7 @@ def _read(
         version=manifest["version"],
         at=run.ended_at or run.created_at,
         inputs={name: value for name, value in known.items() if name not in own},
-        prediction=known.get("prediction"),
+        prediction=prediction,
         score=known.get("score"),
         warnings=(texts,) if isinstance(texts, str) else tuple(texts),
         error=None if known else _GONE,

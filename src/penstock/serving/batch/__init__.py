@@ -6,6 +6,7 @@ from penstock.core import lazy_exports
 
 if TYPE_CHECKING:
     from penstock.serving.batch._options import Refused as Refused
+    from penstock.serving.batch._options import target_column as target_column
     from penstock.serving.batch._predict import EXPERIMENT as EXPERIMENT
     from penstock.serving.batch._predict import MANIFEST as MANIFEST
     from penstock.serving.batch._predict import BatchPrediction as BatchPrediction
@@ -29,5 +30,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Refused": "_options",
         "predict": "_predict",
         "read_prediction": "_target",
+        "target_column": "_options",
     },
 )

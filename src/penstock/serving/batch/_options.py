@@ -1,13 +1,23 @@
 """BatchOptions: how a batch is predicted; what its answers and its target depend on."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
+
+from penstock.models import Signature
 
 Refused: TypeAlias = Literal["report", "stop"]
 TargetFormat: TypeAlias = Literal["parquet", "csv", "json", "arrow"]
 
 PART_ROWS = 100_000
+
+
+def target_column(target: str) -> str:
+    """Return the name of the column of a target's predictions, of a model that predicts several.
+
+    >>> target_column("height")
+    'prediction_height'
+    """
+    return f"prediction_{target}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +46,14 @@ class BatchOptions:
         }
 
 
-def output_names(classes: Sequence[Any], *, probabilities: bool) -> list[str]:
+def output_names(signature: Signature, *, probabilities: bool) -> list[str]:
     """Return the names of the columns that a prediction adds."""
+    if signature.targets:
+        return [
+            "prediction_id",
+            *(target_column(each.name) for each in signature.targets),
+            "warnings",
+        ]
+    classes = signature.classes
     shares = [f"probability_{each}" for each in classes] if probabilities else []
     return ["prediction_id", "prediction", "score", *shares, "warnings"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from penstock.core import DataError, summarize_error
 from penstock.models import CheckedFrame, Model, Signature
 from penstock.serving._served_version import ServedVersion
-from penstock.serving.batch._options import BatchOptions
+from penstock.serving.batch._options import BatchOptions, target_column
 
 if TYPE_CHECKING:
     import polars as pl
@@ -173,6 +173,8 @@ class _Predicted:
 
         model = self._model
         values = pl.concat(self._values) if self._values else pl.Series([], dtype=pl.Null)
+        if model.signature.targets:
+            return values.cast(_dtype_of(model)).struct.unnest().rename(target_column)
         columns = [values.rename("prediction").cast(_dtype_of(model))]
         scores = pl.Series("score", [None] * len(values), pl.Float64)
         if self._shares:
@@ -207,6 +209,9 @@ class _Predicted:
         import numpy as np
         import polars as pl
 
+        if self._model.signature.targets:
+            rows = self._model.predict(frame).values
+            return pl.Series(rows, dtype=_dtype_of(self._model)), None
         if self._model.signature.task == "outliers":  # scores are decisions, not probabilities
             found = self._model.predict(frame)
             return pl.Series(found.values), np.asarray(found.scores, dtype=np.float64)
@@ -233,8 +238,17 @@ def _dtype_of(model: Model) -> Any:
     """Return the type of predictions: the same in every part, also in one without rows."""
     import polars as pl
 
-    kinds = {type(label) for label in model.signature.classes}
+    signature = model.signature
+    if signature.targets:
+        return pl.Struct({each.name: _dtype(each.classes, each.task) for each in signature.targets})
+    return _dtype(signature.classes, signature.task)
+
+
+def _dtype(classes: Sequence[Any], task: str) -> Any:
+    import polars as pl
+
+    kinds = {type(label) for label in classes}
     if not kinds:
-        return pl.Float64 if model.signature.task == "regression" else pl.Int64
+        return pl.Float64 if task == "regression" else pl.Int64
     known = {str: pl.String, bool: pl.Boolean, int: pl.Int64, float: pl.Float64}
     return known.get(kinds.pop(), pl.String) if len(kinds) == 1 else pl.String

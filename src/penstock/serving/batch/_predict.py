@@ -97,7 +97,8 @@ def predict(
     """Predict all rows of a source with a model version, and write the predictions.
 
     Each row is checked and answered as the model server answers a request with that row. The file
-    appears whole: a killed batch leaves none, and the same call predicts only what is missing.
+    appears whole: a killed batch leaves none, and the same call predicts only what is missing. A
+    model of several targets has a column for each, ``prediction_height``, ``prediction_weight``.
 
     >>> import tempfile
     >>> import polars as pl
@@ -193,12 +194,6 @@ class _Batch:
         if not staging.is_written:
             self.target.require_absent()
         signature = Signature.from_json(self.version.signature)
-        if signature.targets:
-            raise ParameterError(
-                what=f"{self.version.ref} predicts {len(signature.targets)} values per row.",
-                why="A batch has one column of predictions.",
-                fix="Register a model per target: Model.for_target(NAME).",
-            )
         with self._run(earlier) as run:
             staging.begin(run.run_id, plan)
             parts = list(
@@ -340,7 +335,7 @@ class _Batch:
                     fix=did_you_mean(name, columns),
                     column=name,
                 )
-        own = output_names(signature.classes, probabilities=self.options.probabilities)
+        own = output_names(signature, probabilities=self.options.probabilities)
         clash = sorted({*kept} & {*own, "row", "reason"})
         if clash:
             raise DataError(
@@ -381,12 +376,14 @@ class _Batch:
     def _record(self, run: ActiveRun, result: BatchPrediction, parts: list[StagedPart]) -> None:
         counts = {"predicted": result.predicted, "refused": result.refused, "warned": result.warned}
         run.log_metrics({name: float(count) for name, count in counts.items()})
+        targets = [each.name for each in Signature.from_json(self.version.signature).targets]
         manifest = {
             "model": self.version.model,
             "version": self.version.version,
             "content_digest": self.version.content_digest,
             "source": self.source.describe(),
             "read": dict(self.reading.facts),
+            **({"targets": targets} if targets else {}),
             "out": str(self.target.path) + ("/" if self.target.is_folder else "")
             if not self.target.is_remote
             else self.target.url,
