@@ -675,3 +675,31 @@ def test_the_encoding_by_which_texts_are_read_counts(shell):
     other = shell("run", "job.py", "--json", env=ascii_only).json
     assert [step["state"] for step in other["steps"]] == ["finished"]
     assert "text encoding" in shell("why", "last", "read").out
+
+
+@pytest.mark.parametrize("url", ["sqlite:///runs.db", "sqlite:///{folder}/deep/runs.db", "runs.db"])
+def test_the_store_in_the_project_is_no_step_s_data_and_a_file_beside_it_is(project, url):
+    (project.folder / "deep").mkdir()
+    data = project.folder / "runs.db.csv"
+    data.write_text("1")
+    path = project.write("""
+    @ps.step(isolate=True)
+    def read() -> str:
+        ps.log_metric("loss", 1.0)
+        return open("runs.db.csv").read()
+
+    @ps.pipeline
+    def job():
+        return read()
+    """)
+
+    def state():
+        result = run(
+            f"{path}:job", reporter=QuietReporter(), store=url.format(folder=project.folder)
+        )
+        return result["read"].state
+
+    assert state() is StepState.FINISHED
+    assert state() is StepState.CACHED
+    data.write_text("2")
+    assert state() is StepState.FINISHED

@@ -191,7 +191,7 @@ def watch_of(project: str, skipped: tuple[str, ...]) -> FolderWatch:
     watch = _watches.pop(project, None)
     if watch is None or watch.pid != os.getpid():
         watch = FolderWatch(
-            lambda path: path.startswith(skipped) or kind_of(f"{path}/pyvenv.cfg") == "file"
+            lambda path: f"{path}\0".startswith(skipped) or kind_of(f"{path}/pyvenv.cfg") == "file"
         )
         watch.add(project)
     _watches[project] = watch

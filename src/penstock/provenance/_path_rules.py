@@ -35,7 +35,8 @@ class PathRules:
 
     def counts(self, path: str) -> bool:
         """Return whether look-ups at a path count: neither the system's nor penstock's."""
-        return not path.startswith(self.skipped) and not path.startswith(_SYSTEM)
+        # A place with a NUL at its end is that path alone.
+        return not f"{path}\0".startswith(self.skipped) and not path.startswith(_SYSTEM)
 
     def is_in_project(self, path: str) -> bool:
         """Return whether a path is below the project."""

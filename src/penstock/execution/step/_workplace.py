@@ -4,6 +4,7 @@ A step leaves a trace of all reads, and the process in the state before the step
 """
 
 import itertools
+import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -23,6 +24,7 @@ from penstock.stores import Store
 
 _MAX_CHANGES = 8
 _LOOKED_INTO = 100  # items of a container that are searched for paths
+_SQLITE = "sqlite:///"
 _PATHS, _CONTAINERS = (str, Path), (list, tuple, dict)
 # The state of the process is shared: two runs in threads take turns at their steps.
 _turn = threading.RLock()
@@ -111,9 +113,24 @@ class Workplace:
 
 
 def _places_of(store: Store) -> tuple[str, ...]:
-    """Return the folders of the store's own files: accesses there are no step's doing."""
-    places = (store.url.removeprefix("sqlite://"), store.artifacts.url)
-    return tuple(place for place in places if place.startswith("/"))
+    """Return the places of the store's own files: accesses there are no step's doing.
+
+    A place that ends with a NUL is that path alone: a user's ``runs.db.csv`` beside ``runs.db``
+    counts.
+    """
+    folder = ("/", "\0")
+    kept: dict[str, tuple[str, ...]] = {str(store.journal.home): folder}
+    if "://" not in store.artifacts.url:
+        kept[store.artifacts.url] = folder
+    if store.url.startswith(_SQLITE):
+        # SQLite's own files beside it, the lock of the store, and the journals.
+        kept[store.url.removeprefix(_SQLITE)] = ("\0", "-", ".lock\0")
+    return tuple(
+        f"{path}{ending}"
+        for place, endings in kept.items()
+        for path in dict.fromkeys((place, os.path.realpath(place)))
+        for ending in endings
+    )
 
 
 def _run_by(node: Node, inputs: Mapping[str, Any] | Exception) -> Iterator[Any]:
