@@ -30,6 +30,7 @@ from penstock.core import (
     short,
     to_json,
 )
+from penstock.execution import training_facts
 from penstock.tracking import (
     SYSTEM,
     compare_runs,
@@ -185,7 +186,7 @@ def show(ctx: click.Context, run: str, logs: str | None, console: bool, as_json:
         emit(
             {
                 **to_json(record),
-                "steps": steps,
+                "steps": [_step_json(step) for step in steps],
                 "artifacts": {
                     name: item.digest
                     for name, item in store.metadata.artifacts.list(record.run_id).items()
@@ -270,6 +271,23 @@ def _show_run(store: "Store", run: RunRecord, steps: list[StepRunRecord]) -> Non
         say(f"  Resume with:  penstock run --resume {run.run_id}")
 
 
+def _step_json(step: StepRunRecord) -> dict[str, Any]:
+    """Return a step's record, with how it trained."""
+    trained = training_facts(step)
+    return {**to_json(step), **({"training": trained} if trained else {})}
+
+
+def _show_training(step: StepRunRecord) -> None:
+    trained = training_facts(step)
+    if "mode" in trained:
+        counts = [f"{trained[name]} {name}" for name in ("workers", "shards") if name in trained]
+        say(f"      {', '.join(counts)} ({trained['mode']})")
+    if trained.get("deterministic") is False:
+        say(f"      [yellow]![/] deterministic=False: {trained['price']}")
+    for switch in trained.get("switched", ()):
+        say(f"      [yellow]![/] changed while it ran: {plain(switch)}")
+
+
 def _show_step(step: StepRunRecord) -> None:
     outputs = " ".join(f"{name}:{short(digest)}" for name, digest in step.outputs.items())
     took = duration(_seconds(step))
@@ -277,6 +295,7 @@ def _show_step(step: StepRunRecord) -> None:
         f"  {_MARKS[step.state.value]} {plain(step.step):<22} {step.state.value:<9} {took:>9}"
         f"  {plain(outputs)}"
     )
+    _show_training(step)
     if step.state is StepState.FAILED and step.traceback:
         for line in step.traceback.rstrip().splitlines()[-6:]:
             click.echo(f"      {line}")

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from penstock.execution.engine import runs_by_partition as runs_by_partition
     from penstock.execution.engine import states_of as states_of
     from penstock.execution.engine import step_to_json as step_to_json
+    from penstock.execution.engine import training_facts as training_facts
     from penstock.execution.runners import LocalRunner as LocalRunner
     from penstock.execution.runners import LocalRunPool as LocalRunPool
     from penstock.execution.runners import ProcessRunner as ProcessRunner
@@ -122,6 +123,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "run_step": "_one_step",
         "get_step_call": "_debug",
         "step_to_json": "penstock.execution.engine",
+        "training_facts": "penstock.execution.engine",
         "why": "_why",
     },
 )

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from penstock.execution.engine._states import NOT_TAKEN as NOT_TAKEN
     from penstock.execution.engine._states import is_settled as is_settled
     from penstock.execution.engine._tracing import retrace as retrace
+    from penstock.execution.engine._training_facts import training_facts as training_facts
     from penstock.execution.engine._values import Values as Values
     from penstock.execution.engine._values import load_inputs as load_inputs
     from penstock.execution.engine._workers import Workers as Workers
@@ -86,6 +87,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "runs_by_partition": "_partitions",
         "states_of": "_partitions",
         "step_to_json": "_result",
+        "training_facts": "_training_facts",
         "stop_while_loading": "_loading",
     },
 )

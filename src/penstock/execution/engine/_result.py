@@ -18,6 +18,7 @@ from penstock.core import (
     to_json,
 )
 from penstock.execution.engine._states import GOOD_STATES, KEPT
+from penstock.execution.engine._training_facts import training_facts
 from penstock.pipelines import Graph, replace_outputs
 from penstock.stores import Store
 
@@ -155,5 +156,7 @@ class PipelineResult:
 
 
 def step_to_json(record: StepRunRecord) -> dict[str, Any]:
-    """Return the run of a step as plain JSON, with the fact that only a result has: ``kept``."""
-    return {**to_json(record), "kept": KEPT in record.facts}
+    """Return the run of a step as plain JSON, with ``training``, and ``kept`` of results only."""
+    trained = training_facts(record)
+    found = {**to_json(record), "kept": KEPT in record.facts}
+    return {**found, "training": trained} if trained else found

@@ -23,7 +23,7 @@ from penstock.server.ui._provenance import provenance_view
 from penstock.server.ui._reports import evaluation_view
 from penstock.server.ui._runs import run_seconds
 from penstock.server.ui._site import Site
-from penstock.server.ui._steps import StepView, run_drawing, step_views
+from penstock.server.ui._steps import StepView, run_drawing, step_json, step_views
 from penstock.tracking import SYSTEM
 
 _CONSOLE_LINES, _CHILDREN = 500, 100
@@ -53,7 +53,7 @@ def run_page(site: Site, query: Query, run_id: str) -> Page:
     manifest = site.facts(run.provenance)
     data = {
         "run": run,
-        "steps": steps,
+        "steps": [step_json(step) for step in steps],
         "artifacts": artifacts,
         "proofs": site.metadata.artifacts.list_proofs(run.run_id),
         "versions": _versions(site, run),

@@ -1,10 +1,20 @@
 """Steps of a run for the run's page: times, inputs and outputs, log and error."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import quote
 
-from penstock.core import ArtifactRecord, LogLine, RunRecord, StepRunRecord, StepState, now
+from penstock.core import (
+    ArtifactRecord,
+    LogLine,
+    RunRecord,
+    StepRunRecord,
+    StepState,
+    now,
+    to_json,
+)
+from penstock.execution import training_facts
 from penstock.pipelines import PipelineSpec
 from penstock.server.ui._drawing import Drawing, GraphNode, draw
 from penstock.server.ui._format import duration, seconds_between
@@ -40,6 +50,7 @@ class StepView:
         log: The last lines of the step's log.
         more: Number of lines before those.
         items: The items of a map or loop.
+        training: How the step trained: workers, shards, torch's switches.
     """
 
     record: StepRunRecord
@@ -51,6 +62,7 @@ class StepView:
     log: tuple[LogLine, ...]
     more: int
     items: ItemsView | None = None
+    training: Mapping[str, Any] = field(default_factory=dict)
 
 
 def step_views(site: Site, steps: Sequence[StepRunRecord]) -> list[StepView]:
@@ -88,9 +100,16 @@ def step_views(site: Site, steps: Sequence[StepRunRecord]) -> list[StepView]:
                 log=tuple(log[-_TAIL:]),
                 more=max(0, len(log) - _TAIL),
                 items=items.get(step.step),
+                training=training_facts(step),
             )
         )
     return views
+
+
+def step_json(step: StepRunRecord) -> dict[str, Any]:
+    """Return a step's record as plain JSON, with how it trained."""
+    trained = training_facts(step)
+    return {**to_json(step), **({"training": trained} if trained else {})}
 
 
 def step_seconds(step: StepRunRecord) -> float | None:
