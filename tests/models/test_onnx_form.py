@@ -12,6 +12,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.ensemble import (
     BaggingClassifier,
     GradientBoostingRegressor,
+    HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
     IsolationForest,
     RandomForestClassifier,
@@ -31,6 +32,10 @@ from penstock.models import (
     infer_signature,
     make_onnx_form,
 )
+from penstock.models._onnx_check import _beside_thresholds, _difference, _Native
+from penstock.models._onnx_convert import Converted, NotConverted
+from penstock.models._onnx_estimator import OnnxEstimator
+from penstock.models._onnx_form import FormAnswers
 from penstock.stores import open_store
 
 for package in ("onnxruntime", "skl2onnx", "onnxmltools"):
@@ -108,27 +113,74 @@ def test_forms_of_boosters_answer_as_the_models_do():
         check_alike(form, native, model, holes)
 
 
-def test_a_threshold_that_a_graph_rounds_is_found_and_the_native_form_stays():
+def test_a_threshold_that_a_graph_rounds_is_found():
+    """onnxmltools writes LightGBM's doubles as float32: right on every row of data, and wrong."""
     lightgbm = pytest.importorskip("lightgbm")
-    form, native, _ = both(lightgbm.LGBMClassifier(n_estimators=5, verbose=-1), LABEL)
-    assert (form.form, form.agrees, dict(form.parts)) == ("native", False, {})
-    assert "rows beside thresholds the graph of onnxmltools" in form.reason
-    # On the rows of data alone the same graph would have passed.
-    from penstock.models._onnx_convert import convert_estimator
-    from penstock.models._onnx_estimator import OnnxEstimator
+    from onnxmltools import convert_lightgbm
+    from onnxmltools.convert.common.data_types import FloatTensorType
 
-    graph = OnnxEstimator(convert_estimator(native.estimator, 4).graph)
-    found = graph.predict_scores(X.to_numpy())
-    assert np.abs(found - native.predict(X).probabilities).max() < 1e-6
+    fitted = lightgbm.LGBMClassifier(n_estimators=5, verbose=-1).fit(X.to_numpy(), LABEL)
+    graph = convert_lightgbm(
+        fitted,
+        initial_types=[("X", FloatTensorType([None, 4]))],
+        target_opset=15,
+        zipmap=False,
+    )
+    native, rows = _Native(fitted, is_classifier=True), X.to_numpy()
+    beside = _beside_thresholds(native, rows)
+    draft = OnnxForm("onnx", "", tolerance=1e-5, agrees=True, parts={"graph": graph})
+    asked = FormAnswers(fitted, draft)
+    made = Converted(graph, "onnxmltools", 1e-5, has_thresholds=True)
+    assert _difference(asked, made, rows, native(rows), len(rows)) < 1e-6
+    every = np.concatenate([rows, beside])
+    with pytest.raises(NotConverted, match=r"rows beside thresholds the graph of onnxmltools"):
+        _difference(asked, made, every, native(every), len(rows))
+
+
+@pytest.mark.parametrize("holes", [False, True])
+def test_trees_that_compare_doubles_are_graphs_of_doubles(holes):
+    lightgbm = pytest.importorskip("lightgbm")
+    rows = X.with_columns(pl.when(pl.col("a") < 1).then("a").alias("a")) if holes else X
+    quiet = {"n_estimators": 5, "verbose": -1, "n_jobs": 1}
+    for estimator, y in [
+        (HistGradientBoostingClassifier(max_iter=5), LABEL),
+        (HistGradientBoostingClassifier(max_iter=5), SIZE),
+        (HistGradientBoostingRegressor(max_iter=5), NUMBER),
+        (lightgbm.LGBMClassifier(**quiet), LABEL),
+        (lightgbm.LGBMClassifier(**quiet), SIZE),
+        (lightgbm.LGBMRegressor(**quiet), NUMBER),
+    ]:
+        form, native, model = both(estimator, y, rows)
+        assert (form.form, form.missing) == ("onnx", True), form.reason
+        assert form.beside_thresholds > 40
+        assert form.largest_difference < 1e-7
+        fresh = pl.DataFrame(RNG.normal(size=(500, 4)), schema=X.columns)
+        check_alike(form, native, model, fresh)
+        check_alike(form, native, model, rows[:100])
+
+
+def test_trees_whose_answer_is_no_plain_sum_stay_native():
+    lightgbm = pytest.importorskip("lightgbm")
+    zeros = {"n_estimators": 3, "verbose": -1, "zero_as_missing": True}
+    table = X.with_columns(pl.col("a").round(0).cast(pl.Int64))
+    for estimator, y, rows, reason in [
+        (HistGradientBoostingRegressor(loss="poisson"), np.abs(NUMBER), X, "loss poisson"),
+        (HistGradientBoostingRegressor(categorical_features=[0]), NUMBER,
+         table.with_columns(pl.col("a").abs()), "by categories"),
+        (lightgbm.LGBMRegressor(objective="poisson", n_estimators=3, verbose=-1), np.abs(NUMBER),
+         X, "objective poisson"),
+        (lightgbm.LGBMRegressor(**zeros), NUMBER, table, "zeros for missing"),
+        (lightgbm.LGBMRegressor(linear_tree=True, n_estimators=3, verbose=-1), NUMBER, X, "linear"),
+    ]:  # fmt: skip
+        form, *_ = both(estimator, y, rows)
+        assert form.form == "native"
+        assert reason in form.reason
 
 
 def test_a_forest_that_takes_doubles_would_fail_and_is_given_float32():
     """skl2onnx's graph of doubles takes other branches beside thresholds, ours does not."""
     from skl2onnx import to_onnx
     from skl2onnx.common.data_types import DoubleTensorType
-
-    from penstock.models._onnx_check import _beside_thresholds, _Native
-    from penstock.models._onnx_estimator import OnnxEstimator
 
     fitted = RandomForestClassifier(20, random_state=0).fit(X.to_numpy(), LABEL)
     doubles = to_onnx(
@@ -193,7 +245,6 @@ def test_values_that_were_not_compared_are_answered_natively():
     [
         (BaggingClassifier(n_estimators=2), LABEL, "none of the kinds"),
         (RidgeClassifier(), LABEL, "no probabilities"),
-        (HistGradientBoostingRegressor(max_iter=3), NUMBER, "cannot convert it|beside thresholds"),
     ],
 )
 def test_what_has_no_form_says_why(estimator, y, reason):

@@ -39,6 +39,7 @@ class EstimatorCall:
 
     Attributes:
         last: The final estimator, which answers each row as in a call with this row alone.
+        is_graph: Whether a graph alone answers, which has one thread in any case.
     """
 
     def __init__(self, estimator: Any, form: Any = None) -> None:
@@ -50,6 +51,7 @@ class EstimatorCall:
         self.last: Any = row_wise(estimator[-1] if split else estimator)
         if form is not None:
             self.last = form.answers(self.last)
+        self.is_graph = form is not None and self._head is None
         self._both = getattr(self.last, "predict_both", None)
         self._is_likeliest = _class_of(self.last) in _LIKELIEST
         self.has_probabilities = hasattr(estimator, "predict_proba")

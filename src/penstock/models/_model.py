@@ -1,6 +1,7 @@
 """Model: a fitted estimator with a signature; loads from safe formats only."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -329,7 +330,7 @@ class Model:
     ) -> Predictions:
         table, rows = convert_frame(frame, self.signature.frame), frame.height
         output, matrix, decisions = None, None, None
-        with threads_for(rows):
+        with nullcontext() if self._call.is_graph else threads_for(rows):
             if self.has_probabilities:
                 output, shares = self._call.predict_both(table)
                 matrix = _as_array(shares)

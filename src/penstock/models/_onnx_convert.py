@@ -1,8 +1,8 @@
 """Conversion of a fitted estimator to ONNX, in the type in which its own library computes.
 
 Linear models compute with doubles. Trees of scikit-learn, XGBoost and CatBoost cast to float32 before
-they compare with a threshold, so a graph of float32 takes the same branch; LightGBM and
-HistGradientBoosting compare doubles, and their graphs do not (decision 0053 has the figures).
+they compare with a threshold, so a graph of float32 takes the same branch. LightGBM and
+HistGradientBoosting compare doubles: their graphs are made here (decision 0053 has the figures).
 """
 
 import copy
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.core import require, summarize_error
+from penstock.models._onnx_trees import UnfitTreesError, hist_graph, lightgbm_graph
 
 _OPSETS = {"": 18, "ai.onnx.ml": 3}
 _OLDER = 15  # the latest opset of onnxmltools' trees
@@ -36,11 +37,11 @@ _TREES = frozenset(
         "ExtraTree",
         "ExtraTrees",
         "GradientBoosting",
-        "HistGradientBoosting",
         "RandomForest",
     )
     for kind in ("Classifier", "Regressor")
 )
+_HIST = frozenset({"HistGradientBoostingClassifier", "HistGradientBoostingRegressor"})
 _DOUBLE, _SINGLE = 1e-9, 1e-5  # tolerances of computing with doubles, and with float32
 Make = Callable[[Any, int], Any]
 
@@ -93,6 +94,8 @@ def convert_estimator(estimator: Any, width: int) -> Converted:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the outcome is checked, whatever a converter fears
             graph = make(estimator, width)
+    except UnfitTreesError as error:
+        raise NotConverted(str(error)) from error
     except Exception as error:
         text = " ".join(summarize_error(error).split())[:160]
         raise NotConverted(
@@ -113,10 +116,12 @@ def _find(package: str, name: str) -> tuple[str, Make, float, bool] | None:
         return "skl2onnx", _linear, _DOUBLE, False
     if package == "sklearn" and name in _TREES:
         return "skl2onnx", _tree, _SINGLE, True
+    if package == "sklearn" and name in _HIST:
+        return "onnx", hist_graph, _SINGLE, True
     known: dict[tuple[str, str], tuple[str, Make, float, bool]] = {
         ("penstock", "TorchEstimator"): ("torch", _network, _SINGLE, False),
         **{("xgboost", f"XGB{e}"): ("onnxmltools", _xgboost, _SINGLE, True) for e in _ENDS},
-        **{("lightgbm", f"LGBM{e}"): ("onnxmltools", _lightgbm, _SINGLE, True) for e in _ENDS},
+        **{("lightgbm", f"LGBM{e}"): ("onnx", lightgbm_graph, _SINGLE, True) for e in _ENDS},
         **{("catboost", f"CatBoost{e}"): ("catboost", _catboost, _SINGLE, True) for e in _ENDS},
     }
     return known.get((package, name))
@@ -154,13 +159,6 @@ def _xgboost(estimator: Any, width: int) -> Any:
     booster.feature_names = booster.feature_types = None  # the converter wants f0, f1, …
     return tools.convert_xgboost(
         copied, name="form", initial_types=_floats(width), target_opset=_OLDER
-    )
-
-
-def _lightgbm(estimator: Any, width: int) -> Any:
-    tools = require("onnxmltools", extra="onnx", purpose="converting a model to ONNX")
-    return tools.convert_lightgbm(
-        estimator, name="form", initial_types=_floats(width), target_opset=_OLDER, zipmap=False
     )
 
 
