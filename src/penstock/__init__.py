@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from penstock.features import table_transformer as table_transformer
     from penstock.lineage import get_lineage as get_lineage
     from penstock.models import Model as Model
+    from penstock.models import UnsafeModel as UnsafeModel
     from penstock.monitoring import Monitor as Monitor
     from penstock.monitoring import check_drift as check_drift
     from penstock.pipelines import NOTHING as NOTHING
@@ -129,7 +130,7 @@ _NAMES = {
     "execution": ("approve_step", "reject_step", "run", "why"),
     "features": ("Entity", "FeatureStore", "FeatureView", "table_transformer"),
     "lineage": ("get_lineage",),
-    "models": ("Model",),
+    "models": ("Model", "UnsafeModel"),
     "monitoring": ("Monitor", "check_drift"),
     "pipelines": (
         "Again",

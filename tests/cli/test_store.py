@@ -94,3 +94,14 @@ def test_store_info_says_where_it_is_and_who_chose_that(world):
     assert answer["exists"] is False
     assert not (world.folder / "new/penstock.db").exists()
     assert "is not one of" in world("store", "users", "crowd", code=2).err
+
+
+def test_the_policy_for_unsafe_models_is_shown_set_and_in_the_history(world):
+    assert world("store", "unsafe-models", "--json").json == {"unsafe_models": "refuse"}
+    assert "none goes to staging" in world("store", "unsafe-models", "register").out
+    document = world("store", "unsafe-models", "production", "--actor", "ana", "--json").json
+    assert document == {"unsafe_models": "production"}
+    assert world("store", "info", "--json").json["unsafe_models"] == "production"
+    history = world("history", "fraud").out
+    assert "Setting unsafe_models: register -> production" in " ".join(history.split())
+    assert "is not one of" in world("store", "unsafe-models", "maybe", code=2).err

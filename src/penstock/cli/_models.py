@@ -79,7 +79,7 @@ def models(
             [
                 version.model,
                 version.version,
-                version.stage.value,
+                version.stage.value + (", unsafe" if version.unsafe else ""),
                 "  ".join(
                     f"{name} {value:.4g}" for name, value in list(version.metrics.items())[:3]
                 ),
@@ -318,6 +318,7 @@ def _document(store: "Store", version: ModelVersionRecord) -> dict[str, Any]:
     form = read_onnx_form(version, store=store)
     return {
         **to_json(version),
+        "unsafe": version.unsafe or None,
         "form": form.form if form else "native",
         "onnx_form": form.to_json() if form else None,
     }
@@ -353,6 +354,11 @@ def _report(record: ModelVersionRecord, as_json: bool, sentence: str) -> None:
 
 
 def _show_gates(version: ModelVersionRecord) -> None:
+    if version.unsafe:
+        say(
+            f"[yellow]![/] [bold]{version.ref}[/] is an UnsafeModel: a pickle, loaded in an isolated"
+            f" process only. {plain(version.unsafe)}"
+        )
     if not version.gates:
         return
     say(f"[bold]{version.ref}[/] {short(version.content_digest)}")

@@ -12,6 +12,7 @@ from penstock.cli._help import actor_option, examples
 from penstock.cli._output import current_store, emit, json_option, plain, say, show_table
 from penstock.core import NoStoreError, ParameterError, parse_duration, settings
 from penstock.stores import (
+    UNSAFE_POLICIES,
     GarbageReport,
     backup_store,
     check_store,
@@ -45,6 +46,7 @@ def info(ctx: click.Context, as_json: bool) -> None:
             "exists": True,
             "artifacts": opened.artifacts.url,
             "single_user": opened.single_user,
+            "unsafe_models": opened.unsafe_models,
             "runs": opened.metadata.runs.count(),
             "models": len(opened.metadata.models.list()),
             "deployments": len(opened.metadata.deployments.list()),
@@ -73,6 +75,36 @@ def users(ctx: click.Context, kind: str, actor: str | None, as_json: bool) -> No
         emit({"single_user": kind == "single"})
         return
     say(f"[green]✓[/] The store is used by a {kind if kind == 'team' else 'single person'}.")
+
+
+@store.command(
+    name="unsafe-models",
+    epilog=examples(
+        "penstock store unsafe-models", "penstock store unsafe-models register --actor ana"
+    ),
+)
+@click.argument("policy", type=click.Choice(UNSAFE_POLICIES), required=False)
+@actor_option("changes the policy")
+@json_option
+@click.pass_context
+def unsafe_models(ctx: click.Context, policy: str | None, actor: str | None, as_json: bool) -> None:
+    """Show or set what the store allows of an UnsafeModel, which is a pickle.
+
+    `refuse` (the default), `register`, or `production`: staging and production, too. Wherever it is
+    allowed, it is loaded in an isolated process only. Every change is in the audit trail.
+    """
+    opened = current_store(ctx, create=policy is not None)
+    if policy is not None:
+        opened.allow_unsafe_models(policy, actor=actor)
+    if as_json:
+        emit({"unsafe_models": opened.unsafe_models})
+        return
+    told = {
+        "refuse": "refuses unsafe models",
+        "register": "registers unsafe models; none goes to staging or production",
+        "production": "lets unsafe models go to staging and production",
+    }
+    say(f"[green]✓[/] The store {told[opened.unsafe_models]}.")
 
 
 @store.command(epilog=examples("penstock store check", "penstock store check --quick"))

@@ -27,7 +27,11 @@ if TYPE_CHECKING:
     from penstock.models._onnx_session import OnnxInput as OnnxInput
     from penstock.models._onnx_signature import infer_onnx_signature as infer_onnx_signature
     from penstock.models._predictions import Predictions as Predictions
+    from penstock.models._safety import require_allowed as require_allowed
+    from penstock.models._safety import require_model as require_model
     from penstock.models._safety import require_safe as require_safe
+    from penstock.models._safety import require_unsafe_allowed as require_unsafe_allowed
+    from penstock.models._safety import unsafe_reason as unsafe_reason
     from penstock.models._schema_forms import label_type as label_type
     from penstock.models._several import SeveralPredictions as SeveralPredictions
     from penstock.models._several import predict_several as predict_several
@@ -39,6 +43,7 @@ if TYPE_CHECKING:
     from penstock.models.tabular_net import TabularNet as TabularNet
     from penstock.models.tabular_net import TabularNetClassifier as TabularNetClassifier
     from penstock.models.tabular_net import TabularNetRegressor as TabularNetRegressor
+    from penstock.stores import UnsafeModel as UnsafeModel
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
@@ -76,6 +81,11 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "label_type": "_schema_forms",
         "model_card": "_card",
         "refresh_card": "_card",
+        "UnsafeModel": "penstock.stores",
+        "require_allowed": "_safety",
+        "require_model": "_safety",
         "require_safe": "_safety",
+        "require_unsafe_allowed": "_safety",
+        "unsafe_reason": "_safety",
     },
 )

@@ -109,6 +109,9 @@ def _head(version: Mapping[str, Any], report: Mapping[str, Any]) -> list[str]:
         ("Registered", _time(version.get("created_at"))),
         ("Trained by", version.get("trained_by")),
     ]
+    if signature.get("unsafe"):
+        told = f"a pickle, loaded in an isolated process only: {signature['unsafe']}"
+        facts.append(("Unsafe", told))
     # A regression has neither, and "not recorded" would look like a gap.
     if (signature.get("task") or report.get("task")) == "regression":
         facts = [fact for fact in facts if fact[0] not in {"Classes", "Positive class"}]

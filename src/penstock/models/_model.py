@@ -14,7 +14,7 @@ from penstock.models._native_boosters import as_estimator
 from penstock.models._onnx_form import Form, OnnxForm, require_onnx_form
 from penstock.models._predictions import Predictions, plain_values, require_usable
 from penstock.models._row_wise import is_row_wise
-from penstock.models._safety import require_safe
+from penstock.models._safety import require_allowed
 from penstock.models._signature import Signature
 from penstock.models._targets import TargetColumn, rows_by_target
 from penstock.models._threads import threads_for
@@ -99,7 +99,7 @@ class Model:
             'Look it up: Model.load(Registry().get("churn", 1)).',
         )
         store = open_store(store)
-        record = require_safe(store.metadata.artifacts.get(version.artifact))
+        record = require_allowed(store.metadata.artifacts.get(version.artifact), store=store)
         estimator = store.load(record, check=True)
         signature = Signature.from_json(version.signature)
         if form == "native":

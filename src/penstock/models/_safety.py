@@ -4,8 +4,15 @@ The record names the format, which is never found by trying loader after loader.
 code from the bytes are safe; see ``penstock.stores.ModelFormat``.
 """
 
-from penstock.core import ArtifactRecord, SerializationError, with_article
+from typing import TYPE_CHECKING
+
+from penstock.core import ArtifactRecord, GateError, SerializationError, with_article
 from penstock.stores import find_model_format
+
+if TYPE_CHECKING:
+    from penstock.stores import Store
+
+_UNSAFE = "unsafe"
 
 
 def require_safe(record: ArtifactRecord) -> ArtifactRecord:
@@ -37,11 +44,66 @@ def require_safe(record: ArtifactRecord) -> ArtifactRecord:
     )
 
 
+def require_model(record: ArtifactRecord) -> ArtifactRecord:
+    """Return the record if it is a model: of a safe format, or a declared `UnsafeModel`.
+
+    Whether a declared one may be registered is for the store to say; see `require_allowed`.
+
+    Raises:
+        SerializationError: If it is a pickle without a declaration, or no model.
+    """
+    return record if record.format == _UNSAFE else require_safe(record)
+
+
+def require_allowed(record: ArtifactRecord, *, store: "Store") -> ArtifactRecord:
+    """Return the record if the store allows its registration and loading.
+
+    Raises:
+        SerializationError: If it has no safe format, and is not declared or not allowed.
+    """
+    if record.format != _UNSAFE:
+        return require_safe(record)
+    if store.unsafe_models == "refuse":
+        raise SerializationError(
+            what=f"The model is an {record.type_name}, and this store refuses unsafe models.",
+            why=f"It is a pickle, which can run any code: {unsafe_reason(record)}",
+            fix="Store it in a safe format; or, knowingly: penstock store unsafe-models register",
+            format=record.format,
+        )
+    return record
+
+
+def require_unsafe_allowed(record: ArtifactRecord, where: str, *, store: "Store") -> None:
+    """Check that a model may answer requests, as in staging and production.
+
+    Args:
+        record: The stored model.
+        where: What it is to do, for the message: ``go to production``.
+        store: The store with the policy.
+
+    Raises:
+        GateError: If it is an `UnsafeModel`, and the store does not allow these there.
+    """
+    if record.format == _UNSAFE and store.unsafe_models != "production":
+        raise GateError(
+            what=f"The model is an {record.type_name}; it may not {where} in this store.",
+            why=f"It is a pickle, which can run any code: {unsafe_reason(record)}",
+            fix="Store it in a safe format; or, knowingly: penstock store unsafe-models production",
+            reasons=("the model is unsafe",),
+            gates=(),
+        )
+
+
+def unsafe_reason(record: ArtifactRecord) -> str:
+    """Return why a stored model is unsafe; empty for a safe one."""
+    return str(record.metadata.get("why_unsafe", "")) if record.unsafe else ""
+
+
 def _advice(type_name: str) -> str:
     if type_name.endswith("SearchCV"):
         return "Register what the search found: search.best_estimator_."
     return (
         "Build it from scikit-learn, boosters, torch and the project's own code; calculations inside"
         " the model, as FunctionTransformer(np.log1p): before the split, callers of the server must"
-        " make them."
+        ' make them. What has no safe form can be declared: ps.UnsafeModel(model, reason="…").'
     )

@@ -49,6 +49,7 @@ class Signature:
             them out. None if there are none.
         targets: The targets of a ``multi_output`` model, in the order of its predictions.
         extras: Outputs beside the prediction, computed for requests that ask for them.
+        unsafe: Why the model is stored as a pickle; empty for a model of a safe format.
     """
 
     inputs: tuple[Column, ...]
@@ -63,6 +64,7 @@ class Signature:
     features: FeatureInputs | None = None
     targets: tuple[Target, ...] = ()
     extras: tuple[ExtraOutput, ...] = ()
+    unsafe: str = ""
 
     @property
     def names(self) -> list[str]:
@@ -143,6 +145,7 @@ class Signature:
             **(
                 {"extras": [[each.name, each.width] for each in self.extras]} if self.extras else {}
             ),
+            **({"unsafe": self.unsafe} if self.unsafe else {}),
         }
 
     @classmethod
@@ -166,6 +169,7 @@ class Signature:
                 features=_features_of(document),
                 targets=tuple(map(Target.from_json, document.get("targets", ()))),
                 extras=tuple(ExtraOutput(*each) for each in document.get("extras", ())),
+                unsafe=str(document.get("unsafe", "")),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise _damaged(f"{type(error).__name__}: {error}") from error

@@ -11,7 +11,7 @@ from penstock.registry._judgement import judge_gates
 from penstock.registry._moves import plan_production, require_move
 from penstock.registry._moving import Moves, make_moves
 from penstock.registry._references import find_version, in_stage
-from penstock.registry._requirements import describe_force, require_ready
+from penstock.registry._requirements import describe_force, require_answering, require_ready
 
 if TYPE_CHECKING:
     from penstock.stores import Store
@@ -35,6 +35,7 @@ def promote_to_production(
         target = find_version(versions, version)
         champion = in_stage(versions, Stage.PRODUCTION)
         require_move(target, Stage.PRODUCTION, store.metadata.models.list_stage_events(model))
+        require_answering(store, target, "go to production")
         against = (target.revision, champion.version if champion else None)
         if against not in judged:
             judged[against] = judge_gates(store, target, champion)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import (
@@ -13,7 +14,7 @@ from penstock.core import (
     now,
     require_name,
 )
-from penstock.models import Model, holdout_rows, make_onnx_form, require_safe
+from penstock.models import Model, holdout_rows, make_onnx_form, require_allowed, unsafe_reason
 from penstock.registry._card import render_card
 from penstock.registry._changing import change_version
 
@@ -43,7 +44,9 @@ def register_version(
 ) -> ModelVersionRecord:
     """Register a model as the next version under a name; see `Registry.register`."""
     require_name(model_name, "model")
-    stored = _store_estimator(store, model) if stored is None else require_safe(stored)
+    stored = (
+        _store_estimator(store, model) if stored is None else require_allowed(stored, store=store)
+    )
     version = ModelVersionRecord(
         model=model_name,
         version=0,
@@ -55,7 +58,7 @@ def register_version(
         created_at=now(),
         report=_put(store, report),
         profile=_put(store, profile),
-        signature=model.signature.to_json(),
+        signature=_signature(model, stored),
         metrics=_headline(metrics, report),
         gates=tuple(gates),
         note=note,
@@ -80,9 +83,14 @@ def _convert(store: "Store", model: Model, rows: "pl.DataFrame | None") -> str |
 
 def _store_estimator(store: "Store", model: Model) -> ArtifactRecord:
     artifacts = store.pack(model.estimator)
-    whole = require_safe(artifacts[0])
+    whole = require_allowed(artifacts[0], store=store)
     store.metadata.artifacts.add(artifacts)
     return whole
+
+
+def _signature(model: Model, stored: ArtifactRecord) -> dict[str, Any]:
+    """Return the signature, marked if the model is unsafe: what shows a version shows that."""
+    return replace(model.signature, unsafe=unsafe_reason(stored)).to_json()
 
 
 def _trainer(store: "Store", run_id: str | None) -> str:

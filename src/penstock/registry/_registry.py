@@ -36,6 +36,7 @@ from penstock.registry._references import find_version, in_stage, newest_candida
 from penstock.registry._registering import register_version
 from penstock.registry._removing import move_alone, take_out
 from penstock.registry._requirements import (
+    require_answering,
     require_other_person,
     require_ready,
 )
@@ -252,6 +253,7 @@ class Registry:
         """
         record = self.newest_candidate(model) if version is None else self.get(model, version)
         require_move(record, Stage.PRODUCTION, self.history(model))
+        require_answering(self._store, record, "go to production")
         record = judge_version(record, store=self._store)
         approvals = self.approvals(model, record.version)
         changes = () if accept_changes else signature_changes(self.champion(model), record).breaking
@@ -344,8 +346,9 @@ class Registry:
         """
         who = actor or current_actor()
         if to == Stage.STAGING:
-            number = self.get(model, version).version
-            return move_alone(self._metadata, model, number, Stage.STAGING, who, reason)
+            target = self.get(model, version)
+            require_answering(self._store, target, "go to staging")
+            return move_alone(self._metadata, model, target.version, Stage.STAGING, who, reason)
         if to != Stage.PRODUCTION:
             raise ParameterError(
                 what=f"A version is not promoted to {to}.",
@@ -416,6 +419,7 @@ class Registry:
             if expected is None and to is None:
                 require_alone(champion, events, at)
             target = rollback_target(versions, events, to)
+            require_answering(self._store, target, "go back to production")
             return Moves(plan_production(versions, target, actor=who, reason=why, at=at))
 
         return make_moves(self._metadata, model, plan)

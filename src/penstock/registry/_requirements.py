@@ -4,6 +4,7 @@ All reasons are reported at the same time, each with the command that fixes it.
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from penstock.core import (
     ApprovalRecord,
@@ -13,6 +14,10 @@ from penstock.core import (
     ModelVersionRecord,
     is_same_person,
 )
+from penstock.models import require_unsafe_allowed
+
+if TYPE_CHECKING:
+    from penstock.stores import Store
 
 
 def require_ready(
@@ -50,6 +55,23 @@ def require_ready(
             gates=tuple(gates),
             reasons=tuple(reasons),
         )
+
+
+def require_answering(store: "Store", version: ModelVersionRecord, where: str) -> None:
+    """Check that the store lets the version's kind of model go where it answers requests.
+
+    No force overrules it: the policy of the store does.
+
+    Args:
+        store: The store with the version and the policy.
+        version: The version.
+        where: What it is to do, for the message: ``go to staging``.
+
+    Raises:
+        GateError: If the model is unsafe, and the store does not allow these there.
+    """
+    record = store.metadata.artifacts.get(version.artifact, version.content_digest)
+    require_unsafe_allowed(record, where, store=store)
 
 
 def require_other_person(version: ModelVersionRecord, approver: str) -> None:

@@ -145,6 +145,7 @@ class FriendlyRoutes:
                 "form": route.current.form,
                 "target": signature.target,
                 "task": signature.task,
+                **({"unsafe": signature.unsafe} if signature.unsafe else {}),
                 "classes": signature.classes,
                 **(
                     {"targets": [each.to_json() for each in signature.targets]}

@@ -19,6 +19,7 @@ from penstock.core import (
     summarize_error,
 )
 from penstock.http import HttpError
+from penstock.models import require_unsafe_allowed
 from penstock.serving._deploy import ensure_deployment
 from penstock.serving._presence import Presence
 from penstock.serving._production import production_version
@@ -288,6 +289,8 @@ class Router:
             raise _LoadFailed(version, self._errors[key])
         try:
             record_of_version = self._store.metadata.models.get_version(record.model, version)
+            artifact = self._store.metadata.artifacts.get(record_of_version.artifact)
+            require_unsafe_allowed(artifact, "answer requests", store=self._store)
             served = ServedVersion.load(self._store, record_of_version, record.form)
         except Exception as error:
             again = key in self._failed

@@ -10,7 +10,7 @@ import polars as pl
 from penstock.core import ArtifactRecord, SerializationError, require_name
 from penstock.data import label_matrix
 from penstock.evaluation import EvaluationReport, parse_gate, target_names
-from penstock.models import Model, infer_signature, require_safe
+from penstock.models import Model, infer_signature, require_model
 from penstock.pipelines import step
 from penstock.registry import ModelVersion, Registry, judge_candidate
 from penstock.steps._feature_inputs import FoundInputs, find_feature_inputs
@@ -23,7 +23,7 @@ _SHOWN = 5
 _SAMPLE = 200  # rows on which the model is tried in the same way as in serving
 
 
-@step(effect=True, input_checks={"model": require_safe})
+@step(effect=True, input_checks={"model": require_model})
 def register(
     name: str,
     model: Any,  # Any: an estimator of any library
@@ -42,7 +42,8 @@ def register(
 
     Args:
         name: The model's name.
-        model: The fitted estimator; must be storable in a safe format.
+        model: The fitted estimator; must be storable in a safe format, or be an `UnsafeModel` that
+            the store allows.
         report: Output of ``evaluate``.
         gates: Rules, for example ``"roc_auc >= champion.roc_auc - 0.005"``.
         note: Intended use and further remarks, Markdown.

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from penstock.stores._json import load_json as load_json
     from penstock.stores._open import open_store as open_store
     from penstock.stores._processes import this_process as this_process
+    from penstock.stores._store import UNSAFE_POLICIES as UNSAFE_POLICIES
     from penstock.stores._store import Store as Store
     from penstock.stores.artifacts._aws import bucket_settings as bucket_settings
     from penstock.stores.artifacts._bundles import Bundle as Bundle
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from penstock.stores.artifacts.models._protocol import ModelFormat as ModelFormat
     from penstock.stores.artifacts.models._protocol import StoredModel as StoredModel
     from penstock.stores.artifacts.models._table import find_model_format as find_model_format
+    from penstock.stores.artifacts.models._unsafe import UnsafeModel as UnsafeModel
     from penstock.stores.journals._facts import Fact as Fact
     from penstock.stores.journals._facts import artifacts_fact as artifacts_fact
     from penstock.stores.journals._facts import end_fact as end_fact
@@ -70,8 +72,10 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Parts": "penstock.stores.artifacts._parts",
         "Serialized": "penstock.stores.artifacts._value",
         "Store": "_store",
+        "UNSAFE_POLICIES": "_store",
         "StoredModel": "penstock.stores.artifacts.models._protocol",
         "StoredPart": "penstock.stores.artifacts._bundles",
+        "UnsafeModel": "penstock.stores.artifacts.models._unsafe",
         "TableDigest": "penstock.stores.artifacts._table_digest",
         "artifacts_fact": "penstock.stores.journals._facts",
         "backup_store": "penstock.stores.upkeep._backup",

@@ -16,6 +16,7 @@ from penstock.core import (
     digest_bytes,
     new_id,
     now,
+    require_choice,
 )
 from penstock.stores._contents import (
     bundle_digest,
@@ -49,8 +50,9 @@ from penstock.stores.journals import Journal
 from penstock.stores.metadata._protocol import MetadataStore
 
 _PART = 1 << 20  # chunk size of streams
-_SINGLE_USER = "single_user"
+_SINGLE_USER, _UNSAFE = "single_user", "unsafe_models"
 # Settings: the store's id, the claimed location of the bytes, and the database with that id.
+UNSAFE_POLICIES = ("refuse", "register", "production")
 IDENTITY, PLACE, DATABASE = "store_id", "artifacts", "database"
 
 
@@ -374,6 +376,25 @@ class Store:
         """
         setting = self.metadata.settings.get(_SINGLE_USER)
         return setting == "true" if self._team else setting != "false"
+
+    @property
+    def unsafe_models(self) -> str:
+        """What the store allows of an `UnsafeModel`: ``refuse``, ``register`` or ``production``."""
+        return self.metadata.settings.get(_UNSAFE) or UNSAFE_POLICIES[0]
+
+    def allow_unsafe_models(self, policy: str, *, actor: str | None = None) -> None:
+        """Set what the store allows of an `UnsafeModel`; the history has actor and time.
+
+        Args:
+            policy: ``refuse`` them (the default), let them ``register``, or let them go to staging
+                and ``production``, too.
+            actor: Who allows it; by default the user of this process.
+
+        Raises:
+            ParameterError: If the policy is none of these.
+        """
+        require_choice("policy", policy, UNSAFE_POLICIES)
+        self.metadata.settings.set(_UNSAFE, policy, actor=actor)
 
     def close(self) -> None:
         """Close the store, once all its openers have; loaded values stay usable."""

@@ -89,6 +89,11 @@ class ModelVersionRecord:
         """Reference to the version, ``model@version``."""
         return f"{self.model}@{self.version}"
 
+    @property
+    def unsafe(self) -> str:
+        """Why the model is stored as a pickle; empty for a model of a safe format."""
+        return str(self.signature.get("unsafe", ""))
+
 
 @dataclass(frozen=True, slots=True)
 class ApprovalRecord:

@@ -22,6 +22,7 @@ _FORMATS = {
     "catboost": ("_catboost", "CatBoostFormat"),
     "safetensors": ("_torch", "TorchFormat"),
     "onnx": ("_onnx", "OnnxFormat"),
+    "unsafe": ("_unsafe", "UnsafeFormat"),
 }
 # Formats for classes by root package, the most special first: a class counts by its bases, too.
 _BY_PACKAGE = {
@@ -31,6 +32,7 @@ _BY_PACKAGE = {
     "torch": ("safetensors",),
     "onnx": ("onnx",),
     "sklearn": ("skops",),
+    "penstock": ("unsafe",),
 }
 
 
