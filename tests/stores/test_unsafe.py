@@ -128,7 +128,7 @@ def test_code_in_the_pickle_has_no_network_and_writes_in_its_room_alone(handle):
     (said,) = model.score_samples(X[:1].to_numpy())
     assert said == "room / room"
     assert not target.exists()
-    assert Path(sys.modules["harm"].__file__).exists()  # type: ignore[arg-type]
+    assert Path(sys.modules["harm"].__file__).exists()
 
 
 def test_it_predicts_as_the_estimator_does_and_its_digest_holds(project, store, tmp_path):
