@@ -57,6 +57,7 @@ from penstock.core._states import (
     Verdict,
 )
 from penstock.core._threads import side_by_side
+from penstock.core._torch_alone import one_torch_thread
 from penstock.core._words import with_article
 from penstock.core.records import (
     AlertRecord,
@@ -173,6 +174,7 @@ __all__ = [
     "new_id",
     "now",
     "now_micros",
+    "one_torch_thread",
     "online_store_url",
     "parse_bytes",
     "parse_duration",

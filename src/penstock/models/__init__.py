@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from penstock.models._frame_check import CheckedFrame as CheckedFrame
     from penstock.models._inference import infer_signature as infer_signature
     from penstock.models._label_encoding import LabelEncodingClassifier as LabelEncodingClassifier
+    from penstock.models._language_models import LanguageModelEstimator as LanguageModelEstimator
+    from penstock.models._language_models import SentenceEncoder as SentenceEncoder
     from penstock.models._model import Model as Model
     from penstock.models._onnx_check import holdout_rows as holdout_rows
     from penstock.models._onnx_check import make_onnx_form as make_onnx_form
@@ -53,6 +55,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Explanation": "_explanation",
         "FeatureInputs": "_feature_inputs",
         "LabelEncodingClassifier": "_label_encoding",
+        "LanguageModelEstimator": "_language_models",
+        "SentenceEncoder": "_language_models",
         "Model": "_model",
         "Form": "_onnx_form",
         "OnnxForm": "_onnx_form",

@@ -6,7 +6,6 @@ share. Both are avoided, so that a request and a batch get the same numbers.
 
 import json
 import re
-import threading
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from penstock.core import DataError, require
+from penstock.core import DataError, one_torch_thread, require
 from penstock.features.embeddings._files import EmbeddingFile, as_folder, list_files, require_same
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ Encode = Callable[[Sequence[str]], "NDArray[np.float64]"]
 _MODULES = re.compile(
     r"sentence_transformers(\.\w+)*\.(Transformer|Pooling|Normalize|StaticEmbedding)"
 )
-_ONE_AT_A_TIME = threading.Lock()  # torch's number of threads belongs to the whole process
 
 
 @lru_cache(maxsize=2)
@@ -90,15 +88,10 @@ def _sentences(folder: Path) -> Encode:
     )
 
     def encode(texts: Sequence[str]) -> "NDArray[np.float64]":
-        with _ONE_AT_A_TIME:
-            threads = torch.get_num_threads()
-            torch.set_num_threads(1)
-            try:
-                return _stack(
-                    [model.encode([text], batch_size=1, show_progress_bar=False) for text in texts]
-                )
-            finally:
-                torch.set_num_threads(threads)
+        with one_torch_thread(torch):
+            return _stack(
+                [model.encode([text], batch_size=1, show_progress_bar=False) for text in texts]
+            )
 
     return encode
 

@@ -1,13 +1,12 @@
 """Training of the network in torch: one thread, its own random numbers, early stopping."""
 
 import itertools
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import require
+from penstock.core import one_torch_thread, require
 from penstock.models.tabular_net._inputs import UNKNOWN, Encoded
 
 if TYPE_CHECKING:
@@ -18,7 +17,6 @@ _HELD_OUT = 0.1
 _FEW = 100  # rows; with fewer a tenth says nothing about when to stop
 _LEVEL_DROPOUT = 0.02  # share of levels that training replaces, so that "unknown" is learned
 _EMBEDDING = (1.6, 0.56, 50)  # factor, power, largest: fastai's rule
-_ONE_AT_A_TIME = threading.Lock()  # torch's number of threads belongs to the whole process
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +76,9 @@ def train_network(
 @contextmanager
 def _alone(torch: Any, seed: int) -> Iterator[None]:
     """Keep the number of threads and the random numbers of the process as they were."""
-    with _ONE_AT_A_TIME, torch.random.fork_rng(devices=[]), torch.enable_grad():
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
+    with one_torch_thread(torch), torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(seed)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(threads)
+        yield
 
 
 class _Training:

@@ -23,12 +23,15 @@ _FORMATS = {
     "safetensors": ("_torch", "TorchFormat"),
     "onnx": ("_onnx", "OnnxFormat"),
     "unsafe": ("_unsafe", "UnsafeFormat"),
+    "transformers": ("_transformers", "TransformersFormat"),
 }
 # Formats for classes by root package, the most special first: a class counts by its bases, too.
 _BY_PACKAGE = {
     "xgboost": ("xgboost",),
     "lightgbm": ("lightgbm",),
     "catboost": ("catboost",),
+    "sentence_transformers": ("transformers",),
+    "transformers": ("transformers",),
     "torch": ("safetensors",),
     "onnx": ("onnx",),
     "sklearn": ("skops",),

@@ -1,0 +1,24 @@
+"""One thread of torch at a time: a product that two threads share has other last bits."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+_ONE_AT_A_TIME = threading.Lock()  # torch's number of threads belongs to the whole process
+
+
+@contextmanager
+def one_torch_thread(torch: Any) -> Iterator[None]:
+    """Let torch compute on one thread while the block runs; blocks wait for each other.
+
+    Args:
+        torch: The module.
+    """
+    with _ONE_AT_A_TIME:
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)

@@ -1,0 +1,265 @@
+"""LanguageModelEstimator and SentenceEncoder: models of Hugging Face as estimators of a text column."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.metaestimators import available_if
+
+from penstock.core import DataError, ParameterError, one_torch_thread, require
+from penstock.stores import nested_state, read_nested
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_NESTED = "stored"
+_MOST_TOKENS = 100_000  # tokenizers without a limit name a number far above
+
+
+def _has_classes(estimator: "LanguageModelEstimator") -> bool:
+    return estimator.labels is not None
+
+
+class _Storable(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """An estimator whose parameters may be models of Hugging Face, stored in their own format."""
+
+    def fit(self, X: object, y: object = None) -> Any:  # noqa: N803 - scikit-learn's name
+        """Return the estimator: the model is trained already."""
+        del X, y
+        return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Tell scikit-learn that there is nothing to fit."""
+        return True
+
+    def __getstate__(self) -> Any:
+        """Return the attributes; in a store with each model in its own format."""
+        state = super().__getstate__()
+        for name in self._get_param_names():
+            if type(state.get(name)).__module__.partition(".")[0] in _LIBRARIES:
+                nested = nested_state(state[name])
+                state = state if nested is None else {**state, name: {_NESTED: nested}}
+        return state
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        """Set the attributes; see ``__getstate__``."""
+        found = {
+            name: read_nested(value[_NESTED])
+            if isinstance(value, dict) and _NESTED in value
+            else value
+            for name, value in state.items()
+        }
+        super().__setstate__(found)
+
+
+_LIBRARIES = frozenset({"transformers", "sentence_transformers"})
+
+
+class LanguageModelEstimator(_Storable):
+    """A trained model of Hugging Face that judges a text, as a scikit-learn estimator.
+
+    It takes one text column. Each text is predicted as in a call with this text alone, on one
+    thread, so that a request and a batch get the same bits. A missing text is the empty one. Stored,
+    model and tokenizer are the files that the library itself saves, with weights in safetensors.
+
+    >>> from transformers import AutoModelForSequenceClassification, AutoTokenizer  # doctest: +SKIP
+    >>> from penstock.models import LanguageModelEstimator
+    >>> model = AutoModelForSequenceClassification.from_pretrained("tuned")  # doctest: +SKIP
+    >>> tokenizer = AutoTokenizer.from_pretrained("tuned")  # doctest: +SKIP
+    >>> LanguageModelEstimator(model, tokenizer).predict(["late again"])  # doctest: +SKIP
+    array(['complaint'], dtype='<U9')
+
+    Threads: calls wait for each other.
+
+    Args:
+        model: A model with one score (logit) per class, or one number: ``AutoModelForSequenceClassification``.
+        tokenizer: Its fast tokenizer.
+        classes: Labels in the order of the scores; by default those of the model's ``id2label``. A
+            model with one score is a regression.
+        max_tokens: Tokens of a text that are read; by default as many as model and tokenizer take.
+    """
+
+    def __init__(
+        self,
+        model: object,
+        tokenizer: object,
+        classes: Sequence[Any] | None = None,
+        max_tokens: int | None = None,
+    ) -> None:
+        self.model: Any = model
+        self.tokenizer: Any = tokenizer
+        self.classes = classes
+        self.max_tokens = max_tokens
+
+    @property
+    def labels(self) -> tuple[Any, ...] | None:
+        """Labels in the order of the scores; None for a regression."""
+        count = self.model.config.num_labels
+        if self.classes is not None:
+            labels = tuple(self.classes)
+        elif count == 1:
+            return None
+        else:
+            labels = tuple(self.model.config.id2label[place] for place in range(count))
+        if len(labels) != count:
+            raise ParameterError(
+                what=f"classes of LanguageModelEstimator are {list(labels)}, and the model has"
+                f" {count} scores.",
+                why="There is one score for each class.",
+                fix="Name the classes in the order of the scores.",
+            )
+        return labels
+
+    @property
+    def classes_(self) -> "NDArray[Any]":
+        """Labels in the order of the probabilities, as scikit-learn names them."""
+        import numpy as np
+
+        if self.labels is None:
+            raise AttributeError("classes_")
+        return np.asarray(self.labels)
+
+    def predict(self, X: object) -> "NDArray[Any]":  # noqa: N803 - scikit-learn's name
+        """Predict labels or numbers, shape (n,).
+
+        Raises:
+            DataError: If X is no single column of texts, or the model has no score per class.
+        """
+        if self.labels is not None:
+            found: NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        else:
+            found = self._scores(X)[:, 0]
+        return found
+
+    @available_if(_has_classes)  # type: ignore[untyped-decorator]  # scikit-learn has no types
+    def predict_proba(self, X: object) -> "NDArray[Any]":  # noqa: N803 - scikit-learn's name
+        """Compute the probability of each class, shape (n, classes).
+
+        Raises:
+            DataError: As for ``predict``.
+        """
+        import numpy as np
+
+        scores = self._scores(X)
+        powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+        shares: NDArray[Any] = powers / powers.sum(axis=1, keepdims=True)
+        return shares
+
+    def _scores(self, X: object) -> "NDArray[Any]":  # noqa: N803 - scikit-learn's name
+        import numpy as np
+
+        torch = require("torch", extra="torch", purpose="predicting texts")
+        if self.model.training:
+            self.model.eval()
+        texts, width = texts_of(X), self.model.config.num_labels
+        scores = np.zeros((len(texts), width))
+        with one_torch_thread(torch), torch.inference_mode():
+            for place, text in enumerate(texts):
+                tokens = self.tokenizer(
+                    text, truncation=True, max_length=self._most_tokens, return_tensors="pt"
+                )
+                found = getattr(self.model(**tokens), "logits", None)
+                if found is None or tuple(found.shape) != (1, width):
+                    raise DataError(
+                        what=f"{type(self.model).__name__} returned no {width} scores for a text.",
+                        why="A prediction is a label or a number for each text.",
+                        fix="Use a model for sequence classification.",
+                    )
+                scores[place] = found[0].double().numpy()
+        return scores
+
+    @property
+    def _most_tokens(self) -> int:
+        positions = getattr(self.model.config, "max_position_embeddings", None) or _MOST_TOKENS
+        known = self.max_tokens or min(self.tokenizer.model_max_length, positions)
+        return min(known, _MOST_TOKENS)
+
+    def __sklearn_tags__(self) -> object:
+        """Tell scikit-learn whether the estimator is a classifier."""
+        from sklearn.utils import ClassifierTags, RegressorTags
+
+        tags = super().__sklearn_tags__()
+        if self.labels is not None:
+            tags.estimator_type, tags.classifier_tags = "classifier", ClassifierTags()
+        else:
+            tags.estimator_type, tags.regressor_tags = "regressor", RegressorTags()
+        return tags
+
+
+class SentenceEncoder(TransformerMixin, _Storable):  # type: ignore[misc]  # scikit-learn has no types
+    """A model of sentence-transformers as a transformer of a text column; stored with the model.
+
+    `TextEmbedding` records the digest of a model's files and finds them again; this one keeps them
+    in the store, with the estimator after it: ``make_pipeline(SentenceEncoder(model),
+    LogisticRegression())``. Each text is encoded by itself, on one thread; a missing text is the
+    empty one.
+
+    Threads: calls wait for each other.
+
+    Args:
+        model: A ``sentence_transformers.SentenceTransformer``.
+    """
+
+    def __init__(self, model: object) -> None:
+        self.model: Any = model
+
+    def transform(self, X: object) -> "NDArray[Any]":  # noqa: N803 - scikit-learn's name
+        """Compute the vector of each text, shape (n, width), float64.
+
+        Raises:
+            DataError: If X is no single column of texts.
+        """
+        import numpy as np
+
+        torch = require("torch", extra="torch", purpose="embeddings of texts")
+        texts = texts_of(X)
+        with one_torch_thread(torch):
+            rows = [
+                self.model.encode([text], batch_size=1, show_progress_bar=False) for text in texts
+            ]
+        return np.vstack(rows).astype(np.float64) if rows else np.zeros((0, self._width))
+
+    def get_feature_names_out(self, input_features: object = None) -> "NDArray[Any]":
+        """Return names of the columns: ``embedding_0`` and so on."""
+        import numpy as np
+
+        del input_features
+        return np.asarray([f"embedding_{place}" for place in range(self._width)], dtype=object)
+
+    @property
+    def _width(self) -> int:
+        old = "get_sentence_embedding_dimension"  # its name before sentence-transformers 5.3
+        ask = getattr(self.model, "get_embedding_dimension", None) or getattr(self.model, old)
+        return int(ask() or 0)
+
+
+def texts_of(table: object) -> list[str]:
+    """Return the texts of a single column, of a frame, a matrix or a list.
+
+    Raises:
+        DataError: If there are several columns, or a value is no text.
+    """
+    import numpy as np
+
+    values: Any = table.to_numpy() if hasattr(table, "to_numpy") else table
+    values = np.asarray(values, dtype=object)
+    if values.ndim == 2 and values.shape[1] == 1:  # noqa: PLR2004 - a matrix
+        values = values[:, 0]
+    if values.ndim != 1:
+        raise DataError(
+            what=f"The rows have shape {values.shape}.",
+            why="A language model takes one text column.",
+            fix="Choose the column by a ColumnTransformer, or drop the others.",
+        )
+    texts = ["" if _is_missing(value) else value for value in values.tolist()]
+    if strange := [value for value in texts if not isinstance(value, str)]:
+        raise DataError(
+            what=f"A value is {strange[0]!r}, of type {type(strange[0]).__name__}.",
+            why="A language model takes one column of texts.",
+            fix="Convert the column to text, or choose another.",
+        )
+    return texts
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and value != value)  # noqa: PLR0124 - NaN

@@ -1,0 +1,263 @@
+"""Models and tokenizers of Hugging Face, and of sentence-transformers, as the files that they save.
+
+What the libraries note about the machine is left out. The files are read by their own library: a class of transformers itself that ``config.json`` names,
+weights in safetensors, a tokenizer of plain tables. Code that comes with a model is never run.
+"""
+
+import importlib
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from penstock.core import SerializationError, require
+from penstock.stores.artifacts._value import Serialized, type_name
+from penstock.stores.artifacts.models._file_bundle import (
+    pack_files,
+    read_folder,
+    unpack_files,
+    write_folder,
+)
+from penstock.stores.artifacts.models._protocol import StoredModel
+
+# A folder of one module of sentence-transformers (1_Pooling) may stand before the name.
+_NAMES = re.compile(
+    r"(?:\d{1,2}_[A-Za-z]{1,40}/)?(?:config\.json|generation_config\.json|model(?:-\d{5}-of-\d{5})?"
+    r"\.safetensors|model\.safetensors\.index\.json|tokenizer\.json|tokenizer_config\.json"
+    r"|special_tokens_map\.json|added_tokens\.json|vocab\.(?:txt|json)|merges\.txt|spiece\.model"
+    r"|tokenizer\.model|sentencepiece\.bpe\.model|chat_template\.jinja|modules\.json"
+    r"|sentence_bert_config\.json|config_sentence_transformers\.json)"
+)
+# Notes about the machine and the installed versions: no property of the model.
+_NOTES = frozenset(
+    {"transformers_version", "__version__", "is_local", "local_files_only", "name_or_path"}
+    | {"_name_or_path", "_commit_hash", "cache_dir", "tokenizer_file", "vocab_file"}
+)
+_LAST_CALL = frozenset({"truncation", "padding"})  # each call of a tokenizer sets them anew
+# Settings by which a file could bring code, or a library of kernels from elsewhere.
+_CODE = frozenset({"auto_map", "custom_pipelines", "quantization_config", "kernel_config"})
+_MODULES = re.compile(
+    r"sentence_transformers(?:\.\w+)*\.(?:Transformer|Pooling|Normalize|StaticEmbedding)"
+)
+_OWN_CLASSES = "transformers.models."
+
+
+class TransformersFormat:
+    """See ModelFormat."""
+
+    name = "transformers"
+    is_safe = True
+
+    def can_write(self, value: Any) -> bool:
+        """See ModelFormat."""
+        return _kind(value) is not None
+
+    def write(self, value: Any, content_digest: str) -> Serialized:
+        """See ModelFormat."""
+        kind = _require_own(value)
+        data = pack_files(_files_of(value, kind))
+        facts: dict[str, Any] = {"kind": kind, "class": type(value).__name__}
+        if hasattr(value, "parameters"):
+            facts["parameters"] = sum(each.numel() for each in value.parameters())
+        return Serialized(data, self.name, content_digest, type_name(value), facts)
+
+    def read(self, stored: StoredModel) -> Any:
+        """See ModelFormat."""
+        kind = str(stored.metadata.get("kind"))
+        if kind not in _READERS:
+            raise _damaged(f"its record names the kind {kind!r}")
+        try:
+            files = unpack_files(stored.data, _NAMES)
+        except ValueError as error:
+            raise _damaged(str(error)) from error
+        _require_plain(files)
+        with TemporaryDirectory() as place, _quiet():
+            write_folder(files, Path(place))
+            return _READERS[kind](Path(place), files, stored.metadata)
+
+    def state(self, value: Any) -> bytes | None:
+        """See ModelFormat."""
+        kind = _kind(value)
+        return None if kind is None else pack_files(_files_of(value, kind))
+
+    def load_library(self) -> None:
+        """See ModelFormat."""
+        importlib.import_module("transformers")
+
+
+def _kind(value: Any) -> str | None:
+    """Return ``model``, ``tokenizer`` or ``sentences``; None for any other value."""
+    for base in type(value).__mro__:
+        root = base.__module__.partition(".")[0]
+        if root == "transformers" and base.__name__ == "PreTrainedModel":
+            return "model"
+        if root == "transformers" and base.__name__ == "PreTrainedTokenizerBase":
+            return "tokenizer"
+        if root == "sentence_transformers" and base.__name__ == "SentenceTransformer":
+            return "sentences"
+    return None
+
+
+def _require_own(value: Any) -> str:
+    """Return the kind of a value whose class is the library's own."""
+    kind, module = _kind(value), type(value).__module__
+    allowed = {
+        "model": _OWN_CLASSES,
+        "tokenizer": "transformers.",
+        "sentences": "sentence_transformers.",
+    }
+    if kind is None or not f"{module}.".startswith(allowed[kind]):
+        raise SerializationError(
+            what=f"{type_name(value)} is a class of {module}, and no class of the library itself.",
+            why="A model of Hugging Face is read by the class that its config.json names.",
+            fix="Return a model of the library's own classes, or export the network to ONNX.",
+        )
+    if kind == "tokenizer" and not getattr(value, "is_fast", False):
+        raise SerializationError(
+            what=f"{type_name(value)} is a tokenizer written in Python.",
+            why="Its files depend on the class; those of a fast tokenizer are one table.",
+            fix="Load it with AutoTokenizer.from_pretrained(…, use_fast=True).",
+        )
+    return kind
+
+
+def _files_of(value: Any, kind: str) -> dict[str, bytes]:
+    """Save a value with its library, and return the files without notes."""
+    with TemporaryDirectory() as place, _quiet():
+        if kind == "sentences":
+            value.save(place, create_model_card=False, safe_serialization=True)
+        else:
+            value.save_pretrained(place)
+        files = read_folder(Path(place))
+    if strange := [name for name in files if not _NAMES.fullmatch(name)]:
+        raise SerializationError(
+            what=f"{type_name(value)} saves a file {strange[0]!r}, which cannot be stored.",
+            why="Weights are stored in safetensors, and tokenizers as tables: nothing else is read"
+            " again.",
+            fix="Merge adapters into the model (model.merge_and_unload()), or export it to ONNX.",
+        )
+    _require_plain(files)
+    return {name: _without_notes(name, content) for name, content in files.items()}
+
+
+def _without_notes(name: str, content: bytes) -> bytes:
+    """Return a settings file without notes, and a tokenizer's without what its last call set."""
+    if not name.endswith(("config.json", "config_sentence_transformers.json", "tokenizer.json")):
+        return content
+    found = json.loads(content)
+    if name.endswith("tokenizer.json"):
+        found.update(dict.fromkeys(_LAST_CALL))
+    else:
+        found = {key: value for key, value in found.items() if key not in _NOTES}
+    return json.dumps(found, indent=2, ensure_ascii=False).encode()
+
+
+def _require_plain(files: Mapping[str, bytes]) -> None:
+    """Refuse settings that bring code, name a class by its path or a library from elsewhere."""
+    for name, content in files.items():
+        if not name.endswith("config.json") and name != "modules.json":
+            continue
+        try:
+            found = json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise _damaged(f"{name} is no JSON ({error})") from error
+        if name == "modules.json":
+            _require_modules(found)
+        for key, value in _settings(found):
+            if key in _CODE and value:
+                raise _damaged(f"{name} has {key}, which brings code")
+            if ("implementation" in key or "kernel" in key) and "/" in str(value):
+                raise _damaged(f"{name} names {value!r} as {key}")
+
+
+def _require_modules(found: Any) -> None:
+    rows = found if isinstance(found, list) else [found]
+    for row in rows:
+        if not isinstance(row, dict) or not _MODULES.fullmatch(str(row.get("type"))):
+            kind = row.get("type") if isinstance(row, dict) else row
+            raise _damaged(f"modules.json names {kind!r}")
+        if not re.fullmatch(r"(\d{1,2}_[A-Za-z]{1,40})?", str(row.get("path"))):
+            raise _damaged(f"modules.json names the folder {row.get('path')!r}")
+
+
+def _settings(found: Any) -> Iterator[tuple[str, Any]]:
+    waiting = [found]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, dict):
+            yield from ((str(key), value) for key, value in each.items())
+            waiting.extend(each.values())
+        elif isinstance(each, list):
+            waiting.extend(each)
+
+
+def _read_model(folder: Path, files: Mapping[str, bytes], facts: Mapping[str, Any]) -> Any:
+    library = _import_transformers()
+    named = json.loads(files.get("config.json", b"{}")).get("architectures")
+    name = str(facts.get("class"))
+    kind = getattr(library, name, None)
+    is_own = isinstance(kind, type) and kind.__module__.startswith(_OWN_CLASSES)
+    if named != [name] or not is_own or not issubclass(kind, library.PreTrainedModel):  # type: ignore[arg-type]
+        raise _damaged(f"config.json names {named}, its record {name!r}")
+    model: Any = kind
+    return model.from_pretrained(
+        folder, local_files_only=True, use_safetensors=True, trust_remote_code=False, dtype="auto"
+    )
+
+
+def _read_tokenizer(folder: Path, files: Mapping[str, bytes], _: Mapping[str, Any]) -> Any:
+    if "tokenizer.json" not in files:
+        raise _damaged("it has no tokenizer.json")
+    return _import_transformers().AutoTokenizer.from_pretrained(
+        folder, local_files_only=True, trust_remote_code=False, use_fast=True
+    )
+
+
+def _read_sentences(folder: Path, files: Mapping[str, bytes], _: Mapping[str, Any]) -> Any:
+    if "modules.json" not in files:
+        raise _damaged("it has no modules.json")
+    library = require("sentence_transformers", extra="transformers", purpose="reading a model")
+    return library.SentenceTransformer(
+        str(folder),
+        device="cpu",
+        trust_remote_code=False,
+        local_files_only=True,
+        model_kwargs={"use_safetensors": True},
+    )
+
+
+_Reader = Callable[[Path, Mapping[str, bytes], Mapping[str, Any]], Any]
+_READERS: dict[str, _Reader] = {
+    "model": _read_model,
+    "tokenizer": _read_tokenizer,
+    "sentences": _read_sentences,
+}
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Show no bars of the library's own while files are saved and read."""
+    logging = importlib.import_module("transformers.utils.logging")
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
+def _import_transformers() -> Any:
+    return require("transformers", extra="transformers", purpose="reading a model of Hugging Face")
+
+
+def _damaged(reason: str) -> SerializationError:
+    return SerializationError(
+        what=f"The bytes are no model of Hugging Face that can be read: {reason}.",
+        why="A model is read by a class of the library itself, with weights in safetensors, and no"
+        " code that comes with its files.",
+        fix="Save it with the library's own class; do not use files from elsewhere as they are.",
+    )
