@@ -41,8 +41,8 @@ from penstock.serving import predict as predict_rows
 @click.option(
     "--format",
     "file_format",
-    type=click.Choice(["parquet", "csv", "json", "arrow"]),
-    help="Format of TARGET; by default from its ending.",
+    type=click.Choice(["parquet", "csv", "json", "arrow", "delta"]),
+    help="Format of TARGET; by default from its ending. delta: a Delta table in a folder.",
 )
 @click.option(
     "--part-rows", type=click.IntRange(1), default=100_000, show_default=True, help="Rows at once."

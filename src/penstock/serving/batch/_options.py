@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeAlias
 from penstock.models import Signature
 
 Refused: TypeAlias = Literal["report", "stop"]
-TargetFormat: TypeAlias = Literal["parquet", "csv", "json", "arrow"]
+TargetFormat: TypeAlias = Literal["parquet", "csv", "json", "arrow", "delta"]
 
 PART_ROWS = 100_000
 

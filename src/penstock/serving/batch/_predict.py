@@ -36,6 +36,7 @@ from penstock.serving.batch._target import BatchTarget
 from penstock.serving.batch._worker import PartWork, digest_part, work_on
 from penstock.stores import Store, open_store
 from penstock.tables import read_frame
+from penstock.tables.reading import ReadingRule
 from penstock.tracking import ActiveRun, active_run, start_run
 
 if TYPE_CHECKING:
@@ -126,7 +127,8 @@ def predict(
         probabilities: Whether each class's probability is written too.
         refused: What happens to rows that the server would refuse: ``report`` them in
             ``OUT.refused.jsonl``, or ``stop``.
-        format: ``parquet``, ``csv``, ``json`` or ``arrow``; by default from the ending.
+        format: ``parquet``, ``csv``, ``json``, ``arrow``, or ``delta`` for a folder with a Delta
+            table of a single version; by default from the ending.
         part_rows: Rows of a part, which a worker predicts at once.
         form: The form that answers, ``native`` or ``onnx``; by default that of the model's deployment,
             so that the answers are those of the server, or what the version's check decided.
@@ -468,9 +470,12 @@ def _as_source(data: object, signature: Signature) -> DataSource:
                 fix='Give a file, a URL, a frame, or a source such as FileSource("rides.csv").',
             )
         return _Frame(frame)
-    rules = {each.name: each.reading for each in signature.inputs if each.reading is not None}
-    # Texts are read as in training: the source's own guess could differ on other rows.
-    return source.remembering(rules) if isinstance(source, RememberingSource) else source
+    # Read as they are written: the checker of requests reads texts as in training, and refuses those
+    # that it cannot read. A source would make a few odd cells missing, and their rows be predicted.
+    texts = {
+        each.name: ReadingRule("text") for each in signature.inputs if each.reading is not None
+    }
+    return source.remembering(texts) if isinstance(source, RememberingSource) else source
 
 
 def _stopped(refused: Sequence[dict[str, Any]], part: PartWork) -> DataError:

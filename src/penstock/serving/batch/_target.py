@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -27,7 +27,14 @@ _ENDINGS: dict[str, TargetFormat] = {
     ".feather": "arrow",
     ".ipc": "arrow",
 }
-_LAST = {"parquet": ".parquet", "csv": ".csv", "json": ".jsonl", "arrow": ".arrow"}
+_LAST = {
+    "parquet": ".parquet",
+    "csv": ".csv",
+    "json": ".jsonl",
+    "arrow": ".arrow",
+    "delta": ".parquet",
+}
+_LOG = "_delta_log"
 _SCHEMES = ("s3", "gs", "az")
 
 
@@ -37,7 +44,7 @@ class BatchTarget:
 
     Args:
         url: Path or URL as given; a folder ends with ``/``.
-        format: Format of the files.
+        format: Format of the files; ``delta`` is a folder with a Delta table.
     """
 
     url: str
@@ -70,6 +77,9 @@ class BatchTarget:
             raise ParameterError(
                 what=f"format={file_format!r} is not known.", fix=did_you_mean(file_format, known)
             )
+        if file_format == "delta":
+            require("deltalake", extra="delta", purpose="writing a Delta table")
+            text = text.rstrip("/") + "/"
         ending = Path(text).suffix.lower()
         if text.endswith("/"):
             if mark and not _key(text):
@@ -159,6 +169,9 @@ class BatchTarget:
         made = work / "target"
         shutil.rmtree(made, ignore_errors=True)
         made.mkdir()
+        if self.format == "delta":
+            _write_delta(parts, made)
+            return made
         for number, part in enumerate(parts):
             file = made / f"part-{number:06}{_LAST[self.format]}"
             _write([part], file, self.format)
@@ -194,9 +207,14 @@ class BatchTarget:
         store, obstore, _ = _bucket(self.url)
         if refused is not None:
             obstore.put(store, _key(self.refused_url), refused)
-        for file in sorted(made.iterdir()) if self.is_folder else [made]:
-            key = _key(self.url)
-            obstore.put(store, f"{key}/{file.name}" if self.is_folder else key, file)
+        key = _key(self.url)
+        if not self.is_folder:
+            obstore.put(store, key, made)
+            return
+        files = [file.relative_to(made) for file in made.rglob("*") if file.is_file()]
+        # The log comes last: a Delta table is there when its log is.
+        for file in sorted(files, key=lambda each: (each.parts[0] == _LOG, each)):
+            obstore.put(store, f"{key}/{file.as_posix()}", made / file)
 
 
 def _write(parts: Sequence[Path], made: Path, file_format: TargetFormat) -> None:
@@ -212,6 +230,26 @@ def _write(parts: Sequence[Path], made: Path, file_format: TargetFormat) -> None
         "arrow": rows.sink_ipc,
     }
     sinks[file_format](made, maintain_order=True)
+
+
+def _write_delta(parts: Sequence[Path], folder: Path) -> None:
+    """Write a Delta table of the parts in a single version."""
+    import polars as pl
+
+    purpose = "writing a Delta table"
+    delta = require("deltalake", extra="delta", purpose=purpose)
+    arrow = require("arro3.core", extra="delta", purpose=purpose)
+    schema = arrow.Table(pl.read_ipc(parts[0], n_rows=0)).schema
+
+    def batches() -> Iterator[Any]:
+        for part in parts:
+            yield from arrow.Table(pl.read_ipc(part)).to_batches()
+
+    reader = arrow.RecordBatchReader.from_batches(schema, batches())
+    delta.write_deltalake(folder.as_posix(), reader, mode="error")
+    for file in folder.rglob("*"):
+        if file.is_file():
+            _sync(file)
 
 
 def _sync(file: Path) -> None:
@@ -247,12 +285,15 @@ def read_prediction(target: "BatchTarget", prediction_id: str) -> "dict[str, Any
 
     if target.is_remote or not target.path.exists():
         return None
+    if target.format == "delta":
+        require("deltalake", extra="delta", purpose="reading a prediction from a Delta table")
     place = str(target.path / f"*{_LAST[target.format]}") if target.is_folder else str(target.path)
     scans: dict[str, Any] = {
         "parquet": pl.scan_parquet,
         "csv": pl.scan_csv,
         "json": pl.scan_ndjson,
         "arrow": pl.scan_ipc,
+        "delta": lambda _: pl.scan_delta(target.path.as_posix()),
     }
     rows: pl.LazyFrame = scans[target.format](place)
     found = rows.filter(pl.col("prediction_id") == prediction_id).collect()
