@@ -2,15 +2,19 @@
 
 import json
 import struct
+import subprocess
 import sys
+import warnings
 from collections import OrderedDict
 from dataclasses import replace
 from typing import Any
 
+import polars as pl
 import pytest
 
 from penstock.core import SerializationError
-from penstock.models import require_safe
+from penstock.models import Model, TorchEstimator, infer_signature, require_safe
+from penstock.registry import Registry
 from penstock.stores import StoredModel, find_model_format, open_store
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'penstock[torch]'")
@@ -152,3 +156,74 @@ def test_read_needs_only_the_bytes_and_the_facts():
     back: Any = found.read(StoredModel(stored.data, stored.metadata))
     assert torch.equal(back.weight, net.weight)
     assert stored.data == found.write(back, "").data
+
+
+@pytest.fixture(scope="module")
+def lit():
+    pytest.importorskip("lightning", reason="pip install lightning")
+    from tests.stores import lightning_net
+
+    rows = torch.randn(64, 3, generator=torch.Generator().manual_seed(0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield lightning_net, rows, lightning_net.fit(rows, (rows[:, 0] > 0).long())
+
+
+def test_a_trained_module_of_lightning_is_stored_without_its_trainer(lit, store):
+    module, rows, net = lit
+    assert net.trainer is not None
+    record = store.put(net)
+    assert (record.format, record.unsafe) == ("safetensors", False)
+    assert [*record.metadata["parts"]] == ["tests/stores/lightning_net.py"]
+    back = store.load(record)
+    assert store.digest(back) == record.content_digest
+    assert store.put(back).digest == record.digest
+    assert torch.equal(back(rows), net(rows))
+    assert dict(back.hparams) == {"width": 5, "rate": 0.1}
+    assert back.hparams.width == 5
+    with pytest.raises(RuntimeError, match="not attached to a `Trainer`"):
+        _ = back.trainer
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        again = module.fit(rows, (rows[:, 0] > 0).long())
+    assert store.put(again).digest == record.digest
+
+
+def test_a_module_of_lightning_is_loaded_without_the_project_and_serves(lit, store, tmp_path):
+    _, rows, net = lit
+    estimator = TorchEstimator(net, classes=["no", "yes"])
+    frame = pl.DataFrame(rows.numpy(), schema=["a", "b", "c"])
+    signature = infer_signature(estimator, frame, ["no", "yes"] * 32)
+    registry = Registry(store=store)
+    registry.register("lit", Model(estimator, signature), actor="ann")
+    expected = Model(estimator, signature).predict(frame).values
+    program = (
+        "import json, sys, warnings; warnings.simplefilter('ignore')\n"
+        "import polars as pl\n"
+        "from penstock.models import Model; from penstock.registry import Registry\n"
+        "model = Model.load(Registry(store=sys.argv[1]).get('lit', 1), store=sys.argv[1])\n"
+        "assert 'tests' not in sys.modules\n"
+        "print(json.dumps(model.predict(pl.read_parquet(sys.argv[2])).values))"
+    )
+    frame.write_parquet(tmp_path / "rows.parquet")
+    done = subprocess.run(
+        [sys.executable, "-c", program, store.url, str(tmp_path / "rows.parquet")],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+    )
+    assert json.loads(done.stdout.splitlines()[-1]) == expected
+    assert len(set(expected)) == 2
+
+
+def test_hyperparameters_that_are_no_plain_values_are_named(lit, store):
+    module, _, _ = lit
+    net = module.LitNet()
+    net.hparams["teacher"] = object()
+    record = store.put(net)
+    assert record.unsafe
+    assert "_hparams['teacher'] is builtins.object" in record.metadata["why_unsafe"]
+    forged_attributes = forged({"attributes": ["os", {"dict": []}]})
+    with pytest.raises(SerializationError, match="attributes of os"):
+        find_model_format("safetensors").read(StoredModel(forged_attributes, {}))

@@ -7,12 +7,14 @@ code from the bytes are safe; see ``penstock.stores.ModelFormat``.
 from typing import TYPE_CHECKING
 
 from penstock.core import ArtifactRecord, GateError, SerializationError, with_article
+from penstock.models._file_advice import file_advice
 from penstock.stores import find_model_format
 
 if TYPE_CHECKING:
     from penstock.stores import Store
 
 _UNSAFE = "unsafe"
+_MOST_PATH = 1000
 
 
 def require_safe(record: ArtifactRecord) -> ArtifactRecord:
@@ -39,7 +41,8 @@ def require_safe(record: ArtifactRecord) -> ArtifactRecord:
     raise SerializationError(
         what=f"{with_article(record.type_name, begins=True)} (stored as {record.format}) is no model.",
         why="A model is a fitted estimator, a booster or a network.",
-        fix="Return the fitted estimator from the training step and register that.",
+        fix=file_advice(_file_of(record))
+        or "Return the fitted estimator from the training step and register that.",
         format=record.format,
     )
 
@@ -97,6 +100,13 @@ def require_unsafe_allowed(record: ArtifactRecord, where: str, *, store: "Store"
 def unsafe_reason(record: ArtifactRecord) -> str:
     """Return why a stored model is unsafe; empty for a safe one."""
     return str(record.metadata.get("why_unsafe", "")) if record.unsafe else ""
+
+
+def _file_of(record: ArtifactRecord) -> str:
+    """Return the file that a stored value is or names, as a path in place of a model does."""
+    if record.format == "json" and record.inline and len(record.inline) <= _MOST_PATH:
+        return record.inline.decode("utf-8", "replace").strip('{}[]"')
+    return str(record.metadata.get("file", ""))
 
 
 def _advice(type_name: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.core import DataError, PenstockError, did_you_mean, summarize_error, with_article
 from penstock.models._estimator_kinds import why_no_predict
+from penstock.models._file_advice import value_advice
 from penstock.models._predictions import plain_values
 from penstock.models._targets import is_row_of_values
 from penstock.tables import Column, FrameType, convert_frame, offer_frames, parse_dtype
@@ -182,5 +183,7 @@ def require_predict(estimator: Any) -> None:
         raise DataError(
             what=f"{with_article(type(estimator).__name__, begins=True)} has no predict().",
             why="A model is something that was fitted and can predict.",
-            fix=why_no_predict(estimator) or "Return the fitted estimator from the training step.",
+            fix=value_advice(estimator)
+            or why_no_predict(estimator)
+            or "Return the fitted estimator from the training step.",
         )

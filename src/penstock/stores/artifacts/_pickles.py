@@ -53,7 +53,8 @@ def write_pickle(value: Any, reason: BaseException) -> Serialized:
         raise SerializationError(
             what=f"{with_article(type_name(value), begins=True)} cannot be stored: {error}",
             why="Step outputs are stored, so that runs can be resumed and proved.",
-            fix="Return a table, an array, a scikit-learn model or JSON-like values.",
+            fix=(isinstance(reason, SerializationError) and reason.fix)
+            or "Return a table, an array, a scikit-learn model or JSON-like values.",
         ) from error
     if class_name(type(back)) != class_name(type(value)):
         raise SerializationError(

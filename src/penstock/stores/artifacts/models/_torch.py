@@ -33,6 +33,8 @@ _FUNCTIONS = ("torch.nn.functional", "torch", "torch.special", "torch._C._nn")
 _PLAIN = (bool, int, str, type(None))
 _CONTAINERS: dict[type, str] = {list: "list", tuple: "tuple", set: "set", frozenset: "frozenset"}
 _MAPPINGS: dict[type, str] = {dict: "dict", OrderedDict: "ordered"}
+# Lightning's dict of hyperparameters, whose values are plain as all others.
+_ATTRIBUTE_DICTS = ("lightning.fabric.utilities.data", "lightning_fabric.utilities.data")
 
 
 class TorchFormat:
@@ -74,7 +76,10 @@ class TorchFormat:
         return _Reader(torch, header["tensors"], tensors, own, digests).decode(header["tree"])
 
     def state(self, value: Any) -> None:
-        """See ModelFormat."""
+        """See ModelFormat: compiled networks do not tell theirs, and are refused by name."""
+        torch = importlib.import_module("torch")
+        if isinstance(value, torch.jit.ScriptModule):
+            _require_eager(value, torch)
 
     def load_library(self) -> None:
         """See ModelFormat."""
@@ -107,6 +112,8 @@ class _Writer:
                 for key, item in value.items()
             ]
             return {_MAPPINGS[kind]: pairs}
+        if kind.__name__ == "AttributeDict" and kind.__module__ in _ATTRIBUTE_DICTS:
+            return {"attributes": [kind.__module__, self.encode(dict(value), place)]}
         if kind in {torch.Tensor, torch.nn.Parameter, torch.nn.Buffer}:
             return {"tensor": self._tensor(value, place)}
         if isinstance(value, torch.nn.Module):
@@ -215,6 +222,12 @@ class _Reader:
         function, arguments, keywords = self.decode(held)
         return partial(function, *arguments, **keywords)
 
+    def attributes(self, held: Any) -> Any:
+        module, pairs = held
+        if module not in _ATTRIBUTE_DICTS:
+            raise _damaged(f"it has attributes of {module}")
+        return importlib.import_module(module).AttributeDict(self.decode(pairs))
+
     def torch_value(self, kind: str, held: str) -> Any:
         if kind == "device":
             return self._torch.device(held)
@@ -250,6 +263,7 @@ _DECODERS: dict[str, Any] = {
     "frozenset": lambda read, held, _: frozenset(read.decode(item) for item in held),
     "dict": lambda read, held, _: {read.decode(k): read.decode(v) for k, v in held},
     "ordered": lambda read, held, _: OrderedDict((read.decode(k), read.decode(v)) for k, v in held),
+    "attributes": lambda read, held, _: read.attributes(held),
     "tensor": lambda read, held, _: read.tensor(held),
     "module": lambda read, held, tree: read.module(held, tree),
     "again": lambda read, held, _: read.again(held),

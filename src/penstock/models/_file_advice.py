@@ -1,0 +1,62 @@
+"""How a model in a file of another library becomes one that can be registered; apart: a table of words."""
+
+from collections.abc import Mapping
+from pathlib import PurePath
+
+_PICKLE = (
+    "It is a pickle, which can run any code. Where you trust it, load it with the library that wrote"
+    " it, and return the loaded model from a step"
+)
+_ADVICE = {
+    ".ckpt": f"{_PICKLE}: Net.load_from_checkpoint(file). To resume a training, see"
+    " penstock.checkpoints.",
+    ".joblib": f"{_PICKLE}: joblib.load(file).",
+    ".keras": "Load it with keras.models.load_model(file), and export it: model.export(…,"
+    ' format="onnx"); then read_onnx of penstock.stores.',
+    ".onnx": "Read it: penstock.stores.read_onnx(file).",
+    ".pkl": f"{_PICKLE}: pickle.load.",
+    ".pickle": f"{_PICKLE}: pickle.load.",
+    ".pt": f"{_PICKLE}: torch.load(file, weights_only=False); of a state_dict, make the network and"
+    " net.load_state_dict(torch.load(file, weights_only=True)). TorchScript: the network that was"
+    " scripted, or torch.onnx.export(net, example, dynamo=True).",
+    ".safetensors": "It has tensors only: make the network, load them with"
+    " net.load_state_dict(safetensors.torch.load_file(file)), and return the network.",
+    ".ubj": "Load it: xgboost.Booster(model_file=file).",
+    ".cbm": "Load it: catboost.CatBoostClassifier().load_model(file).",
+    ".h5": "Load it with keras.models.load_model(file), and export it to ONNX.",
+}
+_SAME = {".pth": ".pt", ".bin": ".pt", ".dill": ".pkl", ".sav": ".pkl", ".hdf5": ".h5"}
+_STATE = (
+    "It is a state_dict, tensors without a network: make the network, call"
+    " net.load_state_dict(state), and return the network."
+)
+_CHECKPOINT = (
+    "It is a checkpoint of Lightning: return the module itself, or Net.load_from_checkpoint(file)."
+)
+
+
+def file_advice(name: str) -> str:
+    """Return how the model in a file is registered; empty for an unknown kind of file.
+
+    >>> file_advice("churn.onnx")
+    'Read it: penstock.stores.read_onnx(file).'
+
+    Args:
+        name: Name of the file.
+    """
+    suffix = PurePath(name).suffix.lower()
+    return _ADVICE.get(_SAME.get(suffix, suffix), "")
+
+
+def value_advice(value: object) -> str:
+    """Return how a value that stands for a model is registered: a path, bytes, a state_dict."""
+    if isinstance(value, str | PurePath):
+        return file_advice(str(value))
+    if isinstance(value, Mapping) and value:
+        if "pytorch-lightning_version" in value:
+            return _CHECKPOINT
+        if all(type(each).__module__.startswith("torch") for each in value.values()):
+            return _STATE
+    if type(value).__module__.startswith("torch.jit"):
+        return _ADVICE[".pt"]
+    return ""
