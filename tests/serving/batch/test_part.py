@@ -11,6 +11,7 @@ from litestar.testing import TestClient
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.multioutput import MultiOutputClassifier
+from tests.serving.test_feature_lookup import World
 
 from penstock.core import DataError
 from penstock.lineage import get_lineage
@@ -77,3 +78,29 @@ def test_each_target_has_a_column_with_the_servers_answers(name: str, tmp_path: 
         taken = rows.with_columns(pl.lit(1).alias(f"prediction_{first}"))
         with pytest.raises(DataError, match="a name that the predictions use"):
             predict("two", data=taken, out=tmp_path / "taken.csv", store=store)
+
+
+def test_features_are_looked_up_by_key_as_in_a_request(tmp_path: Path) -> None:
+    """Rows have keys instead of features; one has values of its own, one a key without values."""
+    world = World(tmp_path)
+    world.register()
+    rows = pl.DataFrame(
+        {"amount": [30.0, 5.0, 12.0, 9.0], "card_id": [1, 2, 3, 77], "note": ["a", "b", "c", "d"]}
+    )
+    rows.write_parquet(tmp_path / "rows.parquet")
+    out = tmp_path / "out.parquet"
+    done = predict(
+        "fraud", data=f"{tmp_path}/rows.parquet", out=out, part_rows=3, store=world.store
+    )
+    found = pl.read_parquet(out)
+    assert done.predicted + done.refused == 4
+    with TestClient(create_app(names=["fraud"], store=world.store)) as client:
+        for row in found.iter_rows(named=True):
+            place = int(row["prediction_id"].rpartition("-")[2])
+            sent = rows.row(place, named=True)
+            body = {"rows": [{"amount": sent["amount"], "card_id": sent["card_id"]}]}
+            [one] = client.post("/models/fraud/predict", json=body).json()["predictions"]
+            assert (one["prediction"], one["score"]) == (row["prediction"], row["score"])
+            assert list(one["warnings"]) == row["warnings"]
+            assert row["note"] == sent["note"]
+    world.store.close()
