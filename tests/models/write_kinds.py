@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 from litestar.testing import TestClient
 from tests.models import kinds
 
@@ -22,18 +23,19 @@ from penstock.models import Model, infer_signature
 from penstock.proofs import verify
 from penstock.registry import Registry
 from penstock.serving import create_app
+from penstock.serving.batch import predict, target_column
 from penstock.stores import Store, open_store
 from penstock.tables import convert_frame
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reference" / "model-kinds.md"
-COLUMNS = ("registered", "verified", "served", "loaded natively")
+COLUMNS = ("registered", "verified", "served", "batch", "loaded natively")
 _SERVED = 4  # rows that the server is asked for
 _HEAD = """# Kinds of model
 
 **In:** a fitted model of any of these kinds. **Out:** a registered version that verifies bit for bit and is served.
 
-The table is made by a test: each model is trained by a step; registered, which stores it in a format that runs no code; verified, which trains it again in fresh processes under two hash seeds and compares the stored bytes; served over HTTP; and loaded from the stored bytes by its own library, whose predictions are compared with the server's answers, bit for bit.
+The table is made by a test: each model is trained by a step; registered, which stores it in a format that runs no code; verified, which trains it again in fresh processes under two hash seeds and compares the stored bytes; served over HTTP; predicted from a file to a file, compared bit for bit with a request for each row; and loaded from the stored bytes by its own library, whose predictions are compared with the server's answers, bit for bit.
 
 | model | task | stored as | """
 _TAIL = """
@@ -128,9 +130,38 @@ def _row(store: Store, client: Any, model_name: str, name: str, *, proved: bool)
     # product of many rows has the same last bit.
     alone = [model.predict(rows[place]).values[0] for place in range(rows.height)]
     native = alone == [*_native(store, record, model, rows)]
-    results = (not record.unsafe, proved, served, native)
+    results = (
+        not record.unsafe,
+        proved,
+        served,
+        _in_batch(store, client, model_name, rows),
+        native,
+    )
     told = tuple("yes" if each else "no" for each in results)
     return KindRow(name, model.signature.task, record.format, told)
+
+
+def _in_batch(store: Store, client: Any, model_name: str, rows: pl.DataFrame) -> bool:
+    """Return whether a file has the bits that the server answers for a request with each row."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder, "rows.parquet"), Path(folder, "predicted.parquet")
+        rows.write_parquet(source)
+        predict(model_name, data=source, out=target, store=store)
+        found = pl.read_parquet(target)
+    answers = [
+        client.post(f"/models/{model_name}/predict", json={"row": row}).json()["predictions"][0]
+        for row in rows.to_dicts()
+    ]
+    for place, answer in enumerate(answers):
+        told, row = answer["prediction"], found.row(place, named=True)
+        expected = (
+            {target_column(name): value for name, value in told.items()}
+            if isinstance(told, dict)
+            else {"prediction": told, "score": answer["score"]}
+        )
+        if any(row.get(name) != value for name, value in expected.items()):
+            return False
+    return len(answers) == found.height
 
 
 def _native(store: Store, record: ArtifactRecord, model: Model, rows: Any) -> Iterator[Any]:

@@ -102,7 +102,7 @@ def test_texts_of_a_file_have_the_servers_answers(
         path = Path(folder) / "rows.csv"
         lines = [",".join(row[name] for name in CELLS) for row in rows]
         path.write_text("\n".join([",".join(CELLS), *lines]) + "\n")
-        check_answers(batches, "linear", str(path), [_sent(row) for row in rows], part)
+        check_answers(batches, "linear", path, [_sent(row) for row in rows], part)
 
 
 def _sent(row: dict[str, str]) -> dict[str, Any]:

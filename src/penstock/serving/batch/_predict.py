@@ -1,6 +1,7 @@
 """predict: a model version over all rows of a source, into a file; recorded as a run."""
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -458,8 +459,8 @@ def _find_version(model: str, store: Store) -> ModelVersionRecord:
 
 
 def _as_source(data: object, signature: Signature) -> DataSource:
-    if isinstance(data, str):
-        source = open_source(data)
+    if isinstance(data, str | os.PathLike):
+        source = open_source(os.fspath(data))
     elif isinstance(data, DataSource) and not isinstance(data, type):
         source = data
     else:
