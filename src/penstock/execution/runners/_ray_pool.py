@@ -5,7 +5,9 @@ pruner judges the runs of all nodes. A run whose node is lost is resumed on anot
 finished steps are kept.
 """
 
+import atexit
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -299,6 +301,7 @@ def _pipeline_of(setup: _ClusterSetup) -> Pipeline[..., Any]:
         return unpack_pipeline(setup.runs.packed)
     if target.is_file and not Path(target.module).is_file():
         folder = Path(tempfile.mkdtemp(prefix="penstock-source-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
         restore_source(setup.source, folder)
         os.chdir(folder)  # data files are named relative to the project
         file = Path(target.module).relative_to(setup.project).as_posix()
