@@ -3,11 +3,14 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from penstock.core import ParameterError
 from penstock.execution import load_pipeline
+from penstock.execution.runners._ray_pool import _ClusterSetup, _pipeline_of
+from penstock.execution.runners._run_pool import make_run_setup
 from penstock.stores import open_store
 from penstock.tuning import get_study, tune
 
@@ -156,3 +159,21 @@ def test_a_trial_whose_node_is_lost_is_resumed_elsewhere_and_keeps_its_finished_
     whole = tune(job, search={"depth": [4, 5, 6, 7]}, metric="loss:min", sampler="grid", trials=4,
                  name="whole", quiet=True, store=store)  # fmt: skip
     assert sorted(map(str, told(study))) == sorted(map(str, told(whole)))
+
+
+def test_a_node_without_the_pipeline_s_file_gets_its_source(tmp_path, monkeypatch, store):
+    there = tmp_path / "there"
+    there.mkdir()
+    job = write(there)
+    setup = _ClusterSetup(
+        pool="p",
+        runs=make_run_setup(job, store),
+        project=str(there),
+        source={"job.py": (there / "job.py").read_bytes(), "data.csv": b"1"},
+    )
+    (there / "job.py").unlink()
+    monkeypatch.chdir(tmp_path)  # set back: the folder of the source becomes the current one
+    found = _pipeline_of(setup)
+    assert found.name == "job"
+    assert Path(found.file) != there / "job.py"
+    assert Path("data.csv").read_bytes() == b"1"
