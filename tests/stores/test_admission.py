@@ -123,3 +123,38 @@ def test_old_names_are_forgotten(state, monkeypatch):
     os.utime(old, (time.time() - 100 * 86400,) * 2)
     _known.remember("sha256:new")
     assert [each.name for each in state.iterdir()] == ["new"]
+
+
+def test_the_time_of_imports_is_no_part_of_the_trial(state, trials, store):
+    torch = pytest.importorskip("torch", reason='pip install "penstock[torch]"')
+    from penstock.models import TorchEstimator
+
+    for model in (
+        TorchEstimator(torch.nn.Linear(3, 1)),
+        xgboost.XGBClassifier(n_estimators=2).fit(X, Y),
+    ):
+        record = store.put(model)
+        _known._known.clear()
+        for each in state.iterdir():
+            each.unlink()
+        assert len(store.load(record).predict(X)) == len(X)
+    assert [each.outcome for each in trials] == ["done", "done"]
+    assert max(each.cpu_s for each in trials) < 1
+
+
+def test_packages_that_a_model_imports_are_read_off_its_source_and_its_archive():
+    from penstock.stores import StoredModel
+    from penstock.stores.artifacts.models._trial import _is_package
+
+    source = {
+        "train.py": b"import os\nfrom lightning import Trainer\n    import numpy as np\n# import a"
+    }
+    stored = StoredModel(b"xgboost.sklearn", {}, source)
+    found = _admission._libraries("skops", stored)
+    assert found == ["lightning", "numpy", "os", "xgboost"]
+    assert [_is_package(name) for name in ("numpy", "os", "tests", "no_such")] == [
+        True,
+        False,
+        False,
+        False,
+    ]

@@ -29,7 +29,7 @@ _WALL_S, _WALL_FACTOR = 20.0, 10.0  # a machine under load gives a process littl
 
 def serve_trials(connection: Connection) -> None:
     """Answer requests until the connection is closed, or none came for a while."""
-    prepared: set[tuple[str, str, str]] = set()
+    prepared: set[str] = set()
     while connection.poll(IDLE_S):
         try:
             request: TrialRequest = pickle.loads(connection.recv_bytes())  # noqa: S301 - of our parent
@@ -37,7 +37,9 @@ def serve_trials(connection: Connection) -> None:
         except (EOFError, OSError):
             return
         module = importlib.import_module(request.module)
-        key = (request.module, request.prepare, repr(request.arguments.get("format")))
+        key = repr(
+            (request.module, request.arguments.get("format"), request.arguments.get("libraries"))
+        )
         if key not in prepared:
             with suppress(Exception):  # the trial says what is missing
                 getattr(module, request.prepare)(request.arguments)

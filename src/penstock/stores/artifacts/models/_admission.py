@@ -5,6 +5,7 @@ A model that this machine wrote is read at once; any other is read, checked and 
 with limits of time and memory, and what kills that process is refused.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ from penstock.stores.artifacts.models._protocol import StoredModel
 
 # Formats whose libraries compute with what the file says, in compiled code.
 _TRIED = frozenset({"skops", "xgboost", "lightgbm", "catboost", "onnx"})
+_HELD = ("xgboost", "lightgbm", "catboost", "torch")  # in an archive of skops
+_IMPORT = re.compile(rb"(?m)^[ \t]*(?:import|from)[ \t]+([A-Za-z_]\w*)")
 _CPU_S = 2
 _BYTES_PER_S = 4 << 20
 _MEMORY_BYTES = 512 << 20
@@ -50,6 +53,7 @@ def require_admitted(format_name: str, digest: str, stored: StoredModel) -> None
             "format": format_name,
             "metadata": dict(stored.metadata),
             "source": dict(stored.source),
+            "libraries": _libraries(format_name, stored),
         },
         cpu_s=_CPU_S + size // _BYTES_PER_S,
         memory_bytes=_MEMORY_BYTES + _MEMORY_FACTOR * size,
@@ -58,6 +62,18 @@ def require_admitted(format_name: str, digest: str, stored: StoredModel) -> None
     if result.outcome != "done":
         raise _refusal(format_name, result, request)
     remember(digest)
+
+
+def _libraries(format_name: str, stored: StoredModel) -> list[str]:
+    """Return the packages that reading the model imports: their time is no part of the trial's.
+
+    What is named may be wrong, or not installed: only installed packages are imported ahead.
+    """
+    found = {format_name} - {"skops"}
+    found |= {name for name in _HELD if name.encode() in stored.data}
+    for text in stored.source.values():
+        found |= {name.decode() for name in _IMPORT.findall(text)}
+    return sorted(found)
 
 
 def _refusal(format_name: str, result: TrialResult, request: TrialRequest) -> SerializationError:

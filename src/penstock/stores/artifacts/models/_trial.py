@@ -3,6 +3,7 @@
 import importlib.util
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from penstock.core import SerializationError
@@ -16,16 +17,25 @@ _READS = 2
 
 
 def prepare(arguments: Mapping[str, Any]) -> None:
-    """Import the libraries of a format."""
-    import sklearn.base
-
-    del sklearn.base
-    name = str(arguments["format"])
-    found = find_model_format(name)
+    """Import the libraries of a format, and the installed packages that the model imports."""
+    importlib.import_module("sklearn.base")
+    found = find_model_format(str(arguments["format"]))
     if found is not None:
         found.load_library()
-    if name != "skops":
-        __import__(name)  # the formats' own method leaves it to the first model
+    for name in arguments["libraries"]:
+        if _is_package(name):
+            with suppress(Exception):  # the trial says what is wrong with it
+                importlib.import_module(name)
+
+
+def _is_package(name: str) -> bool:
+    """Return whether a package is installed: a module of a project is imported in trials only."""
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return False
+    origin = "" if spec is None else str(spec.origin)
+    return "site-packages" in origin or "dist-packages" in origin
 
 
 def read_model(data: bytes, arguments: Mapping[str, Any]) -> str:
