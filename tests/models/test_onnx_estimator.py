@@ -1,7 +1,11 @@
 """ONNX graphs as models: inputs from the graph, labels as the user has them, each row by itself."""
 
 import copy
+import importlib.util
+import os
 import pickle
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -192,3 +196,44 @@ def test_values_that_the_type_cannot_hold_are_refused():
             OnnxEstimator(whole).predict([[bad]])
     with pytest.raises(DataError, match="a text"):
         OnnxEstimator(graphs.linear()).predict(np.array([["1", "x"]], dtype=object))
+
+
+KERAS = """
+import sys
+
+import keras
+import numpy as np
+
+from penstock.core import SerializationError
+from penstock.models import OnnxEstimator, require_safe
+from penstock.stores import open_store, read_onnx
+
+layers = [keras.Input((3,)), keras.layers.Dense(4, "relu"), keras.layers.Dense(2, "softmax")]
+net = keras.Sequential(layers)
+store = open_store(sys.argv[1])
+try:
+    require_safe(store.put(net))
+except SerializationError as error:
+    print(str(error))
+net.export(sys.argv[2], format="onnx", verbose=False)
+estimator = store.get(store.put(OnnxEstimator(read_onnx(sys.argv[2]), classes=["a", "b"])).digest)
+rows = np.random.default_rng(0).random((5, 3))
+np.testing.assert_allclose(estimator.predict_proba(rows), net(rows).detach().numpy(), rtol=1e-5)
+"""
+
+
+def test_a_model_of_keras_is_refused_and_answers_by_its_export(tmp_path):
+    for package in ("keras", "torch", "onnxscript"):
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"needs {package}; get it with: pip install {package}")
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", KERAS, f"sqlite:///{tmp_path}/p.db", "net.onnx"],
+        cwd=tmp_path,
+        env={**os.environ, "KERAS_BACKEND": "torch"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "is a model of Keras" in done.stdout
+    assert 'format="onnx"' in done.stdout
