@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from penstock.core import SerializationError
 from penstock.models import Model, infer_signature, require_safe
@@ -49,6 +51,26 @@ def test_two_fits_have_the_same_bytes_and_the_model_read_has_the_same_digest(sto
     assert read.classes_.tolist() == ["no", "yes"]
     assert read.feature_names_ == ["a", "city"]
     assert read.get_cat_feature_indices() == [1]
+
+
+def in_pipeline(kind="CatBoostClassifier"):
+    target = LABELS if kind == "CatBoostClassifier" else NUMBERS
+    model = make_pipeline(StandardScaler(), getattr(catboost, kind)(**OPTIONS))
+    return model.fit(NUMBERS.reshape(-1, 1), target)
+
+
+@pytest.mark.parametrize("kind", ["CatBoostClassifier", "CatBoostRegressor"])
+def test_inside_of_a_pipeline_the_bytes_are_those_of_every_fit(store, kind):
+    model = in_pipeline(kind)
+    first, second = store.put(model), store.put(in_pipeline(kind))
+    assert (first.format, first.unsafe) == ("skops", False)
+    assert require_safe(first) is first
+    assert (first.digest, first.content_digest) == (second.digest, second.content_digest)
+    read = store.load(first)
+    assert store.put(read).digest == first.digest
+    rows = NUMBERS.reshape(-1, 1)
+    assert np.array_equal(read.predict(rows), model.predict(rows))
+    assert read[-1].get_params()["iterations"] == OPTIONS["iterations"]
 
 
 def test_the_bytes_are_the_same_in_another_process(store):

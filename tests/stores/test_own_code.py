@@ -47,6 +47,9 @@ class Clip(TransformerMixin, BaseEstimator):
 
 double = lambda x: x * 2
 
+def logs():
+    return lambda x: np.log1p(np.abs(x)), lambda x, by=-1.0: np.multiply(x, by)
+
 def times(n):
     return lambda x: x * n
 
@@ -155,6 +158,20 @@ def test_what_has_no_name_in_a_file_is_refused_with_the_way_out(store, train, ma
     record = store.put(make(train).fit(X))
     with pytest.raises(SerializationError, match=reason):
         require_safe(record)
+
+
+def test_lambdas_in_a_function_that_call_imported_modules_are_found_by_their_place(
+    store, project, train
+):
+    log, negative = train.logs()
+    model = make_pipeline(FunctionTransformer(log), FunctionTransformer(negative)).fit(X)
+    record = store.put(model)
+    assert require_safe(record) is record
+    shutil.rmtree(project)
+    forget()
+    back = store.get(record.digest)
+    assert store.digest(back) == record.content_digest
+    assert (back.transform(X) == -np.log1p(np.abs(X))).all()
 
 
 def test_a_file_that_has_changed_since_it_was_imported_is_not_recorded_as_the_code(

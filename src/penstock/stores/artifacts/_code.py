@@ -1,6 +1,7 @@
 """The facts of functions and classes, for the digest of values that contain them."""
 
 import dis
+import inspect
 import sys
 import sysconfig
 from collections.abc import Iterator
@@ -61,7 +62,8 @@ def code_facts(code: CodeType) -> list[Any]:
         code.co_varnames,
         code.co_freevars,
         code.co_cellvars,
-        code.co_flags,
+        # Where a lambda stands is no part of what it computes.
+        code.co_flags & ~inspect.CO_NESTED,
         [code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount],
         code.co_exceptiontable,
     ]

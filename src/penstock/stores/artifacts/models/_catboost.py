@@ -7,13 +7,12 @@ are in its metadata; ``get_params`` of a model that was read is empty, as after 
 
 from typing import Any
 
-from penstock.core import SerializationError, require
+from penstock.core import SerializationError
 from penstock.stores.artifacts._value import Serialized, type_name
+from penstock.stores.artifacts.models._catboost_bytes import load_catboost, stable_model
 from penstock.stores.artifacts.models._protocol import StoredModel
 
 _CLASSES = ("CatBoost", "CatBoostClassifier", "CatBoostRegressor", "CatBoostRanker")
-# Entries of the metadata that differ from fit to fit of the same model.
-_CHANGING = ("model_guid", "train_finish_time")
 _FACT = "class"
 
 
@@ -42,7 +41,7 @@ class CatBoostFormat:
                 why="The class determines what the model predicts.",
                 fix=f"Classes: {', '.join(_CLASSES)}.",
             )
-        return _load(str(kind), stored.data)
+        return load_catboost(str(kind), stored.data)
 
     def state(self, value: Any) -> Any:
         """See ModelFormat."""
@@ -61,16 +60,4 @@ def _stable(model: Any) -> bytes:
             why="Without trees there is no model to store.",
             fix="Call fit first.",
         )
-    copied = _load(type(model).__name__, bytes(model._serialize_model()))  # noqa: SLF001 - the only way without a file
-    metadata = copied.get_metadata()
-    for key in _CHANGING:
-        if key in metadata.keys():  # noqa: SIM118 - a proxy without __contains__
-            metadata[key] = ""
-    return bytes(copied._serialize_model())  # noqa: SLF001
-
-
-def _load(kind: str, data: bytes) -> Any:
-    catboost = require("catboost", extra="catboost", purpose="reading a CatBoost model")
-    model = getattr(catboost, kind)()
-    model.load_model(blob=data)
-    return model
+    return stable_model(bytes(model._serialize_model()), type(model).__name__)  # noqa: SLF001 - the only way without a file

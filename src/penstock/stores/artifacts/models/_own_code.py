@@ -19,6 +19,7 @@ from penstock.stores.artifacts.models._recorded_code import (
     recorded_text,
 )
 from penstock.stores.artifacts.models._source_slices import (
+    compile_lambda,
     lambda_name,
     lambdas_in_line,
     module_of_path,
@@ -189,16 +190,17 @@ def _lambda_of(value: FunctionType, text: bytes) -> str:
     same = [
         node
         for node in lambdas_in_line(text, value.__code__.co_firstlineno)
-        if _is_code_of(value.__code__, node)
+        if _is_code_of(value.__code__, text, node)
     ]
     if len(same) != 1:
         raise _unnamed(value, "is not found in its file as it was imported")
     return lambda_name(same[0], value.__qualname__)
 
 
-def _is_code_of(code: CodeType, node: ast.Lambda) -> bool:
-    whole = compile(ast.Expression(node), "<recorded>", "eval")
-    made = next(each for each in whole.co_consts if isinstance(each, CodeType))
+def _is_code_of(code: CodeType, text: bytes, node: ast.Lambda) -> bool:
+    whole = compile_lambda(text, node, _LAMBDA, "<recorded>")
+    # Lambdas among its defaults are compiled before it.
+    *_, made = (each for each in whole.co_consts if isinstance(each, CodeType))
     return made.co_code == code.co_code and list(made.co_positions()) == list(code.co_positions())
 
 

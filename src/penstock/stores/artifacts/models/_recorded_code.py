@@ -4,7 +4,6 @@ Modules get a private name and an ``__import__`` that finds recorded files first
 be of installed packages: a module of the user's that happens to be importable is refused.
 """
 
-import ast
 import builtins
 import hashlib
 import linecache
@@ -20,6 +19,7 @@ from penstock.stores.artifacts._code import is_installed
 from penstock.stores.artifacts.models._source_slices import (
     Slice,
     absolute_name,
+    compile_lambda,
     find_lambda,
     is_defined,
     module_of_path,
@@ -101,10 +101,11 @@ class RecordedCode:
         path, text = self._files[module]
         anonymous = find_lambda(text, own)
         if anonymous is not None:
-            code = compile(ast.Expression(anonymous[0]), f"<recorded {path}>", "eval")
-            found = eval(code, vars(place))  # noqa: S307 - the recorded source is what is trusted
+            # The name is one that no file can have; the recorded source is what is trusted.
+            code = compile_lambda(text, anonymous[0], own, f"<recorded {path}>")
+            exec(code, vars(place))  # noqa: S102
+            found = vars(place)[own]
             found.__qualname__ = anonymous[1]
-            setattr(place, own, found)  # a name that no file can have
         else:
             found = getattr(place, own)
         if getattr(found, "__module__", None) != place.__name__:

@@ -21,6 +21,7 @@ from penstock.stores.artifacts._arrays import without_padding
 from penstock.stores.artifacts._code import is_installed
 from penstock.stores.artifacts._sparse import stable_npz
 from penstock.stores.artifacts._value import Serialized, type_name
+from penstock.stores.artifacts.models._catboost_bytes import is_catboost_model, stable_model
 from penstock.stores.artifacts.models._nesting import (
     definitions_of,
     nested_source,
@@ -70,6 +71,7 @@ _TRUSTED = re.compile(
     | sklearn\.utils\.validation\.check_array
     | xgboost\.(core\.Booster|sklearn\.XGB\w+)
     | lightgbm\.(basic\.Booster|sklearn\.LGBM\w+)
+    | catboost\.core\.CatBoost(Classifier|Regressor|Ranker)?
     """,
     re.VERBOSE,
 )
@@ -341,6 +343,8 @@ def _stable_file(name: str, content: bytes) -> bytes:
 
     if name.endswith(".npz"):
         return stable_npz(content)
+    if is_catboost_model(content):
+        return stable_model(content)
     if not name.endswith(".npy"):
         return content
     array = np.load(io.BytesIO(content), allow_pickle=False)

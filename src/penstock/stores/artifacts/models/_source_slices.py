@@ -8,6 +8,7 @@ import ast
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from types import CodeType
 
 _INIT = "__init__.py"
 _STAR = "*"
@@ -64,6 +65,34 @@ def find_lambda(text: bytes, name: str) -> tuple[ast.Lambda, str] | None:
 def lambdas_in_line(text: bytes, line: int) -> list[ast.Lambda]:
     """Return the lambdas that begin in a line."""
     return [node for node in _lambdas(text) if node.lineno == line]
+
+
+def compile_lambda(text: bytes, node: ast.Lambda, name: str, file: str) -> CodeType:
+    """Return code that binds a lambda of a file to a name, compiled as it was in the file.
+
+    Python compiles ``np.log(x)`` in another way where the file imports ``np``, so the file's imports
+    are compiled with the lambda; they are not executed.
+    """
+    imports = list(_module_imports(_parse(text)))
+    future = [each for each in imports if getattr(each, "module", "") == "__future__"]
+    others = [each for each in imports if each not in future]
+    target = ast.copy_location(ast.Name(name, ast.Store()), node)
+    body: list[ast.stmt] = [*future, ast.copy_location(ast.Assign([target], node), node)]
+    if others:
+        body.append(ast.copy_location(ast.If(ast.Constant(value=False), others, []), node))
+    module = ast.fix_missing_locations(ast.Module(body=body, type_ignores=[]))
+    return compile(module, file, "exec", dont_inherit=True)
+
+
+def _module_imports(node: ast.AST) -> Iterator[ast.stmt]:
+    """Yield the imports that bind names of the module, also those under ``if`` and ``try``."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import | ast.ImportFrom):
+            yield child
+        elif not isinstance(
+            child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef | ast.expr
+        ):
+            yield from _module_imports(child)
 
 
 def is_defined(text: bytes, name: str) -> bool:
