@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.model_selection import GroupKFold
 
-from penstock.core import DataError
+from penstock.core import DataError, NotFoundError
 from penstock.data import FoldRules, cut_folds
 from penstock.data._folds import purged_rows, rolling_rows
 
@@ -71,3 +71,16 @@ def test_a_gap_that_leaves_no_train_rows_is_told_with_the_fold():
     rules = FoldRules(method="purged", by_time="day", folds=4, gap="90d")
     with pytest.raises(DataError, match="Fold 0 has 0 train"):
         cut_folds(frame(), rules, target="y", drop=["g"])
+
+
+@pytest.mark.parametrize(
+    ("rules", "target", "meant"),
+    [
+        (FoldRules(method="group", by_group="gg"), "y", "'g'"),
+        (FoldRules(method="purged", by_time="dya"), "y", "'day'"),
+        (FoldRules(), "yy", "'y'"),
+    ],
+)
+def test_a_column_that_does_not_exist_is_told_with_the_one_that_was_meant(rules, target, meant):
+    with pytest.raises(NotFoundError, match=f"Did you mean {meant}"):
+        cut_folds(frame(), rules, target=target)

@@ -222,6 +222,14 @@ def test_a_warm_start_leads_the_sampler(search, store):
     assert first.best_value < 0.1
 
 
+def test_a_grid_needs_no_limit_also_when_it_is_resumed(search, store):
+    grid = {"x": [-1.0, 0.0], "depth": [4, 5]}
+    first = searched(search, store, search=grid, sampler="grid", trials=1, name="grid")
+    assert len(first.trials) == 1
+    whole = tune(search[0], resume="grid", quiet=True, store=store)
+    assert len({tuple(trial.params.items()) for trial in whole.trials}) == len(whole.trials) == 4
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

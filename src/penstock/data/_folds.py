@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from penstock.core import DataError, ParameterError, parse_duration, require_choice, require_number
-from penstock.data._moments import TimeColumn, moments_of
+from penstock.data._moments import TimeColumn, moments_of, time_columns
+from penstock.data._schema import check_columns
 from penstock.data._split import Split
 from penstock.data._split_rules import codes_of, frame_of, group_codes_of, usable_rows
 from penstock.data._splitting import split_rows
@@ -109,11 +110,14 @@ def cut_folds(
     Raises:
         DataError: If a fold has no train or test rows, or a class is missing.
         LeakageError: If train and test rows of a fold share groups or times.
+        NotFoundError: If the table has no column of a name.
 
     Source:
         Lopez de Prado (2018), Advances in Financial Machine Learning, Wiley, chapter 7.
     """
     frame, _ = frame_of(table)
+    group = [rules.by_group] if rules.by_group else []
+    check_columns(frame, [target, *time_columns(rules.by_time), *group, *drop])
     usable, _ = usable_rows(frame, target, rules.by_time)
     kept = frame[usable]
     pairs = _pairs(kept, rules, target, choose_task(kept[target], task))

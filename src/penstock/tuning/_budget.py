@@ -21,18 +21,21 @@ class Budget:
         minutes: Minutes from now; None for no limit. Running trials are finished.
         patience: Number of trials that may end in sequence without an improvement; None for no
             limit.
+        is_finite: Whether the search ends without a limit, as a grid does after its last point.
 
     Raises:
-        ParameterError: If there is no limit at all, or a limit is below 1.
+        ParameterError: If there is no limit at all and the search is not finite, or a limit is below 1.
     """
 
     trials: int | None = None
     minutes: float | None = None
     patience: int | None = None
+    is_finite: bool = False
     _began: float = field(default_factory=time.monotonic, compare=False)
 
     def __post_init__(self) -> None:
-        if self.trials is None and self.minutes is None and self.patience is None:
+        limits = (self.trials, self.minutes, self.patience)
+        if limits == (None, None, None) and not self.is_finite:
             raise ParameterError(
                 what="The study has no end.",
                 why="A search goes on until its budget is used.",

@@ -114,7 +114,7 @@ def tune(
         direction: ``maximize`` or ``minimize``, for each metric; known metrics have their own.
         constraints: Limits such as ``"latency_ms <= 5"`` that the best trial keeps.
         params: Values of the pipeline's other parameters.
-        trials: Number of trials, including those before a resume.
+        trials: Number of trials, including those before a resume; a grid ends without any limit.
         minutes: Start no further trial after so many minutes.
         patience: End after so many trials without an improvement.
         sampler: ``tpe``, ``random``, ``grid``, ``gp`` (Gaussian process; needs torch) or ``cmaes``.
@@ -151,18 +151,21 @@ def tune(
     """
     require_number("seed", seed, low=0, whole=True)
     require_choice("runner", runner, ("local", "processes", "ray"))
+    record = None
+    if resume is not None:
+        refuse_search(search, metric)
+        opened = open_store(store)
+        record = find_study(opened, resume)
+        sampler = StudySpec.from_json(record.params["study"]).sampler
     how = _How(
-        budget=Budget(trials, minutes, patience),
+        budget=Budget(trials, minutes, patience, is_finite=sampler == "grid"),
         runner=runner,
         workers=count_workers(runner, workers, trials, deterministic=deterministic),
         register=register,
         on_trial=on_trial,
         quiet=quiet,
     )
-    if resume is not None:
-        refuse_search(search, metric)
-        opened = open_store(store)
-        record = find_study(opened, resume)
+    if record is not None:
         target = load_target(pipeline or record.params["target"])
         return _resumed(record, target, how, opened)
     if pipeline is None:
