@@ -12,7 +12,7 @@ _DATE = (1980, 1, 1, 0, 0, 0)
 def pack_files(files: Mapping[str, bytes]) -> bytes:
     r"""Pack files; the order of the mapping makes no difference.
 
-    >>> names = re.compile(r"[a-z]+\\.txt")
+    >>> names = re.compile(r"[a-z]+\.txt")
     >>> unpack_files(pack_files({"b.txt": b"2", "a.txt": b"1"}), names)
     {'a.txt': b'1', 'b.txt': b'2'}
     """
