@@ -147,7 +147,7 @@ BARE_ANY = {
     "execution": 6,
     "pipelines": 14,
     "steps": 5,
-    "stores": 5,
+    "stores": 6,
     "tracking": 2,
 }
 

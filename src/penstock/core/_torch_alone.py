@@ -3,13 +3,13 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from types import ModuleType
 
 _ONE_AT_A_TIME = threading.Lock()  # torch's number of threads belongs to the whole process
 
 
 @contextmanager
-def one_torch_thread(torch: Any) -> Iterator[None]:
+def one_torch_thread(torch: ModuleType) -> Iterator[None]:
     """Let torch compute on one thread while the block runs; blocks wait for each other.
 
     Args:

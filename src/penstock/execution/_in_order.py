@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from penstock.core import PenstockError, require_choice
 from penstock.execution.engine import RunnerName
-from penstock.execution.runners._ray_cluster import ray_cluster
+from penstock.execution.runners import ray_cluster
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")

@@ -40,7 +40,7 @@ _TASKS = _LABELLED | {"regression"}
 
 
 def make_onnx_form(
-    estimator: Any, signature: Signature, rows: "pl.DataFrame | None"
+    estimator: object, signature: Signature, rows: "pl.DataFrame | None"
 ) -> OnnxForm | None:
     """Convert a model's final estimator, and decide which form answers.
 

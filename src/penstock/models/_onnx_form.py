@@ -80,7 +80,7 @@ class OnnxForm:
         """Return the form of parts that ``to_bundle`` returned; the graph is read when it is used."""
         return cls(**parts["facts"], parts=parts)
 
-    def answers(self, native: Any) -> "FormAnswers":
+    def answers(self, native: object) -> "FormAnswers":
         """Return the form in place of the native estimator.
 
         Args:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from penstock.execution.runners._local import LocalRunner as LocalRunner
     from penstock.execution.runners._processes import ProcessRunner as ProcessRunner
     from penstock.execution.runners._ranks import rank_launcher as rank_launcher
+    from penstock.execution.runners._ray_cluster import ray_cluster as ray_cluster
     from penstock.execution.runners._ray_pool import RayRunPool as RayRunPool
     from penstock.execution.runners._run_order import RunEnd as RunEnd
     from penstock.execution.runners._run_order import RunListener as RunListener
@@ -33,5 +34,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Watch": "_watch",
         "find_runner": "_choice",
         "rank_launcher": "_ranks",
+        "ray_cluster": "_ray_cluster",
     },
 )
