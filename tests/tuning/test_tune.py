@@ -222,6 +222,18 @@ def test_a_warm_start_leads_the_sampler(search, store):
     assert first.best_value < 0.1
 
 
+def test_an_interrupted_study_says_how_it_is_resumed(search, store, capsys):
+    def interrupt(trial):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        searched(search, store, trials=5, name="stopped", on_trial=interrupt)
+    _, _, command = capsys.readouterr().err.partition("Resume with:  penstock tune --resume ")
+    study, *limit = command.split()
+    assert limit == ["--trials", "5"]
+    assert len(tune(search[0], resume=study, trials=5, quiet=True, store=store).trials) == 5
+
+
 def test_a_grid_needs_no_limit_also_when_it_is_resumed(search, store):
     grid = {"x": [-1.0, 0.0], "depth": [4, 5]}
     first = searched(search, store, search=grid, sampler="grid", trials=1, name="grid")

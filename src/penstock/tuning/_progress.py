@@ -30,6 +30,17 @@ class StudyLines:
         stream = self._stream or sys.stderr
         print(self.line(trial), file=stream, flush=True)
 
+    def interrupted(self, study: str, trials: int | None) -> None:
+        """Write how an interrupted study is resumed.
+
+        Args:
+            study: Id of the study.
+            trials: The limit that it had; None if it had another one.
+        """
+        limit = "" if trials is None else f" --trials {trials}"
+        line = f"Resume with:  penstock tune --resume {study}{limit}"
+        print(line, file=self._stream or sys.stderr, flush=True)
+
     def line(self, trial: Trial) -> str:
         """Return the line of a trial: number, values or cause, parameters, best so far."""
         params = " ".join(f"{name}={_short(value)}" for name, value in trial.params.items())

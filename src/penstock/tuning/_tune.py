@@ -247,8 +247,12 @@ def _search(
             run.run_id,
             differing[0],
         )
-    with _pool(pipeline, run.store, loop, how) as pool:
-        loop.run(pool)
+    try:
+        with _pool(pipeline, run.store, loop, how) as pool:
+            loop.run(pool)
+    except KeyboardInterrupt:
+        lines.interrupted(run.run_id, how.budget.trials)
+        raise
     run.store.flush()
     study = read_study(run.store, run.store.metadata.runs.get(run.run_id))
     if how.register and not spec.is_multi:
