@@ -117,6 +117,15 @@ SLOW = frozenset(
 )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the state folder of whoever runs the tests as it is; the workers inherit this one."""
+    if hasattr(config, "workerinput"):
+        return
+    folder = tempfile.TemporaryDirectory(prefix="penstock-state-", ignore_cleanup_errors=True)
+    os.environ["XDG_STATE_HOME"] = folder.name
+    config.add_cleanup(folder.cleanup)
+
+
 @pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is slow. In a hunt the order is drawn too: a round that the clock ends has looked
