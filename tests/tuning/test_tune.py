@@ -175,6 +175,7 @@ def test_trials_are_pruned_as_plain_optuna_prunes(store, pruner, options, peer):
         study = tune(job, trials=trials, resume=resume, quiet=True, store=store, **asked)
     assert [dict(t.params) for t in study.trials] == [t.params for t in peer_study.trials]
     pruned = [t.number for t in study.trials if t.state is TrialState.PRUNED]
+    assert not any("pruned" in str(t.error) for t in study.trials)  # the state says so
     assert pruned == [t.number for t in peer_study.trials if t.state.name == "PRUNED"]
     assert pruned
 

@@ -144,8 +144,10 @@ def _state(run: RunRecord) -> tuple[TrialState, str | None]:
     if run.state is RunState.FAILED:
         return TrialState.FAILED, run.error
     if run.state is RunState.KILLED:
-        pruned = (run.error or "").startswith(PRUNED)
-        return (TrialState.PRUNED if pruned else TrialState.INTERRUPTED), run.error
+        text = run.error or ""
+        if text.startswith(PRUNED):
+            return TrialState.PRUNED, text.removeprefix(PRUNED)
+        return TrialState.INTERRUPTED, run.error
     if run.state is RunState.QUEUED:
         return TrialState.INTERRUPTED, run.error
     return TrialState.RUNNING, None

@@ -79,3 +79,11 @@ def test_a_refusal_below_the_users_code_shows_where(call):
 
 def test_a_defect_of_penstock_alone_keeps_all_its_frames(call):
     assert files_shown(call(KeyError("k"), "OO")) == ["/ours/file0.py", "/ours/file1.py"]
+
+
+def test_a_long_refusal_keeps_its_fix_and_a_long_foreign_message_is_cut():
+    refusal = DefinitionError(what="It is " + "long " * 200, fix="Do it otherwise.")
+    assert failures.failure_text("train", refusal).endswith("Do it otherwise.")
+    foreign = failures.failure_text("train", ValueError("long " * 200))
+    assert len(foreign) < 600
+    assert foreign.endswith("…")

@@ -40,7 +40,7 @@ class PipelineResult:
     run_id: str
     name: str
     state: RunState
-    steps: tuple[StepRunRecord, ...]
+    steps: tuple[StepRunRecord, ...] = field(repr=False)
     graph: Graph = field(repr=False)
     store: Store = field(repr=False)
     error: str | None = None

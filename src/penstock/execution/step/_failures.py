@@ -12,6 +12,7 @@ from penstock.provenance import is_own
 _PENSTOCK = f"{Path(__file__).parents[2]}{os.sep}"
 _TRANSPARENT = (_PENSTOCK, contextlib.__file__)
 _MAX_TEXT = 500
+_MAX_OWN_TEXT = 4_000  # our own sentences end with the fix
 _MAX_TRACEBACK = 20_000
 
 
@@ -21,11 +22,11 @@ def failure_text(step: str, error: BaseException) -> str:
     >>> failure_text("train", ValueError("no rows"))
     "step 'train' failed: ValueError: no rows"
     """
-    text = str(error)
-    if not isinstance(error, PenstockError):  # messages of PenstockError are a single sentence
-        text = text.strip().partition("\n")[0]
+    text, most = str(error), _MAX_OWN_TEXT
+    if not isinstance(error, PenstockError):  # messages of PenstockError are on a single line
+        text, most = text.strip().partition("\n")[0], _MAX_TEXT
     sentence = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    sentence = sentence if len(sentence) <= _MAX_TEXT else sentence[: _MAX_TEXT - 1] + "…"
+    sentence = sentence if len(sentence) <= most else sentence[: most - 1] + "…"
     place = _own_position(error.__traceback__)
     return f"step {step!r} failed: {sentence}" + (f" ({place})" if place else "")
 
