@@ -302,7 +302,8 @@ class Model:
 
         Exact for trees (scikit-learn, XGBoost, LightGBM, CatBoost, also behind a pipeline); by
         permutations of the inputs for other models. Contributions and base value add up to the
-        explained output: for two classes that of the positive class, else of the predicted one.
+        explained output of the native form: for two classes that of the positive class, else of the
+        predicted one.
 
         Args:
             frame: The inputs, shape (n, inputs).
@@ -316,7 +317,9 @@ class Model:
             DataError: If an input is missing, the background rows are too few, or the contributions
                 do not add up.
         """
-        return explain_rows(self, self._select(frame), background, limit_s=limit_s)
+        # Of the native form, whose trees are computed exactly: the ONNX form is equal within a tolerance.
+        native = self if self.form is None else type(self)(self.estimator, self.signature)
+        return explain_rows(native, self._select(frame), background, limit_s=limit_s)
 
     @cached_property
     def _call(self) -> EstimatorCall:
