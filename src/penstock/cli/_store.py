@@ -54,8 +54,9 @@ def info(ctx: click.Context, as_json: bool) -> None:
     if as_json:
         emit(document)
         return
+    width = max(map(len, document))
     for name, value in document.items():
-        say(f"{name:<12} {plain(value)}")
+        say(f"{name:<{width}} {plain(value)}")
 
 
 @store.command(epilog=examples("penstock store users team"))

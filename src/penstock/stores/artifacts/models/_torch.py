@@ -14,6 +14,8 @@ from functools import partial
 from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
+import msgspec
+
 from penstock.core import SerializationError, require
 from penstock.stores.artifacts._value import Serialized, type_name
 from penstock.stores.artifacts.models._own_code import (
@@ -30,6 +32,9 @@ _MOST_STRETCH = 16  # a view's span in memory, in multiples of its elements
 # Packages whose modules are data holders with a forward: nothing runs when one is made by attributes.
 _ROOTS = ("torch.nn.modules.", "torchvision.", "torchmetrics.", "lightning.", "pytorch_lightning.")
 _FUNCTIONS = ("torch.nn.functional", "torch", "torch.special", "torch._C._nn")
+# Of safetensors: texts by name, and for each tensor its type, shape and place. Other forms are
+# refused while they are read, before they fill memory.
+_Header = dict[str, dict[str, str | list[int]]]
 _PLAIN = (bool, int, str, type(None))
 _CONTAINERS: dict[type, str] = {list: "list", tuple: "tuple", set: "set", frozenset: "frozenset"}
 _MAPPINGS: dict[type, str] = {dict: "dict", OrderedDict: "ordered"}
@@ -349,8 +354,11 @@ def _read_header(data: bytes) -> dict[str, Any]:
     size = struct.unpack("<Q", data[:8])[0] if len(data) >= 8 else 0  # noqa: PLR2004 - a u64
     if not 0 < size <= min(_MOST_HEADER + len(data) // 16, len(data) - 8):
         raise _damaged("its header does not fit")
-    header = json.loads(data[8 : 8 + size])
-    text = header.get("__metadata__", {}).get(_KEY) if isinstance(header, dict) else None
+    try:
+        header = msgspec.json.decode(data[8 : 8 + size], type=_Header)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise _damaged(f"its header names no tensors ({error})") from error
+    text = header.get("__metadata__", {}).get(_KEY)
     if not isinstance(text, str):
         raise _damaged("it has tensors only")
     found: dict[str, Any] = json.loads(text)
