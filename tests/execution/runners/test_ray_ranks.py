@@ -6,12 +6,13 @@ import sys
 
 import psutil
 import pytest
-from tests.execution.runners.test_ranks import lines, source
 
 from penstock.execution import load_pipeline
 
 pytest.importorskip("ray", reason="needs ray; get it with: pip install 'penstock[ray]'")
 pytest.importorskip("torch", reason='torch is not installed: pip install "penstock[torch]"')
+from tests.execution.runners.test_ranks import lines, source  # noqa: E402 - it needs torch
+
 pytestmark = pytest.mark.slow
 
 TRAIN = """
