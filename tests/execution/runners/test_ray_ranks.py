@@ -11,7 +11,7 @@ from penstock.execution import load_pipeline
 
 pytest.importorskip("ray", reason="needs ray; get it with: pip install 'penstock[ray]'")
 pytest.importorskip("torch", reason='torch is not installed: pip install "penstock[torch]"')
-from tests.execution.runners.test_ranks import lines, source  # noqa: E402 - it needs torch
+from tests.execution.runners.test_ranks import lines, source
 
 pytestmark = pytest.mark.slow
 
