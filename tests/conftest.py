@@ -1,5 +1,6 @@
 """The command line as a user calls it: in a process of its own, in an empty project folder."""
 
+import fcntl
 import json
 import os
 import random
@@ -167,6 +168,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 _staying: dict[str, Any] = {}  # modules of no test's project
+
+
+@pytest.fixture
+def one_cluster() -> Iterator[None]:
+    """Let one Ray cluster of several nodes run at a time: two starve each other's health checks."""
+    with (Path(tempfile.gettempdir()) / "penstock-one-cluster.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -234,6 +234,7 @@ while done < losses:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_cluster")
 def test_a_run_whose_ray_nodes_are_killed_ends_as_an_undisturbed_one(project):
     pytest.importorskip("ray", reason="ray is not installed: pip install ray")
     path = project.write(JOB)

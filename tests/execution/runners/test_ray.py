@@ -141,6 +141,7 @@ print("RESULT", result.run_id, result.ok, result.error, flush=True)
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_cluster")
 def test_a_step_on_a_node_that_is_lost_is_executed_elsewhere(project):
     project.write("""
     import pathlib, time

@@ -140,6 +140,7 @@ study = tune(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_cluster")
 def test_a_trial_whose_node_is_lost_is_resumed_elsewhere_and_keeps_its_finished_steps(
     tmp_path, store
 ):

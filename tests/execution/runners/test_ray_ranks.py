@@ -13,7 +13,7 @@ pytest.importorskip("ray", reason="needs ray; get it with: pip install 'penstock
 pytest.importorskip("torch", reason='torch is not installed: pip install "penstock[torch]"')
 from tests.execution.runners.test_ranks import lines, source
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_cluster")]
 
 TRAIN = """
 import pathlib, time

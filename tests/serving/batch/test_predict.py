@@ -328,6 +328,7 @@ while not pathlib.Path("lost").exists():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_cluster")
 def test_a_batch_one_of_whose_nodes_is_lost_has_the_same_answers(
     batches: Batches, tmp_path: Path
 ) -> None:
