@@ -18,6 +18,7 @@ NEEDED = "pip install 'penstock[torch,transformers]'"
 torch = pytest.importorskip("torch", reason=NEEDED)
 transformers = pytest.importorskip("transformers", reason=NEEDED)
 pytest.importorskip("sentence_transformers", reason=NEEDED)
+from safetensors import torch as safetensors  # noqa: E402 - it needs torch
 from tests import language_models as small  # noqa: E402 - it needs the libraries
 
 
@@ -157,3 +158,30 @@ def test_archives_that_grow_or_are_damaged_are_refused(store):
         read(stranger, files_of(store, record))
     with pytest.raises(SerializationError, match="its record 'Popen'"):
         read(replace(record, metadata={"kind": "model", "class": "Popen"}), files_of(store, record))
+
+
+def without_weight(content, name):
+    tensors = safetensors.load(content)
+    del tensors[name]
+    return safetensors.save(tensors, metadata={"format": "pt"})
+
+
+def test_weights_that_a_file_lacks_are_not_made_up(store, tmp_path):
+    for model, name in (
+        (small.make_classifier(), "classifier.weight"),
+        (small.make_sentence_model(tmp_path / "made"), "pooler.dense.weight"),
+    ):
+        record = store.put(model)
+        files = files_of(store, record)
+        files["model.safetensors"] = without_weight(files["model.safetensors"], name)
+        with pytest.raises(SerializationError, match="weights"):
+            read(record, files)
+
+
+@pytest.mark.parametrize("change", [{"vocab_size": 10**12}, {"hidden_size": 10**9}])
+def test_sizes_that_the_weights_do_not_have_are_refused(store, change):
+    record = store.put(small.make_classifier())
+    files = files_of(store, record)
+    files["config.json"] = json.dumps({**json.loads(files["config.json"]), **change}).encode()
+    with pytest.raises(SerializationError, match=r"weights|cannot be made"):
+        read(record, files)

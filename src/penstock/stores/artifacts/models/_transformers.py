@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from penstock.core import SerializationError, require
+from penstock.core import SerializationError, require, summarize_error
 from penstock.stores.artifacts._value import Serialized, type_name
 from penstock.stores.artifacts.models._file_bundle import (
     pack_files,
@@ -203,9 +203,21 @@ def _read_model(folder: Path, files: Mapping[str, bytes], facts: Mapping[str, An
     if named != [name] or not is_own or not issubclass(kind, library.PreTrainedModel):  # type: ignore[arg-type]
         raise _damaged(f"config.json names {named}, its record {name!r}")
     model: Any = kind
-    return model.from_pretrained(
-        folder, local_files_only=True, use_safetensors=True, trust_remote_code=False, dtype="auto"
-    )
+    try:
+        made, told = model.from_pretrained(
+            folder,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            dtype="auto",
+            output_loading_info=True,
+        )
+    except Exception as error:  # the library says what a forged file lacks in many classes
+        raise _damaged(f"{name} cannot be made of its files ({summarize_error(error)})") from error
+    # The library makes up weights that a file lacks, at random and with a warning only.
+    if lacking := [*told["missing_keys"], *told["mismatched_keys"]]:
+        raise _damaged(f"its file lacks the weights {lacking[0]}")
+    return made
 
 
 def _read_tokenizer(folder: Path, files: Mapping[str, bytes], _: Mapping[str, Any]) -> Any:
@@ -220,13 +232,27 @@ def _read_sentences(folder: Path, files: Mapping[str, bytes], _: Mapping[str, An
     if "modules.json" not in files:
         raise _damaged("it has no modules.json")
     library = require("sentence_transformers", extra="transformers", purpose="reading a model")
-    return library.SentenceTransformer(
-        str(folder),
-        device="cpu",
-        trust_remote_code=False,
-        local_files_only=True,
-        model_kwargs={"use_safetensors": True},
+    try:
+        made = library.SentenceTransformer(
+            str(folder),
+            device="cpu",
+            trust_remote_code=False,
+            local_files_only=True,
+            model_kwargs={"use_safetensors": True},
+        )
+    except Exception as error:  # the library says what a forged file lacks in many classes
+        raise _damaged(f"it cannot be made of its files ({summarize_error(error)})") from error
+    safetensors = importlib.import_module("safetensors.torch")
+    stored = sum(
+        tensor.numel()
+        for name, content in files.items()
+        if name.endswith(".safetensors")
+        for tensor in safetensors.load(content).values()
     )
+    # The library makes up weights that a file lacks, at random and with a warning only.
+    if (wanted := sum(each.numel() for each in made.parameters())) > stored:
+        raise _damaged(f"its files have {stored:,} weights, its modules {wanted:,}")
+    return made
 
 
 _Reader = Callable[[Path, Mapping[str, bytes], Mapping[str, Any]], Any]
