@@ -82,6 +82,16 @@ def test_texts_are_cut_at_what_the_model_takes():
         classifier(max_tokens=2).predict_proba(long)
         == classifier().predict_proba(pl.DataFrame({"note": ["late late"]}))
     ).all()
+    assert (classifier(max_tokens=99).predict_proba(long) == classifier().predict_proba(long)).all()
+
+
+@pytest.mark.parametrize("text", ["", None])
+def test_a_text_without_tokens_is_a_sentence_and_for_vectors_zeros(text, tmp_path):
+    with pytest.raises(DataError, match="has no tokens"):
+        classifier().predict([text])
+    encoder = SentenceEncoder(small.make_sentence_model(tmp_path / "made"))
+    assert not encoder.transform([text]).any()
+    assert encoder.transform(["late", text]).any(axis=1).tolist() == [True, False]
 
 
 @pytest.mark.parametrize(

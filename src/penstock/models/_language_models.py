@@ -59,7 +59,8 @@ class LanguageModelEstimator(_Storable):
     """A trained model of Hugging Face that judges a text, as a scikit-learn estimator.
 
     It takes one text column. Each text is predicted as in a call with this text alone, on one
-    thread, so that a request and a batch get the same bits. A missing text is the empty one. Stored,
+    thread, so that a request and a batch get the same bits. A missing text is the empty one, which a
+    tokenizer without special tokens refuses. Stored,
     model and tokenizer are the files that the library itself saves, with weights in safetensors.
 
     >>> from transformers import AutoModelForSequenceClassification, AutoTokenizer  # doctest: +SKIP
@@ -76,7 +77,8 @@ class LanguageModelEstimator(_Storable):
         tokenizer: Its fast tokenizer.
         classes: Labels in the order of the scores; by default those of the model's ``id2label``. A
             model with one score is a regression.
-        max_tokens: Tokens of a text that are read; by default as many as model and tokenizer take.
+        max_tokens: Tokens of a text that are read; at most, and by default, as many as model and
+            tokenizer take.
     """
 
     def __init__(
@@ -158,6 +160,13 @@ class LanguageModelEstimator(_Storable):
                 tokens = self.tokenizer(
                     text, truncation=True, max_length=self._most_tokens, return_tensors="pt"
                 )
+                if not tokens["input_ids"].numel():
+                    raise DataError(
+                        what=f"The text {text[:40]!r} has no tokens.",
+                        why="The model has nothing to judge, and would fail.",
+                        fix="Use a tokenizer that adds special tokens, as those of BERT do, or leave"
+                        " out rows without a text.",
+                    )
                 found = getattr(self.model(**tokens), "logits", None)
                 if found is None or tuple(found.shape) != (1, width):
                     raise DataError(
@@ -171,8 +180,8 @@ class LanguageModelEstimator(_Storable):
     @property
     def _most_tokens(self) -> int:
         positions = getattr(self.model.config, "max_position_embeddings", None) or _MOST_TOKENS
-        known = self.max_tokens or min(self.tokenizer.model_max_length, positions)
-        return min(known, _MOST_TOKENS)
+        most = min(self.tokenizer.model_max_length, positions, _MOST_TOKENS)
+        return most if self.max_tokens is None else min(self.max_tokens, most)
 
     def __sklearn_tags__(self) -> object:
         """Tell scikit-learn whether the estimator is a classifier."""
@@ -191,8 +200,8 @@ class SentenceEncoder(TransformerMixin, _Storable):  # type: ignore[misc]  # sci
 
     `TextEmbedding` records the digest of a model's files and finds them again; this one keeps them
     in the store, with the estimator after it: ``make_pipeline(SentenceEncoder(model),
-    LogisticRegression())``. Each text is encoded by itself, on one thread; a missing text is the
-    empty one.
+    LogisticRegression())``. Each text is encoded by itself, on one thread; a missing or blank text
+    is a vector of zeros.
 
     Threads: calls wait for each other.
 
@@ -215,7 +224,10 @@ class SentenceEncoder(TransformerMixin, _Storable):  # type: ignore[misc]  # sci
         texts = texts_of(X)
         with one_torch_thread(torch):
             rows = [
-                self.model.encode([text], batch_size=1, show_progress_bar=False) for text in texts
+                self.model.encode([text], batch_size=1, show_progress_bar=False)
+                if text.strip()
+                else np.zeros((1, self._width))
+                for text in texts
             ]
         return np.vstack(rows).astype(np.float64) if rows else np.zeros((0, self._width))
 
