@@ -180,7 +180,7 @@ class LanguageModelEstimator(_Storable):
     @property
     def _most_tokens(self) -> int:
         positions = getattr(self.model.config, "max_position_embeddings", None) or _MOST_TOKENS
-        most = min(self.tokenizer.model_max_length, positions, _MOST_TOKENS)
+        most = int(min(self.tokenizer.model_max_length, positions, _MOST_TOKENS))
         return most if self.max_tokens is None else min(self.max_tokens, most)
 
     def __sklearn_tags__(self) -> object:
