@@ -92,7 +92,7 @@ def _make_logger(run: Run, package: ModuleType) -> Any:
     base: Any = import_module(f"{package.__name__}.loggers").Logger
     rank_zero_only = import_module(f"{package.__name__}.utilities").rank_zero_only
 
-    class Recorder(base):  # type: ignore[misc] # loaded by name
+    class TrainerRecorder(base):  # type: ignore[misc] # loaded by name
         """Logger that writes to a run of penstock; spawned processes open the run again."""
 
         name, version = "penstock", run.run_id
@@ -114,7 +114,7 @@ def _make_logger(run: Run, package: ModuleType) -> Any:
             known = params if isinstance(params, Mapping) else vars(params)
             quietly(lambda: log_params(self.run, "hparams", dict(known)))
 
-    return Recorder()
+    return TrainerRecorder()
 
 
 def _reopened(run_id: str, url: str, package: str) -> Any:

@@ -35,7 +35,7 @@ def _listening(train: Any) -> Any:
 def _callback(run: Any) -> Any:
     base = require("xgboost.callback", extra="boosters", purpose="autolog of XGBoost")
 
-    class Recorder(base.TrainingCallback):  # type: ignore[misc, name-defined] # loaded by name
+    class BoosterRecorder(base.TrainingCallback):  # type: ignore[misc, name-defined] # loaded by name
         """Logger of the last value of each watched metric after each round."""
 
         def after_iteration(self, _model: Any, epoch: int, evals_log: Any) -> bool:
@@ -48,7 +48,7 @@ def _callback(run: Any) -> Any:
                 quietly(lambda: run.log_metrics(found, step=epoch))
             return False
 
-    return Recorder()
+    return BoosterRecorder()
 
 
 _train = Replaced("train", _PLACES, _listening, purpose="autolog of XGBoost")
