@@ -11,6 +11,7 @@ import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import (
     BaggingClassifier,
+    GradientBoostingClassifier,
     GradientBoostingRegressor,
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
@@ -32,7 +33,7 @@ from penstock.models import (
     infer_signature,
     make_onnx_form,
 )
-from penstock.models._onnx_check import _beside_thresholds, _difference, _Native
+from penstock.models._onnx_check import _beside_thresholds, _difference, _Native, _require_labels
 from penstock.models._onnx_convert import Converted, NotConverted
 from penstock.models._onnx_estimator import OnnxEstimator
 from penstock.models._onnx_form import FormAnswers
@@ -293,3 +294,60 @@ def test_a_stored_form_is_the_same_and_is_compared_again_when_it_is_loaded(tmp_p
     changed = replace(form, parts={**form.parts, "answers": other})
     with pytest.raises(SerializationError, match="differs by 2e-05"):
         Model(native.estimator, native.signature, changed).predict(X)
+
+
+def test_sparse_rows_of_a_library_that_takes_zeros_as_missing_stay_native():
+    from xgboost import XGBClassifier
+
+    rows = pl.DataFrame({"kind": RNG.choice(["a", "b", "c", "d"], 300), "a": X["a"]})
+    y = ((rows["kind"] == "a") ^ (rows["a"] > 0)).to_numpy().astype(int)
+    columns = make_column_transformer(
+        (OneHotEncoder(), ["kind"]), ("passthrough", ["a"]), sparse_threshold=1.0
+    )
+    pipeline = make_pipeline(columns, XGBClassifier(n_estimators=20, n_jobs=1))
+    fitted = pipeline.fit(rows, y)
+    form = make_onnx_form(fitted, infer_signature(fitted, rows, list(y)), rows)
+    assert form.form == "native"
+    assert "sparse" in form.reason
+    linear = make_pipeline(OneHotEncoder(), LogisticRegression()).fit(rows.select("kind"), y)
+    signature = infer_signature(linear, rows.select("kind"), list(y))
+    assert make_onnx_form(linear, signature, rows.select("kind")).form == "onnx"
+
+
+def test_a_label_that_is_not_the_likeliest_stays_native():
+    catboost = pytest.importorskip("catboost", reason='pip install "penstock[catboost]"')
+    made = catboost.CatBoostClassifier(
+        iterations=20, verbose=0, allow_writing_files=False, thread_count=1
+    ).fit(X.to_pandas(), LABEL)
+    signature = infer_signature(made, X, list(LABEL))
+    assert make_onnx_form(made, signature, X).form == "onnx"
+    made.set_probability_threshold(0.2)
+    form = make_onnx_form(made, signature, X)
+    assert (form.form, "threshold of 0.2" in form.reason) == ("native", True)
+
+
+def test_labels_are_compared_as_the_model_gives_them():
+    class Turned(RandomForestClassifier):
+        def predict(self, X):  # noqa: N803 - scikit-learn's name
+            return super().predict(X)[::-1].copy()
+
+    honest = RandomForestClassifier(5, random_state=0).fit(X.to_numpy(), LABEL)
+    turned = Turned(5, random_state=0).fit(X.to_numpy(), LABEL)
+    form = both(RandomForestClassifier(5, random_state=0), LABEL)[0]
+    rows = X.to_numpy().astype(np.float32).astype(float)
+    _require_labels(FormAnswers(honest, form), honest, rows)
+    with pytest.raises(NotConverted, match="its label is another"):
+        _require_labels(FormAnswers(honest, form), turned, rows)
+
+
+def test_sums_in_32_bits_that_are_too_large_for_the_tolerance_stay_native():
+    from xgboost import XGBRegressor
+
+    assert both(XGBRegressor(n_estimators=20, n_jobs=1), NUMBER)[0].form == "onnx"
+    form = both(XGBRegressor(n_estimators=20, n_jobs=1), NUMBER * 1e6)[0]
+    assert (form.form, "cancel out" in form.reason) == ("native", True)
+
+
+def test_a_graph_that_is_refused_leaves_the_native_form():
+    form = both(GradientBoostingClassifier(n_estimators=5, init="zero"), SIZE)[0]
+    assert form.form == "native"

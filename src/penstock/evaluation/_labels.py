@@ -94,10 +94,10 @@ def _order(model: Model, classes: Sequence[Any]) -> list[int]:
     """Return the model's column of each label."""
     names = [target.name for target in model.signature.targets]
     wanted = [str(label) for label in classes]
-    if len(names) == len(wanted) and all(name.startswith(_UNNAMED) for name in names):
-        return list(range(len(names)))  # fitted on an array: in the order of the labels
     if sorted(names) == sorted(wanted):
         return [names.index(name) for name in wanted]
+    if len(names) == len(wanted) and names == [f"{_UNNAMED}{i}" for i in range(len(names))]:
+        return list(range(len(names)))  # fitted on an array: in the order of the labels
     held = f"the labels {', '.join(names[:5])}" if names else "one value per row"
     raise DataError(
         what=f"The model predicts {held}, but the target has {len(wanted)}: "

@@ -97,6 +97,14 @@ class LanguageModelEstimator(_Storable):
     def labels(self) -> tuple[Any, ...] | None:
         """Labels in the order of the scores; None for a regression."""
         count = self.model.config.num_labels
+        if self.model.config.problem_type == "multi_label_classification":
+            raise ParameterError(
+                what=f"{type(self.model).__name__} judges several labels per text"
+                " (problem_type is multi_label_classification).",
+                why="This estimator answers one label or one number, and its probabilities would be"
+                " other ones than the model's.",
+                fix="Train it with problem_type single_label_classification, or a model per label.",
+            )
         if self.classes is not None:
             labels = tuple(self.classes)
         elif count == 1:

@@ -9,6 +9,7 @@ import warnings
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from penstock.core import PenstockError
 from penstock.models._estimator_call import EstimatorCall
 from penstock.models._onnx_convert import Converted, NotConverted, convert_estimator
 from penstock.models._onnx_form import FormAnswers, OnnxForm, as_numbers, largest_difference
@@ -29,6 +30,7 @@ _PAIRS = 100  # between which a threshold is searched
 _HALVINGS = 140  # more than any two doubles of data need; next to 0 a pair may stay wider
 _COLUMNS = 50  # in which a value is made missing or unseen
 _VALUES = 4_000_000  # of all compared rows: fewer rows where they are wide
+_MOST_SINGLE = 40  # 2**-22 of it, the rounding of a few sums, is the tolerance of 1e-5
 _ALONE = 32  # rows that are also asked alone
 _UNSEEN = "\u2205 unseen in training"
 _OPTIONAL = (
@@ -77,6 +79,7 @@ def _compare(
 
     if signature.task in _LABELLED and not call.has_probabilities:
         raise NotConverted("it has no probabilities, by which a label could be checked")
+    _require_usual_threshold(call.last)
     with threads_for(1):
         table = np.concatenate(list(_tables(call, signature, rows)))
         table = table[: max(_VALUES // table.shape[1] // 4, 1)]
@@ -94,9 +97,18 @@ def _compare(
             agrees=True,
             parts={"graph": made.graph},
         )
-        form = FormAnswers(call.last, draft)
+        try:
+            form = FormAnswers(call.last, draft)
+        except PenstockError as error:
+            raise NotConverted(
+                f"the graph of {made.converter} is refused ({error.what})"
+            ) from error
         expected = native(every)
+        if form.is_single and signature.task == "regression":
+            _require_small(expected)
         worst = _difference(form, made, every, expected, len(every) - len(beside))
+        if signature.task in _LABELLED:
+            _require_labels(form, call.last, every)
         holed = _holed(native, table)
         is_missing = len(holed) > 0 and _agrees(form, made, holed, native(holed))
     if is_missing:
@@ -125,6 +137,35 @@ def _compare(
             "answers": pl.DataFrame(answers, schema=[f"y{i}" for i in range(answers.shape[1])]),
         },
     )
+
+
+def _require_usual_threshold(last: Any) -> None:
+    """Refuse a classifier whose label is not the likeliest one: CatBoost can be told a threshold."""
+    ask = getattr(last, "get_probability_threshold", None)
+    threshold = None if ask is None or len(getattr(last, "classes_", ())) != 2 else ask()  # noqa: PLR2004 - of two
+    if threshold is not None and threshold != 1 / 2:
+        raise NotConverted(f"its labels have a probability threshold of {threshold:g}")
+
+
+def _require_small(expected: "NDArray[Any]") -> None:
+    """Refuse sums of 32-bit floats that are too large for the tolerance: terms may cancel out."""
+    import numpy as np
+
+    largest = float(np.abs(expected).max(initial=0.0))
+    if largest > _MOST_SINGLE:
+        raise NotConverted(
+            f"its graph adds 32-bit floats, and values up to {largest:.3g} leave no room for the"
+            " tolerance where terms cancel out"
+        )
+
+
+def _require_labels(form: FormAnswers, last: Any, every: "NDArray[Any]") -> None:
+    import numpy as np
+
+    found = np.asarray(form.predict_both(every)[0]).reshape(-1)
+    differs = found != np.asarray(last.predict(every)).reshape(-1)
+    if np.any(differs):
+        raise NotConverted(f"on {int(np.sum(differs))} of {len(every)} rows its label is another")
 
 
 def _agrees(
@@ -195,11 +236,21 @@ def _tables(
     sample = cast_sample(rows.head(_ROWS), signature.inputs)
     for place, frame in enumerate([sample, *_variants(sample, signature)]):
         try:
-            yield as_numbers(call.transform(convert_frame(frame, signature.frame)))
+            given = call.transform(convert_frame(frame, signature.frame))
+            _require_zeros(given, call.last)
+            yield as_numbers(given)
+        except NotConverted:
+            raise
         except Exception as error:
             if place == 0:
                 text = " ".join(str(error).split())[:160]
                 raise NotConverted(f"its rows are no table of numbers ({text})") from error
+
+
+def _require_zeros(given: Any, last: Any) -> None:
+    """Refuse sparse rows of XGBoost and others: what these leave out may be missing, and not zero."""
+    if hasattr(given, "toarray") and type(last).__module__.partition(".")[0] != "sklearn":
+        raise NotConverted("its rows are sparse, which not every library takes as zeros")
 
 
 def _variants(sample: "pl.DataFrame", signature: Signature) -> "Iterator[pl.DataFrame]":

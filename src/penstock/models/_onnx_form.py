@@ -123,7 +123,7 @@ class FormAnswers:
         if form.bounded:
             compared = form.parts["inputs"].to_numpy()
             self._limits = 2 * np.nanmax(np.abs(compared), axis=0, initial=0.0)
-        self._is_single = graph.inputs[0].dtype == "float32"
+        self.is_single = graph.inputs[0].dtype == "float32"
 
     def predict(self, rows: Any) -> Any:
         """Predict labels or numbers, shape (n,)."""
@@ -202,7 +202,7 @@ class FormAnswers:
         import numpy as np
 
         with np.errstate(over="ignore"):
-            cast = table.astype(np.float32) if self._is_single else table
+            cast = table.astype(np.float32) if self.is_single else table
         known = np.isfinite(cast)
         if self._form.missing:
             known |= np.isnan(cast)
