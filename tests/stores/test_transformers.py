@@ -185,3 +185,46 @@ def test_sizes_that_the_weights_do_not_have_are_refused(store, change):
     files["config.json"] = json.dumps({**json.loads(files["config.json"]), **change}).encode()
     with pytest.raises(SerializationError, match=r"weights|cannot be made"):
         read(record, files)
+
+
+def side(model):
+    model.tokenizer.truncation_side = "left"
+
+
+def activation(model):
+    model.bert.encoder.layer[0].intermediate.intermediate_act_fn = torch.nn.ReLU()
+
+
+def rounding(model):
+    model.bert.encoder.layer[0].output.LayerNorm.eps = 0.1
+
+
+def hook(model):
+    model.classifier.register_forward_hook(lambda module, given, found: found + 1)
+
+
+def forward(model):
+    model.classifier.forward = lambda given: given[:, :2]
+
+
+@pytest.mark.parametrize("change", [activation, rounding, hook, forward])
+def test_what_the_files_do_not_keep_is_refused(store, change):
+    model = small.make_classifier()
+    before = store.digest(model)
+    change(model)
+    assert store.digest(model) != before
+    with pytest.raises(SerializationError, match="read back with another"):
+        TransformersFormat().write(model, "")
+
+
+def test_how_texts_are_cut_is_kept_or_refused(tmp_path):
+    model = small.make_sentence_model(tmp_path / "made")
+    TransformersFormat().write(model, "")
+    side(model)
+    with pytest.raises(SerializationError, match="another truncation_side"):
+        TransformersFormat().write(model, "")
+    tokenizer = small.make_tokenizer()
+    TransformersFormat().write(tokenizer, "")
+    tokenizer.truncation_side = "left"
+    with pytest.raises(SerializationError, match="another truncation_side"):
+        TransformersFormat().write(tokenizer, "")

@@ -60,6 +60,7 @@ class TransformersFormat:
         kind = _require_own(value)
         data = pack_files(_files_of(value, kind))
         facts: dict[str, Any] = {"kind": kind, "class": type(value).__name__}
+        self._require_kept(value, StoredModel(data, facts), kind)
         if hasattr(value, "parameters"):
             facts["parameters"] = sum(each.numel() for each in value.parameters())
         return Serialized(data, self.name, content_digest, type_name(value), facts)
@@ -78,10 +79,28 @@ class TransformersFormat:
             write_folder(files, Path(place))
             return _READERS[kind](Path(place), files, stored.metadata)
 
+    def _require_kept(self, value: Any, stored: StoredModel, kind: str) -> None:
+        """Refuse a value that differs from what its files give: they do not keep everything."""
+        back = self.read(stored)
+        for name, told in _facts_of(value, kind).items():
+            found = _facts_of(back, kind).get(name)
+            if found != told:
+                raise SerializationError(
+                    what=f"{type_name(value)} would be read back with another {name}.",
+                    why="The files of the library do not keep what was changed after it was made:"
+                    " the stored model would answer otherwise.",
+                    fix="Set it in the configuration or by from_pretrained(…), or export the model to"
+                    " ONNX.",
+                )
+
     def state(self, value: Any) -> bytes | None:
         """See ModelFormat."""
         kind = _kind(value)
-        return None if kind is None else pack_files(_files_of(value, kind))
+        if kind is None:
+            return None
+        # With what the files do not keep: a model with a hook must not count as the one without.
+        facts = json.dumps(_facts_of(value, kind), sort_keys=True, default=str)
+        return pack_files(_files_of(value, kind)) + facts.encode()
 
     def load_library(self) -> None:
         """See ModelFormat."""
@@ -99,6 +118,31 @@ def _kind(value: Any) -> str | None:
         if root == "sentence_transformers" and base.__name__ == "SentenceTransformer":
             return "sentences"
     return None
+
+
+def _facts_of(value: Any, kind: str) -> dict[str, Any]:
+    """Return what decides about answers, beside weights: modules, hooks, how texts are cut."""
+    facts: dict[str, Any] = {}
+    if kind != "tokenizer":
+        modules = list(value.modules())
+        facts["module"] = [
+            (type(each).__module__, type(each).__qualname__, each.extra_repr()) for each in modules
+        ]
+        # A forward set on an object, and hooks, are in no file.
+        facts["forward or hook"] = [
+            name
+            for each in modules
+            for name in ("forward", "_forward_hooks", "_forward_pre_hooks")
+            if vars(each).get(name)
+        ]
+    tokenizer = value if kind == "tokenizer" else getattr(value, "tokenizer", None)
+    for name in ("truncation_side", "padding_side", "model_max_length"):
+        if hasattr(tokenizer, name):
+            facts[name] = getattr(tokenizer, name)
+    for name in ("max_seq_length", "truncate_dim", "default_prompt_name", "prompts"):
+        if kind == "sentences":
+            facts[name] = getattr(value, name, None)
+    return facts
 
 
 def _require_own(value: Any) -> str:
