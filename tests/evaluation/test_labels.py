@@ -15,6 +15,7 @@ from sklearn.svm import LinearSVC
 from penstock.core import DataError, ParameterError
 from penstock.data import split_table
 from penstock.evaluation import EvaluationReport, Outcomes, compare, evaluate, judge, measure
+from penstock.models import Model, infer_signature
 
 LABELS = ("big", "red", "round")
 DRAW = np.random.default_rng(0)
@@ -146,6 +147,27 @@ def test_several_columns_are_labels_too():
     assert report.metrics["micro_f1"].value == pytest.approx(
         oracle.f1_score(split.test.Y, fitted.predict(split.test.X), average="micro")
     )
+
+
+@pytest.mark.parametrize(
+    "names", [("big", "round"), ("target_a", "target_b"), ("target_0", "target_1")]
+)
+def test_columns_are_matched_by_name_in_any_order(names):
+    wide = SPLIT.table.select(
+        "a",
+        "c",
+        pl.col("tags").list.contains("big").alias(names[0]),
+        pl.col("tags").list.contains("round").alias(names[1]),
+    )
+    split = split_table(wide, target=list(names))
+    y = split.train.Y.select(names[::-1])
+    fitted = MultiOutputClassifier(LogisticRegression()).fit(split.train.X, y)
+    model = Model(fitted, infer_signature(fitted, split.train.X, y))
+    report = evaluate(model, split, importance=False, resamples=50)
+    said = fitted.predict(split.test.X)[:, ::-1].astype(int)
+    truth = split.test.Y.to_numpy().astype(int)
+    expected = oracle.f1_score(truth, said, average="micro")
+    assert report.metrics["micro_f1"].value == pytest.approx(expected)
 
 
 def test_a_stored_report_has_its_labels():

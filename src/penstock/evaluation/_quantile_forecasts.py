@@ -227,12 +227,15 @@ class MiddleQuantile:
 
 
 def middle_quantiles(quantiles: Sequence[float]) -> list[int]:
-    """Return the places of the point prediction: of 0.5, else of the middle one or two.
+    """Return the places of the point prediction: of 0.5, else of the nearest on each side of it.
 
-    >>> middle_quantiles([0.1, 0.5, 0.9, 0.95]), middle_quantiles([0.1, 0.9])
-    ([1], [0, 1])
+    >>> middle_quantiles([0.1, 0.5, 0.9, 0.95]), middle_quantiles([0.1, 0.2, 0.9])
+    ([1], [1, 2])
+    >>> middle_quantiles([0.9, 0.95])
+    [0]
     """
-    if 0.5 in quantiles:  # noqa: PLR2004 - the median
-        return [quantiles.index(0.5)]
-    half = len(quantiles) // 2
-    return [half] if len(quantiles) % 2 else [half - 1, half]
+    median = 0.5
+    if median in quantiles:
+        return [quantiles.index(median)]
+    below = sum(each < median for each in quantiles)
+    return [place for place in (below - 1, below) if 0 <= place < len(quantiles)]
