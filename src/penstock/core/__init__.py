@@ -31,6 +31,7 @@ from penstock.core._lazy import lazy_exports
 from penstock.core._lineage import HasLineage
 from penstock.core._nesting import describe_nesting, find_circle
 from penstock.core._optional import require
+from penstock.core._permissions import Permission, Role
 from penstock.core._settings import (
     Setting,
     Settings,
@@ -132,9 +133,11 @@ __all__ = [
     "ParameterError",
     "PassedStep",
     "PenstockError",
+    "Permission",
     "PredictionRecord",
     "ProofRecord",
     "ReportRecord",
+    "Role",
     "RolloutRecord",
     "RolloutRules",
     "RolloutState",
