@@ -9,6 +9,7 @@ from penstock.core import MetricPoint, StepState
 from penstock.stores import MetadataStore
 from penstock.testing._artifact_contract import ArtifactContract
 from penstock.testing._deployment_contract import DeploymentContract
+from penstock.testing._document_contract import DocumentContract
 from penstock.testing._hook_contract import HookContract
 from penstock.testing._metric_contract import MetricContract
 from penstock.testing._model_contract import ModelContract
@@ -27,6 +28,7 @@ class MetadataStoreContract(
     ArtifactContract,
     ModelContract,
     DeploymentContract,
+    DocumentContract,
     PredictionContract,
     ScheduleContract,
     HookContract,

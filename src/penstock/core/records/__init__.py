@@ -7,6 +7,7 @@ from penstock.core.records._deployments import (
     DeploymentRecord,
     ReportRecord,
 )
+from penstock.core.records._documents import DocumentRecord
 from penstock.core.records._hooks import EventRecord, HookRecord
 from penstock.core.records._json import to_json
 from penstock.core.records._metrics import MetricColumns, MetricPoint, MetricSummary
@@ -35,6 +36,7 @@ __all__ = [
     "DecisionRecord",
     "DeploymentEvent",
     "DeploymentRecord",
+    "DocumentRecord",
     "Edge",
     "EventRecord",
     "ExperimentRecord",

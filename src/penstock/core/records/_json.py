@@ -28,6 +28,7 @@ _HIDDEN: Mapping[type, frozenset[str]] = {
     StepRunRecord: frozenset({"addresses", "facts"}),
     ArtifactRecord: frozenset({"inline"}),
     HookRecord: frozenset({"secret"}),
+    MetricSummary: frozenset({"last_time"}),
     TickRecord: frozenset({"holder", "until"}),
     StageEvent: frozenset({"hash"}),
 }

@@ -1,6 +1,6 @@
 """Metric points and their summaries."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class MetricSummary:
-    """The summary of a metric's points; search sorts by ``last``."""
+    """The summary of a metric's points; search sorts by ``last``.
+
+    Args:
+        first: The value logged first.
+        last: The value at the highest step.
+        min: The smallest value.
+        max: The largest value.
+        count: Number of points.
+        last_step: The highest step.
+        last_time: Time of that point, microseconds since 1970; 0 if unknown.
+    """
 
     first: float
     last: float
@@ -19,6 +29,7 @@ class MetricSummary:
     max: float
     count: int
     last_step: float
+    last_time: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,8 @@ class RunRecord:
         deleted_at: Time of deletion; a deleted run can be restored until ``penstock gc`` removes
             the run.
         process: Boot and process namespace of the host, and start and last beat of the process in
-            that boot; compared on the same machine only.
+            that boot; compared on the same machine only. ``unwatched`` for a run that no process beats for,
+            which is never presumed killed.
         presumed_at: Time at which the run was presumed killed for lack of a sign of life; a later
             sign revives the run.
         missed: Sentences on logged data that could not be recorded.

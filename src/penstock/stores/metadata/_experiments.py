@@ -1,15 +1,22 @@
 """Experiments, which group runs, with notes and tags."""
+# ruff: noqa: S608 - statements are made of our own names; values are always bound
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from penstock.core import ExperimentRecord
-from penstock.stores.metadata._codec import from_micros
-from penstock.stores.metadata._database import Database
+from penstock.core import ConflictError, ExperimentRecord, now
+from penstock.stores.metadata._codec import from_micros, to_micros
+from penstock.stores.metadata._database import Database, Transaction
 from penstock.stores.metadata._fields import EXPERIMENTS
 from penstock.stores.metadata._search import SearchQuery, find
-from penstock.stores.metadata._tagged import read_tags, require_row, update_row, write_tags
+from penstock.stores.metadata._tagged import (
+    delete_tags,
+    read_tags,
+    require_row,
+    update_row,
+    write_tags,
+)
 
 _COLUMNS = ", ".join(
     EXPERIMENTS.attributes[name].sql
@@ -21,6 +28,30 @@ class SQLExperiments:
     """The experiment methods of RunStore."""
 
     _database: Database
+
+    def create_experiment(self, name: str, *, tags: Mapping[str, str] | None = None) -> None:
+        """See RunStore."""
+        with self._database.write() as transaction:
+            sql = "INSERT INTO experiments (name, created_at, note) VALUES (?, ?, '')"
+            row = (name, to_micros(now()))
+            if not transaction.execute(f"{sql} ON CONFLICT DO NOTHING", row).rowcount:
+                raise _taken(name)
+            write_tags(transaction, "experiment_tags", ("experiment",), (name,), tags or {})
+
+    def rename_experiment(self, name: str, to: str) -> None:
+        """See RunStore."""
+        with self._database.write() as transaction:
+            self._database.alone(transaction, f"experiment:{to}")
+            require_row(transaction, "experiments", "name", name)
+            _require_free(transaction, to)
+            for table, column in (
+                ("experiments", "name"),
+                ("experiment_tags", "experiment"),
+                ("runs", "experiment"),
+            ):
+                transaction.execute(
+                    f"UPDATE {table} SET {column} = ? WHERE {column} = ?", (to, name)
+                )
 
     def list_experiments(self) -> list[str]:
         """See RunStore."""
@@ -64,6 +95,27 @@ class SQLExperiments:
         with self._database.write() as transaction:
             require_row(transaction, "experiments", "name", name)
             write_tags(transaction, "experiment_tags", ("experiment",), (name,), tags)
+
+    def delete_experiment_tags(self, name: str, names: Sequence[str]) -> None:
+        """See RunStore."""
+        with self._database.write() as transaction:
+            require_row(transaction, "experiments", "name", name)
+            delete_tags(transaction, "experiment_tags", ("experiment",), (name,), names)
+
+
+def _require_free(transaction: Transaction, name: str) -> None:
+    sql = "SELECT 1 FROM experiments WHERE name = ?"
+    if transaction.execute(sql, (name,)).fetchone() is not None:
+        raise _taken(name)
+
+
+def _taken(name: str) -> ConflictError:
+    return ConflictError(
+        what=f"There is an experiment {name!r} already.",
+        why="Runs are grouped by the name of their experiment.",
+        fix="Use a different name, or add runs to this one.",
+        name=name,
+    )
 
 
 def _moment(micros: int | None) -> datetime | None:

@@ -312,6 +312,8 @@ def _named(transaction: Transaction, gone: set[str], old: set[str]) -> Iterator[
         "SELECT artifact, content_digest, report, profile, card, onnx FROM model_versions",
     ):
         yield from (digest for digest in row if digest is not None)
+    for row in _rows(transaction, "SELECT digest, content_digest FROM document_files"):
+        yield from row
     # Reports stay with their deployment, whatever happens to runs.
     for table, column in (("reports", "artifact"), ("alerts", "report")):
         for (digest,) in _rows(transaction, f"SELECT {column} FROM {table}"):

@@ -17,9 +17,11 @@ from penstock.stores.metadata._hooks import Outbox
 _SILENCE_MICROS = 60 * 1_000_000
 _ENDED = (RunState.FINISHED, RunState.FAILED, RunState.KILLED)
 _ERROR = "The process ended without finishing the run."
+# The process of a run that no process stands behind: a client of a server beats for none.
+UNWATCHED = "unwatched"
 _RUNNING = (
     "SELECT run_id, host, pid, pid_started, process, COALESCE(heartbeat_at, started_at, created_at),"
-    " COALESCE(started_at, created_at), COALESCE(heartbeat_at, -1) FROM runs WHERE state = 'running'"
+    " COALESCE(started_at, created_at), COALESCE(heartbeat_at, -1) FROM runs WHERE state = 'running' AND process <> 'unwatched'"
 )
 _PRESUME = (
     "UPDATE runs SET state = 'killed', ended_at = ?, presumed_at = ?, error = COALESCE(error, ?)"

@@ -1,15 +1,21 @@
 """Models: the versions, and the models themselves with notes and tags."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from penstock.core import ModelRecord, ModelVersionRecord
-from penstock.stores.metadata._codec import from_micros
+from penstock.core import ConflictError, ModelRecord, ModelVersionRecord, now
+from penstock.stores.metadata._codec import from_micros, to_micros
 from penstock.stores.metadata._fields import MODELS, VERSIONS
 from penstock.stores.metadata._model_versions import VERSIONS as VERSION_ROWS
 from penstock.stores.metadata._model_versions import ModelVersions, list_models, read_versions
 from penstock.stores.metadata._search import SearchQuery, find
-from penstock.stores.metadata._tagged import read_tags, require_row, update_row, write_tags
+from penstock.stores.metadata._tagged import (
+    delete_tags,
+    read_tags,
+    require_row,
+    update_row,
+    write_tags,
+)
 
 _COLUMNS = ", ".join(
     MODELS.attributes[name].sql for name in ("model", "created_at", "note", "versions", "champion")
@@ -37,6 +43,19 @@ class SQLModelStore(ModelVersions):
             for model, created_at, note, versions, champion in rows
         ]
 
+    def create(self, model: str, *, note: str = "", tags: Mapping[str, str] | None = None) -> None:
+        """See ModelStore."""
+        with self._database.write() as transaction:
+            sql = "INSERT INTO models (model, created_at, note) VALUES (?, ?, ?)"
+            row = (model, to_micros(now()), note)
+            if not transaction.execute(f"{sql} ON CONFLICT DO NOTHING", row).rowcount:
+                raise ConflictError(
+                    what=f"There is a model {model!r} already.",
+                    fix="Use a different name, or register versions under this one.",
+                    model=model,
+                )
+            write_tags(transaction, "model_tags", ("model",), (model,), tags or {})
+
     def update(self, model: str, **changes: Any) -> None:
         """See ModelStore."""
         update_row(self._database, "models", "model", model, changes)
@@ -46,6 +65,12 @@ class SQLModelStore(ModelVersions):
         with self._database.write() as transaction:
             require_row(transaction, "models", "model", model)
             write_tags(transaction, "model_tags", ("model",), (model,), tags)
+
+    def delete_tags(self, model: str, names: Sequence[str]) -> None:
+        """See ModelStore."""
+        with self._database.write() as transaction:
+            require_row(transaction, "models", "model", model)
+            delete_tags(transaction, "model_tags", ("model",), (model,), names)
 
     def search_versions(
         self,
@@ -69,6 +94,13 @@ class SQLModelStore(ModelVersions):
             require_row(transaction, "model_versions", "model", model, "version", version)
             key = ("model", "version"), (model, version)
             write_tags(transaction, "version_tags", *key, tags)
+
+    def delete_version_tags(self, model: str, version: int, names: Sequence[str]) -> None:
+        """See ModelStore."""
+        with self._database.write() as transaction:
+            require_row(transaction, "model_versions", "model", model, "version", version)
+            key = ("model", "version"), (model, version)
+            delete_tags(transaction, "version_tags", *key, names)
 
     def list(self) -> list[str]:
         """See ModelStore."""

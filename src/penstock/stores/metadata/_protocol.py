@@ -6,6 +6,7 @@ from penstock.stores.metadata._database import Database
 from penstock.stores.metadata.protocols import (
     ArtifactIndex,
     DeploymentStore,
+    DocumentStore,
     HookStore,
     MetricStore,
     ModelStore,
@@ -55,6 +56,11 @@ class MetadataStore(Protocol):
     @property
     def deployments(self) -> DeploymentStore:
         """Deployments with their events, drift reports and alerts."""
+        ...
+
+    @property
+    def documents(self) -> DocumentStore:
+        """Documents of other programs' protocols, with named files."""
         ...
 
     @property

@@ -12,6 +12,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from penstock.stores.metadata.schema import (
     _artifacts,
     _deployments,
+    _documents,
     _hooks,
     _metrics,
     _models,
@@ -26,6 +27,7 @@ from penstock.stores.metadata.schema._columns import metadata
 NOUNS = (
     _artifacts,
     _deployments,
+    _documents,
     _hooks,
     _metrics,
     _models,

@@ -3,6 +3,7 @@
 from penstock.stores.metadata._artifacts import SQLArtifactIndex
 from penstock.stores.metadata._database import Database
 from penstock.stores.metadata._deployments import SQLDeploymentStore
+from penstock.stores.metadata._documents import SQLDocumentStore
 from penstock.stores.metadata._hooks import Outbox, SQLHookStore
 from penstock.stores.metadata._metrics import SQLMetricStore
 from penstock.stores.metadata._models import SQLModelStore
@@ -29,6 +30,7 @@ class SQLMetadataStore:
         self.steps = SQLStepStore(database, self.runs, self.artifacts, outbox)
         self.models = SQLModelStore(database)
         self.deployments = SQLDeploymentStore(database)
+        self.documents = SQLDocumentStore(database)
         self.predictions = SQLPredictionStore(database)
         self.schedules = SQLScheduleStore(database)
         self.hooks = SQLHookStore(database, outbox)

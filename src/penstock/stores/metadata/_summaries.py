@@ -11,7 +11,7 @@ from penstock.stores.metadata._database import Transaction
 if TYPE_CHECKING:
     import numpy as np
 
-SUMMARY = '"first", "last", "min", "max", "count", last_step'
+SUMMARY = '"first", "last", "min", "max", "count", last_step, last_time'
 _LATER = (
     "(excluded.last_step > metric_summaries.last_step OR"
     " (excluded.last_step = metric_summaries.last_step"
@@ -19,7 +19,7 @@ _LATER = (
 )
 # NaN is stored as NULL; a minimum or maximum ignores NULL.
 _UPSERT = f"""
-INSERT INTO metric_summaries (run_id, "key", {SUMMARY}, last_time)
+INSERT INTO metric_summaries (run_id, "key", {SUMMARY})
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (run_id, "key") DO UPDATE SET
  "last" = CASE WHEN {_LATER} THEN excluded."last" ELSE metric_summaries."last" END,
@@ -40,7 +40,14 @@ def add_summaries(
     transaction.executemany(
         _UPSERT,
         [
-            (run_id, key, *map(_null, (m.first, m.last, m.min, m.max)), m.count, m.last_step, 0)
+            (
+                run_id,
+                key,
+                *map(_null, (m.first, m.last, m.min, m.max)),
+                m.count,
+                m.last_step,
+                m.last_time,
+            )
             for key, m in metrics.items()
         ],
     )
@@ -55,9 +62,9 @@ def read_summary(row: Sequence[Any]) -> MetricSummary:
     """Read the columns `SUMMARY`."""
     if None not in row:  # the usual case, and a page of runs has a thousand of them
         return MetricSummary(*row)
-    first, last, low, high, count, last_step = row
+    first, last, low, high, count, last_step, last_time = row
     return MetricSummary(
-        _number(first), _number(last), _number(low), _number(high), count, last_step
+        _number(first), _number(last), _number(low), _number(high), count, last_step, last_time
     )
 
 

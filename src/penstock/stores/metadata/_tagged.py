@@ -60,6 +60,19 @@ def write_tags(
     )
 
 
+def delete_tags(
+    transaction: Transaction,
+    table: str,
+    columns: Sequence[str],
+    key: Sequence[Any],
+    names: Sequence[str],
+) -> None:
+    condition = " AND ".join(f"{column} = ?" for column in columns)
+    transaction.executemany(
+        f'DELETE FROM {table} WHERE {condition} AND "key" = ?', [(*key, name) for name in names]
+    )
+
+
 def require_row(transaction: Transaction, table: str, *pairs: Any) -> None:
     columns, values = pairs[::2], pairs[1::2]
     condition = " AND ".join(f'"{column}" = ?' for column in columns)

@@ -29,6 +29,8 @@ _KEYED = {
     "version_tags": 'model, version, "key"',
     "version_metrics": 'model, version, "key"',
     "edges": "source, target, role",
+    "documents": 'kind, "key"',
+    "document_files": 'kind, "key", path',
     "predictions": "prediction_id",
     "reports": "report_id",
     "alerts": "alert_id",
@@ -51,6 +53,14 @@ _LATER = {
     "deployments": (
         ("model", "state", "weights", "control", "updated_at", "generation", "rollout"),
         "excluded.generation > deployments.generation",
+    ),
+    "documents": (
+        ("owner", "updated_at", "body", "revision"),
+        "excluded.revision > documents.revision",
+    ),
+    "document_files": (
+        ("digest", "content_digest", "at"),
+        "excluded.at > document_files.at",
     ),
     "run_artifacts": (
         ("digest", "content_digest", "at"),

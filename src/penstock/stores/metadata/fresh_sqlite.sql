@@ -74,6 +74,28 @@ CREATE TABLE deployments (
 	PRIMARY KEY (name)
 );
 
+CREATE TABLE document_files (
+	kind TEXT NOT NULL,
+	"key" TEXT NOT NULL,
+	path TEXT NOT NULL,
+	digest TEXT NOT NULL,
+	content_digest TEXT NOT NULL,
+	at BIGINT NOT NULL,
+	PRIMARY KEY (kind, "key", path)
+);
+
+CREATE TABLE documents (
+	kind TEXT NOT NULL,
+	"key" TEXT NOT NULL,
+	owner TEXT NOT NULL,
+	updated_at BIGINT NOT NULL,
+	body TEXT NOT NULL,
+	revision BIGINT NOT NULL,
+	PRIMARY KEY (kind, "key")
+);
+
+CREATE INDEX documents_by_owner ON documents (owner, kind);
+
 CREATE TABLE edges (
 	source TEXT NOT NULL,
 	target TEXT NOT NULL,

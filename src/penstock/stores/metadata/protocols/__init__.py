@@ -2,6 +2,7 @@
 
 from penstock.stores.metadata.protocols._artifacts import ArtifactIndex
 from penstock.stores.metadata.protocols._deployments import DeploymentStore
+from penstock.stores.metadata.protocols._documents import DocumentStore
 from penstock.stores.metadata.protocols._hooks import HookStore
 from penstock.stores.metadata.protocols._metrics import MetricStore
 from penstock.stores.metadata.protocols._models import ModelStore
@@ -14,6 +15,7 @@ from penstock.stores.metadata.protocols._steps import StepStore
 __all__ = [
     "ArtifactIndex",
     "DeploymentStore",
+    "DocumentStore",
     "HookStore",
     "MetricStore",
     "ModelStore",

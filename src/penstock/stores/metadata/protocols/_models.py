@@ -30,12 +30,20 @@ class ModelStore(Protocol):
         """Search models by a filter."""
         ...
 
+    def create(self, model: str, *, note: str = "", tags: Mapping[str, str] | None = None) -> None:
+        """Record a model without versions; ConflictError if the name is taken."""
+        ...
+
     def update(self, model: str, **changes: Any) -> None:
         """Change the note of a model."""
         ...
 
     def set_tags(self, model: str, tags: Mapping[str, str]) -> None:
         """Set tags of a model; existing tags stay."""
+        ...
+
+    def delete_tags(self, model: str, names: Sequence[str]) -> None:
+        """Delete tags of a model by name."""
         ...
 
     def search_versions(
@@ -51,6 +59,10 @@ class ModelStore(Protocol):
 
     def set_version_tags(self, model: str, version: int, tags: Mapping[str, str]) -> None:
         """Set tags of a version; existing tags stay."""
+        ...
+
+    def delete_version_tags(self, model: str, version: int, names: Sequence[str]) -> None:
+        """Delete tags of a version by name."""
         ...
 
     def create_version(self, version: ModelVersionRecord, *, actor: str) -> ModelVersionRecord:

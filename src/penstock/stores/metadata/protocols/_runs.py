@@ -70,6 +70,14 @@ class RunStore(Protocol):
         """Count the runs that match a filter; with ``most`` counting stops there."""
         ...
 
+    def create_experiment(self, name: str, *, tags: Mapping[str, str] | None = None) -> None:
+        """Record an experiment without runs; ConflictError if the name is taken."""
+        ...
+
+    def rename_experiment(self, name: str, to: str) -> None:
+        """Rename an experiment with its runs; ConflictError if the new name is taken."""
+        ...
+
     def list_experiments(self) -> list[str]:
         """List the names of experiments, sorted."""
         ...
@@ -103,4 +111,8 @@ class RunStore(Protocol):
 
     def set_experiment_tags(self, name: str, tags: Mapping[str, str]) -> None:
         """Set tags of an experiment; existing tags stay."""
+        ...
+
+    def delete_experiment_tags(self, name: str, names: Sequence[str]) -> None:
+        """Delete tags of an experiment by name."""
         ...
