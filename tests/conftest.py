@@ -12,7 +12,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -156,6 +156,16 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if found and report.failed and not os.environ.get("PYTEST_XDIST_WORKER"):
         with Path(found).open("a", encoding="utf-8") as file:
             file.write(f"{report.nodeid}\n")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Tell how the process of a test worker that crashed has ended: a signal, or a code."""
+    process = getattr(getattr(node.gateway, "_io", None), "popen", None)
+    if error and process:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(10)
+        print(f"\n{node.gateway.id} has ended with {process.returncode}: {error}", flush=True)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -13,6 +13,7 @@ import time
 import psutil
 import pytest
 from tests.hunting import SEED, length
+from tests.ray_nodes import run_script
 
 from penstock.core import RunState
 from penstock.execution import load_pipeline
@@ -195,41 +196,34 @@ def test_of_many_items_one_in_a_hundred_fails_and_resume_does_those_only(project
 LOSING_NODES = """
 import random, sys, threading, time
 
-import ray
-from ray.cluster_utils import Cluster
+from tests.ray_nodes import cluster_of
 
 import penstock as ps
 from penstock.execution import QuietReporter
 
 store, losses = sys.argv[1], int(sys.argv[2])
-cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-# Before there are other nodes: this process must hang on the one that stays.
-ray.init(address=cluster.address, log_to_driver=False, configure_logging=False)
-nodes = [cluster.add_node(num_cpus=2) for _ in range(2)]
-draw, done, number = random.Random(11), 0, 0
+draw = random.Random(11)
+options = {"runner": "ray", "reporter": QuietReporter(), "store": store}
 
 
-def lose(delay):
+def lose(cluster, nodes, delay):
     time.sleep(delay)
     node = nodes.pop(draw.randrange(len(nodes)))
     cluster.remove_node(node, allow_graceful=False)
 
 
-while done < losses:
-    number += 1
-    thief = threading.Thread(target=lose, args=(draw.uniform(0.0, 1.5),))
-    thief.start()
-    result = ps.run(
-        "job.py", seed=5000 + number, runner="ray", reporter=QuietReporter(), store=store
-    )
-    thief.join()
-    nodes.append(cluster.add_node(num_cpus=2))  # Ray wants the main thread for it
-    done += 1
-    attempts = 1
-    while not result.ok and attempts < 5:
-        attempts += 1
-        result = ps.run(resume=result.run_id, runner="ray", reporter=QuietReporter(), store=store)
-    print("RUN", result.run_id, result.ok, attempts, flush=True)
+with cluster_of(2, cpus=2) as (cluster, nodes):
+    for number in range(1, losses + 1):
+        thief = threading.Thread(target=lose, args=(cluster, nodes, draw.uniform(0.0, 1.5)))
+        thief.start()
+        result = ps.run("job.py", seed=5000 + number, **options)
+        thief.join()
+        nodes.append(cluster.add_node(num_cpus=2))  # Ray wants the main thread for it
+        attempts = 1
+        while not result.ok and attempts < 5:
+            attempts += 1
+            result = ps.run(resume=result.run_id, **options)
+        print("RUN", result.run_id, result.ok, attempts, flush=True)
 """
 
 
@@ -238,12 +232,10 @@ while done < losses:
 def test_a_run_whose_ray_nodes_are_killed_ends_as_an_undisturbed_one(project):
     pytest.importorskip("ray", reason="ray is not installed: pip install ray")
     path = project.write(JOB)
-    command = [sys.executable, "-c", LOSING_NODES, project.store.url, str(NODES)]
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=120 + 60 * NODES, check=False
-    )
-    told = [line.split() for line in done.stdout.splitlines() if line.startswith("RUN ")]
-    assert [ok for _, _, ok, _ in told] == ["True"] * NODES, done.stdout + done.stderr[-3000:]
+    said = run_script(LOSING_NODES, project.store.url, NODES, folder=project.folder,
+                      timeout=120 + 60 * NODES)  # fmt: skip
+    told = [line.split() for line in said if line.startswith("RUN ")]
+    assert [ok for _, _, ok, _ in told] == ["True"] * NODES, said
     for _, run_id, _, _ in told:
         run = project.store.metadata.runs.get(run_id)
         fresh = project.again(load_pipeline(str(path)), use_cache=False, seed=run.seed)

@@ -1,12 +1,10 @@
 """RayRunner on a real Ray: the same keys and digests, resources, lost nodes, what is cancelled."""
 
-import subprocess
-import sys
-
 import pytest
 from tests.execution.runners.test_processes import outcome
 from tests.execution.test_control import LOOP, NESTED, STREAM, WHEN
 from tests.execution.test_control import body as mapped
+from tests.ray_nodes import run_script
 
 from penstock.core import RunState
 
@@ -114,19 +112,13 @@ def test_what_a_step_prints_is_shown_and_kept(project, capfd):
 LOSING = """
 import pathlib, sys, threading, time
 
-import ray
-from ray.cluster_utils import Cluster
+from tests.ray_nodes import cluster_of
 
 import penstock as ps
 from penstock.execution import QuietReporter
 
-cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-# Before there are other nodes: this process must hang on the one that stays.
-ray.init(address=cluster.address, log_to_driver=False, configure_logging=False)
-nodes = [cluster.add_node(num_cpus=2) for _ in range(2)]
 
-
-def lose():
+def lose(cluster, nodes):
     while not (found := list(pathlib.Path(".").glob("node-*"))):
         time.sleep(0.05)
     pathlib.Path("lost").touch()
@@ -134,8 +126,9 @@ def lose():
     cluster.remove_node(node, allow_graceful=False)  # as a spot machine that is taken away
 
 
-threading.Thread(target=lose, daemon=True).start()
-result = ps.run("job.py", runner="ray", reporter=QuietReporter(), store=sys.argv[1])
+with cluster_of(2, cpus=2, head_cpus=1) as parts:
+    threading.Thread(target=lose, args=parts, daemon=True).start()
+    result = ps.run("job.py", runner="ray", reporter=QuietReporter(), store=sys.argv[1])
 print("RESULT", result.run_id, result.ok, result.error, flush=True)
 """
 
@@ -158,10 +151,9 @@ def test_a_step_on_a_node_that_is_lost_is_executed_elsewhere(project):
     def job():
         return slow(5)
     """)
-    command = [sys.executable, "-c", LOSING, project.store.url]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=150, check=False)
-    told = next((x for x in done.stdout.splitlines() if x.startswith("RESULT ")), "RESULT - - -")
+    said = run_script(LOSING, project.store.url, folder=project.folder, timeout=150)
+    told = next(line for line in said if line.startswith("RESULT "))
     _, run_id, ok, error = told.split(" ", 3)
-    assert ok == "True", error + done.stderr
+    assert ok == "True", error
     assert len(list(project.folder.glob("node-*"))) == 2
     assert project.steps(run_id)["slow"].attempt == 1

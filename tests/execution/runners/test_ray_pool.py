@@ -1,11 +1,10 @@
 """Trials on a real Ray cluster: the suggestions of processes, pruning, lost nodes and processes."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from tests.ray_nodes import run_script
 
 from penstock.core import ParameterError
 from penstock.execution import load_pipeline
@@ -111,19 +110,13 @@ def test_batches_on_a_cluster_that_grows_need_a_size(tmp_path, store):
 LOSING = """
 import json, pathlib, sys, threading, time
 
-import ray
-from ray.cluster_utils import Cluster
+from tests.ray_nodes import cluster_of
 
 from penstock.execution import load_pipeline
 from penstock.tuning import tune
 
-cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-# Before there are other nodes: this process must hang on the one that stays.
-ray.init(address=cluster.address, log_to_driver=False, configure_logging=False)
-nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
 
-
-def lose():
+def lose(cluster, nodes):
     while not (found := list(pathlib.Path(".").glob("node-*"))):
         time.sleep(0.05)
     pathlib.Path("lost").touch()
@@ -131,11 +124,11 @@ def lose():
     cluster.remove_node(node, allow_graceful=False)  # as a spot machine that is taken away
 
 
-threading.Thread(target=lose, daemon=True).start()
-study = tune(
-    load_pipeline("job.py"), search={"depth": [4, 5, 6, 7]}, metric="loss:min", sampler="grid",
-    trials=4, runner="ray", workers=2, deterministic=True, name="lost", quiet=True, store=sys.argv[1],
-)
+with cluster_of(2) as parts:
+    threading.Thread(target=lose, args=parts, daemon=True).start()
+    tune(load_pipeline("job.py"), search={"depth": [4, 5, 6, 7]}, metric="loss:min", sampler="grid",
+         trials=4, runner="ray", workers=2, deterministic=True, name="lost", quiet=True,
+         store=sys.argv[1])
 """
 
 
@@ -145,11 +138,7 @@ def test_a_trial_whose_node_is_lost_is_resumed_elsewhere_and_keeps_its_finished_
     tmp_path, store
 ):
     job = write(tmp_path, slow=True)
-    command = [sys.executable, "-c", LOSING, store.url]
-    done = subprocess.run(
-        command, cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False
-    )
-    assert not done.returncode, done.stderr[-3000:]
+    run_script(LOSING, store.url, folder=tmp_path, timeout=200)
     assert (tmp_path / "lost").exists()
     study = get_study("lost", store=store)
     moved = next(trial for trial in study.trials if trial.params["depth"] == 5)

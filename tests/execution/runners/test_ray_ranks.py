@@ -1,8 +1,6 @@
 """Ranks on the nodes of a real Ray cluster: the values of one machine, lost nodes, killed ranks."""
 
 import json
-import subprocess
-import sys
 
 import psutil
 import pytest
@@ -12,6 +10,7 @@ from penstock.execution import load_pipeline
 pytest.importorskip("ray", reason="needs ray; get it with: pip install 'penstock[ray]'")
 pytest.importorskip("torch", reason='torch is not installed: pip install "penstock[torch]"')
 from tests.execution.runners.test_ranks import lines, source
+from tests.ray_nodes import run_script
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_cluster")]
 
@@ -55,18 +54,13 @@ LOSING = """
 import json, pathlib, sys, threading, time
 
 import ray
-from ray.cluster_utils import Cluster
+from tests.ray_nodes import cluster_of
 
 import penstock as ps
 from penstock.execution import QuietReporter
 
-cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-# Before there are other nodes: this process must hang on the one that stays.
-ray.init(address=cluster.address, log_to_driver=False, configure_logging=False)
-nodes = [cluster.add_node(num_cpus=1) for _ in range(3)]  # two of them have a rank each
 
-
-def lose():
+def lose(cluster, nodes):
     while not pathlib.Path("waits").exists():
         time.sleep(0.05)
     (group,) = ray.util.placement_group_table().values()
@@ -75,8 +69,9 @@ def lose():
     cluster.remove_node(node, allow_graceful=False)  # as a spot machine that is taken away
 
 
-threading.Thread(target=lose, daemon=True).start()
-result = ps.run("job.py", runner="ray", reporter=QuietReporter(), store=sys.argv[1])
+with cluster_of(3) as parts:  # two of them have a rank each
+    threading.Thread(target=lose, args=parts, daemon=True).start()
+    result = ps.run("job.py", runner="ray", reporter=QuietReporter(), store=sys.argv[1])
 print("RESULT", json.dumps([result.run_id, result.ok, result.error]), flush=True)
 """
 
@@ -96,13 +91,9 @@ def test_a_training_on_two_nodes_of_which_one_is_lost_ends_with_the_bits_of_one_
     before = {process.pid for process in psutil.process_iter()}
     path = project.folder / "job.py"
     path.write_text(TRAIN.replace("LOSES", "True"))
-    command = [sys.executable, "-c", LOSING, project.store.url, str(rank)]
-    done = subprocess.run(
-        command, cwd=project.folder, capture_output=True, text=True, timeout=300, check=False
-    )
-    told = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
-    assert told, done.stderr[-3000:]
-    run_id, ok, error = json.loads(told[0].removeprefix("RESULT "))
+    said = run_script(LOSING, project.store.url, rank, folder=project.folder, timeout=300)
+    told = next(line for line in said if line.startswith("RESULT "))
+    run_id, ok, error = json.loads(told.removeprefix("RESULT "))
     assert ok, error
     record = project.steps(run_id)["train"]
     assert record.attempt == 1  # a lost node is no failure of the step

@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.ray_nodes import run_script
 from tests.serving.batch.conftest import Batches, write_rows
 
 from penstock.core import ConflictError, DataError, NotFoundError, ParameterError
@@ -301,29 +302,24 @@ def test_a_changed_source_is_predicted_anew(batches: Batches, tmp_path: Path) ->
 LOSING = """
 import pathlib, sys, threading, time
 
-import ray
-from ray.cluster_utils import Cluster
+from tests.ray_nodes import cluster_of
 
 from penstock.serving import predict
 
-cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-# Before there are other nodes: this process must hang on the one that stays.
-ray.init(address=cluster.address, log_to_driver=False, configure_logging=False)
-nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
 
-
-def lose():
+def lose(cluster, nodes):
     while not list(pathlib.Path(".").glob(".*/part-*")):
         time.sleep(0.01)
     cluster.remove_node(nodes[0], allow_graceful=False)  # as a spot machine that is taken away
     pathlib.Path("lost").write_text(str(pathlib.Path("ray.parquet").exists()))
 
 
-threading.Thread(target=lose, daemon=True).start()
-predict("network", data="new.csv", out="ray.parquet", runner="ray", workers=2, part_rows=20,
-        store=sys.argv[1])
-while not pathlib.Path("lost").exists():
-    time.sleep(0.05)
+with cluster_of(2) as parts:
+    threading.Thread(target=lose, args=parts, daemon=True).start()
+    predict("network", data="new.csv", out="ray.parquet", runner="ray", workers=2, part_rows=20,
+            store=sys.argv[1])
+    while not pathlib.Path("lost").exists():
+        time.sleep(0.05)
 """
 
 
@@ -334,15 +330,7 @@ def test_a_batch_one_of_whose_nodes_is_lost_has_the_same_answers(
 ) -> None:
     pytest.importorskip("ray", reason="it is installed with: pip install 'penstock[ray]'")
     write_rows(tmp_path / "new.csv", 1000, seed=6)
-    done = subprocess.run(
-        [sys.executable, "-c", LOSING, batches.store.url],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=150,
-        check=False,
-    )
-    assert not done.returncode, done.stderr[-3000:]
+    run_script(LOSING, batches.store.url, folder=tmp_path, timeout=150)
     assert (tmp_path / "lost").read_text() == "False"  # before the batch had ended
     predict("network", data=str(tmp_path / "new.csv"), out=tmp_path / "here.parquet",
             part_rows=20, store=batches.store)  # fmt: skip
