@@ -26,12 +26,14 @@ from penstock.core._errors import (
     did_you_mean,
     summarize_error,
 )
+from penstock.core._identity import Identity, current_identity, local_identity, use_identity
 from penstock.core._ids import LABEL_BYTES, new_id, require_label, require_name
 from penstock.core._lazy import lazy_exports
 from penstock.core._lineage import HasLineage
 from penstock.core._nesting import describe_nesting, find_circle
 from penstock.core._optional import require
 from penstock.core._permissions import Permission, Role
+from penstock.core._secret import HIDDEN, Secret, redact
 from penstock.core._settings import (
     Setting,
     Settings,
@@ -61,9 +63,12 @@ from penstock.core._threads import side_by_side
 from penstock.core._torch_alone import one_torch_thread
 from penstock.core._words import with_article
 from penstock.core.records import (
+    ANY_PROJECT,
+    DEFAULT_PROJECT,
     AlertRecord,
     ApprovalRecord,
     ArtifactRecord,
+    AuditRecord,
     DecisionRecord,
     DeploymentEvent,
     DeploymentRecord,
@@ -71,7 +76,9 @@ from penstock.core.records import (
     Edge,
     EventRecord,
     ExperimentRecord,
+    FailureRecord,
     GateResult,
+    GrantRecord,
     HookRecord,
     LogLine,
     MetricColumns,
@@ -81,6 +88,7 @@ from penstock.core.records import (
     ModelVersionRecord,
     PassedStep,
     PredictionRecord,
+    ProjectRecord,
     ProofRecord,
     ReportRecord,
     RolloutRecord,
@@ -88,15 +96,23 @@ from penstock.core.records import (
     RunRecord,
     ScheduleRecord,
     SequentialMetric,
+    SessionRecord,
     SnapshotRecord,
     StageEvent,
     StepRunRecord,
     StoredArgument,
     TickRecord,
+    TokenRecord,
+    UserKind,
+    UserRecord,
+    project_of,
     to_json,
 )
 
 __all__ = [
+    "ANY_PROJECT",
+    "DEFAULT_PROJECT",
+    "HIDDEN",
     "LABEL_BYTES",
     "ROLLOUT_MOVES",
     "RUN_MOVES",
@@ -104,6 +120,7 @@ __all__ = [
     "AlertRecord",
     "ApprovalRecord",
     "ArtifactRecord",
+    "AuditRecord",
     "ConflictError",
     "DataError",
     "DecisionRecord",
@@ -117,11 +134,14 @@ __all__ = [
     "EventState",
     "ExpectationError",
     "ExperimentRecord",
+    "FailureRecord",
     "GateError",
     "GateResult",
     "GateState",
+    "GrantRecord",
     "HasLineage",
     "HookRecord",
+    "Identity",
     "LeakageError",
     "LogLine",
     "MetricColumns",
@@ -137,6 +157,7 @@ __all__ = [
     "PenstockError",
     "Permission",
     "PredictionRecord",
+    "ProjectRecord",
     "ProofRecord",
     "ReportRecord",
     "Role",
@@ -147,9 +168,11 @@ __all__ = [
     "RunState",
     "ScheduleRecord",
     "SchemaError",
+    "Secret",
     "SequentialMetric",
     "SerializationError",
     "ServingError",
+    "SessionRecord",
     "Setting",
     "Settings",
     "SettingsError",
@@ -163,9 +186,13 @@ __all__ = [
     "StoredArgument",
     "TickRecord",
     "TickState",
+    "TokenRecord",
+    "UserKind",
+    "UserRecord",
     "Verdict",
     "allowed_hosts",
     "current_actor",
+    "current_identity",
     "describe_nesting",
     "did_you_mean",
     "digest_bytes",
@@ -176,6 +203,7 @@ __all__ = [
     "is_same_person",
     "lazy_exports",
     "limit_of",
+    "local_identity",
     "new_id",
     "now",
     "now_micros",
@@ -183,6 +211,8 @@ __all__ = [
     "online_store_url",
     "parse_bytes",
     "parse_duration",
+    "project_of",
+    "redact",
     "require",
     "require_choice",
     "require_label",
@@ -198,5 +228,6 @@ __all__ = [
     "summarize_error",
     "to_json",
     "use_actor",
+    "use_identity",
     "with_article",
 ]

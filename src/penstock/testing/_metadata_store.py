@@ -13,6 +13,7 @@ from penstock.testing._document_contract import DocumentContract
 from penstock.testing._hook_contract import HookContract
 from penstock.testing._metric_contract import MetricContract
 from penstock.testing._model_contract import ModelContract
+from penstock.testing._people_contract import PeopleContract
 from penstock.testing._prediction_contract import PredictionContract
 from penstock.testing._records import START, a_run, a_step, a_version
 from penstock.testing._run_contract import RunContract
@@ -32,6 +33,7 @@ class MetadataStoreContract(
     PredictionContract,
     ScheduleContract,
     HookContract,
+    PeopleContract,
     SettingContract,
 ):
     """Base class of tests; a subclass returns an empty store from the fixture ``metadata``.

@@ -1,6 +1,7 @@
 """A frozen record for each stored noun: the values that the metadata store stores and returns."""
 
 from penstock.core.records._artifacts import ArtifactRecord, Edge, ProofRecord, SnapshotRecord
+from penstock.core.records._audit import AuditRecord
 from penstock.core.records._deployments import (
     AlertRecord,
     DeploymentEvent,
@@ -28,11 +29,24 @@ from penstock.core.records._rollouts import (
 from penstock.core.records._runs import ExperimentRecord, RunRecord
 from penstock.core.records._schedules import ScheduleRecord, TickRecord
 from penstock.core.records._steps import DecisionRecord, LogLine, StepRunRecord, StoredArgument
+from penstock.core.records._tokens import FailureRecord, SessionRecord, TokenRecord
+from penstock.core.records._users import (
+    ANY_PROJECT,
+    DEFAULT_PROJECT,
+    GrantRecord,
+    ProjectRecord,
+    UserKind,
+    UserRecord,
+    project_of,
+)
 
 __all__ = [
+    "ANY_PROJECT",
+    "DEFAULT_PROJECT",
     "AlertRecord",
     "ApprovalRecord",
     "ArtifactRecord",
+    "AuditRecord",
     "DecisionRecord",
     "DeploymentEvent",
     "DeploymentRecord",
@@ -40,7 +54,9 @@ __all__ = [
     "Edge",
     "EventRecord",
     "ExperimentRecord",
+    "FailureRecord",
     "GateResult",
+    "GrantRecord",
     "HookRecord",
     "LogLine",
     "MetricColumns",
@@ -50,6 +66,7 @@ __all__ = [
     "ModelVersionRecord",
     "PassedStep",
     "PredictionRecord",
+    "ProjectRecord",
     "ProofRecord",
     "ReportRecord",
     "RolloutRecord",
@@ -57,10 +74,15 @@ __all__ = [
     "RunRecord",
     "ScheduleRecord",
     "SequentialMetric",
+    "SessionRecord",
     "SnapshotRecord",
     "StageEvent",
     "StepRunRecord",
     "StoredArgument",
     "TickRecord",
+    "TokenRecord",
+    "UserKind",
+    "UserRecord",
+    "project_of",
     "to_json",
 ]

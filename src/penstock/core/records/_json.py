@@ -21,6 +21,8 @@ from penstock.core.records._rollouts import ROLLOUT_FORM, RolloutRecord
 from penstock.core.records._runs import RunRecord
 from penstock.core.records._schedules import TickRecord
 from penstock.core.records._steps import StepRunRecord
+from penstock.core.records._tokens import SessionRecord, TokenRecord
+from penstock.core.records._users import UserRecord
 
 # The pipeline's spec is a document of its own; the rest tells processes apart or is bytes.
 _HIDDEN: Mapping[type, frozenset[str]] = {
@@ -29,6 +31,9 @@ _HIDDEN: Mapping[type, frozenset[str]] = {
     ArtifactRecord: frozenset({"inline"}),
     HookRecord: frozenset({"secret"}),
     MetricSummary: frozenset({"last_time"}),
+    UserRecord: frozenset({"password_hash"}),
+    TokenRecord: frozenset({"digest"}),
+    SessionRecord: frozenset({"digest"}),
     TickRecord: frozenset({"holder", "until"}),
     StageEvent: frozenset({"hash"}),
 }

@@ -97,7 +97,22 @@ class ModelVersionRecord:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalRecord:
-    """An approval or rejection of a version: actor, time and reason."""
+    """An approval or rejection of a version, bound to what its actor saw.
+
+    Args:
+        model: The model's name.
+        version: Version number.
+        actor: Who decided.
+        approved: False for a rejection.
+        reason: Why.
+        at: When.
+        version_digest: Content digest of the version that was decided about; None in records made
+            before penstock wrote it.
+        gates_digest: Digest of the gates and the report that were decided about; the same.
+        expires_at: Time from which an approval no longer counts; None for never.
+        attested: How the actor was known: ``token ID``, ``session ID``; empty for a name that
+            nobody checked.
+    """
 
     model: str
     version: int
@@ -105,6 +120,10 @@ class ApprovalRecord:
     approved: bool
     reason: str
     at: datetime
+    version_digest: str | None = None
+    gates_digest: str | None = None
+    expires_at: datetime | None = None
+    attested: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,20 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 # The numbers of the migrations in migrations/versions, oldest first (tested against Alembic).
-VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011")
+VERSIONS = (
+    "0001",
+    "0002",
+    "0003",
+    "0004",
+    "0005",
+    "0006",
+    "0007",
+    "0008",
+    "0009",
+    "0010",
+    "0011",
+    "0012",
+)
 _PENSTOCK = "penstock_version"
 _VERSION_TABLE = (
     "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL,"

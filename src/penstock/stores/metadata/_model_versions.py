@@ -49,7 +49,9 @@ VERSIONS = RecordTable(
     kinds={"stage": Stage, "gates": (_gates_text, _read_gates)},
     without=("tags",),
 )
-APPROVALS = RecordTable("approvals", ApprovalRecord, times=("at",), flags=("approved",))
+APPROVALS = RecordTable(
+    "approvals", ApprovalRecord, times=("at", "expires_at"), flags=("approved",)
+)
 _CHANGEABLE = ("gates", "card", "note", "report", "profile")
 _REGISTERED = "registered"
 _ADD_MODEL = "INSERT INTO models (model, created_at, note) VALUES (?, ?, '') ON CONFLICT DO NOTHING"

@@ -5,16 +5,20 @@ from typing import Protocol
 from penstock.stores.metadata._database import Database
 from penstock.stores.metadata.protocols import (
     ArtifactIndex,
+    AuditStore,
     DeploymentStore,
     DocumentStore,
     HookStore,
     MetricStore,
     ModelStore,
     PredictionStore,
+    ProjectStore,
     RunStore,
     ScheduleStore,
     SettingStore,
     StepStore,
+    TokenStore,
+    UserStore,
 )
 
 
@@ -76,6 +80,26 @@ class MetadataStore(Protocol):
     @property
     def hooks(self) -> HookStore:
         """Webhooks and their undelivered events."""
+        ...
+
+    @property
+    def users(self) -> UserStore:
+        """Users, and their roles in projects."""
+        ...
+
+    @property
+    def tokens(self) -> TokenStore:
+        """Tokens of programs, sessions of browsers, failed sign-ins."""
+        ...
+
+    @property
+    def projects(self) -> ProjectStore:
+        """Projects: the parts of the store that teams work in."""
+        ...
+
+    @property
+    def audit(self) -> AuditStore:
+        """The audit trail: who changed what, when."""
         ...
 
     @property

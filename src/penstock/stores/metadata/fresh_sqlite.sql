@@ -23,6 +23,10 @@ CREATE TABLE approvals (
 	approved BOOLEAN NOT NULL,
 	reason TEXT NOT NULL,
 	at BIGINT NOT NULL,
+	version_digest TEXT,
+	gates_digest TEXT,
+	expires_at BIGINT,
+	attested TEXT DEFAULT '' NOT NULL,
 	PRIMARY KEY (id)
 );
 
@@ -42,6 +46,20 @@ CREATE TABLE artifacts (
 );
 
 CREATE INDEX artifacts_by_content ON artifacts (content_digest);
+
+CREATE TABLE audit (
+	id INTEGER NOT NULL,
+	at BIGINT NOT NULL,
+	actor TEXT NOT NULL,
+	action TEXT NOT NULL,
+	subject TEXT NOT NULL,
+	facts TEXT NOT NULL,
+	attested TEXT NOT NULL,
+	hash TEXT NOT NULL,
+	PRIMARY KEY (id)
+);
+
+CREATE INDEX audit_by_subject ON audit (subject, id);
 
 CREATE TABLE counters (
 	name TEXT NOT NULL,
@@ -122,6 +140,16 @@ CREATE TABLE experiments (
 	deleted_at BIGINT,
 	PRIMARY KEY (name)
 );
+
+CREATE TABLE grants (
+	user TEXT NOT NULL,
+	project TEXT NOT NULL,
+	role TEXT NOT NULL,
+	actor TEXT NOT NULL,
+	at BIGINT NOT NULL,
+	PRIMARY KEY (user, project, role)
+)
+ WITHOUT ROWID;
 
 CREATE TABLE hooks (
 	name TEXT NOT NULL,
@@ -246,6 +274,14 @@ CREATE TABLE predictions (
 
 CREATE INDEX predictions_by_time ON predictions (deployment, at);
 
+CREATE TABLE projects (
+	name TEXT NOT NULL,
+	names TEXT NOT NULL,
+	created_at BIGINT NOT NULL,
+	note TEXT NOT NULL,
+	PRIMARY KEY (name)
+);
+
 CREATE TABLE reports (
 	id INTEGER NOT NULL,
 	report_id TEXT NOT NULL,
@@ -324,10 +360,31 @@ CREATE TABLE schedules (
 	PRIMARY KEY (name)
 );
 
+CREATE TABLE sessions (
+	session_id TEXT NOT NULL,
+	user TEXT NOT NULL,
+	digest TEXT NOT NULL,
+	created_at BIGINT NOT NULL,
+	expires_at BIGINT NOT NULL,
+	seen_at BIGINT NOT NULL,
+	address TEXT NOT NULL,
+	token_id TEXT,
+	PRIMARY KEY (session_id)
+);
+
+CREATE UNIQUE INDEX sessions_by_digest ON sessions (digest);
+
 CREATE TABLE settings (
 	name TEXT NOT NULL,
 	value TEXT NOT NULL,
 	PRIMARY KEY (name)
+);
+
+CREATE TABLE sign_in_failures (
+	"key" TEXT NOT NULL,
+	count BIGINT NOT NULL,
+	at BIGINT NOT NULL,
+	PRIMARY KEY ("key")
 );
 
 CREATE TABLE snapshots (
@@ -393,6 +450,36 @@ CREATE UNIQUE INDEX one_tick_per_key ON ticks (schedule, "key");
 CREATE INDEX ticks_by_time ON ticks (schedule, due_at);
 
 CREATE INDEX ticks_going_on ON ticks (state) WHERE state IN ('queued', 'running', 'waiting');
+
+CREATE TABLE tokens (
+	token_id TEXT NOT NULL,
+	user TEXT NOT NULL,
+	digest TEXT NOT NULL,
+	created_at BIGINT NOT NULL,
+	label TEXT NOT NULL,
+	role TEXT,
+	project TEXT NOT NULL,
+	expires_at BIGINT,
+	used_at BIGINT,
+	revoked_at BIGINT,
+	PRIMARY KEY (token_id)
+);
+
+CREATE UNIQUE INDEX tokens_by_digest ON tokens (digest);
+
+CREATE TABLE users (
+	name TEXT NOT NULL,
+	created_at BIGINT NOT NULL,
+	kind TEXT NOT NULL,
+	full_name TEXT NOT NULL,
+	password_hash TEXT,
+	subject TEXT,
+	disabled_at BIGINT,
+	seen_at BIGINT,
+	PRIMARY KEY (name)
+);
+
+CREATE UNIQUE INDEX users_by_subject ON users (subject);
 
 CREATE TABLE version_metrics (
 	model TEXT NOT NULL,

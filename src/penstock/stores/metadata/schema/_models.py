@@ -3,6 +3,7 @@
 from sqlalchemy import BigInteger, Column, Index, Table, text
 
 from penstock.stores.metadata.schema._columns import (
+    ByteText,
     flag_column,
     id_column,
     integer_column,
@@ -91,5 +92,9 @@ Table(
     flag_column("approved"),
     text_column("reason"),
     integer_column("at"),
+    text_column("version_digest", null=True),
+    text_column("gates_digest", null=True),
+    integer_column("expires_at", null=True),
+    Column("attested", ByteText, nullable=False, server_default=""),
     Index("approvals_by_version", "model", "version"),
 )

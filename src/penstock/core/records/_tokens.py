@@ -1,0 +1,81 @@
+"""Tokens of programs and sessions of browsers: what a request proves its sender with."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from penstock.core._permissions import Role
+from penstock.core.records._users import ANY_PROJECT
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRecord:
+    """A token; the store has only the digest of the secret.
+
+    Args:
+        token_id: Public beginning of the token, by which it is listed and revoked.
+        user: Whose token it is.
+        digest: SHA-256 of the whole token.
+        created_at: Time of creation.
+        label: What the token is for.
+        role: The most that the token may do, whatever its user may; None for all of the user's.
+        project: The only project that the token is for; ``*`` for all of the user's.
+        expires_at: Time from which it is refused; None if it does not expire.
+        used_at: Last use, to the minute; None if never used.
+        revoked_at: Since when it is refused; None if not revoked.
+    """
+
+    token_id: str
+    user: str
+    digest: str = field(repr=False)
+    created_at: datetime
+    label: str = ""
+    role: Role | None = None
+    project: str = ANY_PROJECT
+    expires_at: datetime | None = None
+    used_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+    def is_valid(self, at: datetime) -> bool:
+        """Return whether the token is accepted at a time."""
+        return self.revoked_at is None and (self.expires_at is None or at < self.expires_at)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """A browser that a user has signed in with; the store has only the digest of the cookie.
+
+    Args:
+        session_id: Public name of the session.
+        user: Who signed in.
+        digest: SHA-256 of the cookie's value.
+        created_at: Time of the sign-in.
+        expires_at: Time from which the cookie is refused.
+        seen_at: Last request, to the minute.
+        address: Network address of the sign-in.
+        token_id: The token that the user signed in with; its limits hold for the session. None for
+            a password.
+    """
+
+    session_id: str
+    user: str
+    digest: str = field(repr=False)
+    created_at: datetime
+    expires_at: datetime
+    seen_at: datetime
+    address: str = ""
+    token_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FailureRecord:
+    """Failed sign-ins of a name or from an address, for the back-off.
+
+    Args:
+        key: The name or address.
+        count: Failures since the last success.
+        at: Time of the last failure.
+    """
+
+    key: str
+    count: int
+    at: datetime

@@ -1,0 +1,34 @@
+"""The audit trail of the store."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from penstock.core import AuditRecord
+
+
+class AuditStore(Protocol):
+    """Records of who changed what; only ever appended, each chained to the one before by its hash."""
+
+    def add(self, record: AuditRecord) -> AuditRecord:
+        """Append a record; its ``hash`` is computed here."""
+        ...
+
+    def list(
+        self,
+        *,
+        subject: str | None = None,
+        actor: str | None = None,
+        since: datetime | None = None,
+        limit: int = 100,
+    ) -> Sequence[AuditRecord]:
+        """List records, newest first."""
+        ...
+
+    def verify(self) -> int | None:
+        """Return where the trail is not as written; None if it is.
+
+        Returns:
+            Position, from 0, of the first record changed, added, moved or following a removed one.
+        """
+        ...

@@ -1,0 +1,63 @@
+"""Users of the store, and what they may do in which project."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from penstock.core import GrantRecord, Role, UserRecord
+
+
+class UserStore(Protocol):
+    """Users and their grants. Each change is in the audit trail, in the same transaction."""
+
+    def add(self, user: UserRecord, *, grants: Sequence[GrantRecord] = ()) -> None:
+        """Add a user with grants.
+
+        Raises:
+            ConflictError: If a user has this name already.
+        """
+        ...
+
+    def add_first(self, user: UserRecord, *, grants: Sequence[GrantRecord]) -> bool:
+        """Add a user if there is none at all; of many callers at once one succeeds."""
+        ...
+
+    def get(self, name: str) -> UserRecord:
+        """Return a user."""
+        ...
+
+    def find_subject(self, subject: str) -> UserRecord | None:
+        """Return the user who signs in as this subject elsewhere; None if there is none."""
+        ...
+
+    def update(self, name: str, **changes: Any) -> UserRecord:
+        """Change fields of a user; the audit trail has their names, never a password's hash."""
+        ...
+
+    def note_seen(self, name: str, at: datetime) -> None:
+        """Record a sign-in."""
+        ...
+
+    def list(self) -> list[UserRecord]:
+        """List the users by name."""
+        ...
+
+    def count(self) -> int:
+        """Return the number of users; 0 in a store that nobody signs in to."""
+        ...
+
+    def grant(self, grant: GrantRecord) -> None:
+        """Give a user a role in a project; one that the user has already stays as it is."""
+        ...
+
+    def revoke(self, user: str, project: str, role: Role | None = None) -> None:
+        """Take a role in a project away from a user, or all of them.
+
+        Raises:
+            NotFoundError: If the user has no such role there.
+        """
+        ...
+
+    def list_grants(self, user: str | None = None) -> Sequence[GrantRecord]:
+        """List the grants of a user, or all, by user and project."""
+        ...
