@@ -149,7 +149,7 @@ TOGETHER = {
     "server/ui": "browser fuzz injection pages tracked_run truthful",
     "serving": "kinds protocol",
     "steps": "refused_models",
-    "stores": "chunk_damage hostile_models query_law tables testing users values",
+    "stores": "chunk_damage hostile_models query_law shared_stores tables testing values",
     "tracking": "outage",
     "tracking/recorders": "autolog",
 }
