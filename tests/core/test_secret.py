@@ -39,7 +39,7 @@ def test_a_log_and_a_traceback_do_not_have_it(caplog):
     key = Secret(CANARY)
     logging.getLogger("x").warning("key %s of %r", key, {"key": key})
     with pytest.raises(ValueError) as raised:
-        int(key and f"{key}")
+        int(f"{key}")
     report = traceback.TracebackException.from_exception(raised.value, capture_locals=True)
     assert CANARY not in caplog.text
     assert CANARY not in "".join(report.format())
