@@ -5,7 +5,7 @@ import time
 from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
-from penstock.core import NotFoundError, parse_duration, require_name
+from penstock.core import NotFoundError, ParameterError, parse_duration, require_name
 from penstock.provenance import generator_states, set_generator_states
 from penstock.tracking._active import active_run
 from penstock.tracking._run import Run
@@ -54,6 +54,26 @@ class Checkpoint(Generic[T]):
         value: T = saved["value"]
         return value
 
+    def claim(self) -> None:
+        """Keep others of this name away until the step or the script ends.
+
+        For what loads by itself: a second training of the same name would continue the first.
+
+        Raises:
+            ParameterError: If the name was claimed, saved or loaded before in this attempt.
+        """
+        if self._run is None:
+            return
+        used = self._run.checkpoints if self._step is None else self._step.checkpoints
+        if self.name in used:
+            raise ParameterError(
+                what=f"The checkpoint {self.name.rpartition('/')[2]!r} was used before in this"
+                f" {'script' if self._step is None else 'step'}.",
+                why="The second training would continue with the state of the first.",
+                fix="Give each a name of its own, such as fold-1 and fold-2.",
+            )
+        used.add(self.name)
+
     def is_due(self) -> bool:
         """Return whether `save` would store a state now: for states that are costly to make."""
         if self._run is None or self._run.follows:
@@ -76,8 +96,9 @@ class Checkpoint(Generic[T]):
 
     def _note(self) -> None:
         """Record the checkpoint's name in the step, which drops the states once finished."""
-        if self._step is not None:
-            self._step.checkpoints.add(self.name)
+        if self._run is not None:
+            used = self._run.checkpoints if self._step is None else self._step.checkpoints
+            used.add(self.name)
 
 
 def checkpoint(name: str = "state", *, every: str | timedelta = "0s") -> Checkpoint[Any]:

@@ -64,6 +64,7 @@ class Run(RunLife, RunMedia):
         self._on_metric = listener.get()
         self.before: Run | None = None  # the run that was active when this run became active
         self.trouble = Trouble(record.run_id, store, strict=strict)
+        self.checkpoints: set[str] = set()  # names that this script has used
 
     def begin_empty(self) -> None:
         """Note that the run was created just now: nothing of it is logged yet."""
