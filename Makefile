@@ -54,7 +54,7 @@ lock: $(DEV)  ## resolve requirements/*.txt anew (hashes, no registry addresses)
 	@$(PIP) install uv
 	@$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 	  --no-annotate --custom-compile-command "make lock" --quiet -o requirements/default.txt
-	@$(BIN)/uv pip compile pyproject.toml $(patsubst %,--extra %,pandas boosters search postgres s3 files sql duckdb kafka delta iceberg redis pickle media gpu) --group dev --universal --no-strip-extras \
+	@$(BIN)/uv pip compile pyproject.toml $(patsubst %,--extra %,pandas boosters search postgres s3 files sql duckdb kafka delta iceberg redis people pickle media gpu) --group dev --universal --no-strip-extras \
 	  --python-version 3.11 --generate-hashes --no-annotate \
 	  --custom-compile-command "make lock" --quiet -o requirements/dev.txt
 

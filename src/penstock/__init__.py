@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from penstock import hooks as hooks
     from penstock import models as models
     from penstock import monitoring as monitoring
+    from penstock import people as people
     from penstock import pipelines as pipelines
     from penstock import proofs as proofs
     from penstock import registry as registry
@@ -187,6 +188,7 @@ _PACKAGES = frozenset(
         "execution",
         "features",
         "hooks",
+        "people",
         "models",
         "monitoring",
         "pipelines",

@@ -89,7 +89,7 @@ _SECTIONS = (
             "reject": ("_models", "Reject a model version permanently."),
             "archive": ("_models", "Archive a model version."),
             "rollback": ("_models", "Roll back to the previous production version."),
-            "history": ("_models", "Show the audit trail of a model."),
+            "history": ("_history", "Show the audit trail of a model or the store."),
         },
     ),
     _Section(
@@ -112,6 +112,9 @@ _SECTIONS = (
         {
             "store": ("_store", "Check, back up, copy and configure the store."),
             "gc": ("_store", "Delete what the retention settings no longer keep."),
+            "users": ("_people", "Add and manage users and their roles."),
+            "tokens": ("_people", "Create, list and revoke tokens."),
+            "projects": ("_people", "Separate teams in a store."),
             "webhooks": ("_webhooks", "Create and manage webhooks."),
             "doctor": ("_doctor", "Check the installation, the project and the store."),
             "ui": ("_ui", "Start the web UI."),

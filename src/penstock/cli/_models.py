@@ -1,6 +1,5 @@
-"""The registry's commands: models, promote, approve, reject, archive, rollback, history."""
+"""The registry's commands: models, promote, approve, reject, archive, rollback."""
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,14 +11,12 @@ from penstock.core import (
     ModelVersionRecord,
     ParameterError,
     Stage,
-    StageEvent,
     short,
     to_json,
 )
 from penstock.models import describe_form, read_onnx_form
-from penstock.registry import Registry, parse_ref, verify_events
+from penstock.registry import Registry, parse_ref
 from penstock.release import promote as promote_version
-from penstock.stores import STORE_HISTORY
 
 if TYPE_CHECKING:
     from penstock.stores import Store
@@ -270,50 +267,6 @@ def rollback(
     _report(record, as_json, f"{record.ref} is in production again.")
 
 
-@click.command(epilog=examples("penstock history churn", "penstock history churn --at 2026-01-31"))
-@click.argument("model")
-@click.option("--at", metavar="TIME", help="Show the version in production at this ISO time.")
-@json_option
-@click.pass_context
-def history(ctx: click.Context, model: str, at: str | None, as_json: bool) -> None:
-    """Show the audit trail of MODEL, or of MODEL@VERSION: stage changes, gates, approvals.
-
-    Changes of the store's users are included. Exits with 1 if the history was tampered with.
-    """
-    registry = Registry(store=current_store(ctx))
-    model, version = parse_ref(model)
-    if at is not None:
-        answer = registry.production_at(model, at)
-        document = answer.to_json()
-        if as_json:
-            emit(document)
-        else:
-            say(plain(answer.sentence))
-        return
-    settings = registry.store_history()
-    events = sorted([*registry.history(model), *settings], key=lambda event: event.at)
-    if version is not None:
-        number = registry.get(model, version).version
-        events = [event for event in events if event.version == number]
-    if as_json:
-        emit(events)
-    else:
-        show_table(
-            ["at", "version", "from", "to", "actor", "reason"],
-            [[e.at, *_event_cells(e), e.actor, e.reason] for e in events],
-        )
-    # Checked after printing: a damaged history is still worth reading.
-    damaged = registry.verify_history(model)
-    if damaged is None:
-        damaged = verify_events(settings)
-    if damaged is not None:
-        sentence = (
-            f"The history is damaged at event {damaged + 1}: it was changed after it was written."
-        )
-        say(f"[red]{sentence}[/]", stderr=True)
-        sys.exit(1)
-
-
 def _document(store: "Store", version: ModelVersionRecord) -> dict[str, Any]:
     form = read_onnx_form(version, store=store)
     return {
@@ -364,11 +317,3 @@ def _show_gates(version: ModelVersionRecord) -> None:
     say(f"[bold]{version.ref}[/] {short(version.content_digest)}")
     for gate in version.gates:
         say(f"  {_MARKS[gate.state]} {plain(gate.gate)}  [dim]{plain(gate.reason)}[/]")
-
-
-def _event_cells(event: StageEvent) -> list[Any]:
-    """Format version, from and to; an event without a move has no "to"."""
-    if event.model == STORE_HISTORY:
-        return ["store", "", ""]
-    moved = event.from_stage is not event.to_stage
-    return [event.version, event.from_stage, event.to_stage if moved else ""]

@@ -13,6 +13,9 @@ PenstockError
 ├── StoreError                         the store cannot be opened, read or written
 ├── SerializationError (TypeError)     a value cannot be stored or read back safely
 ├── StepError                          the user's step raised; carries the original traceback
+├── SignInError                        nobody knows who asks: 401
+├── AccessError                        whoever asks may not: 403
+├── RateLimitError                     too often: 429
 ├── GateError                          a gate or a proof has failed
 ├── ServingError                       a deployment cannot answer
 └── MissingPackageError (ImportError)  an optional package is not installed
@@ -113,6 +116,18 @@ class SerializationError(PenstockError, TypeError):
 
 class StepError(PenstockError):
     """A failed step; ``__cause__`` is the step's exception."""
+
+
+class SignInError(PenstockError):
+    """A request whose sender is not known."""
+
+
+class AccessError(PenstockError):
+    """A request whose sender has no permission for it."""
+
+
+class RateLimitError(PenstockError):
+    """A request that came too soon; ``retry_after_s`` says how long to wait, in seconds."""
 
 
 class GateError(PenstockError):

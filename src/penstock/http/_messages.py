@@ -1,5 +1,6 @@
 """Call, Reply and their JSON: request and response of a handler; apart from any HTTP server."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,12 +9,15 @@ from typing import Any, TypeVar
 import msgspec
 
 from penstock.core import (
+    AccessError,
     ConflictError,
     DataError,
     NotFoundError,
     ParameterError,
     PenstockError,
+    RateLimitError,
     SerializationError,
+    SignInError,
     StoreError,
 )
 
@@ -21,6 +25,9 @@ JSON = b"application/json"
 TEXT = b"text/plain; version=0.0.4; charset=utf-8"
 _encoder = msgspec.json.Encoder(enc_hook=str)
 _STATUS: tuple[tuple[type[PenstockError], int], ...] = (
+    (SignInError, 401),
+    (AccessError, 403),
+    (RateLimitError, 429),
     (NotFoundError, 404),
     (ConflictError, 409),
     (DataError, 400),
@@ -157,5 +164,12 @@ def render_error(error: PenstockError) -> Reply:
 
 
 def retry_header(error: PenstockError) -> dict[str, str]:
-    """Return the header that asks the client to try again in a second, for errors that pass."""
-    return {"retry-after": "1"} if status_of(error) == 503 else {}  # noqa: PLR2004 - HTTP status
+    """Return the headers that say how to ask again: when, or with which kind of sign-in."""
+    match status_of(error):
+        case 503:
+            return {"retry-after": "1"}
+        case 429:
+            return {"retry-after": str(math.ceil(error.values.get("retry_after_s", 1)))}
+        case 401:
+            return {"www-authenticate": 'Bearer realm="penstock"'}
+    return {}

@@ -1,0 +1,212 @@
+"""Users: add, list, disable; their passwords and their roles in projects."""
+
+import re
+from collections.abc import Sequence
+
+from penstock.core import (
+    ANY_PROJECT,
+    DEFAULT_PROJECT,
+    ConflictError,
+    GrantRecord,
+    ParameterError,
+    Permission,
+    Role,
+    Secret,
+    UserRecord,
+    current_actor,
+    current_identity,
+    now,
+    require_choice,
+)
+from penstock.people._access import require_permission
+from penstock.people._passwords import hash_password, is_password, require_password
+from penstock.stores import Store, open_store
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,99}")
+
+
+class Users:
+    """Users of a store.
+
+    ```python
+    users = ps.people.Users()
+    users.add(
+        "ada", role="trainer", project="churn", password=ps.core.Secret("four words by chance")
+    )
+    users.add("ci", role="trainer", service=True)  # a service signs in with tokens only
+    ```
+
+    Args:
+        store: Store or store URL; by default the project's store.
+    """
+
+    def __init__(self, *, store: Store | str | None = None) -> None:
+        self._metadata = open_store(store).metadata
+
+    def add(
+        self,
+        name: str,
+        *,
+        role: Role | str | None = None,
+        project: str = ANY_PROJECT,
+        service: bool = False,
+        full_name: str = "",
+        password: Secret | None = None,
+    ) -> UserRecord:
+        """Add a user.
+
+        Args:
+            name: Unique name in lower case; an e-mail address will do.
+            role: The user's role; by default none, and the user may nothing.
+            project: Where the role holds; by default in all projects.
+            service: Whether the user is a program.
+            full_name: Name for readers.
+            password: A person's password; None if the person signs in with a token or elsewhere.
+
+        Raises:
+            ParameterError: If the name or password cannot be used.
+            ConflictError: If there is such a user.
+            NotFoundError: If there is no such project.
+        """
+        require_permission(Permission.ADMIN, ANY_PROJECT)
+        _require_user_name(name)
+        if service and password is not None:
+            raise ParameterError(
+                what=f"{name!r} is a service and gets a password.",
+                why="A program cannot keep one; its tokens can be limited and revoked.",
+                fix=f"Leave it out, and run: penstock tokens create {name}",
+            )
+        grants = [] if role is None else [self._new_grant(name, role, project)]
+        user = UserRecord(
+            name,
+            now(),
+            "service" if service else "person",
+            full_name,
+            None if password is None else _hash(password, name),
+        )
+        self._metadata.users.add(user, grants=grants)
+        return user
+
+    def get(self, name: str) -> UserRecord:
+        """Return a user.
+
+        Raises:
+            NotFoundError: If there is no such user.
+        """
+        return self._metadata.users.get(name)
+
+    def list(self) -> list[UserRecord]:
+        """List the users by name."""
+        return self._metadata.users.list()
+
+    def grants(self, name: str | None = None) -> Sequence[GrantRecord]:
+        """List the roles of a user, or of all."""
+        return self._metadata.users.list_grants(name)
+
+    def grant(self, name: str, role: Role | str, *, project: str = ANY_PROJECT) -> GrantRecord:
+        """Give a user a role in a project; an admin of the project may.
+
+        Raises:
+            NotFoundError: If there is no such user or project.
+        """
+        grant = self._new_grant(name, role, project)
+        self._metadata.users.grant(grant)
+        return grant
+
+    def revoke(
+        self, name: str, *, project: str = ANY_PROJECT, role: Role | str | None = None
+    ) -> None:
+        """Take a role in a project away from a user, or all roles there.
+
+        Raises:
+            NotFoundError: If the user has no such role.
+            ConflictError: If no one would be left to administer the store.
+        """
+        require_permission(Permission.ADMIN, project)
+        gone = None if role is None else _role(role)
+        if project == ANY_PROJECT and gone in {None, Role.ADMIN}:
+            self._require_other_admin(name)
+        self._metadata.users.revoke(name, project, gone)
+
+    def set_password(self, name: str, password: Secret, *, old: Secret | None = None) -> None:
+        """Set a person's password; all sessions of the person end.
+
+        Args:
+            name: Name of the person.
+            password: The new password.
+            old: The password so far; needed where the person changes their own over HTTP.
+
+        Raises:
+            ParameterError: If the password is easily guessed or the old one is wrong.
+        """
+        user, identity = self.get(name), current_identity()
+        if identity is not None and identity.actor == name:
+            if user.password_hash and not is_password(old or Secret(""), user.password_hash):
+                raise ParameterError(what="The old password is another one.", fix="Try again.")
+        else:
+            require_permission(Permission.ADMIN, ANY_PROJECT)
+        if user.kind == "service":
+            raise ParameterError(
+                what=f"{name!r} is a service.", fix=f"Run: penstock tokens create {name}"
+            )
+        self._metadata.users.update(name, password_hash=_hash(password, name))
+        self._metadata.tokens.end_sessions(name)
+
+    def disable(self, name: str) -> UserRecord:
+        """Refuse a user from the next request on; what the user did stays.
+
+        Raises:
+            ConflictError: If no one would be left to administer the store.
+        """
+        require_permission(Permission.ADMIN, ANY_PROJECT)
+        self._require_other_admin(name)
+        user = self._metadata.users.update(name, disabled_at=now())
+        self._metadata.tokens.end_sessions(name)
+        return user
+
+    def enable(self, name: str) -> UserRecord:
+        """Let a disabled user sign in again."""
+        require_permission(Permission.ADMIN, ANY_PROJECT)
+        return self._metadata.users.update(name, disabled_at=None)
+
+    def _new_grant(self, name: str, role: Role | str, project: str) -> GrantRecord:
+        require_permission(Permission.ADMIN, project)
+        if project not in {ANY_PROJECT, DEFAULT_PROJECT}:
+            self._metadata.projects.get(project)
+        return GrantRecord(name, project, _role(role), current_actor(), now())
+
+    def _require_other_admin(self, name: str) -> None:
+        """Check that someone else administers the store, unless this user does not."""
+        active = {user.name for user in self.list() if user.disabled_at is None}
+        admins = {
+            grant.user
+            for grant in self.grants()
+            if grant.role is Role.ADMIN and grant.project == ANY_PROJECT and grant.user in active
+        }
+        if admins == {name}:
+            raise ConflictError(
+                what=f"{name!r} is the only admin of the store.",
+                why="No one could let anyone in any more.",
+                fix="Make someone else an admin first: penstock users grant NAME admin",
+                name=name,
+            )
+
+
+def _role(role: Role | str) -> Role:
+    return Role(require_choice("role", str(role), list(Role)))
+
+
+def _hash(password: Secret, name: str) -> str:
+    require_password(password, name)
+    return hash_password(password)
+
+
+def _require_user_name(name: str) -> None:
+    if _NAME.fullmatch(name):
+        return
+    raise ParameterError(
+        what=f"{name[:100]!r} is no name for a user.",
+        why="Names are compared letter by letter, and stand in URLs: small letters, digits and ._@+-",
+        fix=f"Use for example {re.sub(r'[^a-z0-9._@+-]+', '-', name.lower()).strip('-')[:60] or 'ada'!r}.",
+        name=name,
+    )
