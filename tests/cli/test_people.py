@@ -63,6 +63,7 @@ def test_from_the_first_user_to_a_revoked_token(shell):
 
 
 def test_a_password_is_asked_for_and_never_an_option(shell):
+    pytest.importorskip("argon2", reason='needs argon2: pip install "penstock[people]"')
     typed = "correct horse battery\n" * 2
     shell("users", "add", "ada", "--password", stdin=typed)
     (ada,) = shell("users", "list", "--json").json

@@ -16,6 +16,12 @@ def store(tmp_path):
 
 
 @pytest.fixture
+def argon2():
+    """Passwords can be hashed."""
+    return pytest.importorskip("argon2", reason='needs argon2: pip install "penstock[people]"')
+
+
+@pytest.fixture
 def team(store):
     Projects(store=store).add("churn")
     users = Users(store=store)

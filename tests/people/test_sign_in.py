@@ -20,7 +20,7 @@ WRONG = Secret("wrong horse battery")
 
 
 @pytest.fixture
-def signs(team):
+def signs(argon2, team):
     Users(store=team).set_password("ada", PASSWORD)
     return SignIns(store=team)
 
@@ -65,7 +65,7 @@ def test_guessing_gets_slow_also_for_the_right_password(signs, clock):
     assert signs.with_password("ada", PASSWORD, address="10.0.0.1")
 
 
-def test_an_address_that_tries_many_names_is_slowed(team, clock):
+def test_an_address_that_tries_many_names_is_slowed(argon2, team, clock):
     began = now()
     clock(lambda: began)
     for _ in range(20):

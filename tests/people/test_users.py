@@ -44,7 +44,7 @@ def test_a_password_that_would_be_guessed_is_refused(password):
         require_password(Secret(password), "ada")
 
 
-def test_a_password_is_kept_as_argon2id_and_shown_nowhere(store):
+def test_a_password_is_kept_as_argon2id_and_shown_nowhere(argon2, store):
     users = Users(store=store)
     users.add("ada", password=PASSWORD)
     kept = users.get("ada").password_hash
@@ -120,7 +120,7 @@ def test_a_role_in_an_unknown_project_or_of_an_unknown_kind_is_an_error(store):
     assert Users(store=store).list() == []
 
 
-def test_a_changed_password_ends_all_sessions(team, key):
+def test_a_changed_password_ends_all_sessions(argon2, team, key):
     users, sessions = Users(store=team), SignIns(store=team)
     cookie = sessions.with_token(key("ada")).secret
     users.set_password("ada", PASSWORD)

@@ -18,7 +18,8 @@ _AT_ONCE = threading.BoundedSemaphore(4)
 def hash_password(password: Secret) -> str:
     """Return the hash of a password in PHC form."""
     with _AT_ONCE:
-        return _hasher().hash(password.reveal())
+        made: str = _hasher().hash(password.reveal())
+    return made
 
 
 def is_password(password: Secret, known: str | None) -> bool:
@@ -39,7 +40,8 @@ def is_password(password: Secret, known: str | None) -> bool:
 
 def needs_new_hash(known: str) -> bool:
     """Return whether a hash was made with weaker settings than today's."""
-    return _hasher().check_needs_rehash(known)
+    weaker: bool = _hasher().check_needs_rehash(known)
+    return weaker
 
 
 def require_password(password: Secret, user: str) -> None:
@@ -69,10 +71,12 @@ def require_password(password: Secret, user: str) -> None:
 @lru_cache(maxsize=1)
 def _hasher() -> "PasswordHasher":
     argon2 = require("argon2", extra="people", purpose="passwords")
-    return argon2.PasswordHasher()  # type: ignore[no-any-return] # require returns Any
+    hasher: PasswordHasher = argon2.PasswordHasher()
+    return hasher
 
 
 @lru_cache(maxsize=1)
 def _decoy() -> str:
     """Return the hash of no password, to spend the same time on unknown names."""
-    return _hasher().hash("no such user")
+    made: str = _hasher().hash("no such user")
+    return made
