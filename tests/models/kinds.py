@@ -1,4 +1,4 @@
-"""Forty kinds of model, trained by a pipeline: the rows of the table in docs/reference/model-kinds.md."""
+"""Fifty kinds of model, trained by a pipeline: the rows of the table in docs/reference/model-kinds.md."""
 
 from collections.abc import Callable
 from typing import Any
@@ -30,6 +30,7 @@ from sklearn import (
 from sklearn.compose import TransformedTargetRegressor, make_column_transformer
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
+from tests.models import network_kinds
 
 import penstock as ps
 from penstock.models import LabelEncodingClassifier
@@ -143,6 +144,23 @@ ONNX = {
     ),
     "ONNX of a RandomForestRegressor": lambda: _kind(ensemble.RandomForestRegressor(5), NUMBER),
 }
+NETWORKS: dict[str, Callable[[], tuple[Any, Any]]] = {
+    "torch module of one's own": lambda: _kind(network_kinds.own_module(X, NUMBER), NUMBER),
+    "module of Lightning": lambda: _kind(network_kinds.lightning_module(X, LABEL), LABEL),
+    "LanguageModelEstimator": lambda: _kind(network_kinds.language_model(), network_kinds.TONE),
+    "LanguageModelEstimator with one score": lambda: _kind(
+        network_kinds.length_model(), network_kinds.LENGTH
+    ),
+    "SentenceEncoder and LogisticRegression": lambda: _kind(
+        network_kinds.sentence_encoder(), network_kinds.TONE
+    ),
+}
+
+
+def rows_of(name: str) -> pl.DataFrame:
+    """Return the rows that a kind is trained on."""
+    of_texts = name.startswith(("LanguageModel", "SentenceEncoder"))
+    return network_kinds.TEXTS if of_texts else X
 
 
 def truth(name: str) -> Any:
@@ -151,7 +169,7 @@ def truth(name: str) -> Any:
         return (X["a"] > 0).cast(int)
     if name == "lightgbm.train":
         return NUMBER
-    return (SCIKIT_LEARN | BOOSTERS | ONNX)[name]()[1]
+    return (SCIKIT_LEARN | BOOSTERS | ONNX | NETWORKS)[name]()[1]
 
 
 def _fit_all(kinds: dict[str, Callable[[], tuple[Any, Any]]]) -> dict[str, Any]:
@@ -194,6 +212,11 @@ def onnx_graphs() -> NamedParts:
     )
 
 
+@ps.step
+def networks() -> NamedParts:
+    return NamedParts({name: make()[0] for name, make in NETWORKS.items()})
+
+
 @ps.pipeline
 def kinds():
-    return scikit_learn(), boosters(), onnx_graphs()
+    return scikit_learn(), boosters(), onnx_graphs(), networks()

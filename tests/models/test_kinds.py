@@ -1,4 +1,4 @@
-"""Forty kinds of model, each trained, registered, verified, served and loaded without penstock.
+"""Fifty kinds of model, each trained, registered, verified, served and loaded without penstock.
 
 The results are the table of docs/reference/model-kinds.md; ``python -m tests.models.write_kinds``
 writes the page anew.
@@ -6,13 +6,15 @@ writes the page anew.
 
 import pytest
 
-for package in ("xgboost", "lightgbm", "catboost", "onnxruntime", "skl2onnx"):
-    pytest.importorskip(package, reason='pip install "penstock[boosters,catboost,onnx]"')
+NEEDED = 'pip install lightning "penstock[boosters,catboost,onnx,torch,transformers]"'
+for package in ("xgboost", "lightgbm", "catboost", "onnxruntime", "skl2onnx", "lightning",
+                "transformers", "sentence_transformers"):  # fmt: skip
+    pytest.importorskip(package, reason=NEEDED)
 write_kinds = pytest.importorskip("tests.models.write_kinds")
 
 
 def test_every_kind_is_trained_registered_verified_served_and_loaded_natively(tmp_path):
     rows = write_kinds.make_rows(tmp_path)
-    assert len(rows) >= 40
+    assert len(rows) >= 50
     assert [row for row in rows if "no" in row.results] == []
     assert write_kinds.render_page(rows) == write_kinds.PAGE.read_text(encoding="utf-8")

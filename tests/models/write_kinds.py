@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 from litestar.testing import TestClient
-from tests.models import kinds
+from tests.models import kinds, network_kinds
 
 from penstock.core import ArtifactRecord
 from penstock.execution import load_pipeline, run
@@ -41,7 +41,7 @@ The table is made by a test: each model is trained by a step; registered, which 
 _TAIL = """
 - **stored as**: `skops` is scikit-learn's format without pickle, read with a closed list of types; the others are the libraries' own. Boosters inside a scikit-learn pipeline are stored in its skops archive.
 - **verified** `yes`: equal bit for bit.
-- **loaded natively** `yes`: `skops.io.loads`, `xgboost.Booster.load_model`, `lightgbm.Booster`, `catboost.load_model`, `onnxruntime.InferenceSession`, with the same predictions as the server. Text labels for XGBoost also need penstock, whose `LabelEncodingClassifier` holds them.
+- **loaded natively** `yes`: `skops.io.loads`, `xgboost.Booster.load_model`, `lightgbm.Booster`, `catboost.load_model`, `onnxruntime.InferenceSession`, with the same predictions as the server. Text labels for XGBoost also need penstock, whose `LabelEncodingClassifier` holds them. The skops archive of a network holds the network's own file: for torch and Lightning a safetensors file, whose tensors stand in the order of `state_dict()` of the user's class; for Hugging Face the files that `from_pretrained` and `SentenceTransformer` read.
 
 ## Several targets
 
@@ -97,7 +97,7 @@ def make_rows(folder: Path) -> list[KindRow]:
         proved = {step.step: step.verdict.value == "bitwise" for step in proof.executed}
         fitted = {
             name: (step, estimator)
-            for step in ("scikit_learn", "boosters", "onnx_graphs")
+            for step in ("scikit_learn", "boosters", "onnx_graphs", "networks")
             for name, estimator in result.output(step).items()
         }
         names = {f"kind-{place}": name for place, name in enumerate(fitted)}
@@ -113,7 +113,7 @@ def make_rows(folder: Path) -> list[KindRow]:
 
 def _register(store: Store, model_name: str, name: str, estimator: Any, run_id: str) -> None:
     registry = Registry(store=store)
-    signature = infer_signature(estimator, kinds.X, kinds.truth(name))
+    signature = infer_signature(estimator, kinds.rows_of(name), kinds.truth(name))
     registry.register(model_name, Model(estimator, signature), run_id=run_id, actor="ann")
     registry.promote(model_name, 1, actor="ann", reason="It is tried.", force_reason="A table.")
 
@@ -121,7 +121,7 @@ def _register(store: Store, model_name: str, name: str, estimator: Any, run_id: 
 def _row(store: Store, client: Any, model_name: str, name: str, *, proved: bool) -> KindRow:
     version = Registry(store=store).get(model_name, 1)
     record = store.metadata.artifacts.get(version.artifact)
-    rows = kinds.X.head(_SERVED)
+    rows = kinds.rows_of(name).head(_SERVED)
     reply = client.post(f"/models/{model_name}/predict", json={"rows": rows.to_dicts()})
     answers = [each["prediction"] for each in reply.json().get("predictions", [])]
     model = Model.load(version, store=store)
@@ -129,7 +129,7 @@ def _row(store: Store, client: Any, model_name: str, name: str, *, proved: bool)
     # Row by row on both sides: of a kind that is not row-wise, the processor decides whether the
     # product of many rows has the same last bit.
     alone = [model.predict(rows[place]).values[0] for place in range(rows.height)]
-    native = alone == [*_native(store, record, model, rows)]
+    native = alone == [*_native(store, record, model, rows, name)]
     results = (
         not record.unsafe,
         proved,
@@ -164,12 +164,17 @@ def _in_batch(store: Store, client: Any, model_name: str, rows: pl.DataFrame) ->
     return len(answers) == found.height
 
 
-def _native(store: Store, record: ArtifactRecord, model: Model, rows: Any) -> Iterator[Any]:
+def _native(
+    store: Store, record: ArtifactRecord, model: Model, rows: Any, name: str
+) -> Iterator[Any]:
     """Predict each row with the library alone, from the stored bytes."""
     data = record.inline or Path(store.artifacts.path(record.digest)).read_bytes()
     for place in range(rows.height):
         row = rows[place]
-        found = _PREDICT[record.format](data, record, convert_frame(row, model.signature.frame))
+        if name in _NETWORKS:
+            found = _NETWORKS[name](data, row)
+        else:
+            found = _PREDICT[record.format](data, record, convert_frame(row, model.signature.frame))
         value = np.asarray(found).reshape(-1).tolist()
         targets = model.signature.targets
         if record.format == "xgboost":
@@ -218,6 +223,15 @@ _PREDICT = {
     "lightgbm": _of_lightgbm,
     "catboost": _of_catboost,
     "onnx": _of_onnx,
+}
+
+
+_NETWORKS = {
+    "torch module of one's own": network_kinds.native_module,
+    "module of Lightning": network_kinds.native_lightning,
+    "LanguageModelEstimator": network_kinds.native_language_model,
+    "LanguageModelEstimator with one score": network_kinds.native_language_model,
+    "SentenceEncoder and LogisticRegression": network_kinds.native_sentences,
 }
 
 

@@ -1,6 +1,7 @@
 """Folds are cut as scikit-learn cuts them, cached one by one, and judged without their test rows."""
 
 import datetime as dt
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -8,12 +9,13 @@ import polars as pl
 import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from penstock.core import DefinitionError, ParameterError
-from penstock.data import Split
+from penstock.data import FoldRules, Split, cut_folds
 from penstock.execution import QuietReporter, run
 from penstock.pipelines import pipeline, step
 from penstock.steps import cross_validate
@@ -115,6 +117,96 @@ def test_nested_choices_are_part_of_the_key_and_recorded(again):
     assert {fold.chosen["strength"] for fold in two.output().folds} == {1e-5}
 
 
+def nested_job(candidates, frame, train=fit, **options):
+    @step
+    def shown():
+        return frame
+
+    @pipeline
+    def job():
+        return cross_validate(
+            train, shown(), target="y", drop="day", folds=3, candidates=candidates,
+            choose_by="log_loss", inner_folds=2, **options,
+        )  # fmt: skip
+
+    return job
+
+
+def fits(result):
+    """Return how many fits on inner folds were executed, and how many are cache hits."""
+    found = [state for name, state in states(result).items() if "/fit-" in name]
+    return found.count("finished"), found.count("cached")
+
+
+def test_inner_folds_are_cached_each_whatever_candidates_stand_beside(again):
+    low, high, more = ({"strength": value} for value in (1e-6, 1.0, 9.0))
+    assert fits(again(nested_job([low, high], rows()))) == (3 * 2 * 2, 0)
+    assert fits(again(nested_job([more, high, low], rows()))) == (3 * 2, 3 * 2 * 2)
+
+
+def test_a_change_in_late_rows_leaves_the_inner_folds_before_them(again):
+    options = {"method": "rolling", "by_time": "day"}
+    one = [{"strength": 1.0}]
+    frame = rows()
+    assert fits(again(nested_job(one, frame, **options))) == (6, 0)
+    # Row 80 is of the third of four periods: the last outer fold alone trains on it.
+    changed = frame.with_columns(a=pl.when(pl.int_range(pl.len()) == 80).then(9.0).otherwise("a"))
+    assert fits(again(nested_job(one, changed, **options))) == (2, 4)
+
+
+@step
+def faulty(split: Split, strength: float, flag: str):
+    if strength == 2.0 and Path(flag).exists():
+        raise OSError("the disk hiccuped")
+    return LogisticRegression(C=strength).fit(split.train.X, split.train.y)
+
+
+def test_a_resumed_run_keeps_the_inner_folds_that_were_fitted(tmp_path):
+    flag = tmp_path / "flag"
+    flag.touch()
+    job = nested_job([{"strength": 1.0}, {"strength": 2.0}], rows(), faulty, flag=str(flag))
+    with open_store(f"sqlite:///{tmp_path}/penstock.db") as store:
+        broken = run(job, store=store, reporter=QuietReporter())
+        assert not broken.ok
+        before = fit_starts(store, broken.run_id)
+        flag.unlink()
+        resumed = run(job, store=store, reporter=QuietReporter(), resume=broken.run_id)
+        assert resumed.ok
+        after = fit_starts(store, broken.run_id)
+    kept = {name for name, start in after.items() if before.get(name) == start}
+    assert (len(kept), len(after)) == (6, 12)
+    assert len({name.rpartition("-")[2] for name in kept}) == 1  # the first strength
+
+
+def fit_starts(store, run_id):
+    return {
+        each.step: each.started_at
+        for each in store.metadata.steps.list(run_id)
+        if "/faulty-" in each.step
+    }
+
+
+def test_nested_folds_fit_and_choose_as_a_loop_by_hand(again):
+    candidates = [{"strength": value} for value in (1e-3, 1e-1, 10.0)]
+    found = again(nested_job(candidates, rows())).output()
+    outer = cut_folds(rows(), FoldRules(folds=3), target="y", drop=["day"])
+    for fold, split in zip(found.folds, outer, strict=True):
+        inner = cut_folds(
+            split.train.table, FoldRules(folds=2), target="y", drop=["day"], task=split.task
+        )
+        losses = [
+            np.mean([
+                log_loss(part.test.y, fit(part, **each).predict_proba(part.test.X)[:, 1])
+                for part in inner
+            ])
+            for each in candidates
+        ]  # fmt: skip
+        assert fold.chosen == candidates[int(np.argmin(losses))]
+        model = fit(split, **fold.chosen)
+        expected = log_loss(split.test.y, model.predict_proba(split.test.X)[:, 1])
+        assert fold.metrics["log_loss"] == pytest.approx(expected)
+
+
 class Witness(TransformerMixin, BaseEstimator):
     """Notes every value that it is fitted on."""
 
@@ -167,6 +259,10 @@ def test_a_search_optimizes_the_mean_over_the_folds(again, tmp_path):
         ({"method": "loo"}, "loo"),
         ({"choose_by": "roc_auc"}, "without candidates"),
         ({"candidates": [{"strength": 1.0}], "choose_by": "auc"}, "no known metric"),
+        (
+            {"candidates": [{"strength": 1.0}], "choose_by": "roc_auc", "strength": 2.0},
+            "strength is given for every fold, and is part of a candidate",
+        ),
     ],
 )
 def test_rules_that_do_not_go_together_are_refused(options, words):

@@ -1,7 +1,9 @@
 """cross_validate: a train step fitted and judged on folds, each fold a cached item of a map."""
 
+import hashlib
 import inspect
 import itertools
+import json
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -15,6 +17,7 @@ from penstock.evaluation import evaluate as judge_model
 from penstock.pipelines import Pipeline, Step, step
 from penstock.pipelines import map as map_items
 from penstock.steps._listed import as_tuple
+from penstock.stores import NamedParts
 from penstock.tracking import active_run
 
 _SPLIT = "split"
@@ -76,7 +79,7 @@ def cross_validate(
         seed: Seed of the order of rows or groups.
         candidates: Arguments of the train step to choose from, for nested cross-validation: in
             each fold the best is chosen on inner folds of the train rows, fitted on all of them,
-            and judged on the test rows.
+            and judged on the test rows. Each candidate on each inner fold is a cached step.
         choose_by: Metric by which the best candidate is chosen.
         inner_folds: Number of inner folds.
         **shared: Further arguments of the train step, the same for every fold.
@@ -102,8 +105,16 @@ def cross_validate(
     options: dict[str, Any] = {"target": target, "drop": as_tuple(drop), "positive": positive}
     cut = make_folds(table, rules=rules, **options)
     if candidates:
-        nested = _nested(train, argument, candidates, choose_by, inner_folds)
-        scores = map_items(nested, cut, over=_SPLIT, name="fold", **shared)
+        lower = _require_choice(choose_by, candidates, shared)
+        inner = make_inner_folds(cut, folds=inner_folds)
+        tried = _tried_on(train, argument, candidates, shared)
+        measured = map_items(tried, inner, over=_SPLIT, **shared)
+        best = choose_candidates(
+            measured, cut, candidates=[dict(each) for each in candidates],
+            choose_by=choose_by, lower=lower,
+        )  # fmt: skip
+        refitted = _chosen_of(train, argument, candidates)
+        scores = map_items(refitted, best, over=_SPLIT, **shared)
     else:
         _refuse_choice(choose_by)
         scores = map_items(_fold_of(train, argument, shared), cut, over=_SPLIT, **shared)
@@ -122,6 +133,67 @@ def make_folds(
 ) -> list[Split]:
     """Cut a table into folds; see cross_validate."""
     return cut_folds(table, rules, target=target, drop=drop, positive=positive)
+
+
+@step
+def make_inner_folds(cut: list[Split], *, folds: int) -> list[Split]:
+    """Cut the train rows of each fold into inner folds, fold by fold."""
+    return [inner for split in cut for inner in _inner_folds(split, folds)]
+
+
+def _inner_folds(split: Split, folds: int) -> list[Split]:
+    return cut_folds(
+        split.train.table,
+        FoldRules(
+            folds=folds,
+            method="rolling" if split.by_time else "group" if split.by_group else None,
+            by_time=split.by_time,
+            by_group=split.by_group,
+        ),
+        target=split.target,
+        drop=[n for n in split.table.columns if n not in {*split.schema.names, split.target}],
+        task=split.task,
+        positive=split.positive,
+    )
+
+
+@step
+def collect_scores(scores: list[FoldScore]) -> list[FoldScore]:
+    """Return the scores of all candidates on an inner fold."""
+    return list(scores)
+
+
+@step
+def choose_candidates(
+    measured: list[list[FoldScore]],
+    cut: list[Split],
+    *,
+    candidates: list[dict[str, Any]],
+    choose_by: str,
+    lower: bool,
+) -> list[NamedParts]:
+    """Return each fold with the candidate that is best on the mean over the fold's inner folds."""
+    count = len(measured) // len(cut)
+    found = []
+    for number, split in enumerate(cut):
+        inner = [list(each) for each in measured[number * count : (number + 1) * count]]
+        means = [
+            _mean([scores[c].metrics for scores in inner], choose_by)
+            for c in range(len(candidates))
+        ]
+        best = (min if lower else max)(range(len(means)), key=means.__getitem__)
+        found.append(NamedParts({"split": split, "chosen": candidates[best]}))
+    return found
+
+
+def _mean(metrics: Sequence[Mapping[str, float]], choose_by: str) -> float:
+    if any(choose_by not in each for each in metrics):
+        raise NotFoundError(
+            what=f"An inner fold has no metric {choose_by!r}.",
+            why="It may lack a class, or the target is of another kind.",
+            fix=did_you_mean(choose_by, metrics[0]) or "Use fewer inner folds.",
+        )
+    return sum(each[choose_by] for each in metrics) / len(metrics)
 
 
 @step
@@ -157,76 +229,89 @@ def _fold_of(
         split = given.pop(_SPLIT)
         return score_fold(train(**{argument: split}, **given), split)
 
-    kind = inspect.Parameter.KEYWORD_ONLY
-    names = [_SPLIT, *(name for name in shared if name != _SPLIT)]
-    signature = inspect.Signature([inspect.Parameter(name, kind) for name in names])
-    fold.__signature__ = signature  # type: ignore[attr-defined] # read by inspect.signature
+    fold.__signature__ = _signature_of(shared)  # type: ignore[attr-defined] # read by inspect.signature
     return Pipeline(fold, name="fold")
 
 
-def _nested(
+def _signature_of(shared: Mapping[str, object]) -> inspect.Signature:
+    names = [_SPLIT, *(name for name in shared if name != _SPLIT)]
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Signature([inspect.Parameter(name, kind) for name in names])
+
+
+def _tried_on(
     train: Step[..., Any],
     argument: str,
     candidates: Sequence[Mapping[str, object]],
-    choose_by: str | None,
-    inner_folds: int,
+    shared: Mapping[str, object],
+) -> Pipeline[..., list[FoldScore]]:
+    """Return the pipeline of an inner fold: each candidate is fitted and judged by steps of its own.
+
+    A step's seed follows from its name, which therefore depends on the candidate alone: with other
+    candidates beside it, or in another order, a candidate is a cache hit.
+    """
+
+    def inner(**given: Any) -> Any:
+        split = given.pop(_SPLIT)
+        fits = [train.named(f"{train.name}-{_label(chosen)}") for chosen in candidates]
+        return collect_scores(
+            [
+                score_fold(fit(**{argument: split}, **given, **chosen), split)
+                for fit, chosen in zip(fits, candidates, strict=True)
+            ]
+        )
+
+    inner.__signature__ = _signature_of(shared)  # type: ignore[attr-defined] # read by inspect.signature
+    return Pipeline(inner, name="inner")
+
+
+def _label(chosen: Mapping[str, object]) -> str:
+    text = json.dumps(dict(chosen), sort_keys=True, default=repr)
+    return hashlib.sha256(text.encode()).hexdigest()[:6]
+
+
+def _chosen_of(
+    train: Step[..., Any], argument: str, candidates: Sequence[Mapping[str, object]]
 ) -> Step[..., FoldScore]:
-    """Return the step of a fold that chooses among candidates on inner folds."""
+    """Return the step that fits the candidate chosen for an outer fold, and judges it."""
+
+    def fold(**given: Any) -> FoldScore:
+        parts = given.pop(_SPLIT)
+        split, chosen = parts["split"], parts["chosen"]
+        return _score(train.function(**{argument: split}, **given, **chosen), split, chosen)
+
+    parameters = inspect.signature(train.function).parameters
+    searched = set(itertools.chain.from_iterable(candidates))
+    kind = inspect.Parameter.KEYWORD_ONLY
+    rest = [n for n in parameters if n not in {argument, _SPLIT} | searched]
+    fold.__signature__ = inspect.Signature(  # type: ignore[attr-defined] # read by inspect.signature
+        [
+            inspect.Parameter(_SPLIT, kind),
+            *(inspect.Parameter(n, kind, default=parameters[n].default) for n in rest),
+        ]
+    )
+    return Step(fold, name="fold")
+
+
+def _require_choice(
+    choose_by: str | None,
+    candidates: Sequence[Mapping[str, object]],
+    shared: Mapping[str, object],
+) -> bool:
+    """Return whether a lower value of the metric is better."""
     if choose_by is None or choose_by not in METRICS:
         raise ParameterError(
             what=f"choose_by={choose_by!r} names no known metric.",
             why="The best candidate of a fold is chosen by a metric on inner folds.",
             fix=did_you_mean(str(choose_by), METRICS) or 'Write choose_by="roc_auc".',
         )
-    lower = METRICS[choose_by].better == "lower"
-
-    def fold(**given: Any) -> FoldScore:
-        split = given.pop(_SPLIT)
-
-        def fit(part: Split, chosen: Mapping[str, object]) -> Any:
-            return train.function(**{argument: part, **given, **chosen})
-
-        inner = cut_folds(
-            split.train.table,
-            FoldRules(
-                folds=inner_folds,
-                method="rolling" if split.by_time else "group" if split.by_group else None,
-                by_time=split.by_time,
-                by_group=split.by_group,
-            ),
-            target=split.target,
-            drop=[n for n in split.table.columns if n not in {*split.schema.names, split.target}],
-            task=split.task,
-            positive=split.positive,
+    if both := sorted(set(shared).intersection(*[set().union(*candidates)])):
+        raise ParameterError(
+            what=f"{both[0]} is given for every fold, and is part of a candidate.",
+            why="A candidate decides the argument by itself.",
+            fix=f"Leave {both[0]} out of the arguments, or of the candidates.",
         )
-        means = []
-        for chosen in candidates:
-            scores = [_score(fit(part, chosen), part, {}).metrics for part in inner]
-            if any(choose_by not in each for each in scores):
-                raise NotFoundError(
-                    what=f"An inner fold has no metric {choose_by!r}.",
-                    why="It may lack a class, or the target is of another kind.",
-                    fix=did_you_mean(choose_by, scores[0]) or "Use fewer inner folds.",
-                )
-            means.append(sum(each[choose_by] for each in scores) / len(scores))
-        best = (min if lower else max)(range(len(means)), key=means.__getitem__)
-        return _score(fit(split, candidates[best]), split, candidates[best])
-
-    parameters = inspect.signature(train.function).parameters
-    searched = set(itertools.chain.from_iterable(candidates))
-    kind = inspect.Parameter.KEYWORD_ONLY
-    names = [_SPLIT, *(n for n in parameters if n not in {argument, _SPLIT} | searched)]
-    fold.__signature__ = inspect.Signature(  # type: ignore[attr-defined] # read by inspect.signature
-        [
-            inspect.Parameter(
-                n,
-                kind,
-                default=parameters[n].default if n in parameters else inspect.Parameter.empty,
-            )
-            for n in names
-        ]
-    )
-    return Step(fold, name="fold")
+    return METRICS[choose_by].better == "lower"
 
 
 def _split_argument(train: Step[..., Any]) -> str:
