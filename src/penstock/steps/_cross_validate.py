@@ -105,13 +105,13 @@ def cross_validate(
     options: dict[str, Any] = {"target": target, "drop": as_tuple(drop), "positive": positive}
     cut = make_folds(table, rules=rules, **options)
     if candidates:
-        lower = _require_choice(choose_by, candidates, shared)
+        metric, lower = _require_choice(choose_by, candidates, shared)
         inner = make_inner_folds(cut, folds=inner_folds)
         tried = _tried_on(train, argument, candidates, shared)
         measured = map_items(tried, inner, over=_SPLIT, **shared)
         best = choose_candidates(
             measured, cut, candidates=[dict(each) for each in candidates],
-            choose_by=choose_by, lower=lower,
+            choose_by=metric, lower=lower,
         )  # fmt: skip
         refitted = _chosen_of(train, argument, candidates)
         scores = map_items(refitted, best, over=_SPLIT, **shared)
@@ -297,8 +297,8 @@ def _require_choice(
     choose_by: str | None,
     candidates: Sequence[Mapping[str, object]],
     shared: Mapping[str, object],
-) -> bool:
-    """Return whether a lower value of the metric is better."""
+) -> tuple[str, bool]:
+    """Return the metric, and whether a lower value of it is better."""
     if choose_by is None or choose_by not in METRICS:
         raise ParameterError(
             what=f"choose_by={choose_by!r} names no known metric.",
@@ -311,7 +311,7 @@ def _require_choice(
             why="A candidate decides the argument by itself.",
             fix=f"Leave {both[0]} out of the arguments, or of the candidates.",
         )
-    return METRICS[choose_by].better == "lower"
+    return choose_by, METRICS[choose_by].better == "lower"
 
 
 def _split_argument(train: Step[..., Any]) -> str:
