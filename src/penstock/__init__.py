@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from penstock import hooks as hooks
     from penstock import models as models
     from penstock import monitoring as monitoring
+    from penstock import notebooks as notebooks
     from penstock import people as people
     from penstock import pipelines as pipelines
     from penstock import proofs as proofs
@@ -191,6 +192,7 @@ _PACKAGES = frozenset(
         "people",
         "models",
         "monitoring",
+        "notebooks",
         "pipelines",
         "proofs",
         "registry",

@@ -69,6 +69,13 @@ _SECTIONS = (
         },
     ),
     _Section(
+        "Leave notebooks",
+        "penstock notebook check analysis.ipynb",
+        {
+            "notebook": ("_notebook", "Check, run, promote and sync notebooks."),
+        },
+    ),
+    _Section(
         "Prove",
         "penstock verify last",
         {

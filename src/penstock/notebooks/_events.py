@@ -1,0 +1,135 @@
+"""What a cell does with the notebook's names, in the order of execution: the vocabulary of `_flow`."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+EventKind = Literal[
+    "read", "write", "delete", "change", "call", "method", "define", "import", "alias", "star",
+    "opaque", "branch", "try",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Deferred:
+    """The body of a function or class: read when it is called, not where it stands.
+
+    Args:
+        name: Name of the definition.
+        line: Its line.
+        events: What a call does; empty for a class.
+        methods: Bodies of a class's methods by name.
+        bases: Names of a class's bases.
+        is_class: Whether it is a class.
+    """
+
+    name: str
+    line: int
+    events: "tuple[Event, ...]" = ()
+    methods: "Mapping[str, Deferred]" = field(default_factory=dict)
+    bases: tuple[str, ...] = ()
+    is_class: bool = False
+
+    def all_events(self) -> "Iterator[Event]":
+        """Yield the events of the body and of all methods."""
+        yield from flat(self.events)
+        for method in self.methods.values():
+            yield from flat(method.events)
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happens to a name.
+
+    Args:
+        kind: ``read``, ``write``, ``delete`` and ``import`` are about the binding; ``change`` is a
+            change of the value in place; ``call`` calls the name or passes it to a call; ``method``
+            calls the method ``other`` of the value; ``star`` and ``opaque`` bring names that the
+            text does not show; ``branch`` and ``try`` hold other events.
+        name: The name; the module of a ``star``.
+        line: Line in the cell, from 1.
+        other: Name of the method, of the source of an alias, or the module of an import.
+        body: Body of a definition.
+        options: Of a branch its alternatives; of a try the body, the handlers, the rest.
+        catches: Whether a try catches a NameError.
+    """
+
+    kind: EventKind
+    name: str = ""
+    line: int = 1
+    other: str = ""
+    body: Deferred | None = None
+    options: "tuple[tuple[Event, ...], ...]" = ()
+    catches: bool = False
+
+
+def flat(events: "tuple[Event, ...]") -> "Iterator[Event]":
+    """Yield events in order, those of branches included."""
+    for event in events:
+        if event.options:
+            for option in event.options:
+                yield from flat(option)
+        else:
+            yield event
+
+
+@dataclass(frozen=True)
+class CellFlow:
+    """The events of a cell.
+
+    Args:
+        index: The cell's position, from 1.
+        events: In the order of execution.
+    """
+
+    index: int
+    events: tuple[Event, ...]
+
+    @cached_property
+    def flat(self) -> tuple[Event, ...]:
+        """All events, those of branches included."""
+        return tuple(flat(self.events))
+
+    @cached_property
+    def writes(self) -> dict[str, int]:
+        """Line of the first binding by name."""
+        found: dict[str, int] = {}
+        for event in self.flat:
+            if event.kind in {"write", "import", "define"}:
+                found.setdefault(event.name, event.line)
+        return found
+
+    @cached_property
+    def reads(self) -> dict[str, int]:
+        """Line of the first reading, by name that this cell has not bound before."""
+        found: dict[str, int] = {}
+        _first_reads(self.events, set(), found)
+        return found
+
+    @cached_property
+    def changes(self) -> dict[str, int]:
+        """Line of the first change in place, by name."""
+        found: dict[str, int] = {}
+        for event in self.flat:
+            if event.kind == "change":
+                found.setdefault(event.name, event.line)
+        return found
+
+
+def _first_reads(events: tuple[Event, ...], bound: set[str], found: dict[str, int]) -> set[str]:
+    """Collect readings of names not bound for sure; return the names bound for sure after."""
+    for event in events:
+        if event.options:
+            ends = [_first_reads(option, set(bound), found) for option in event.options]
+            bound |= set.intersection(*ends) if event.kind == "branch" else ends[0] & ends[-1]
+        elif event.kind in {"write", "import", "define"}:
+            bound.add(event.name)
+        if event.kind in {"read", "change", "delete"} and event.name not in bound:
+            found.setdefault(event.name, event.line)
+        for inner in event.body.all_events() if event.body is not None else ():
+            if inner.kind in {"read", "change"} and inner.name not in bound:
+                found.setdefault(inner.name, event.line)
+    return bound
