@@ -109,8 +109,8 @@ def random_notebook(seed: int) -> bytes:
     if seed % 10 == 0:
         return NO_NOTEBOOKS[seed // 10 % len(NO_NOTEBOOKS)]
     sources = draw.choices(CELLS, k=draw.randint(0, 25))
-    counts = draw.choice(
-        [[None] * 25, [0] * 25, list(range(1, 26)), draw.sample(range(1, 90), 25), [3, 3, 1] * 9]
+    counts: list[int | None] = draw.choice(
+        [[None] * 25, [0] * 25, [*range(1, 26)], draw.sample(range(1, 90), 25), [3, 3, 1] * 9]
     )
     cells = [
         code_cell(draw, source, count, as_lines=draw.random() < 0.5)
