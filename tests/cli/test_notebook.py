@@ -50,3 +50,27 @@ def test_the_hook_of_pre_commit_calls_the_command(world, request):
     yaml = pytest.importorskip("yaml", reason="pip install pyyaml")
     assert yaml.safe_load(hooks)[0]["types"] == ["jupyter"]
     assert world("notebook", "--help").out
+
+
+@pytest.mark.slow
+def test_run_prints_its_cells_and_exits_by_their_state(world):
+    pytest.importorskip("nbclient", reason='pip install "penstock[notebooks]"')
+    path = write_notebook(
+        world.folder / "a.ipynb",
+        "size = 1",
+        "print(size)",
+        "1 / (size - 5)",
+        tags={0: ["parameters"]},
+    )
+    done = world("notebook", "run", str(path), "-p", "size=4", "-o", "out.ipynb")
+    assert "4 of 4 cells finished" in done.out
+    assert "4\\n" in (world.folder / "out.ipynb").read_text(encoding="utf-8")
+    failed = world("notebook", "run", str(path), "-p", "size=5", "--json", code=3).json
+    assert [cell["state"] for cell in failed["cells"]] == [
+        "finished",
+        "finished",
+        "finished",
+        "failed",
+    ]
+    assert "cell 3" in world("show", failed["run_id"]).out
+    assert "no parameter" in world("notebook", "run", str(path), "-p", "sise=5", code=2).err

@@ -9,12 +9,16 @@ import click
 
 import penstock
 from penstock.cli._help import examples
-from penstock.cli._output import emit, json_option, plain, say
+from penstock.cli._output import current_store, duration, emit, json_option, plain, say
+from penstock.cli._run import pairs
+from penstock.core import RunState, StepState
 from penstock.notebooks import (
     FindingLevel,
     NotebookFinding,
     NotebookReport,
+    NotebookResult,
     check_notebooks,
+    run_notebook,
     to_sarif,
 )
 
@@ -23,6 +27,7 @@ _MARKS: dict[FindingLevel, str] = {
     "warning": "[yellow]![/]",
     "info": "·",
 }
+_STATES = {StepState.FINISHED: "[bold green]✓[/]", StepState.FAILED: "[bold red]✗[/]"}
 _NOUNS: dict[FindingLevel, str] = {"error": "error", "warning": "warning", "info": "remark"}
 
 
@@ -89,3 +94,79 @@ def _say_finding(found: NotebookFinding) -> None:
     if found.level != "info":
         say(f"      [dim]{plain(found.why)}[/]")
     say(f"      {plain(found.repair)}")
+
+
+@notebook.command(
+    epilog=examples(
+        "penstock notebook run analysis.ipynb",
+        "penstock notebook run analysis.ipynb -p size=0.3 -o out/analysis.ipynb",
+        "penstock notebook run analysis.ipynb --twice",
+    )
+)
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option(
+    "-p", "--param", "params", multiple=True, metavar="NAME=VALUE",
+    help="Value of a parameter: a name in the cell tagged parameters; repeatable.",
+)  # fmt: skip
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Write the executed notebook."
+)
+@click.option("--keep-going", is_flag=True, help="Execute the cells after a failed one too.")
+@click.option("--twice", is_flag=True, help="Execute in two fresh kernels and compare the outputs.")
+@click.option("--timeout", metavar="SECONDS", type=float, help="Longest duration of a cell.")
+@click.option("--kernel", default="python3", show_default=True, help="Name of the Jupyter kernel.")
+@click.option("--name", help="Name of the run; default: the file's.")
+@click.option("--experiment", default="notebooks", show_default=True, help="Experiment of the run.")
+@json_option
+@click.pass_context
+def run(
+    ctx: click.Context,
+    path: Path,
+    params: tuple[str, ...],
+    output: Path | None,
+    keep_going: bool,
+    twice: bool,
+    timeout: float | None,
+    kernel: str,
+    name: str | None,
+    experiment: str,
+    as_json: bool,
+) -> None:
+    """Execute the notebook PATH in a fresh kernel, and record each cell on a run."""
+    result = run_notebook(
+        path,
+        parameters=pairs(params, "-p"),
+        keep_going=keep_going,
+        twice=twice,
+        output=output,
+        timeout_s=timeout,
+        kernel=kernel,
+        name=name,
+        experiment=experiment,
+        store=current_store(ctx, create=True),
+    )
+    if as_json:
+        emit(result.to_json())
+    else:
+        _say_result(result)
+    sys.exit(3 if result.state is RunState.FAILED else int(not result.ok))
+
+
+def _say_result(result: NotebookResult) -> None:
+    for cell in result.cells:
+        name = f"cell {cell.cell}" if cell.cell else "parameters"
+        took = duration(cell.seconds) if cell.state is not StepState.SKIPPED else ""
+        say(f"  {_STATES.get(cell.state, '·')} {name:<12} {cell.state:<9} {took:>9}")
+        if cell.error:
+            say(f"      {plain(cell.error)}")
+    finished = sum(cell.state is StepState.FINISHED for cell in result.cells)
+    say(f"{finished} of {len(result.cells)} cells finished; run {result.run_id}")
+    if result.differing is not None:
+        cells = ", ".join(map(str, result.differing))
+        say(
+            f"[bold red]✗[/] two fresh kernels differ in the outputs of cell {cells}"
+            if result.differing
+            else "[bold green]✓[/] two fresh kernels gave the same outputs"
+        )
+    if result.output is not None:
+        say(f"written: {plain(result.output)}")

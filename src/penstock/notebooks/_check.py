@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.core import NotFoundError
-from penstock.notebooks._document import Cell, Notebook, read_notebook
+from penstock.notebooks._document import Notebook, NotebookCell, read_notebook
 from penstock.notebooks._finding import FindingLevel, NotebookFinding
 from penstock.notebooks.rules import (
     Analysis,
@@ -145,7 +145,7 @@ def _judged(found: NotebookFinding, notebook: Notebook) -> NotebookFinding:
     return replace(found, suppressed=reason)
 
 
-def _reason(cell: Cell, found: NotebookFinding) -> str | None:
+def _reason(cell: NotebookCell, found: NotebookFinding) -> str | None:
     """Return the reason of a suppression; "" without a reason, None without a suppression.
 
     A comment on a line of its own counts for the cell, one behind code for its line.

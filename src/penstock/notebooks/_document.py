@@ -16,7 +16,7 @@ _PYTHON = {"", "python", "ipython", "python2", "python3"}
 
 
 @dataclass(frozen=True, eq=False)  # a cell is itself only: equal texts stand at several places
-class Cell:
+class NotebookCell:
     """A cell of a notebook.
 
     Args:
@@ -60,7 +60,7 @@ class Notebook:
     """
 
     path: Path
-    cells: Sequence[Cell] = field(default=())
+    cells: Sequence[NotebookCell] = field(default=())
     language: str = ""
     problem: str | None = None
 
@@ -70,11 +70,11 @@ class Notebook:
         return self.language in _PYTHON
 
     @property
-    def code_cells(self) -> list[Cell]:
+    def code_cells(self) -> list[NotebookCell]:
         """Cells with code, in order."""
         return [cell for cell in self.cells if cell.is_code]
 
-    def cell(self, index: int) -> Cell:
+    def cell(self, index: int) -> NotebookCell:
         """Return the cell at a position, from 1."""
         return self.cells[index - 1]
 
@@ -128,7 +128,7 @@ def _parse(text: str) -> tuple[dict[str, Any], str | None]:
     return document, None
 
 
-def _json_cells(document: Mapping[str, Any]) -> list[Cell]:
+def _json_cells(document: Mapping[str, Any]) -> list[NotebookCell]:
     if "cells" in document:
         found = document["cells"]
     else:  # nbformat 3 has sheets of cells
@@ -136,13 +136,13 @@ def _json_cells(document: Mapping[str, Any]) -> list[Cell]:
     return [_json_cell(index, cell) for index, cell in enumerate(found, start=1)]
 
 
-def _json_cell(index: int, cell: Mapping[str, Any]) -> Cell:
+def _json_cell(index: int, cell: Mapping[str, Any]) -> NotebookCell:
     kind = str(cell.get("cell_type", "raw"))
     count = cell.get("execution_count", cell.get("prompt_number"))
     metadata = cell.get("metadata")
     tags = metadata.get("tags") if isinstance(metadata, Mapping) else None
     outputs = cell.get("outputs")
-    return Cell(
+    return NotebookCell(
         index=index,
         kind="markdown" if kind in {"markdown", "heading"} else kind,
         source=source_text(cell.get("source", cell.get("input"))),
@@ -166,7 +166,7 @@ def _language(document: Mapping[str, Any]) -> str:
     return str(metadata.get("language") or "").lower()
 
 
-def _percent_cells(text: str) -> list[Cell]:
+def _percent_cells(text: str) -> list[NotebookCell]:
     """Return the cells of a percent script; text before the first mark is a cell, without a header."""
     blocks: list[tuple[str, list[str]]] = [("code", [])]
     lines = _without_header(text.splitlines())
@@ -179,7 +179,7 @@ def _percent_cells(text: str) -> list[Cell]:
             blocks.append(("markdown" if "[markdown]" in rest or "[md]" in rest else "code", []))
     kept = [(kind, body) for kind, body in blocks if any(line.strip() for line in body)]
     return [
-        Cell(index, kind, _percent_source(kind, body))
+        NotebookCell(index, kind, _percent_source(kind, body))
         for index, (kind, body) in enumerate(kept, start=1)
     ]
 

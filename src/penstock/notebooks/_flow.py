@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
-from penstock.notebooks._document import Cell
+from penstock.notebooks._document import NotebookCell
 from penstock.notebooks._events import CellFlow, Deferred, Event, EventKind
 from penstock.notebooks._scopes import bound_names, comprehension_names
 
@@ -61,10 +61,10 @@ _QUERIES = frozenset({"query", "eval"})
 _CAUGHT = frozenset({"NameError", "Exception", "BaseException"})
 
 
-def cell_flow(cell: Cell) -> CellFlow:
+def cell_flow(cell: NotebookCell) -> CellFlow:
     """Return what a cell does with names; nothing if it does not parse.
 
-    >>> flow = cell_flow(Cell(1, "code", "b = a + 1"))
+    >>> flow = cell_flow(NotebookCell(1, "code", "b = a + 1"))
     >>> flow.reads, flow.writes
     ({'a': 1}, {'b': 1})
     """

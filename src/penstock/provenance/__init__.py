@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from penstock.provenance._kept_state import StateKeeper as StateKeeper
     from penstock.provenance._loaded import StepRunning as StepRunning
     from penstock.provenance._loaded import watch_imports as watch_imports
+    from penstock.provenance._lookups import note_read as note_read
     from penstock.provenance._lookups import recording as recording
     from penstock.provenance._manifest import build_manifest as build_manifest
     from penstock.provenance._manifest import hide_secrets as hide_secrets
@@ -66,6 +67,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "StepRunning": "_loaded",
         "value_digest": "_code",
         "watch_imports": "_loaded",
+        "note_read": "_lookups",
         "hide_secrets": "_manifest",
         "import_folders": "_source",
         "list_outside": "_source",

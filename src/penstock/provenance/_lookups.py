@@ -65,6 +65,12 @@ class recording:  # noqa: N801 - a context manager, used as a function
                 environment.__class__ = _Environ
 
 
+def note_read(path: str) -> None:
+    """Record that the running step's own code has read a file, in a process that was not watched."""
+    if _active is not None:
+        _note(_active, LookupRecorder.read_elsewhere, path)
+
+
 def _environments() -> tuple[Any, ...]:
     return (os.environ, os.environb) if os.supports_bytes_environ else (os.environ,)
 

@@ -323,6 +323,12 @@ class LookupRecorder:
             self._code.add(path)
             _late[path] = self._read[path]
 
+    def read_elsewhere(self, name: str) -> None:
+        """Record a file that own code has read in another process; short-lived places count too."""
+        path = self._path(name)
+        if path is not None and self._paths.counts(path) and kind_of(path) == "file":
+            self._read.setdefault(path, stamp_of(path))
+
     def _watch_below(self, path: str) -> None:
         if not self._paths.is_in_project(path) and path != "/" and self._paths.counts(path):
             kind = kind_of(path)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from penstock.steps._findings import list_findings as list_findings
     from penstock.steps._ingest import ingest as ingest
     from penstock.steps._join_features import join_features as join_features
+    from penstock.steps._notebook import notebook as notebook
     from penstock.steps._predict import predict as predict
     from penstock.steps._register import register as register
     from penstock.steps._split import split as split
@@ -24,6 +25,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "ingest": "_ingest",
         "join_features": "_join_features",
         "list_findings": "_findings",
+        "notebook": "_notebook",
         "predict": "_predict",
         "register": "_register",
         "split": "_split",

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from penstock.notebooks._document import Cell, Notebook
+from penstock.notebooks._document import Notebook, NotebookCell
 from penstock.notebooks._events import CellFlow
 from penstock.notebooks._finding import FindingLevel, NotebookFinding
 from penstock.notebooks._flow import cell_flow
@@ -34,11 +34,11 @@ class Analysis:
         }
 
     @property
-    def cells(self) -> list[Cell]:
+    def cells(self) -> list[NotebookCell]:
         """Cells with code that parses, in order."""
         return [cell for cell in self.notebook.code_cells if cell.python.tree is not None]
 
-    def calls(self) -> Iterator[tuple[Cell, ast.Call, str]]:
+    def calls(self) -> Iterator[tuple[NotebookCell, ast.Call, str]]:
         """Yield all calls with their cell and the dotted name of the function."""
         for cell in self.cells:
             for node in ast.walk(cell.python.tree or ast.Module([], [])):
@@ -62,7 +62,7 @@ def analyse(notebook: Notebook) -> Analysis:
 
 
 def finding(
-    cell: Cell,
+    cell: NotebookCell,
     rule: str,
     level: FindingLevel,
     line: int,

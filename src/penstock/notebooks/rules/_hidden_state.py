@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 
-from penstock.notebooks._document import Cell
+from penstock.notebooks._document import NotebookCell
 from penstock.notebooks._events import CellFlow
 from penstock.notebooks._finding import NotebookFinding
 from penstock.notebooks._flow import root_name
@@ -69,7 +69,7 @@ def check_hidden_state(analysis: Analysis) -> Iterator[NotebookFinding]:
     yield from _redefined(analysis)
 
 
-def _self_updates(cell: Cell, flow: CellFlow) -> Iterator[NotebookFinding]:
+def _self_updates(cell: NotebookCell, flow: CellFlow) -> Iterator[NotebookFinding]:
     """Find ``x = f(x)`` and ``x.append(…)`` where x comes from another cell."""
     found: set[str] = set()
     for node in ast.walk(cell.python.tree or ast.Module([], [])):
@@ -96,7 +96,7 @@ def _updated(node: ast.AST) -> str | None:
     return None
 
 
-def _is_top(node: ast.AST, cell: Cell) -> bool:
+def _is_top(node: ast.AST, cell: NotebookCell) -> bool:
     """Return whether a node is executed by the cell itself, not inside a function."""
     for statement in (cell.python.tree or ast.Module([], [])).body:
         inner = isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)

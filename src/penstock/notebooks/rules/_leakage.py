@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from penstock.notebooks._document import Cell
+from penstock.notebooks._document import NotebookCell
 from penstock.notebooks._finding import NotebookFinding
 from penstock.notebooks._flow import root_name
 from penstock.notebooks.rules._analysis import Analysis, finding
@@ -45,7 +45,7 @@ class _Origin:
         kind: Dotted class, if the value is a new estimator.
     """
 
-    fitted: tuple[tuple[Cell, int, str], ...] = ()
+    fitted: tuple[tuple[NotebookCell, int, str], ...] = ()
     is_test: bool = False
     is_train: bool = False
     kind: str = ""
@@ -73,7 +73,7 @@ class _Walk:
         self._origins: dict[str, _Origin] = {}
         self._reported: set[tuple[int, int]] = set()
 
-    def statement(self, cell: Cell, node: ast.AST) -> Iterator[NotebookFinding]:
+    def statement(self, cell: NotebookCell, node: ast.AST) -> Iterator[NotebookFinding]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             return
         bodies = [getattr(node, part, []) for part in ("body", "orelse", "finalbody")]
@@ -87,7 +87,7 @@ class _Walk:
         for statement in [each for body in bodies if isinstance(body, list) for each in body]:
             yield from self.statement(cell, statement)
 
-    def _call(self, cell: Cell, node: ast.Call) -> Iterator[NotebookFinding]:
+    def _call(self, cell: NotebookCell, node: ast.Call) -> Iterator[NotebookFinding]:
         name = self._analysis.dotted(node.func)
         if name.rpartition(".")[2] in _SPLITS:
             for argument in [*node.args, *(each.value for each in node.keywords)]:
@@ -101,7 +101,7 @@ class _Walk:
             elif kind.startswith(_LEARNING) and kind.rpartition(".")[2] not in _STATELESS:
                 self._note_fit(cell, node, kind, origin)
 
-    def _note_fit(self, cell: Cell, node: ast.Call, kind: str, origin: _Origin) -> None:
+    def _note_fit(self, cell: NotebookCell, node: ast.Call, kind: str, origin: _Origin) -> None:
         """Remember in the estimator that it was fitted on rows that are not split yet."""
         name = root_name(node.func)
         if name and not origin.is_train:
@@ -109,7 +109,7 @@ class _Walk:
             self._origins[name] = replace(self._name(name), kind=kind, fitted=(place,))
 
     def _leak(
-        self, fit: Cell, line: int, what: str, split: Cell, split_line: int
+        self, fit: NotebookCell, line: int, what: str, split: NotebookCell, split_line: int
     ) -> Iterator[NotebookFinding]:
         if (fit.index, line) not in self._reported:
             self._reported.add((fit.index, line))
@@ -120,7 +120,7 @@ class _Walk:
             yield finding(fit, "NB7", "error", line, message, name=what)
 
     def _on_test(
-        self, cell: Cell, node: ast.Call, kind: str, *, is_both: bool
+        self, cell: NotebookCell, node: ast.Call, kind: str, *, is_both: bool
     ) -> Iterator[NotebookFinding]:
         if (cell.index, node.lineno) in self._reported:
             return
@@ -132,7 +132,7 @@ class _Walk:
             cell, "NB7", "error", node.lineno, f"{what} is fitted on {rows}.", fix=fix, name=what
         )
 
-    def _assign(self, cell: Cell, node: ast.Assign) -> None:
+    def _assign(self, cell: NotebookCell, node: ast.Assign) -> None:
         target = node.targets[0]
         called = self._analysis.dotted(node.value.func) if isinstance(node.value, ast.Call) else ""
         if isinstance(target, ast.Tuple) and called.rpartition(".")[2] in _SPLITS:
@@ -145,7 +145,7 @@ class _Walk:
         for name in [each.id for each in ast.walk(target) if isinstance(each, ast.Name)]:
             self._origins[name] = origin if whole else _join([origin, self._name(name)])
 
-    def _of(self, cell: Cell, node: ast.AST) -> _Origin:
+    def _of(self, cell: NotebookCell, node: ast.AST) -> _Origin:
         """Return what an expression is made from."""
         if isinstance(node, ast.Name):
             return self._name(node.id)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from penstock.core import did_you_mean
-from penstock.notebooks._document import Cell
+from penstock.notebooks._document import NotebookCell
 from penstock.notebooks._events import Deferred, Event
 from penstock.notebooks._finding import FindingLevel, NotebookFinding
 from penstock.notebooks.rules._analysis import Analysis, finding
@@ -66,7 +66,7 @@ class _TopDown:
         self._known = _Known()
         self._source = ""  # what may have defined any name
         self._found: dict[tuple[str, FindingLevel], NotebookFinding] = {}
-        self._cell: Cell
+        self._cell: NotebookCell
         self._doubt = 0  # inside a branch or a try that catches NameError
         self._caught = 0
         self._running: list[Deferred] = []
@@ -276,5 +276,5 @@ def _definitions(analysis: Analysis) -> dict[str, tuple[int, int]]:
     return found
 
 
-def _has_error(cell: Cell) -> bool:
+def _has_error(cell: NotebookCell) -> bool:
     return any(output.get("output_type") in {"error", "pyerr"} for output in cell.outputs)

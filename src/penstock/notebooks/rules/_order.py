@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from penstock.notebooks._document import Cell
+from penstock.notebooks._document import NotebookCell
 from penstock.notebooks._finding import NotebookFinding
 from penstock.notebooks.rules._analysis import Analysis, finding
 
@@ -13,7 +13,7 @@ def check_order(analysis: Analysis) -> Iterator[NotebookFinding]:
     A count of 0 or none is unknown: Colab writes 0 everywhere.
     """
     counted = [cell for cell in analysis.notebook.code_cells if cell.count]
-    previous: Cell | None = None
+    previous: NotebookCell | None = None
     for cell in counted:
         if previous is not None:
             yield from _step(previous, cell)
@@ -21,7 +21,7 @@ def check_order(analysis: Analysis) -> Iterator[NotebookFinding]:
     yield from _holes(counted)
 
 
-def _step(previous: Cell, cell: Cell) -> Iterator[NotebookFinding]:
+def _step(previous: NotebookCell, cell: NotebookCell) -> Iterator[NotebookFinding]:
     before, count = previous.count or 0, cell.count or 0
     if count < before:
         message = (
@@ -37,7 +37,7 @@ def _step(previous: Cell, cell: Cell) -> Iterator[NotebookFinding]:
         yield finding(cell, "NB1", "warning", 1, message)
 
 
-def _holes(counted: list[Cell]) -> Iterator[NotebookFinding]:
+def _holes(counted: list[NotebookCell]) -> Iterator[NotebookFinding]:
     counts = sorted({cell.count or 0 for cell in counted})
     if not counts or counts[-1] == len(counts):
         return

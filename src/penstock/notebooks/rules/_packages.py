@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from penstock.notebooks._document import Cell
+from penstock.notebooks._document import NotebookCell
 from penstock.notebooks._events import Event
 from penstock.notebooks._finding import NotebookFinding
 from penstock.notebooks.rules._analysis import Analysis, finding
@@ -37,7 +37,7 @@ def check_packages(analysis: Analysis) -> Iterator[NotebookFinding]:
     """Find imports that no requirements file of the project declares, and unpinned installs."""
     yield from _installs(analysis)
     declared = find_requirements(analysis.notebook.path)
-    missing: dict[str, tuple[Cell, int]] = {}
+    missing: dict[str, tuple[NotebookCell, int]] = {}
     for cell, event, package in _imports(analysis):
         if declared is None or package not in declared:
             missing.setdefault(package, (cell, event.line))
@@ -82,7 +82,7 @@ def _project_folders(folder: Path) -> list[Path]:
     return above[: roots[0] + 1] if roots else [folder]
 
 
-def _imports(analysis: Analysis) -> Iterator[tuple[Cell, Event, str]]:
+def _imports(analysis: Analysis) -> Iterator[tuple[NotebookCell, Event, str]]:
     folder = analysis.notebook.path.parent
     seen: set[str] = set()
     for cell in analysis.cells:
@@ -119,13 +119,13 @@ def _loose(argument: str) -> list[str]:
     return names
 
 
-def _unpinned(cell: Cell, line: int, package: str) -> NotebookFinding:
+def _unpinned(cell: NotebookCell, line: int, package: str) -> NotebookFinding:
     message = f"{package} is declared without an exact version."
     fix = f"Pin it, for example: {package}=={_version(package)}"
     return finding(cell, "NB4", "info", line, message, fix=fix, name=package)
 
 
-def _no_file(missing: dict[str, tuple[Cell, int]]) -> NotebookFinding:
+def _no_file(missing: dict[str, tuple[NotebookCell, int]]) -> NotebookFinding:
     cell, line = next(iter(missing.values()))
     message = (
         f"The notebook imports {', '.join(sorted(missing))}, and there is no requirements.txt or"

@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from penstock.notebooks._document import Cell, source_text
+from penstock.notebooks._document import NotebookCell, source_text
 from penstock.notebooks._finding import NotebookFinding
 from penstock.notebooks.rules._analysis import Analysis, finding
 
@@ -60,7 +60,7 @@ def check_secrets(analysis: Analysis) -> Iterator[NotebookFinding]:
             yield from _passwords(cell)
 
 
-def _paths(cell: Cell) -> Iterator[tuple[str, int]]:
+def _paths(cell: NotebookCell) -> Iterator[tuple[str, int]]:
     tree = cell.python.tree or ast.Module([], [])
     texts = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
@@ -73,7 +73,7 @@ def _paths(cell: Cell) -> Iterator[tuple[str, int]]:
                     yield str(first.value), node.lineno
 
 
-def _shell_paths(cell: Cell) -> Iterator[tuple[str, int]]:
+def _shell_paths(cell: NotebookCell) -> Iterator[tuple[str, int]]:
     for magic in cell.python.magics:
         for found in _SHELL_PATH.finditer(magic.argument):
             yield found[1], magic.line
@@ -102,7 +102,7 @@ def _output_text(output: object) -> str:
     return "\n".join(text for text in plain if len(text) < 1 << 20)
 
 
-def _keys(cell: Cell, text: str, where: str) -> Iterator[NotebookFinding]:
+def _keys(cell: NotebookCell, text: str, where: str) -> Iterator[NotebookFinding]:
     for what, pattern in _KEYS:
         found = pattern.search(text)
         if found:
@@ -111,7 +111,7 @@ def _keys(cell: Cell, text: str, where: str) -> Iterator[NotebookFinding]:
             yield finding(cell, "NB11", "error", line, message, name=what)
 
 
-def _passwords(cell: Cell) -> Iterator[NotebookFinding]:
+def _passwords(cell: NotebookCell) -> Iterator[NotebookFinding]:
     for node in ast.walk(cell.python.tree or ast.Module([], [])):
         match node:
             case ast.Assign(targets=[target], value=ast.Constant(value=str(text))):

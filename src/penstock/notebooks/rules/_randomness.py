@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from penstock.notebooks._document import Cell
+from penstock.notebooks._document import NotebookCell
 from penstock.notebooks._finding import NotebookFinding
 from penstock.notebooks.rules._analysis import Analysis, finding
 
@@ -172,7 +172,7 @@ def _seeds(name: str, names: tuple[str, ...]) -> bool:
     return name in names or is_own
 
 
-def _calls_in_order(cell: Cell) -> list[ast.Call]:
+def _calls_in_order(cell: NotebookCell) -> list[ast.Call]:
     tree = cell.python.tree or ast.Module([], [])
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     return sorted(calls, key=lambda node: (node.lineno, node.col_offset))

@@ -1,0 +1,106 @@
+"""What penstock asks a kernel: executed inside of it, between the cells; changes nothing there."""
+
+import hashlib
+import random
+import sys
+import types
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from penstock.core import PenstockError
+from penstock.stores import Store, content_digest, open_store
+
+_files: list[str] = []  # opened for reading since the last question; of this kernel only
+_written: list[str] = []
+
+
+def watch_files() -> None:
+    """Begin to record the files that cells open."""
+    sys.addaudithook(_note)
+
+
+def opened_files() -> dict[str, list[str]]:
+    """Return the files opened since the last call: for reading, for writing."""
+    found = {"read": sorted({*_files}), "written": sorted({*_written})}
+    _files.clear()
+    _written.clear()
+    return found
+
+
+def describe_values(names: Mapping[str, Any], hidden: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return what each of the notebook's names stands for: digest, type, kind.
+
+    Args:
+        names: The kernel's names.
+        hidden: Names that are the kernel's own.
+    """
+    left_out = {*hidden, "In", "Out", "exit", "quit", "get_ipython", "open"}
+    return {
+        name: _describe(value)
+        for name, value in list(names.items())
+        if not name.startswith("_") and name not in left_out
+    }
+
+
+def generators_digest() -> str:
+    """Compute the digest of the states of the global random generators."""
+    whole = hashlib.sha256(repr(random.getstate()).encode())
+    numpy = sys.modules.get("numpy.random")
+    if numpy is not None:
+        whole.update(repr([str(part) for part in _numpy_state(numpy)]).encode())
+    torch = sys.modules.get("torch")
+    if torch is not None and hasattr(torch, "get_rng_state"):
+        whole.update(bytes(torch.get_rng_state().numpy().tobytes()))
+    return whole.hexdigest()
+
+
+def save_values(names: Mapping[str, Any], wanted: Iterable[str], url: str) -> dict[str, str]:
+    """Store values for the process that asks; return their stored digests by name.
+
+    Raises:
+        PenstockError: If a value cannot be stored.
+    """
+    store: Store = open_store(url, create=True)
+    with store:
+        return {name: store.put(names[name]).digest for name in wanted}
+
+
+def _numpy_state(module: Any) -> tuple[Any, ...]:
+    kind, keys, *rest = module.get_state()
+    return (kind, keys.tobytes(), *rest)
+
+
+def _describe(value: Any) -> dict[str, Any]:
+    if isinstance(value, types.ModuleType):
+        return {"kind": "module", "type": value.__name__, "digest": None}
+    kind = "value"
+    if isinstance(value, types.FunctionType | types.BuiltinFunctionType | type):
+        kind = "code"
+    try:
+        digest = content_digest(value) if kind == "value" else None
+    except (PenstockError, ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError,
+            ValueError, OSError):  # fmt: skip  # any value of the user's: it has no digest
+        digest = None
+    return {"kind": kind, "type": _type_name(value), "digest": digest}
+
+
+def _type_name(value: Any) -> str:
+    cls = type(value)
+    return f"{_public_module(cls)}.{cls.__qualname__}"
+
+
+def _public_module(cls: type) -> str:
+    """Return the shortest module that exports a class: ``sklearn.ensemble``, not ``…._forest``."""
+    parts = cls.__module__.split(".")
+    for end in range(1, len(parts) + 1):
+        module = sys.modules.get(".".join(parts[:end]))
+        if module is not None and getattr(module, cls.__name__, None) is cls:
+            return ".".join(parts[:end])
+    return cls.__module__
+
+
+def _note(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "open" and isinstance(arguments[0], str):
+        mode = str(arguments[1] or "")
+        is_written = any(sign in mode for sign in "wax+") or bool((arguments[2] or 0) & 3)
+        (_written if is_written else _files).append(arguments[0])

@@ -1,0 +1,74 @@
+"""Outputs of cells compared: what changes from kernel to kernel without a meaning is masked."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from penstock.core import digest_json
+from penstock.notebooks._document import source_text
+
+_MASKS = (
+    (re.compile(r"0x[0-9a-fA-F]{6,}"), "0x…"),
+    (re.compile(r"/\S*/ipykernel_\d+/\d+\.py"), "<cell>"),
+    (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "<uuid>"),
+    (re.compile(r"\b(T_|sk-container-id-|sk-estimator-id-)[0-9a-f]+"), r"\1…"),
+    (re.compile(r"(?m)^(CPU times:|Wall time:|Compiler|Parser).*$"), r"\1 …"),
+    (re.compile(r"[\d.]+ (?:ns|µs|us|ms|s) ± .*"), "<time>"),
+    (re.compile(r"\d+%\|[^\n]*(?:it/s|s/it)[^\n]*"), "<progress>"),
+)  # fmt: skip
+
+
+def outputs_digest(outputs: Iterable[Mapping[str, Any]]) -> str:
+    """Compute the digest of a cell's outputs: addresses, timings and ids are masked.
+
+    >>> one = [{"output_type": "stream", "name": "stdout", "text": "<f at 0x7f11aa22bb33>"}]
+    >>> two = [{"output_type": "stream", "name": "stdout", "text": "<f at 0x7f99cc00dd11>"}]
+    >>> outputs_digest(one) == outputs_digest(two)
+    True
+    """
+    return digest_json(comparable(outputs))
+
+
+def comparable(outputs: Iterable[Mapping[str, Any]]) -> list[Any]:
+    """Return outputs without what has no meaning; chunks of a stream are joined."""
+    streams: dict[str, list[str]] = {}
+    found: list[Any] = []
+    for output in outputs:
+        kind = output.get("output_type")
+        if kind == "stream":
+            name = str(output.get("name"))
+            if name not in streams:
+                streams[name] = []
+                found.append([name, streams[name]])
+            streams[name].append(source_text(output.get("text")))
+        elif kind == "error":
+            found.append(["error", output.get("ename"), _masked(str(output.get("evalue")))])
+        else:
+            found.append([kind, _plain(output.get("data", {}))])
+    joined = [
+        [name, _masked("".join(rest[0]))] if name in streams else [name, *rest]
+        for name, *rest in found
+    ]
+    shown = [each for each in joined if each[0] not in streams]
+    return [*shown, *sorted(each for each in joined if each[0] in streams and each[1])]
+
+
+def stream_text(outputs: Iterable[Mapping[str, Any]], name: str) -> str:
+    """Return what a cell printed to a stream."""
+    return "".join(source_text(each.get("text")) for each in outputs if each.get("name") == name)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        return _masked("".join(value))
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    return _masked(value) if isinstance(value, str) else value
+
+
+def _masked(text: str) -> str:
+    for pattern, replacement in _MASKS:
+        text = pattern.sub(replacement, text)
+    return text
