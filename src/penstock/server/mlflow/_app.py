@@ -1,0 +1,253 @@
+"""The HTTP side of MLflow's protocol: requests to fields, answers and errors to JSON, bodies streamed."""
+
+import asyncio
+import contextlib
+import os
+import tempfile
+import urllib.parse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from litestar import Request, Response, Router
+from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler
+from litestar.response import Stream
+
+from penstock.core import Permission
+from penstock.server.mlflow import _artifacts, _model_versions
+from penstock.server.mlflow._artifacts import FileDownload
+from penstock.server.mlflow._desk import Desk
+from penstock.server.mlflow._errors import NO_ENDPOINT, STATUS, MlflowError, explain, invalid
+from penstock.server.mlflow._fields import Fields, encode, from_query
+from penstock.server.mlflow._routes import ROUTES, SERVER_INFO, MlflowRoute
+
+if TYPE_CHECKING:
+    from penstock.stores import Store
+
+VERSION = "3.18.0"
+"""MLflow's version whose protocol is spoken; a client looks at it before it sends traces."""
+PREFIXES = ("/api", "/ajax-api")
+_PROXY = "/2.0/mlflow-artifacts/artifacts"
+_JSON = "application/json"
+_LONGEST_BODY = 64 << 20  # a dataset's profile alone may have 16 MB
+_PART = 1 << 20
+Ask = Request[Any, Any, Any]
+
+
+def mlflow_router(store: "Store", *, health: bool = True) -> Router:
+    """Return the routes by which an unmodified MLflow client works on a store.
+
+    >>> import tempfile
+    >>> from penstock.stores import open_store
+    >>> with open_store(f"sqlite:///{tempfile.mkdtemp()}/penstock.db") as store:
+    ...     router = mlflow_router(store)
+    >>> router.path
+    '/'
+
+    Each handler's ``opt["permission"]`` is what its caller must be allowed.
+
+    Args:
+        store: The open store.
+        health: Whether ``/health`` and ``/version`` are among them.
+    """
+    desk = Desk(store)
+    handlers = [_json_handler(desk, route) for route in ROUTES]
+    handlers += _proxy_handlers(desk)
+    handlers += [
+        _handler("GET", [f"{p}/3.0/mlflow/server-info" for p in PREFIXES], _server_info),
+        _handler("GET", ["/get-artifact"], _file_handler(desk, _artifacts.read_of_run)),
+        _handler(
+            "GET",
+            ["/model-versions/get-artifact"],
+            _file_handler(desk, _model_versions.read_file),
+        ),
+    ]
+    if health:
+        handlers += [
+            _handler("GET", ["/health"], _health, permission=None),
+            _handler("GET", ["/version"], _version, permission=None),
+        ]
+    return Router(
+        "/",
+        route_handlers=handlers,
+        exception_handlers={Exception: answer_error, HTTPException: answer_error},
+    )
+
+
+def answer_error(_request: Ask, error: Exception) -> Response[bytes]:
+    """Answer an error in MLflow's form."""
+    if isinstance(error, HTTPException):
+        code = NO_ENDPOINT if error.status_code == 404 else "BAD_REQUEST"  # noqa: PLR2004
+        body = {"error_code": code, "message": str(error.detail)}
+        return Response(encode(body), status_code=error.status_code, media_type=_JSON)
+    code, message = explain(error)
+    body = {"error_code": code, "message": message}
+    return Response(encode(body), status_code=STATUS[code], media_type=_JSON)
+
+
+def _json_handler(desk: Desk, route: MlflowRoute) -> HTTPRouteHandler:
+    async def call(request: Ask) -> Response[bytes]:
+        fields = await _read(request)
+        answer = await asyncio.to_thread(route.operation, desk, fields)
+        return Response(encode(answer), status_code=200, media_type=_JSON)
+
+    paths = [f"{prefix}/2.0/mlflow{route.path}" for prefix in PREFIXES]
+    return _handler(route.method, paths, call, permission=route.permission)
+
+
+def _handler(
+    method: str,
+    paths: Sequence[str],
+    call: Callable[..., Any],
+    *,
+    permission: Permission | None = Permission.READ,
+) -> HTTPRouteHandler:
+    return HTTPRouteHandler(
+        list(paths),
+        http_method=method,  # type: ignore[arg-type] # a text is fine
+        status_code=200,
+        opt={"permission": permission},
+        include_in_schema=False,
+    )(call)
+
+
+async def _read(request: Ask) -> Fields:
+    """Return the fields of a request, wherever they are."""
+    named = {name: _plain(value) for name, value in request.path_params.items()}
+    if request.method == "GET":
+        query: dict[str, list[str]] = {}
+        for name, value in request.query_params.multi_items():
+            query.setdefault(name, []).append(value)
+        return from_query({**query, **{name: [value] for name, value in named.items()}})
+    data = await _read_body(request)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if data and kind != _JSON:
+        raise MlflowError(
+            "BAD_REQUEST", f"Bad Request. Content-Type must be '{_JSON}', got {kind[:60]!r}."
+        )
+    try:
+        values = msgspec.json.decode(data) if data else {}
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MlflowError("BAD_REQUEST", f"The body is no JSON: {error}.") from None
+    if not isinstance(values, dict):
+        raise MlflowError("BAD_REQUEST", "The body has to be a JSON object.")
+    return Fields({**values, **named})
+
+
+async def _read_body(request: Ask) -> bytes:
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > _LONGEST_BODY:
+            raise invalid(f"The body is longer than {_LONGEST_BODY} bytes.")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _plain(value: Any) -> str:
+    """Return a part of the path; one that may have slashes begins with one here."""
+    return str(value).removeprefix("/")
+
+
+def _proxy_handlers(desk: Desk) -> list[HTTPRouteHandler]:
+    folders = [f"{prefix}{_PROXY}" for prefix in PREFIXES]
+    files = [f"{folder}/{{path:path}}" for folder in folders]
+
+    async def show(request: Ask) -> Response[bytes]:
+        fields = await _read(request)
+        answer = await asyncio.to_thread(_artifacts.list_proxied, desk, fields)
+        return Response(encode(answer), media_type=_JSON)
+
+    async def read(request: Ask) -> Stream:
+        path = _artifact_path(request)
+        return _stream(await asyncio.to_thread(_artifacts.read_proxied, desk, path))
+
+    async def write(request: Ask) -> Response[bytes]:
+        path = _artifact_path(request)
+        file = await _receive(request)
+        try:
+            await asyncio.to_thread(_artifacts.write_proxied, desk, path, file)
+        finally:
+            with contextlib.suppress(OSError):
+                file.unlink()
+        return Response(b"{}", media_type=_JSON)
+
+    async def remove(request: Ask) -> Response[bytes]:
+        await asyncio.to_thread(_artifacts.delete_proxied, desk, _artifact_path(request))
+        return Response(b"{}", media_type=_JSON)
+
+    return [
+        _handler("GET", folders, show),
+        _handler("GET", files, read),
+        _handler("PUT", files, write, permission=Permission.WRITE),
+        _handler("DELETE", files, remove, permission=Permission.WRITE),
+    ]
+
+
+def _artifact_path(request: Ask) -> str:
+    """Return the path of an artifact as the client sent it, decoded once."""
+    raw = request.scope.get("raw_path") or request.url.path.encode()
+    sent = raw.split(b"?")[0].decode("latin-1")
+    _, mark, path = sent.partition(_PROXY + "/")
+    try:
+        decoded = urllib.parse.unquote(path, errors="strict")
+    except UnicodeDecodeError:
+        raise invalid("Invalid path: it is not UTF-8.") from None
+    if not mark or not decoded:
+        raise invalid("Invalid path: it is empty.")
+    return decoded
+
+
+async def _receive(request: Ask) -> Path:
+    """Write a body to a temporary file as it comes, so that its size does not matter."""
+    handle, name = tempfile.mkstemp(prefix="penstock-mlflow-")
+    held: list[bytes] = []
+    size = 0
+    try:
+        with os.fdopen(handle, "wb") as file:
+            async for part in request.stream():
+                held.append(part)
+                size += len(part)
+                if size >= _PART:
+                    await asyncio.to_thread(file.writelines, held)
+                    held, size = [], 0
+            file.writelines(held)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)  # noqa: PTH108 - a moment, and the request is over
+        raise
+    return Path(name)
+
+
+def _file_handler(
+    desk: Desk, operation: Callable[[Desk, Fields], FileDownload]
+) -> Callable[[Ask], Any]:
+    async def read(request: Ask) -> Stream:
+        fields = await _read(request)
+        return _stream(await asyncio.to_thread(operation, desk, fields))
+
+    return read
+
+
+def _stream(found: FileDownload) -> Stream:
+    name = urllib.parse.quote(found.name, safe="")
+    headers = {
+        "content-disposition": f"attachment; filename*=UTF-8''{name}",
+        "content-length": str(found.size_bytes),
+        "x-content-type-options": "nosniff",
+    }
+    return Stream(found.parts, media_type="application/octet-stream", headers=headers)
+
+
+async def _server_info() -> Response[bytes]:
+    return Response(encode(SERVER_INFO), media_type=_JSON)
+
+
+async def _health() -> Response[str]:
+    return Response("OK", media_type="text/plain")
+
+
+async def _version() -> Response[str]:
+    return Response(VERSION, media_type="text/plain")

@@ -1,0 +1,217 @@
+"""Desk: the store as MLflow's protocol sees it: experiments by number, runs that may be written."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from penstock.core import (
+    ConflictError,
+    DocumentRecord,
+    ExperimentRecord,
+    NotFoundError,
+    Permission,
+    RunRecord,
+    now,
+)
+from penstock.server.mlflow._errors import DENIED, MlflowError, invalid, missing
+
+if TYPE_CHECKING:
+    from penstock.stores import Store
+
+EXPERIMENT = "mlflow.experiment"
+DEFAULT_ID, DEFAULT_NAME = "0", "Default"
+# Archived runs and deleted runs are found only by a filter that names these.
+EVERY = (
+    "(deleted_at is null or deleted_at is not null)"
+    " and (archived_at is null or archived_at is not null)"
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_LATEST_MS = 253_402_300_799_999  # the end of the year 9999
+_KNOWN_S = 1.0  # how long a run counts as open to writing before it is looked at again
+_KNOWN_RUNS = 10_000
+_LOCKS = 64
+_TRIES = 50
+
+allowed: ContextVar[frozenset[Permission]] = ContextVar(
+    "penstock_mlflow_allowed", default=frozenset(Permission)
+)
+"""What the caller of the request may do; everything where nobody signs in."""
+
+
+class Desk:
+    """The store of an MLflow server.
+
+    Threads: any number at once.
+
+    Args:
+        store: The open store.
+        scheme: Scheme of the artifact URIs that clients get; ``mlflow-artifacts`` sends them here.
+    """
+
+    def __init__(self, store: "Store", scheme: str = "mlflow-artifacts") -> None:
+        self.store, self.scheme = store, scheme
+        self.metadata = store.metadata
+        self._locks = [threading.Lock() for _ in range(_LOCKS)]
+        self._open: dict[str, float] = {}
+        # Step, time of the newest point by run and key: a later point is new without a look.
+        self.newest: dict[tuple[str, str], tuple[int, int]] = {}
+        if not self.metadata.documents.list(EXPERIMENT, keys=[DEFAULT_ID]):
+            self._begin()
+
+    def _begin(self) -> None:
+        # It may be there; or a second server begins at the same time.
+        with contextlib.suppress(ConflictError):
+            self.metadata.runs.create_experiment(DEFAULT_NAME)
+        self.metadata.documents.add(
+            [DocumentRecord(EXPERIMENT, DEFAULT_ID, DEFAULT_NAME, now(), {})]
+        )
+
+    def lock(self, name: str) -> threading.Lock:
+        """Return a lock for reading and writing a thing; several things share one."""
+        return self._locks[hash(name) % _LOCKS]
+
+    # Experiments
+
+    def experiment_name(self, experiment_id: str) -> str:
+        """Return the name of an experiment by its number."""
+        found = self.metadata.documents.list(EXPERIMENT, keys=[experiment_id])
+        if not found:
+            raise missing(f"No Experiment with id={experiment_id} exists")
+        return found[0].owner
+
+    def experiment(self, experiment_id: str) -> tuple[ExperimentRecord, DocumentRecord]:
+        """Return an experiment with the document of its number, deleted or not."""
+        found = self.metadata.documents.list(EXPERIMENT, keys=[experiment_id])
+        record = self.find_experiment(found[0].owner) if found else None
+        if record is None:
+            raise missing(f"No Experiment with id={experiment_id} exists")
+        return record, found[0]
+
+    def find_experiment(self, name: str) -> ExperimentRecord | None:
+        """Return an experiment by name, deleted or not; None if there is none."""
+        found = self.metadata.runs.search_experiments(f"name = {quote(name)} and {EVERY}", limit=1)
+        return found[0] if found else None
+
+    def number(self, name: str) -> str:
+        """Return the number of an experiment; one of penstock's own gets its number here."""
+        found = self.metadata.documents.list(EXPERIMENT, owners=[name])
+        return found[0].key if found else self._assign(name)
+
+    def numbers(self) -> dict[str, DocumentRecord]:
+        """Return the documents of all experiments by name; each has a number then."""
+        found = {each.owner: each for each in self.metadata.documents.list(EXPERIMENT)}
+        unknown = [n for n in self.metadata.runs.list_experiments() if n not in found]
+        for name in unknown:
+            self._assign(name)
+        if not unknown:
+            return found
+        return {each.owner: each for each in self.metadata.documents.list(EXPERIMENT)}
+
+    def _assign(self, name: str) -> str:
+        with self.lock(EXPERIMENT):
+            known = self.metadata.documents.list(EXPERIMENT)
+            for each in known:
+                if each.owner == name:
+                    return each.key
+            number = max((int(each.key) for each in known), default=0)
+            for _ in range(_TRIES):  # another server may take a number at the same time
+                number += 1
+                document = DocumentRecord(EXPERIMENT, str(number), name, now(), {})
+                if self.metadata.documents.add([document])[0]:
+                    return document.key
+        raise MlflowError("TEMPORARILY_UNAVAILABLE", "No number was free for the experiment.")
+
+    # Runs
+
+    def run(self, run_id: str) -> RunRecord:
+        """Return a run by its whole id, deleted or not."""
+        try:
+            found = self.metadata.runs.get(run_id)
+        except NotFoundError:
+            found = None
+        if found is None or found.run_id != run_id:  # a beginning of an id is none
+            raise missing(f"Run with id={run_id} not found")
+        return found
+
+    def is_deleted(self, run: RunRecord) -> bool:
+        """Return whether a run, or its experiment, is deleted."""
+        if run.deleted_at is not None:
+            return True
+        experiment = self.find_experiment(run.experiment)
+        return experiment is not None and experiment.deleted_at is not None
+
+    def require_open(self, run_id: str) -> None:
+        """Check that a run may be written.
+
+        Raises:
+            MlflowError: If there is none, or it or its experiment is deleted.
+        """
+        moment = time.monotonic()
+        if self._open.get(run_id, 0.0) > moment:
+            return
+        if self.is_deleted(self.run(run_id)):
+            raise invalid(f"The run {run_id} must be in 'active' state, but it is deleted.")
+        if len(self._open) > _KNOWN_RUNS:
+            self._open.clear()
+        self._open[run_id] = moment + _KNOWN_S
+
+    def forget_open(self) -> None:
+        """Look at every run again before the next write: something was deleted."""
+        self._open.clear()
+
+    # Documents
+
+    def find(self, kind: str, key: str) -> DocumentRecord | None:
+        """Return a document; None if there is none."""
+        found = self.metadata.documents.list(kind, keys=[key])
+        return found[0] if found else None
+
+    def change(
+        self, kind: str, key: str, edit: Callable[[dict[str, Any]], Mapping[str, Any]]
+    ) -> DocumentRecord:
+        """Change a document; repeated if someone else changed it at the same time."""
+        for _ in range(_TRIES):
+            found = self.metadata.documents.get(kind, key)
+            changed = replace(found, body=edit(dict(found.body)))
+            try:
+                return self.metadata.documents.save(changed, expected_revision=found.revision)
+            except ConflictError:
+                continue
+        raise MlflowError("TEMPORARILY_UNAVAILABLE", f"{key} is changed too often at once.")
+
+
+def require(permission: Permission, what: str) -> None:
+    """Check that the caller may do more than the route demands of everyone.
+
+    Raises:
+        MlflowError: If the caller may not.
+    """
+    if permission not in allowed.get():
+        raise MlflowError(DENIED, f"{what} needs the permission '{permission.value}'.")
+
+
+def quote(text: str) -> str:
+    """Return a text as penstock's filters write it.
+
+    >>> quote("it's")
+    "'it''s'"
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
+def to_ms(moment: datetime | None) -> int | None:
+    """Return a time as MLflow writes it."""
+    return None if moment is None else (moment - _EPOCH) // _MILLISECOND
+
+
+def from_ms(value: int, name: str) -> datetime:
+    """Return MLflow's form of a time as a time."""
+    if not 0 <= value <= _LATEST_MS:
+        raise invalid(f"Invalid value {value} for parameter '{name}' supplied: it is no time.")
+    return _EPOCH + value * _MILLISECOND
