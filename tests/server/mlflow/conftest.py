@@ -66,8 +66,7 @@ class RealClient:
             **os.environ,
             "MLFLOW_TRACKING_URI": url,
             "MLFLOW_DISABLE_TELEMETRY": "true",
-            "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "4",
-            "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "0.3",
+            "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
         }
         self._log = (folder / "client.log").open("ab")
         self._process = subprocess.Popen(
@@ -132,6 +131,13 @@ def server(tmp_path_factory, mlflow_python):  # without a client there is nothin
 @pytest.fixture(scope="session")
 def client(server, mlflow_python, tmp_path_factory):
     running = RealClient(mlflow_python, server.url, tmp_path_factory.mktemp("mlflow-client"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def own_server(tmp_path, mlflow_python):  # without a client there is nothing to kill
+    running = RealServer(f"sqlite:///{tmp_path}/own.db", tmp_path)
     yield running
     running.stop()
 

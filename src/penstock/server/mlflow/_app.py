@@ -110,6 +110,7 @@ def _handler(
         status_code=200,
         opt={"permission": permission},
         include_in_schema=False,
+        request_max_body_size=None,  # JSON has a limit of its own; files go to the disk as they come
     )(call)
 
 
