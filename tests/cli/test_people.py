@@ -104,3 +104,11 @@ def test_a_changed_trail_is_noticed(shell):
     with open_store() as store, store.metadata.database.write() as transaction:
         transaction.execute("UPDATE audit SET actor = 'eve' WHERE subject = 'ada'")
     assert "damaged at event 1" in shell("history", code=1).err
+
+
+def test_how_many_approve_is_a_setting_of_the_store(shell):
+    assert "1 person other than the trainer" in shell("store", "approvals").out
+    rules = shell("store", "approvals", "--needed", "2", "--expires", "7d", "--json").json
+    assert rules == {"needed": 2, "expires_after_s": 604800.0}
+    assert "2 people other than the trainer" in shell("store", "approvals").out
+    assert "Use 1 to 20" in shell("store", "approvals", "--needed", "0", code=2).err

@@ -11,6 +11,7 @@ import click
 from penstock.cli._help import actor_option, examples
 from penstock.cli._output import current_store, emit, json_option, plain, say, show_table
 from penstock.core import NoStoreError, ParameterError, parse_duration, settings
+from penstock.registry import set_approval_rules
 from penstock.stores import (
     UNSAFE_POLICIES,
     GarbageReport,
@@ -76,6 +77,28 @@ def users(ctx: click.Context, kind: str, actor: str | None, as_json: bool) -> No
         emit({"single_user": kind == "single"})
         return
     say(f"[green]✓[/] The store is used by a {kind if kind == 'team' else 'single person'}.")
+
+
+@store.command(epilog=examples("penstock store approvals --needed 2 --expires 7d"))
+@click.option("--needed", type=int, metavar="N", help="Number of approvals.")
+@click.option("--expires", metavar="TIME", help="How long an approval counts, e.g. 14d.")
+@actor_option("changes the rules")
+@json_option
+@click.pass_context
+def approvals(
+    ctx: click.Context, needed: int | None, expires: str | None, actor: str | None, as_json: bool
+) -> None:
+    """Show or set how many people approve a version before production, and for how long.
+
+    Only people other than the trainer count, and only for the gates and the report that they saw.
+    """
+    opened = current_store(ctx, create=True)
+    rules = set_approval_rules(needed=needed, expires_after=expires, actor=actor, store=opened)
+    if as_json:
+        emit(rules)
+        return
+    people = "1 person" if rules.needed == 1 else f"{rules.needed} people"
+    say(f"{people} other than the trainer; an approval counts for {rules.expires_after}.")
 
 
 @store.command(

@@ -5,14 +5,15 @@ from penstock.core import (
     DecisionRecord,
     GateError,
     NotFoundError,
+    Permission,
     StepRunRecord,
     StepState,
-    current_actor,
     did_you_mean,
     is_same_person,
     now,
     require_reason,
 )
+from penstock.people import decide_as
 from penstock.stores import Store, open_store
 
 
@@ -93,7 +94,7 @@ def _decide(
             why="Only a step that waits for approval can be approved or rejected.",
             fix=f"See the run with: penstock show {record.run_id}",
         )
-    who = (actor or current_actor()).strip()
+    who, _ = decide_as(actor, Permission.APPROVE, record.experiment, store=opened)
     if approved and not opened.single_user and is_same_person(who, record.user):
         raise GateError(
             what=f"{who} started run {record.run_id} and cannot approve it.",

@@ -6,6 +6,7 @@ from penstock.core import lazy_exports
 
 if TYPE_CHECKING:
     from penstock.people._access import decide_as as decide_as
+    from penstock.people._access import has_users as has_users
     from penstock.people._access import project_named as project_named
     from penstock.people._access import require_permission as require_permission
     from penstock.people._authentication import SESSION_COOKIE as SESSION_COOKIE
@@ -40,6 +41,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "csrf_token": "_sign_in",
         "decide_as": "_access",
         "environment_identity": "_authentication",
+        "has_users": "_access",
         "is_csrf_token": "_sign_in",
         "project_named": "_access",
         "require_permission": "_access",

@@ -56,6 +56,14 @@ def project_named(name: str, *, store: "Store") -> str:
     return project_of(name, store.metadata.projects.list())
 
 
+def has_users(store: "Store") -> bool:
+    """Return whether people sign in to a store; its server decides where it does not say."""
+    try:
+        return store.metadata.users.count() > 0
+    except AccessError:
+        return False
+
+
 def decide_as(
     actor: str | None, permission: Permission, name: str, *, store: "Store"
 ) -> tuple[str, str]:
@@ -78,7 +86,7 @@ def decide_as(
         AccessError: If ``actor`` is someone else than has signed in, or they lack the permission.
     """
     identity = current_identity()
-    if identity is None and not store.metadata.users.count():
+    if identity is None and not has_users(store):
         return (actor or current_actor()).strip(), ""
     identity = identity or environment_identity(store=store)
     if identity is None:

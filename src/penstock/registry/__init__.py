@@ -5,6 +5,11 @@ from typing import TYPE_CHECKING
 from penstock.core import lazy_exports
 
 if TYPE_CHECKING:
+    from penstock.registry._approving import ApprovalRules as ApprovalRules
+    from penstock.registry._approving import ApprovalState as ApprovalState
+    from penstock.registry._approving import get_approval_rules as get_approval_rules
+    from penstock.registry._approving import judge_approvals as judge_approvals
+    from penstock.registry._approving import set_approval_rules as set_approval_rules
     from penstock.registry._audit import verify_events as verify_events
     from penstock.registry._card import current_card as current_card
     from penstock.registry._explaining import explain_loaded as explain_loaded
@@ -23,6 +28,11 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
+        "ApprovalRules": "_approving",
+        "ApprovalState": "_approving",
+        "get_approval_rules": "_approving",
+        "judge_approvals": "_approving",
+        "set_approval_rules": "_approving",
         "ModelVersion": "_model_version",
         "ProductionAt": "_history",
         "Registry": "_registry",

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from penstock.core import ApprovalRecord, GateError, GateResult, ModelVersionRecord, Stage, now
+from penstock.registry._approving import ApprovalRules, approval_state, new_approval
 from penstock.registry._changing import change_version
 from penstock.registry._compatibility import signature_changes
 from penstock.registry._judgement import judge_gates
@@ -68,8 +69,9 @@ def _require_ready(
     """Check that a version may be promoted; return the promoter's own approval if it counts."""
     single = store.single_user
     approvals = store.metadata.models.list_approvals(version.model, version.version)
+    state = None if single else approval_state(store, version)
     try:
-        require_ready(version, approvals, single_user=single, force=force, changes=changes)
+        require_ready(version, state, force=force, changes=changes)
     except GateError:
         # The reason, for later readers.
         change_version(store.metadata, version, actor=actor, gates=version.gates)
@@ -77,4 +79,4 @@ def _require_ready(
     if not single or any(approval.approved for approval in approvals):
         return ()
     text = reason or "Promoted in a single-user store."
-    return (ApprovalRecord(version.model, version.version, actor, True, text, now()),)
+    return (new_approval(version, actor, text, ApprovalRules()),)

@@ -10,6 +10,7 @@ from penstock.core import (
     GateResult,
     ModelVersionRecord,
     ParameterError,
+    Permission,
     Stage,
     StageEvent,
     current_actor,
@@ -17,6 +18,13 @@ from penstock.core import (
     require_reason,
 )
 from penstock.models import Model, SignatureChanges
+from penstock.people import decide_as
+from penstock.registry._approving import (
+    ApprovalState,
+    approval_state,
+    get_approval_rules,
+    new_approval,
+)
 from penstock.registry._audit import verify_events
 from penstock.registry._card import current_card
 from penstock.registry._changing import change_version
@@ -255,35 +263,37 @@ class Registry:
         require_move(record, Stage.PRODUCTION, self.history(model))
         require_answering(self._store, record, "go to production")
         record = judge_version(record, store=self._store)
-        approvals = self.approvals(model, record.version)
+        approvals = None if self._store.single_user else approval_state(self._store, record)
         changes = () if accept_changes else signature_changes(self.champion(model), record).breaking
-        require_ready(record, approvals, single_user=self._store.single_user, changes=changes)
+        require_ready(record, approvals, changes=changes)
         return record
 
     def approve(
         self, model: str, version: int, *, reason: str, actor: str | None = None
     ) -> ApprovalRecord:
-        """Approve a version, and only this version.
+        """Approve a version, and only this version with these gates and this report.
 
         Args:
             model: The model's name.
             version: Version number.
             reason: Why; recorded with the approval.
-            actor: Who approves; by default the user of this process.
+            actor: Who approves; by default whoever has signed in, else the user of this process.
 
         Raises:
             GateError: If the actor trained the version, in a team's store.
+            SignInError: If the store has users, and nobody has signed in.
+            AccessError: If whoever has signed in may not approve this model.
             ConflictError: If the version is rejected.
             ParameterError: If the reason is empty.
         """
         record = self.get(model, version)
-        who = (actor or current_actor()).strip()
+        who, attested = decide_as(actor, Permission.APPROVE, model, store=self._store)
         if not self._store.single_user:
             require_other_person(record, who)
         if record.stage is Stage.REJECTED:
             require_move(record, Stage.PRODUCTION)
-        text = require_reason(reason, "An approval")
-        yes = ApprovalRecord(record.model, record.version, who, True, text, now())
+        text, rules = require_reason(reason, "An approval"), get_approval_rules(store=self._store)
+        yes = new_approval(record, who, text, rules, attested=attested)
         self._metadata.models.add_approval(yes)
         return yes
 
@@ -299,8 +309,9 @@ class Registry:
             ConflictError: If the version is in production or rejected already.
             ParameterError: If the reason is empty.
         """
-        text, who = require_reason(reason, "A rejection"), actor or current_actor()
-        no = ApprovalRecord(model, version, who, False, text, now())
+        text = require_reason(reason, "A rejection")
+        who, attested = decide_as(actor, Permission.APPROVE, model, store=self._store)
+        no = ApprovalRecord(model, version, who, False, text, now(), attested=attested)
         return take_out(self._metadata, model, version, Stage.REJECTED, who, text, (no,))
 
     def approvals(self, model: str, version: int) -> Approvals:
@@ -310,6 +321,14 @@ class Registry:
             NotFoundError: If there is no such version.
         """
         return self._metadata.models.list_approvals(model, self.get(model, version).version)
+
+    def approval_state(self, model: str, version: int) -> ApprovalState:
+        """Return which approvals of a version count now, and how many are needed.
+
+        Raises:
+            NotFoundError: If there is no such version.
+        """
+        return approval_state(self._store, self.get(model, version))
 
     def promote(
         self,

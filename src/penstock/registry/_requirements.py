@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from penstock.core import (
-    ApprovalRecord,
     GateError,
     GateResult,
     GateState,
@@ -15,6 +14,7 @@ from penstock.core import (
     is_same_person,
 )
 from penstock.models import require_unsafe_allowed
+from penstock.registry._approving import ApprovalState
 
 if TYPE_CHECKING:
     from penstock.stores import Store
@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 
 def require_ready(
     version: ModelVersionRecord,
-    approvals: Sequence[ApprovalRecord],
+    approvals: ApprovalState | None,
     *,
-    single_user: bool,
     force: bool = False,
     changes: Sequence[str] = (),
 ) -> None:
@@ -32,8 +31,7 @@ def require_ready(
 
     Args:
         version: The candidate.
-        approvals: All approvals and rejections of the version.
-        single_user: True if the promoter's own approval is enough.
+        approvals: What its approvals amount to; None if the promoter's own approval is enough.
         force: Overrule gates that did not pass; a missing approval is never overruled.
         changes: Changes that break callers of the production version; empty if accepted.
 
@@ -45,8 +43,8 @@ def require_ready(
     reasons = [_gate_reason(version, gate) for gate in gates]
     if changes:
         reasons.append(_changes_reason(changes))
-    if not single_user and not has_approval(version, approvals):
-        reasons.append(_approval_reason(version))
+    if approvals is not None and not approvals.is_enough:
+        reasons.append(_approval_reason(version, approvals))
     if reasons:
         raise GateError(
             what=f"{version.ref} may not go to production:\n"
@@ -121,14 +119,6 @@ def describe_force(
     return " ".join(parts)
 
 
-def has_approval(version: ModelVersionRecord, approvals: Sequence[ApprovalRecord]) -> bool:
-    """Return whether a person other than the trainer has approved the version."""
-    return any(
-        approval.approved and not is_same_person(approval.actor, version.trained_by)
-        for approval in approvals
-    )
-
-
 def _gate_reason(version: ModelVersionRecord, gate: GateResult) -> str:
     told = f"gate '{gate.gate}' {gate.state.value}: {gate.reason.rstrip('.')}."
     if gate.state is GateState.FAILED:
@@ -145,9 +135,16 @@ def _changes_reason(changes: Sequence[str]) -> str:
     )
 
 
-def _approval_reason(version: ModelVersionRecord) -> str:
-    trainer = version.trained_by or "its trainer"
+def _approval_reason(version: ModelVersionRecord, approvals: ApprovalState) -> str:
+    trainer, counted = version.trained_by or "its trainer", approvals.counted
+    told = f"no one other than {trainer} has approved it."
+    if counted:
+        names = ", ".join(each.actor for each in counted)
+        told = f"{len(counted)} of {approvals.needed} have approved it ({names})."
+    elif approvals.needed > 1:
+        told = f"none of {approvals.needed} people other than {trainer} has approved it."
+    told = " ".join([told, *approvals.refused])
     return (
-        f"no one other than {trainer} has approved it. "
-        f"A colleague approves it with: penstock approve {version.ref} --actor NAME --reason WHY"
+        f"{told} A colleague approves it with: penstock approve {version.ref} --actor NAME"
+        " --reason WHY"
     )

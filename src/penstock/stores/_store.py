@@ -27,6 +27,7 @@ from penstock.stores._contents import (
 )
 from penstock.stores._file_records import INLINE_BYTES, file_record, read_start, source_record
 from penstock.stores._json import dump_json, load_json
+from penstock.stores._single_user import is_single_user
 from penstock.stores.artifacts._ahead import ahead
 from penstock.stores.artifacts._bundles import (
     FORMAT,
@@ -50,7 +51,7 @@ from penstock.stores.journals import Journal
 from penstock.stores.metadata._protocol import MetadataStore
 
 _PART = 1 << 20  # chunk size of streams
-_SINGLE_USER, _UNSAFE = "single_user", "unsafe_models"
+_UNSAFE = "unsafe_models"
 # Settings: the store's id, the claimed location of the bytes, and the database with that id.
 UNSAFE_POLICIES = ("refuse", "register", "production")
 IDENTITY, PLACE, DATABASE = "store_id", "artifacts", "database"
@@ -369,13 +370,8 @@ class Store:
 
     @property
     def single_user(self) -> bool:
-        """Whether the trainer of a model may approve it.
-
-        The setting of this name decides; without the setting an embedded store has a single user,
-        and a store on a server several.
-        """
-        setting = self.metadata.settings.get(_SINGLE_USER)
-        return setting == "true" if self._team else setting != "false"
+        """Whether the trainer of a model may approve it."""
+        return is_single_user(self.metadata, on_server=self._team)
 
     @property
     def unsafe_models(self) -> str:

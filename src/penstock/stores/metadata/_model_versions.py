@@ -20,6 +20,7 @@ from penstock.core import (
     Stage,
     StageEvent,
     current_actor,
+    current_identity,
     did_you_mean,
     now,
 )
@@ -150,7 +151,7 @@ class ModelVersions:
                 _move(transaction, move, expected, (gates or {}).get(move.version))
             # In the same transaction: a promotion never exists without its approvals.
             for approval in approvals:
-                transaction.execute(APPROVALS.insert, APPROVALS.row(approval))
+                transaction.execute(APPROVALS.insert, APPROVALS.row(_signed(approval)))
             for deployment, event in deployments:
                 write_deployment(transaction, deployment, deployment.generation, event)
             count_change(transaction)
@@ -185,6 +186,7 @@ class ModelVersions:
         """See ModelStore."""
         with self._database.write(durable=True) as transaction:
             found = _get(transaction, approval.model, approval.version)
+            approval = _signed(approval)
             transaction.execute(APPROVALS.insert, APPROVALS.row(approval))
             said = "Approved" if approval.approved else "Refused"
             add_event(
@@ -222,6 +224,14 @@ def _registered(version: ModelVersionRecord, actor: str) -> StageEvent:
         _REGISTERED,
         version.created_at,
     )
+
+
+def _signed(approval: ApprovalRecord) -> ApprovalRecord:
+    """Return an approval by whoever has signed in, whatever the record says."""
+    identity = current_identity()
+    if identity is None:
+        return approval
+    return replace(approval, actor=identity.actor, attested=identity.attested)
 
 
 def _remark(version: ModelVersionRecord, actor: str, text: str, at: datetime) -> StageEvent:

@@ -5,7 +5,7 @@ from penstock.stores.metadata._database import Database, Transaction
 from penstock.stores.metadata._stage_events import note_setting
 
 # Settings on which a promotion depends: actor and time of a change stay in the history.
-_IN_HISTORY = frozenset({"single_user", "unsafe_models"})
+_IN_HISTORY = frozenset({"single_user", "unsafe_models", "approvals_needed", "approvals_expire_s"})
 
 _COUNT = (
     "INSERT INTO counters (name, value) VALUES ('changes', 1)"
