@@ -56,7 +56,7 @@ def project_named(name: str, *, store: "Store") -> str:
     return project_of(name, store.metadata.projects.list())
 
 
-def has_users(store: "Store") -> bool:
+def has_users(*, store: "Store") -> bool:
     """Return whether people sign in to a store; its server decides where it does not say."""
     try:
         return store.metadata.users.count() > 0
@@ -86,7 +86,7 @@ def decide_as(
         AccessError: If ``actor`` is someone else than has signed in, or they lack the permission.
     """
     identity = current_identity()
-    if identity is None and not has_users(store):
+    if identity is None and not has_users(store=store):
         return (actor or current_actor()).strip(), ""
     identity = identity or environment_identity(store=store)
     if identity is None:

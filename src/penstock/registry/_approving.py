@@ -180,7 +180,7 @@ def approval_state(store: "Store", version: ModelVersionRecord) -> ApprovalState
         version,
         store.metadata.models.list_approvals(version.model, version.version),
         get_approval_rules(store=store),
-        attested_only=has_users(store),
+        attested_only=has_users(store=store),
     )
 
 
