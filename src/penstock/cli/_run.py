@@ -195,7 +195,8 @@ def run(
         _report_store(project, store, chosen=ctx.find_root().obj)
         options = replace(options, store=store)
         if prepare:
-            _show_prepared(store, prepare_pipeline(pipeline, params, options), as_json=as_json)
+            run_id = prepare_pipeline(pipeline, params, options)
+            _show_prepared(store, run_id, quiet=quiet, as_json=as_json)
             return
         result = run_pipeline(pipeline, params, options)
     _report_result(store, result, quiet=quiet, as_json=as_json)
@@ -223,7 +224,7 @@ def _report_store(project: Path, store: "Store", *, chosen: str | None) -> None:
         )
 
 
-def _show_prepared(store: "Store", run_id: str, *, as_json: bool) -> None:
+def _show_prepared(store: "Store", run_id: str, *, quiet: bool, as_json: bool) -> None:
     """Print the run and the steps in the order in which they can be executed."""
     run = store.metadata.runs.get(run_id)
     steps = [step.name for step in PipelineSpec.from_json(run.graph).steps]
@@ -231,7 +232,7 @@ def _show_prepared(store: "Store", run_id: str, *, as_json: bool) -> None:
         emit({**to_json(run), "steps": [{"name": name} for name in steps]})
         return
     click.echo(run_id)
-    for name in steps:
+    for name in () if quiet else steps:
         say(f"  penstock step {run_id} {plain(name)}", stderr=True)
 
 

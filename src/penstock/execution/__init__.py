@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from penstock.execution._debug import get_step_call as get_step_call
     from penstock.execution._in_order import map_in_order as map_in_order
     from penstock.execution._key_changes import KeyChange as KeyChange
+    from penstock.execution._one_step import list_items as list_items
     from penstock.execution._one_step import run_step as run_step
     from penstock.execution._reporters import LineReporter as LineReporter
     from penstock.execution._reporters import QuietReporter as QuietReporter
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from penstock.execution._run import run_pipeline as run_pipeline
     from penstock.execution._why import Why as Why
     from penstock.execution._why import why as why
-    from penstock.execution.engine import NOT_TAKEN as NOT_TAKEN
     from penstock.execution.engine import PARTITION as PARTITION
     from penstock.execution.engine import OnFailure as OnFailure
     from penstock.execution.engine import PartitionState as PartitionState
@@ -74,7 +74,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "OnFailure": "penstock.execution.engine",
         "RunOptions": "penstock.execution.engine",
         "RunnerName": "penstock.execution.engine",
-        "NOT_TAKEN": "penstock.execution.engine",
         "Outcome": "penstock.execution.step",
         "PARTITION": "penstock.execution.engine",
         "PartitionState": "penstock.execution.engine",
@@ -101,6 +100,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "reject_step": "_approval",
         "execute_step": "penstock.execution.step",
         "known_partitions": "penstock.execution.engine",
+        "list_items": "_one_step",
         "list_partitions": "penstock.execution.engine",
         "load_inputs": "penstock.execution.engine",
         "load_function": "penstock.execution.engine",

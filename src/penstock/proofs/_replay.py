@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.core import (
+    NOT_TAKEN,
     NotFoundError,
     PenstockError,
     RunRecord,
@@ -34,7 +35,7 @@ from penstock.core import (
     require,
 )
 from penstock.distributed import find_world
-from penstock.execution import NOT_TAKEN, load_pipeline, rank_launcher, retrace
+from penstock.execution import load_pipeline, rank_launcher, retrace
 from penstock.pipelines import Graph, Node
 from penstock.proofs._judging import GOOD, Job, Room, judge, needs_ranks
 from penstock.proofs._records import StepVerdict

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from penstock.stores._json import dump_json as dump_json
     from penstock.stores._json import load_json as load_json
     from penstock.stores._open import open_store as open_store
+    from penstock.stores._processes import claim_here as claim_here
     from penstock.stores._processes import this_process as this_process
     from penstock.stores._store import UNSAFE_POLICIES as UNSAFE_POLICIES
     from penstock.stores._store import Store as Store
@@ -104,6 +105,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "part_key": "penstock.stores.artifacts._parts",
         "part_name": "penstock.stores.artifacts._parts",
         "stage_event_hash": "penstock.stores.metadata._stage_events",
+        "claim_here": "_processes",
         "this_process": "_processes",
     },
 )

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from penstock.core import StepClaim, new_id
+
 # Start times are read from clocks of different fineness; two starts of one pid are further apart.
 _SAME_START_S = 2.0
 _PROC = Path("/proc/self/stat")
@@ -121,6 +123,26 @@ def is_gone(host: str, pid: int, pid_started: float, trace: str) -> bool | None:
     if start is None and _exists(pid):
         return time.monotonic() - seen.beat > _SILENCE_S  # hidden from us
     return start != seen.start
+
+
+def has_ended_here(host: str, pid: int, pid_started: float, trace: str) -> bool:
+    """Return whether a process that can be seen from here has ended; silence proves nothing.
+
+    Takes the arguments of `is_gone`.
+    """
+    seen, own = read_trace(trace), _place(os.getpid())
+    if seen is None or own is None:
+        return host == host_name() and not is_alive(pid, pid_started)
+    if (seen.boot, seen.space) != own[:2]:
+        return False
+    start = _start_ticks(pid)
+    return start != seen.start and not (start is None and _exists(pid))
+
+
+def claim_here(run_id: str, step: str, attempt: int) -> StepClaim:
+    """Return a new claim of this process on a step; see StepStore.claim_step."""
+    host, pid, started = this_process()
+    return StepClaim(new_id(), run_id, step, attempt, host, pid, started, trace_here())
 
 
 def _exists(pid: int) -> bool:

@@ -8,15 +8,18 @@ from datetime import timedelta
 import pytest
 
 from penstock.core import (
+    NOT_TAKEN,
+    ConflictError,
     DecisionRecord,
     Edge,
     LogLine,
     NotFoundError,
+    RunState,
     StepState,
     now,
 )
-from penstock.stores import MetadataStore
-from penstock.testing._records import a_step, an_artifact, at, digest_of
+from penstock.stores import MetadataStore, claim_here
+from penstock.testing._records import a_run, a_step, an_artifact, at, digest_of
 
 
 class StepContract:
@@ -147,3 +150,105 @@ class StepContract:
         metadata.steps.take_lease("up", "a", now() + timedelta(minutes=1), most=5)
         metadata.steps.take_lease("up", "b", now() - timedelta(seconds=1), most=5)
         assert metadata.steps.list_holders("up") == ["a"]
+
+    def test_several_processes_claim_steps_of_a_run_and_the_last_decides(
+        self, metadata: MetadataStore
+    ) -> None:
+        run = a_run(state=RunState.QUEUED)
+        metadata.runs.create(run)
+        one, two = claim_here(run.run_id, "one", 1), claim_here(run.run_id, "two", 1)
+        assert metadata.steps.claim_step(one)
+        assert metadata.steps.claim_step(two)
+        assert metadata.steps.claim_step(one)  # renewed
+        assert metadata.runs.get(run.run_id).state is RunState.RUNNING
+        assert metadata.runs.kill_dead() == []
+        names = ["one", "two", "three"]
+        metadata.steps.finish(a_step(run.run_id, "one", state=StepState.FINISHED))
+        assert metadata.steps.release_step(one, names) is RunState.RUNNING
+        metadata.steps.finish(a_step(run.run_id, "two", state=StepState.CACHED))
+        assert metadata.steps.release_step(two, names) is RunState.QUEUED
+        three = claim_here(run.run_id, "three", 1)
+        assert metadata.steps.claim_step(three)
+        skipped = {"state": StepState.SKIPPED, "facts": {NOT_TAKEN: True}}
+        metadata.steps.finish(a_step(run.run_id, "three", **skipped))
+        assert metadata.steps.release_step(three, names) is RunState.FINISHED
+        assert metadata.runs.get(run.run_id).ended_at is not None
+        with pytest.raises(ConflictError, match="is finished"):
+            metadata.steps.claim_step(three)
+
+    def test_a_failed_step_fails_the_run_once_no_process_works_on_it(
+        self, metadata: MetadataStore
+    ) -> None:
+        run = a_run(state=RunState.QUEUED)
+        metadata.runs.create(run)
+        bad, good = claim_here(run.run_id, "bad", 1), claim_here(run.run_id, "good", 1)
+        assert metadata.steps.claim_step(bad)
+        assert metadata.steps.claim_step(good)
+        metadata.steps.finish(a_step(run.run_id, "bad", state=StepState.FAILED, error="KeyError"))
+        assert metadata.steps.release_step(bad, ["bad", "good"]) is RunState.RUNNING
+        metadata.steps.finish(a_step(run.run_id, "good", state=StepState.FINISHED))
+        assert metadata.steps.release_step(good, ["bad", "good"]) is RunState.FAILED
+        assert metadata.runs.get(run.run_id).error == "KeyError"
+        again = claim_here(run.run_id, "bad", 1)
+        assert metadata.steps.claim_step(again)
+        assert metadata.runs.get(run.run_id).error is None
+        metadata.steps.finish(a_step(run.run_id, "bad", state=StepState.FINISHED))
+        assert metadata.steps.release_step(again, ["bad", "good"]) is RunState.FINISHED
+
+    def test_a_claimed_step_and_its_items_are_no_others(self, metadata: MetadataStore) -> None:
+        run = a_run(state=RunState.QUEUED)
+        metadata.runs.create(run)
+
+        def claim(step: str) -> bool:
+            return metadata.steps.claim_step(claim_here(run.run_id, step, 1))
+
+        assert claim("train[1]")
+        assert not claim("train[1]")
+        assert not claim("train")
+        assert not claim("train[1]/fit")
+        assert claim("train[2]")
+        assert claim("training")
+
+    def test_a_run_that_a_process_executes_as_a_whole_is_not_claimed(
+        self, metadata: MetadataStore, run_id: str
+    ) -> None:
+        with pytest.raises(ConflictError, match="executed as a whole"):
+            metadata.steps.claim_step(claim_here(run_id, "train", 1))
+        metadata.runs.update(run_id, state=RunState.FAILED)
+        assert metadata.steps.claim_step(claim_here(run_id, "train", 1))
+        with pytest.raises(ConflictError, match="resumed elsewhere"):
+            metadata.steps.claim_step(claim_here(run_id, "test", 2))
+
+    def test_the_steps_of_a_process_that_has_gone_are_killed_and_no_others(
+        self, metadata: MetadataStore
+    ) -> None:
+        run = a_run(state=RunState.QUEUED)
+        metadata.runs.create(run)
+        living = claim_here(run.run_id, "living", 1)
+        # A process of this machine, of this boot, that does not exist.
+        trace = " ".join([*living.process.split()[:2], "1", "1.0"]) if living.process else ""
+        gone = replace(living, claim_id="gone", step="gone", pid=2**22 - 1, process=trace)
+        for claim in (living, gone):
+            assert metadata.steps.claim_step(claim)
+            metadata.steps.start(a_step(run.run_id, claim.step))
+        assert metadata.runs.kill_dead() == []
+        states = {step.step: step.state for step in metadata.steps.list(run.run_id)}
+        assert states == {"living": StepState.RUNNING, "gone": StepState.KILLED}
+        assert metadata.runs.get(run.run_id).state is RunState.RUNNING
+        assert metadata.steps.claim_step(replace(living, claim_id="again", step="gone"))
+        assert metadata.steps.release_step(living, ["living"]) is RunState.RUNNING
+
+    def test_a_run_whose_last_process_has_gone_is_killed(self, metadata: MetadataStore) -> None:
+        run = a_run(state=RunState.QUEUED)
+        metadata.runs.create(run)
+        living = claim_here(run.run_id, "living", 1)
+        trace = " ".join([*living.process.split()[:2], "1", "1.0"]) if living.process else ""
+        gone = replace(living, claim_id="gone", pid=2**22 - 1, process=trace)
+        assert metadata.steps.claim_step(gone)
+        metadata.steps.start(a_step(run.run_id, "living"))
+        assert metadata.runs.kill_dead() == [run.run_id]
+        assert metadata.runs.get(run.run_id).state is RunState.KILLED
+        assert metadata.steps.list(run.run_id)[0].state is StepState.KILLED
+        assert metadata.steps.claim_step(living)
+        assert metadata.runs.get(run.run_id).state is RunState.RUNNING
+        assert metadata.runs.kill_dead() == []

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from penstock.tracking._download import file_name as file_name
     from penstock.tracking._download import logged_text as logged_text
     from penstock.tracking._follower import FollowerRun as FollowerRun
+    from penstock.tracking._heartbeat import ClaimKeeper as ClaimKeeper
     from penstock.tracking._heartbeat import Heartbeat as Heartbeat
     from penstock.tracking._heartbeat import RunsHeartbeat as RunsHeartbeat
     from penstock.tracking._listening import RunStopped as RunStopped
@@ -56,6 +57,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "SYSTEM": "_system",
         "ActiveRun": "_start",
         "FollowerRun": "_follower",
+        "ClaimKeeper": "_heartbeat",
         "Heartbeat": "_heartbeat",
         "Run": "_run",
         "RunComparison": "_compare",

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from penstock.core import StoreError, now
+from penstock.core import ConflictError, NotFoundError, StepClaim, StoreError, now
 
 if TYPE_CHECKING:
     from penstock.stores import Store
@@ -78,8 +78,34 @@ class Heartbeat:
             wait = self._every_s
             # The next beat makes up for a beat that cannot be written.
             with suppress(StoreError):
-                if not self._store.metadata.runs.beat(self._run_id, now(), attempt=self._attempt):
-                    return  # the run belongs to another process now, or is gone
+                if not self._send():
+                    return
+
+    def _send(self) -> bool:
+        """Send a beat; return False if the run belongs to another process now, or is gone."""
+        return self._store.metadata.runs.beat(self._run_id, now(), attempt=self._attempt)
+
+
+class ClaimKeeper(Heartbeat):
+    """Sender of heartbeats of a process that executes a step of a run shared with others.
+
+    Args:
+        claim: The process's claim on the step, renewed with each beat.
+        every_s: Seconds between beats.
+        store: The store in which the run is recorded.
+    """
+
+    def __init__(self, claim: StepClaim, *, every_s: float = _EVERY_S, store: "Store") -> None:
+        super().__init__(claim.run_id, every_s=every_s, attempt=claim.attempt, store=store)
+        self._claim = claim
+
+    def _send(self) -> bool:
+        try:
+            # Not given where another process has claimed the step meanwhile, as this was silent.
+            self._store.metadata.steps.claim_step(self._claim)
+        except (ConflictError, NotFoundError):
+            return False
+        return True
 
 
 class RunsHeartbeat:

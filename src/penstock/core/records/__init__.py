@@ -28,7 +28,14 @@ from penstock.core.records._rollouts import (
 )
 from penstock.core.records._runs import ExperimentRecord, RunRecord
 from penstock.core.records._schedules import ScheduleRecord, TickRecord
-from penstock.core.records._steps import DecisionRecord, LogLine, StepRunRecord, StoredArgument
+from penstock.core.records._steps import (
+    NOT_TAKEN,
+    DecisionRecord,
+    LogLine,
+    StepClaim,
+    StepRunRecord,
+    StoredArgument,
+)
 from penstock.core.records._tokens import FailureRecord, SessionRecord, TokenRecord
 from penstock.core.records._users import (
     ANY_PROJECT,
@@ -43,6 +50,7 @@ from penstock.core.records._users import (
 __all__ = [
     "ANY_PROJECT",
     "DEFAULT_PROJECT",
+    "NOT_TAKEN",
     "AlertRecord",
     "ApprovalRecord",
     "ArtifactRecord",
@@ -77,6 +85,7 @@ __all__ = [
     "SessionRecord",
     "SnapshotRecord",
     "StageEvent",
+    "StepClaim",
     "StepRunRecord",
     "StoredArgument",
     "TickRecord",

@@ -9,6 +9,9 @@ from typing import Any
 from penstock.core._states import StepState
 from penstock.core.records._empty import empty
 
+NOT_TAKEN = "not_taken"
+"""Fact of a step that was skipped as intended by the pipeline: a branch not taken."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredArgument:
@@ -91,6 +94,11 @@ class StepRunRecord:
         """Return the stored digest of an output."""
         return _address(self.addresses, f"output:{name}", self.outputs[name])
 
+    @property
+    def ended_well(self) -> bool:
+        """Whether the step has ended as intended: with a result, or in a branch not taken."""
+        return self.state in {StepState.FINISHED, StepState.CACHED} or NOT_TAKEN in self.facts
+
     def with_inputs(
         self, inputs: Mapping[str, tuple[str, str]], **changes: object
     ) -> "StepRunRecord":
@@ -163,3 +171,37 @@ class DecisionRecord:
     actor: str
     reason: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StepClaim:
+    """The claim of a process on a step of a run whose steps several processes execute.
+
+    Args:
+        claim_id: Unique id.
+        run_id: The run.
+        step: The step, ``train``, or the item, ``train[3]``.
+        attempt: Attempt of the run that the process works at.
+        host: Machine of the process.
+        pid: Process id there.
+        pid_started: Start of the process, seconds since 1970.
+        process: Trace of the process; empty where the system has none.
+    """
+
+    claim_id: str
+    run_id: str
+    step: str
+    attempt: int
+    host: str
+    pid: int
+    pid_started: float
+    process: str = ""
+
+    def covers(self, step: str) -> bool:
+        """Return whether a step belongs to the claimed one: itself, an item, a step of an item.
+
+        >>> claim = StepClaim("c", "r", "train", 1, "here", 1, 0.0)
+        >>> claim.covers("train[3]"), claim.covers("train"), claim.covers("training")
+        (True, True, False)
+        """
+        return step == self.step or step.startswith((f"{self.step}[", f"{self.step}/"))

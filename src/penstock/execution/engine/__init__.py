@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from penstock.core import lazy_exports
 
 if TYPE_CHECKING:
+    from penstock.execution.engine._items import item_names as item_names
     from penstock.execution.engine._loading import load_function as load_function
     from penstock.execution.engine._loading import load_pipeline as load_pipeline
     from penstock.execution.engine._loading import module_of as module_of
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from penstock.execution.engine._states import GOOD_STATES as GOOD_STATES
     from penstock.execution.engine._states import KEPT as KEPT
     from penstock.execution.engine._states import NOT_REUSED as NOT_REUSED
-    from penstock.execution.engine._states import NOT_TAKEN as NOT_TAKEN
     from penstock.execution.engine._states import is_settled as is_settled
     from penstock.execution.engine._tracing import retrace as retrace
     from penstock.execution.engine._training_facts import training_facts as training_facts
@@ -52,7 +52,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "GOOD_STATES": "_states",
         "KEPT": "_states",
         "NOT_REUSED": "_states",
-        "NOT_TAKEN": "_states",
         "OnFailure": "_options",
         "PARTITION": "_partitions",
         "PartitionState": "_partitions",
@@ -68,6 +67,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Workers": "_workers",
         "entry_of_run": "_resume",
         "is_settled": "_states",
+        "item_names": "_items",
         "known_partitions": "_partitions",
         "list_partitions": "_partitions",
         "load_inputs": "_values",

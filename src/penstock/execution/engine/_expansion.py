@@ -4,9 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from penstock.core import ArtifactRecord, DefinitionError, Edge, StepRunRecord, StepState, now
+from penstock.core import (
+    NOT_TAKEN,
+    ArtifactRecord,
+    DefinitionError,
+    Edge,
+    StepRunRecord,
+    StepState,
+    now,
+)
 from penstock.execution.engine._items import ItemReader, ItemValue
-from penstock.execution.engine._states import GOOD_STATES, NOT_TAKEN
+from penstock.execution.engine._states import GOOD_STATES
 from penstock.execution.engine._values import Values
 from penstock.execution.step import Outcome, Work
 from penstock.pipelines import Again, Node, Output, too_many_rounds

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from penstock.core import ArtifactRecord, DefinitionError, Edge, with_article
+from penstock.core import ArtifactRecord, DefinitionError, Edge, StepRunRecord, with_article
 from penstock.execution.engine._values import Values
-from penstock.pipelines import ITEM, Node, Output, groups
+from penstock.pipelines import ITEM, Graph, Node, Output, groups
 from penstock.stores import NamedParts, Parts, Store, part_key
 
 _LISTS = frozenset({"list", "tuple", Parts.bundle_type})
@@ -131,6 +131,33 @@ class ItemReader:
 
     def _place(self) -> str:
         return f"{self._node.position}: {self._node.name!r}"
+
+
+def item_names(
+    graph: Graph, node: Node, earlier: Mapping[str, StepRunRecord], *, store: Store
+) -> list[str]:
+    """Return the names of a map's items, from the recorded outputs of the steps before.
+
+    Args:
+        graph: The graph of the run.
+        node: The map.
+        earlier: Step runs of the run, by name; all that the map needs have ended.
+        store: Store of the outputs.
+    """
+    values = Values(store, graph)
+    for name in graph.needed_by(node.name):
+        record = earlier[name]
+        for output, content in record.outputs.items():
+            artifact = store.metadata.artifacts.get(record.output_address(output), content)
+            values.add(name, output, artifact)
+    for condition, wanted in node.guards:
+        if not values.has(condition) or bool(values.get(condition)) is not wanted:
+            return []
+    mapped = node.arguments[str(node.each)]
+    if isinstance(mapped, Output) and not values.has(mapped):
+        return []
+    reader = ItemReader(node, store, values)
+    return [node.item_name(item.key) for item in reader.read(mapped)]
 
 
 def _key_of(kind: str, name: str) -> Any:

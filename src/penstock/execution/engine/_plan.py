@@ -4,11 +4,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from penstock.core import ConflictError, NotFoundError, StepRunRecord, StepState, new_id, now
+from penstock.core import (
+    NOT_TAKEN,
+    ConflictError,
+    NotFoundError,
+    StepRunRecord,
+    StepState,
+    new_id,
+    now,
+)
 from penstock.execution.engine._keys import KeyMaker, StepKey
 from penstock.execution.engine._selection import Selection
 from penstock.execution.engine._session import Session
-from penstock.execution.engine._states import GOOD_STATES, KEPT, NOT_REUSED, NOT_TAKEN
+from penstock.execution.engine._states import GOOD_STATES, KEPT, NOT_REUSED
 from penstock.execution.engine._values import Values
 from penstock.execution.step import Outcome, Work, failure_text
 from penstock.pipelines import Node
@@ -42,6 +50,7 @@ class Planner:
             position,
             StepState.RUNNING,
             seed=derive_seed(self._session.seed, node.seed_name, node.index),
+            attempt=self._attempt(node),
             started_at=now(),
         )
         try:
@@ -88,6 +97,13 @@ class Planner:
         if key.untraced:
             self._untraced[node.name] = key
         return Work(node, started)
+
+    def _attempt(self, node: Node) -> int:
+        """Return the number of the attempt, which counts on where the caller retries steps."""
+        earlier = self._session.earlier.get(node.name)
+        if self._session.retries or earlier is None or earlier.ended_well:
+            return 1
+        return earlier.attempt + 1
 
     def confirm_sources(self, node: Node, outcome: Outcome) -> Outcome:
         """Look again at sources that no trace sees; a changed one makes the result unreusable."""

@@ -137,11 +137,15 @@ class StepScheduler:
         for work, outcome in self._workers.wait(seconds):
             started = self._running.pop(work.record.step_run_id)
             self._leases.drop(work.record.step_run_id)
-            retry = started.node.step.retry
-            if outcome.error is not None and retry.wants(started.record.attempt, outcome.raised):
+            if self._wants_retry(started, outcome):
                 self._retry(started, outcome)
             else:
                 self._settle_executed(started, outcome)
+
+    def _wants_retry(self, work: Work, outcome: Outcome) -> bool:
+        if outcome.error is None or not self._session.retries:
+            return False
+        return work.node.step.retry.wants(work.record.attempt, outcome.raised)
 
     def _retry(self, work: Work, outcome: Outcome) -> None:
         """Record a failed attempt, and plan the next attempt."""

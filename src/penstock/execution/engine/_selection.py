@@ -46,6 +46,8 @@ class Selection:
         alone = self._alone
         if alone is None or not any(is_within(alone, node.name) for node in nodes):
             return None
+        if any(node.name.startswith(f"{alone}/") for node in nodes):
+            return None  # the whole item
         if any(node.name == alone or node.name.startswith(f"{alone}[") for node in nodes):
             names = {node.name for node in nodes if is_within(alone, node.name)}
         else:

@@ -29,6 +29,7 @@ class Session:
         earlier: Step runs of an earlier attempt of this run, by name.
         pipeline: Pipeline of the graph: workers in separate processes trace the pipeline again.
         alone: The only step to execute: all steps needed must be in ``earlier``.
+        retries: False if the caller retries a step that fails.
     """
 
     run: Run
@@ -42,6 +43,7 @@ class Session:
     earlier: Mapping[str, StepRunRecord] = field(default_factory=dict)
     pipeline: Pipeline[..., Any] | None = None
     alone: str | None = None
+    retries: bool = True
 
 
 class Runner(Protocol):

@@ -3,8 +3,6 @@
 from penstock.core import StepRunRecord, StepState
 
 GOOD_STATES = frozenset({StepState.FINISHED, StepState.CACHED})
-NOT_TAKEN = "not_taken"
-"""Fact of a step that was skipped as intended by the pipeline: a branch not taken."""
 NOT_REUSED = "not_reused"
 """Fact: why an earlier result with the same key was not reused."""
 KEPT = "kept"
@@ -16,4 +14,4 @@ SECONDS = "seconds"
 
 def is_settled(record: StepRunRecord | None) -> bool:
     """Return whether a step has ended as intended."""
-    return record is not None and (record.state in GOOD_STATES or NOT_TAKEN in record.facts)
+    return record is not None and record.ended_well

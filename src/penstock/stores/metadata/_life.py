@@ -10,6 +10,7 @@ from typing import Any
 
 from penstock.core import RUN_MOVES, ConflictError, RunRecord, RunState, StepState, now
 from penstock.stores._processes import is_gone, is_ours, trace_here
+from penstock.stores.metadata._claims import SHARED, Claims
 from penstock.stores.metadata._codec import to_micros
 from penstock.stores.metadata._database import Database, Transaction
 from penstock.stores.metadata._hooks import Outbox
@@ -27,6 +28,10 @@ _PRESUME = (
     "UPDATE runs SET state = 'killed', ended_at = ?, presumed_at = ?, error = COALESCE(error, ?)"
     # Checked again: it may have ended, or beaten, since the query.
     " WHERE run_id = ? AND state = 'running' AND COALESCE(heartbeat_at, -1) = ?"
+)
+_END_SHARED = (
+    "UPDATE runs SET state = 'killed', ended_at = ?, error = COALESCE(error, ?)"
+    " WHERE run_id = ? AND state = 'running' AND process = ?"
 )
 _END_STEPS = (
     "UPDATE step_runs SET state = 'killed',"
@@ -50,6 +55,7 @@ class SignsOfLife:
 
     def __init__(self, database: Database, outbox: Outbox) -> None:
         self._database, self._outbox = database, outbox
+        self._claims = Claims(database, outbox)
 
     def beat(
         self, transaction: Transaction, run_id: str, at: datetime, attempt: int | None
@@ -84,12 +90,30 @@ class SignsOfLife:
             if not rows:
                 return []
             moment = self._database.micros(transaction, now())
+            shared = [row[0] for row in rows if row[4] == SHARED]
+            unclaimed = [each for each in shared if self._claims.is_abandoned(transaction, each)]
         found = []
         for run_id, host, pid, pid_started, process, seen, began, beat in rows:
+            if process == SHARED:
+                continue
             gone = is_gone(host, pid, pid_started, process)
             if gone or (gone is None and seen < moment - _SILENCE_MICROS):
                 found.append((run_id, max(seen, began), beat))
-        return [run_id for run_id, ended, beat in found if self._presume(run_id, ended, beat)]
+        killed = [run_id for run_id, ended, beat in found if self._presume(run_id, ended, beat)]
+        return killed + [run_id for run_id in unclaimed if self._end_unclaimed(run_id)]
+
+    def _end_unclaimed(self, run_id: str) -> bool:
+        """Kill a shared run's abandoned steps, and the run if no process works on it any more."""
+        with self._database.write() as transaction:
+            self._database.alone(transaction, f"run:{run_id}")
+            if self._claims.clear(transaction, run_id):
+                return False
+            moment = self._claims.moment(transaction)
+            values = (moment, _ERROR, run_id, SHARED)
+            done = transaction.execute(_END_SHARED, values).rowcount
+            if done:
+                self._outbox.note_run(transaction, run_id, RunState.KILLED, {"error": _ERROR})
+        return done > 0
 
     def _presume(self, run_id: str, ended: int, beat: int) -> bool:
         with self._database.write() as transaction:

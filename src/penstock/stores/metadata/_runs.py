@@ -99,7 +99,7 @@ class SQLRunStore(SQLExperiments):
     def get(self, run_id: str) -> RunRecord:
         """See RunStore."""
         with self._database.read() as transaction:
-            return self._load(transaction, self.full_id(transaction, run_id))
+            return self.load(transaction, self.full_id(transaction, run_id))
 
     def update(self, run_id: str, *, only_attempt: int | None = None, **changes: Any) -> RunRecord:
         """See RunStore."""
@@ -107,26 +107,34 @@ class SQLRunStore(SQLExperiments):
         if "pid" in changes:
             changes["process"] = trace_here() if changes["pid"] == os.getpid() else ""
         with self._database.write() as transaction:
-            run_id = self.full_id(transaction, run_id)
-            before = None
-            if "state" in changes:
-                # Read and written: two resumes at once must not both succeed.
-                self._database.alone(transaction, f"run:{run_id}")
-                before = self._load(transaction, run_id)
-                check_move(before, changes, only_attempt)
-                changes |= settled(before, changes)
-            if changes:
-                sets = ", ".join(f'"{name}" = ?' for name in changes)
-                values = [RUNS.column(name, value) for name, value in changes.items()]
-                transaction.execute(
-                    f"UPDATE runs SET {sets} WHERE run_id = ?",
-                    (*values, run_id),
-                )
-            run = self._load(transaction, run_id)
-            if before is not None and _is_news(before, run):
-                facts = {"attempt": run.attempt, "error": run.error}
-                self._outbox.note_run(transaction, run_id, run.state, facts)
-            return run
+            return self.change(transaction, run_id, changes, only_attempt=only_attempt)
+
+    def change(
+        self,
+        transaction: Transaction,
+        run_id: str,
+        changes: Mapping[str, Any],
+        *,
+        only_attempt: int | None = None,
+    ) -> RunRecord:
+        """Change fields of a run in a transaction of the caller; see `update`."""
+        run_id = self.full_id(transaction, run_id)
+        changes, before = dict(changes), None
+        if "state" in changes:
+            # Read and written: two resumes at once must not both succeed.
+            self._database.alone(transaction, f"run:{run_id}")
+            before = self.load(transaction, run_id)
+            check_move(before, changes, only_attempt)
+            changes |= settled(before, changes)
+        if changes:
+            sets = ", ".join(f'"{name}" = ?' for name in changes)
+            values = [RUNS.column(name, value) for name, value in changes.items()]
+            transaction.execute(f"UPDATE runs SET {sets} WHERE run_id = ?", (*values, run_id))
+        run = self.load(transaction, run_id)
+        if before is not None and _is_news(before, run):
+            facts = {"attempt": run.attempt, "error": run.error}
+            self._outbox.note_run(transaction, run_id, run.state, facts)
+        return run
 
     def beat(self, run_id: str, at: datetime, *, attempt: int | None = None) -> bool:
         """See RunStore."""
@@ -221,7 +229,12 @@ class SQLRunStore(SQLExperiments):
         self._known.add(found)
         return found
 
-    def _load(self, transaction: Transaction, run_id: str) -> RunRecord:
+    def load(self, transaction: Transaction, run_id: str) -> RunRecord:
+        """Return a run, by its whole id.
+
+        Raises:
+            NotFoundError: If there is none.
+        """
         rows = transaction.execute(f"{RUNS.select} WHERE run_id = ?", (run_id,)).fetchall()
         if not rows:
             # The run has been removed since the id was looked up.

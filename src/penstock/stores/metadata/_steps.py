@@ -3,14 +3,28 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
-from penstock.core import ArtifactRecord, Edge, LogLine, NotFoundError, StepRunRecord, StepState
+from penstock.core import (
+    ArtifactRecord,
+    ConflictError,
+    Edge,
+    LogLine,
+    NotFoundError,
+    RunRecord,
+    RunState,
+    StepClaim,
+    StepRunRecord,
+    StepState,
+    now,
+)
 from penstock.stores.metadata._artifacts import (
     ADD_ARTIFACT,
     ADD_EDGE,
     ARTIFACTS,
     SQLArtifactIndex,
 )
+from penstock.stores.metadata._claims import SHARED, Claims
 from penstock.stores.metadata._codec import RecordTable, clean_text, from_micros, to_micros
 from penstock.stores.metadata._coordination import StepCoordination
 from penstock.stores.metadata._database import Database, Transaction
@@ -51,6 +65,7 @@ class SQLStepStore(StepCoordination):
     ) -> None:
         super().__init__(database, runs)
         self._artifacts, self._outbox = artifacts, outbox
+        self._claims = Claims(database, outbox)
 
     def start(self, step: StepRunRecord) -> None:
         """See StepStore."""
@@ -121,6 +136,45 @@ class SQLStepStore(StepCoordination):
             young = self._artifacts.are_young(transaction, set(step.outputs.values()))
             return step, bool(young)
 
+    def claim_step(self, claim: StepClaim) -> bool:
+        """See StepStore."""
+        with self._database.write() as transaction:
+            run_id = self._runs.full_id(transaction, claim.run_id)
+            self._database.alone(transaction, f"run:{run_id}")
+            run = self._runs.load(transaction, run_id)
+            _require_claimable(run, claim)
+            others = self._claims.clear(transaction, run_id)
+            others = [other for other in others if other.claim_id != claim.claim_id]
+            if any(other.covers(claim.step) or claim.covers(other.step) for other in others):
+                return False
+            self._claims.put(transaction, claim)
+            moment = from_micros(self._claims.moment(transaction))
+            changes: dict[str, Any] = {"heartbeat_at": moment}
+            if run.state is not RunState.RUNNING or run.process != SHARED:
+                changes |= {"state": RunState.RUNNING, "ended_at": None, "error": None}
+                changes |= {"host": claim.host, "pid": 0, "pid_started": 0.0, "process": SHARED}
+                changes |= {} if run.started_at else {"started_at": moment}
+            self._runs.change(transaction, run_id, changes)
+            return True
+
+    def release_step(self, claim: StepClaim, steps: Sequence[str]) -> RunState:
+        """See StepStore."""
+        with self._database.write() as transaction:
+            run_id = self._runs.full_id(transaction, claim.run_id)
+            self._database.alone(transaction, f"run:{run_id}")
+            self._claims.drop(transaction, claim)
+            others = self._claims.clear(transaction, run_id)
+            run = self._runs.load(transaction, run_id)
+            is_ours = run.process == SHARED and run.attempt == claim.attempt
+            if others or not is_ours or run.state is not RunState.RUNNING:
+                return run.state
+            rows = transaction.execute(_LATEST, (run_id,)).fetchall()
+            latest = {step.step: step for step in map(STEP_RUNS.read, rows)}
+            changes = _verdict([latest.get(name) for name in steps])
+            if changes["state"] is not RunState.QUEUED:
+                changes["ended_at"] = now()
+            return self._runs.change(transaction, run_id, changes).state
+
     def add_logs(self, run_id: str, lines: Sequence[LogLine]) -> None:
         """See StepStore."""
         with self._database.write() as transaction:
@@ -170,3 +224,29 @@ def _wanted_again(step: StepRunRecord) -> StepRunRecord:
         return step
     facts = {name: value for name, value in step.facts.items() if name != LET_GO}
     return replace(step, facts=facts)
+
+
+def _require_claimable(run: RunRecord, claim: StepClaim) -> None:
+    """Refuse a claim on a run that has finished, or that a process executes as a whole."""
+    if run.attempt != claim.attempt:
+        what = f"Run {run.run_id} was resumed elsewhere; it is at attempt {run.attempt} now."
+        why = f"Step {claim.step!r} was claimed at attempt {claim.attempt}."
+    elif run.state is RunState.FINISHED:
+        what, why = f"Run {run.run_id} is finished.", "All of its steps have ended well."
+    elif run.state is RunState.RUNNING and run.process != SHARED:
+        what = f"Run {run.run_id} is executed as a whole by process {run.pid} on {run.host}."
+        why = f"Step {claim.step!r} would be executed twice."
+    else:
+        return
+    fix = f"See the run with: penstock show {run.run_id}"
+    raise ConflictError(what=what, why=why, fix=fix, run_id=run.run_id)
+
+
+def _verdict(steps: Sequence[StepRunRecord | None]) -> dict[str, Any]:
+    """Return the state and the error of a run that no process works on, by its steps."""
+    bad = {StepState.FAILED, StepState.KILLED}
+    failed = next((step for step in steps if step is not None and step.state in bad), None)
+    if failed is not None:
+        return {"state": RunState.FAILED, "error": failed.error}
+    ended = all(step is not None and step.ended_well for step in steps)
+    return {"state": RunState.FINISHED if ended else RunState.QUEUED}

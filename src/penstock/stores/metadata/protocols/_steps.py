@@ -1,14 +1,22 @@
-"""Step runs with their logs, approvals and rejections, and leases on limited resources."""
+"""Step runs with their logs, approvals and rejections, claims, and leases on limited resources."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from penstock.core import ArtifactRecord, DecisionRecord, Edge, LogLine, StepRunRecord
+from penstock.core import (
+    ArtifactRecord,
+    DecisionRecord,
+    Edge,
+    LogLine,
+    RunState,
+    StepClaim,
+    StepRunRecord,
+)
 
 
 class StepStore(Protocol):
-    """Step runs with their logs, approvals and rejections, and leases on limited resources."""
+    """Step runs with their logs, approvals and rejections, claims, and leases on limited resources."""
 
     def start(self, step: StepRunRecord) -> None:
         """Record that a step run begins, or waits."""
@@ -60,6 +68,37 @@ class StepStore(Protocol):
 
     def drop_lease(self, name: str, holder: str) -> None:
         """Release a lease; nothing happens if it is not held."""
+        ...
+
+    def claim_step(self, claim: StepClaim) -> bool:
+        """Claim a step of a run whose steps several processes execute, or renew the own claim.
+
+        A claim ends after 60 s without renewal, or as soon as its process is seen to have ended;
+        the steps it has left running are killed then. The run is running while claims exist.
+
+        Returns:
+            False if a living process has claimed the step, or one that contains it.
+
+        Raises:
+            ConflictError: If the run has finished, is executed as a whole by another process, or
+                was resumed elsewhere.
+        """
+        ...
+
+    def release_step(self, claim: StepClaim, steps: Sequence[str]) -> RunState:
+        """End a claim; the last claim to end decides how the run goes on.
+
+        The run fails if one of its steps has failed, finishes if all have ended well, and is queued
+        otherwise: in the transaction that ends the claim, so that every step's end is seen by
+        whoever decides. Nothing is decided for a run that was resumed elsewhere.
+
+        Args:
+            claim: The claim.
+            steps: Names of all steps of the run, in order.
+
+        Returns:
+            The run's state afterwards.
+        """
         ...
 
     def add_logs(self, run_id: str, lines: Sequence[LogLine]) -> None:
