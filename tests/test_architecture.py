@@ -141,7 +141,7 @@ TOGETHER = {
     "data": "real_tables",
     "data/sources": "in_runs",
     "features": "killed",
-    "execution": "control differential isolation item_keys kills let_go mutations orphans part trace",
+    "execution": "control differential isolation item_keys kills let_go mutations orphans parallel_steps part trace",
     "models": "kinds",
     "monitoring": "false_alarms",
     "provenance": "code_property",
