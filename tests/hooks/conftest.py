@@ -1,7 +1,10 @@
 """A receiver that answers over real HTTP, and a store whose hooks may call it."""
 
 import json
+import os
+import shutil
 import ssl
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -97,3 +100,18 @@ def store(tmp_path) -> Iterator[Store]:
 @pytest.fixture
 def hooks(store) -> Webhooks:
     return Webhooks(store=store)
+
+
+def certificate(path, name):
+    """A self-signed one, with its key, in one file."""
+    if shutil.which("openssl") is None:
+        stop = pytest.fail if os.environ.get("CI") else pytest.skip
+        stop("openssl is not installed: apt-get install openssl")
+    made = subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+         "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}",
+         "-keyout", f"{path}.key", "-out", str(path)],
+        check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    path.write_text(path.read_text() + path.with_name(f"{path.name}.key").read_text())

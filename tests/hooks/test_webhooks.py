@@ -1,7 +1,6 @@
 """Webhooks: signed, in order, at least once, and never into the network around this machine."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+from tests.hooks.conftest import certificate
 
 import penstock as ps
 from penstock.core import ConflictError, ParameterError, now, set_clock
@@ -344,18 +344,3 @@ def test_https_goes_to_the_judged_address_and_wants_a_certificate_of_the_name(
     attempt = hooks.test("webhook")
     assert "CERTIFICATE_VERIFY_FAILED" in attempt.error
     assert "localhost" in attempt.error
-
-
-def certificate(path, name):
-    """A self-signed one, with its key, in one file."""
-    if shutil.which("openssl") is None:
-        stop = pytest.fail if os.environ.get("CI") else pytest.skip
-        stop("openssl is not installed: apt-get install openssl")
-    made = subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-         "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}",
-         "-keyout", f"{path}.key", "-out", str(path)],
-        check=False, capture_output=True, text=True,
-    )  # fmt: skip
-    assert made.returncode == 0, made.stderr
-    path.write_text(path.read_text() + path.with_name(f"{path.name}.key").read_text())

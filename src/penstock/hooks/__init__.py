@@ -1,25 +1,25 @@
-"""Notifications: events of runs and steps, sent to webhooks and OpenLineage; no event is lost."""
+"""Notifications: events sent to webhooks, OpenLineage, chats and mail; no event is lost."""
 
 from typing import TYPE_CHECKING
 
 from penstock.core import lazy_exports
 
 if TYPE_CHECKING:
-    from penstock.hooks._courier import Attempt as Attempt
+    from penstock.hooks._attempt import Attempt as Attempt
     from penstock.hooks._courier import Courier as Courier
-    from penstock.hooks._webhooks import FORMS as FORMS
-    from penstock.hooks._webhooks import KINDS as KINDS
-    from penstock.hooks._webhooks import Form as Form
+    from penstock.hooks._kinds import FORMS as FORMS
+    from penstock.hooks._kinds import KINDS as KINDS
+    from penstock.hooks._kinds import Form as Form
     from penstock.hooks._webhooks import Webhooks as Webhooks
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
-        "Attempt": "_courier",
+        "Attempt": "_attempt",
         "Courier": "_courier",
         "Webhooks": "_webhooks",
-        "FORMS": "_webhooks",
-        "Form": "_webhooks",
-        "KINDS": "_webhooks",
+        "FORMS": "_kinds",
+        "Form": "_kinds",
+        "KINDS": "_kinds",
     },
 )

@@ -8,57 +8,27 @@ refuses the event. A lease ensures that a single process at a time delivers a ho
 import logging
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Self
-
-import msgspec
+from datetime import timedelta
+from typing import Self
 
 from penstock.core import (
     EventRecord,
     EventState,
     HookRecord,
-    ParameterError,
     PenstockError,
     new_id,
     now,
 )
-from penstock.hooks._destination import find_destination
-from penstock.hooks._messages import gone_message, is_gone, message_of
-from penstock.hooks._openlineage import gone_event, run_event
-from penstock.hooks._signature import headers_of
+from penstock.hooks._attempt import Attempt
+from penstock.hooks._sending import Sender
 from penstock.stores import Store
-
-if TYPE_CHECKING:
-    import httpx
 
 _log = logging.getLogger("penstock.hooks")
 _DELAYS_S = (5, 30, 120, 600, 1800, 3600, 7200, 14_400, 28_800, 43_200)
 _LEASE = timedelta(seconds=60)
-_TIMEOUT_S = 10.0
 _BATCH = 50
 _EVERY_S = 1.0
 _LAST_S = 5.0  # seconds that an ending process waits for its last events
-# These statuses can pass later: timeout, too early, too many. The remaining 4xx are refusals.
-_TRY_AGAIN = frozenset({408, 425, 429})
-_NO, _BAD = range(400, 500), 300
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """Result of a delivery attempt.
-
-    Args:
-        ok: True if the event was delivered.
-        error: Why the attempt failed.
-        refused: True if the receiver will never accept the event.
-        wait_s: Seconds that the receiver asks to wait.
-    """
-
-    ok: bool
-    error: str = ""
-    refused: bool = False
-    wait_s: float = 0.0
 
 
 class Courier:
@@ -136,11 +106,11 @@ class Courier:
 
     def _bring(self, hook: HookRecord, events: list[EventRecord]) -> int:
         began, arrived = now(), 0
-        with open_client() as client:
+        with Sender(self._store) as sender:
             for event in events:
                 if event.due_at > now() or now() - began > _LEASE / 2:
                     break
-                attempt = post(client, self._store, hook, event)
+                attempt = sender.send(hook, event)
                 if attempt.ok:
                     self._metadata.hooks.drop_events(hook.name, [event.event_id], delivered=True)
                     arrived += 1
@@ -163,64 +133,3 @@ class Courier:
         )
         told = "is given up" if dead else f"will be retried in {delay:.0f} s"
         _log.warning("Webhook %s: %s %s. %s", event.hook, event.kind, told, attempt.error)
-
-
-def open_client() -> "httpx.Client":
-    """Make the HTTP client that posts events.
-
-    Redirects and proxies are off, since both would connect to an address that was not checked;
-    certificates of SSL_CERT_FILE are used.
-    """
-    import httpx  # 60 ms, and only who has hooks needs it
-
-    return httpx.Client(
-        timeout=_TIMEOUT_S,
-        follow_redirects=False,
-        trust_env=False,
-        verify=httpx.create_ssl_context(trust_env=True),
-    )
-
-
-def post(client: "httpx.Client", store: Store, hook: HookRecord, event: EventRecord) -> Attempt:
-    """Try to deliver an event."""
-    import httpx
-
-    body = msgspec.json.encode(_document(store, hook, event), enc_hook=str)
-    try:
-        place = find_destination(hook.url)
-        answer = client.post(
-            place.url,
-            content=body,
-            headers={"host": place.host, **_headers(hook, event, now(), body)},
-            extensions={"sni_hostname": place.name},
-        )
-    except (httpx.HTTPError, OSError) as error:
-        return Attempt(ok=False, error=f"{hook.url}: {str(error) or type(error).__name__}")
-    except ParameterError as error:  # the name may resolve to an allowed address later
-        return Attempt(ok=False, error=f"{error.what} {error.fix}")
-    if answer.status_code < _BAD:
-        return Attempt(ok=True)
-    told = f"{hook.url} answered {answer.status_code} {answer.reason_phrase}."
-    refused = answer.status_code in _NO and answer.status_code not in _TRY_AGAIN
-    return Attempt(False, told, refused, _retry_after(answer.headers.get("retry-after")))
-
-
-def _document(store: Store, hook: HookRecord, event: EventRecord) -> dict[str, Any]:
-    gone = is_gone(store, event)
-    if hook.form == "openlineage":
-        return gone_event(event) if gone else run_event(store, event)
-    return gone_message(event) if gone else message_of(store, event)
-
-
-def _headers(hook: HookRecord, event: EventRecord, at: datetime, body: bytes) -> dict[str, str]:
-    headers = {"content-type": "application/json", "user-agent": "penstock"}
-    if hook.form == "openlineage":
-        return headers | ({"authorization": f"Bearer {hook.secret}"} if hook.secret else {})
-    return headers | headers_of(hook.secret or "", event.event_id, at, body)
-
-
-def _retry_after(text: str | None) -> float:
-    try:
-        return min(float(text or 0), 3600.0)
-    except ValueError:  # a date: the usual delays are good enough
-        return 0.0

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 
 from penstock.core import ParameterError, allowed_hosts, did_you_mean
 
-_PORTS = {"http": 80, "https": 443}
+_PORTS = {"http": 80, "https": 443, "smtp": 587, "smtps": 465}
+_WITH_USER = frozenset({"smtp", "smtps"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +26,15 @@ class Destination:
         url: URL to connect to: the address in the place of the name.
         host: The name with its port, for the Host header.
         name: The name alone, for which the certificate must be valid.
+        address: The address.
+        port: The port.
     """
 
     url: str
     host: str
     name: str
+    address: str
+    port: int
 
 
 def require_destination(url: str) -> None:
@@ -46,20 +51,21 @@ def require_destination(url: str) -> None:
             url=url,
         )
     port = _port(url)
-    if parts.username or parts.password:
+    if parts.password or (parts.username and parts.scheme not in _WITH_USER):
         raise ParameterError(
             what=f"The URL of {parts.hostname} holds a user or password.",
             why="URLs are listed and shown.",
-            fix="Leave it out: messages are signed; OpenLineage takes a key as --secret.",
+            fix="Leave it out: messages are signed; OpenLineage takes a key and a mail server takes"
+            " the password as --secret.",
         )
-    if parts.scheme == "http" and not _is_allowed(parts.hostname, port):
+    if parts.scheme == "http" and not is_allowed(parts.hostname, port):
         raise ParameterError(
             what=f"{url!r} is not encrypted.",
             why="What runs are called, and what went wrong in them, could be read on the way.",
             fix=f"Use https, or allow the host: {_how(parts.hostname, port)}",
             url=url,
         )
-    if _is_address(parts.hostname) and not _is_allowed(parts.hostname, port):
+    if _is_address(parts.hostname) and not is_allowed(parts.hostname, port):
         _require_public(parts.hostname, parts.hostname, port)
 
 
@@ -75,14 +81,14 @@ def find_destination(url: str) -> Destination:
     name = parts.hostname or ""
     found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
     addresses = [str(address[4][0]) for address in found]
-    if not _is_allowed(name, port):
+    if not is_allowed(name, port):
         for address in addresses:
             _require_public(address, name, port)
     address = addresses[0]
     shown = f"[{address}]" if ":" in address else address
     target = parts._replace(netloc=f"{shown}:{port}", fragment="").geturl()
     host = name if _PORTS[parts.scheme] == port else f"{name}:{port}"
-    return Destination(target, host, name)
+    return Destination(target, host, name, address, port)
 
 
 def _is_address(name: str) -> bool:
@@ -115,7 +121,8 @@ def _port(url: str) -> int:
         ) from error
 
 
-def _is_allowed(name: str, port: int) -> bool:
+def is_allowed(name: str, port: int) -> bool:
+    """Return whether a host is among the hook-hosts of the settings."""
     allowed = allowed_hosts()
     return name in allowed or f"{name}:{port}" in allowed
 

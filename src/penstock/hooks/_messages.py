@@ -1,4 +1,4 @@
-"""Messages of webhooks: an event of a run or step as plain JSON."""
+"""Messages of webhooks: an event as plain JSON."""
 
 from typing import Any
 
@@ -34,9 +34,12 @@ def message_of(store: Store, event: EventRecord) -> dict[str, Any]:
     Raises:
         NotFoundError: If the run has been deleted.
     """
+    if not event.run_id:  # a version, deployment or alert: the event has all facts
+        data = {**event.facts, "store": store.url}
+        return {"type": event.kind, "timestamp": event.at, "data": data}
     run, step = subject_of(store, event)
     # The run may have moved on since: what the event says of its moment stands above the record.
-    data: dict[str, Any] = {
+    data = {
         **to_json(run),
         "attempt": event.facts.get("attempt", run.attempt),
         "error": event.facts.get("error"),
@@ -56,6 +59,8 @@ def gone_message(event: EventRecord) -> dict[str, Any]:
 
 def is_gone(store: Store, event: EventRecord) -> bool:
     """Return whether the run of an event has been deleted."""
+    if not event.run_id:
+        return False
     try:
         store.metadata.runs.get(event.run_id)
     except NotFoundError:

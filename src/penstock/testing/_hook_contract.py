@@ -5,9 +5,28 @@ from datetime import timedelta
 
 import pytest
 
-from penstock.core import EventState, HookRecord, NotFoundError, RunState, StepState, now
+from penstock.core import (
+    ApprovalRecord,
+    DeploymentEvent,
+    EventState,
+    HookRecord,
+    NotFoundError,
+    RunState,
+    Stage,
+    StepState,
+    now,
+)
 from penstock.stores import MetadataStore
-from penstock.testing._records import START, a_run, a_step
+from penstock.testing._records import (
+    START,
+    a_deployment,
+    a_move,
+    a_run,
+    a_step,
+    a_version,
+    an_alert,
+    at,
+)
 
 HOOK = HookRecord("team", "https://example.org/hook", "webhook", "whsec_abc", ("*",), START)
 
@@ -34,6 +53,39 @@ class HookContract:
         ]
         assert alarms[0].facts["error"] == "boom"
         assert metadata.hooks.count_events() == {"alarm": {"pending": 2}, "team": {"pending": 4}}
+
+    def test_versions_deployments_and_alerts_are_noted_too(self, metadata: MetadataStore) -> None:
+        metadata.hooks.save(HOOK)
+        metadata.hooks.save(replace(HOOK, name="lineage", form="openlineage"))
+        version = metadata.models.create_version(a_version(), actor="ann")
+        yes = ApprovalRecord(version.model, version.version, "bob", True, "Good.", at(1))
+        metadata.models.add_approval(yes)
+        up = a_move(version.version, Stage.NONE, Stage.PRODUCTION, actor="bob")
+        metadata.models.move_stages([up], expected={version.version: version.revision})
+        record = a_deployment(name="tips")
+        event = DeploymentEvent("tips", "deployed", "v1 gets all", at(3), {"version": 1})
+        metadata.deployments.save(record, expected_generation=None, event=event)
+        metadata.deployments.add_event(replace(event, kind="retrain"))
+        alert = an_alert("a1", message="12 %")
+        for seen in (alert, replace(alert, count=2), replace(alert, resolved_at=at(5))):
+            metadata.deployments.save_alert(seen)
+        metadata.deployments.save_alert(replace(alert, resolved_at=at(5), count=3))
+        found = metadata.hooks.list_events("team")
+        assert [event.kind for event in found] == [
+            "version.registered",
+            "version.approved",
+            "version.production",
+            "deployment.deployed",
+            "deployment.retrain",
+            "alert.raised",
+            "alert.resolved",
+        ]
+        assert found[2].facts["actor"] == "bob"
+        assert found[2].facts["from_stage"] == "none"
+        assert found[3].facts["model"] == version.model
+        assert found[5].facts["message"] == "12 %"
+        # OpenLineage has no form for these.
+        assert metadata.hooks.list_events("lineage") == []
 
     def test_what_is_undone_is_no_event(self, metadata: MetadataStore) -> None:
         metadata.hooks.save(HOOK)

@@ -1,6 +1,7 @@
 """Deployments with their events, monitoring reports and alerts."""
 
 from dataclasses import replace
+from typing import Any
 
 from penstock.core import (
     AlertRecord,
@@ -17,6 +18,7 @@ from penstock.core import (
 from penstock.stores._json import dump_json, load_json
 from penstock.stores.metadata._codec import RecordTable
 from penstock.stores.metadata._database import Database, Transaction
+from penstock.stores.metadata._outbox import Outbox
 from penstock.stores.metadata._settings import count_change
 
 
@@ -60,8 +62,8 @@ _UPSERT_ALERT = ALERTS.upsert("alert_id")
 class SQLDeploymentStore:
     """DeploymentStore on SQL."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, outbox: Outbox) -> None:
+        self._database, self._outbox = database, outbox
 
     def save(
         self,
@@ -73,6 +75,8 @@ class SQLDeploymentStore:
         """See DeploymentStore."""
         with self._database.write(durable=True) as transaction:
             saved = write_deployment(transaction, deployment, expected_generation, event)
+            if event is not None:
+                self._outbox.note_deployment(transaction, event, deployment.model)
             count_change(transaction)
         return saved
 
@@ -93,6 +97,8 @@ class SQLDeploymentStore:
         """See DeploymentStore."""
         with self._database.write() as transaction:
             transaction.execute(EVENTS.insert, EVENTS.row(event))
+            found = _find(transaction, event.name)
+            self._outbox.note_deployment(transaction, event, found.model if found else "")
 
     def list_events(self, name: str, *, limit: int = 200) -> list[DeploymentEvent]:
         """See DeploymentStore."""
@@ -119,7 +125,14 @@ class SQLDeploymentStore:
     def save_alert(self, alert: AlertRecord) -> None:
         """See DeploymentStore."""
         with self._database.write() as transaction:
+            row = transaction.execute(
+                f"{ALERTS.select} WHERE alert_id = ?", (alert.alert_id,)
+            ).fetchone()
             transaction.execute(_UPSERT_ALERT, ALERTS.row(alert))
+            if row is None:
+                self._outbox.note_alert(transaction, "raised", alert)
+            if alert.resolved_at is not None and (row is None or _is_open(row)):
+                self._outbox.note_alert(transaction, "resolved", alert)
 
     def list_alerts(
         self, deployment: str | None = None, *, open_only: bool = False
@@ -164,6 +177,10 @@ def write_deployment(
     if event is not None:
         transaction.execute(EVENTS.insert, EVENTS.row(event))
     return deployment
+
+
+def _is_open(row: Any) -> bool:
+    return ALERTS.read(row).resolved_at is None
 
 
 def _find(transaction: Transaction, name: str) -> DeploymentRecord | None:

@@ -1,16 +1,8 @@
-"""Webhooks and their outbox: an event is written in the transaction of the change itself.
-
-So no event is lost with the process that made the change, and none is sent for a change that was
-rolled back. A hook's events are separate rows, not a position in a common list: in PostgreSQL a
-lower number may appear after a higher number, and a reader that stores a position would skip the
-row.
-"""
+"""Webhooks, and the events that each has not received yet."""
 # ruff: noqa: S608 - statements are made of our own names; values are always bound
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from fnmatch import fnmatchcase
 from typing import Any
 
 from penstock.core import (
@@ -19,12 +11,12 @@ from penstock.core import (
     HookRecord,
     NotFoundError,
     did_you_mean,
-    new_id,
     now,
 )
 from penstock.stores._json import dump_json, load_json
 from penstock.stores.metadata._codec import RecordTable, clean_text, to_micros
 from penstock.stores.metadata._database import Database, Transaction
+from penstock.stores.metadata._outbox import EVENTS, Outbox
 
 HOOKS = RecordTable(
     "hooks",
@@ -35,66 +27,7 @@ HOOKS = RecordTable(
         "error": (clean_text, str),
     },
 )
-EVENTS = RecordTable(
-    "outbox",
-    EventRecord,
-    times=("at", "due_at"),
-    structures=("facts",),
-    kinds={"state": EventState, "error": (clean_text, str)},
-)
 _SAVE = HOOKS.upsert("name", keep=("delivered", "delivered_at"))
-_KNOWN_S = 1.0  # delay until a process uses a new hook; a query each time would be expensive
-_RUN_KINDS = {"queued": "run.waiting", "running": "run.started"}
-_STEP_KINDS = {"queued": "step.waiting", "running": "step.started"}
-
-
-class Outbox:
-    """Writer of events for the subscribed hooks; one per open store."""
-
-    def __init__(self) -> None:
-        self._hooks: list[tuple[str, tuple[str, ...]]] = []
-        self._read_at = -_KNOWN_S
-
-    def forget(self) -> None:
-        """Reload the hooks before the next event."""
-        self._read_at = -_KNOWN_S
-
-    def note_run(
-        self, transaction: Transaction, run_id: str, state: str, facts: Mapping[str, Any]
-    ) -> None:
-        """Write the event of a run's change of state."""
-        kind = _RUN_KINDS.get(state, f"run.{state}")
-        self._note(transaction, kind, (run_id, None, None), facts)
-
-    def note_step(
-        self,
-        transaction: Transaction,
-        step: tuple[str, str, str],
-        state: str,
-        facts: Mapping[str, Any],
-    ) -> None:
-        """Write the event of a step's (run, step, step run) change of state."""
-        self._note(transaction, _STEP_KINDS.get(state, f"step.{state}"), step, facts)
-
-    def _note(
-        self,
-        transaction: Transaction,
-        kind: str,
-        about: tuple[str, str | None, str | None],
-        facts: Mapping[str, Any],
-    ) -> None:
-        if time.monotonic() - self._read_at >= _KNOWN_S:
-            rows = transaction.execute("SELECT name, events FROM hooks").fetchall()
-            self._hooks = [(name, tuple(load_json(events))) for name, events in rows]
-            self._read_at = time.monotonic()
-        for hook, patterns in self._hooks:
-            if any(fnmatchcase(kind, pattern) for pattern in patterns):
-                run_id, step, step_run_id = about
-                at = now()
-                event = EventRecord(
-                    new_id(), hook, kind, run_id, at, at, step, step_run_id, dict(facts)
-                )
-                transaction.execute(EVENTS.insert, EVENTS.row(event))
 
 
 class SQLHookStore:

@@ -13,7 +13,7 @@ from penstock.stores._processes import is_gone, is_ours, trace_here
 from penstock.stores.metadata._claims import SHARED, Claims
 from penstock.stores.metadata._codec import to_micros
 from penstock.stores.metadata._database import Database, Transaction
-from penstock.stores.metadata._hooks import Outbox
+from penstock.stores.metadata._outbox import Outbox
 
 _SILENCE_MICROS = 60 * 1_000_000
 _ENDED = (RunState.FINISHED, RunState.FAILED, RunState.KILLED)

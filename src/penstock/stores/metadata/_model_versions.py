@@ -28,6 +28,7 @@ from penstock.stores._json import dump_json, load_json
 from penstock.stores.metadata._codec import RecordTable, to_micros
 from penstock.stores.metadata._database import Database, Transaction
 from penstock.stores.metadata._deployments import write_deployment
+from penstock.stores.metadata._outbox import Outbox
 from penstock.stores.metadata._settings import count_change
 from penstock.stores.metadata._stage_events import EVENTS, add_event
 
@@ -63,8 +64,8 @@ _TAGS = 'SELECT "key", value FROM version_tags WHERE model = ? AND version = ? O
 class ModelVersions:
     """The version methods of ModelStore."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, outbox: Outbox) -> None:
+        self._database, self._outbox = database, outbox
 
     def create_version(self, version: ModelVersionRecord, *, actor: str) -> ModelVersionRecord:
         """See ModelStore."""
@@ -90,7 +91,9 @@ class ModelVersions:
                     for key, value in version.metrics.items()
                 ],
             )
-            add_event(transaction, _registered(version, actor))
+            event = _registered(version, actor)
+            add_event(transaction, event)
+            self._outbox.note_version(transaction, "registered", version, event)
             count_change(transaction)
         return version
 
@@ -148,12 +151,14 @@ class ModelVersions:
         with self._database.write(durable=True) as transaction:
             # Out of production first: at no moment may there be two production versions.
             for move in sorted(moves, key=lambda move: move.to_stage is Stage.PRODUCTION):
-                _move(transaction, move, expected, (gates or {}).get(move.version))
+                moved = _move(transaction, move, expected, (gates or {}).get(move.version))
+                self._outbox.note_version(transaction, move.to_stage, moved, move)
             # In the same transaction: a promotion never exists without its approvals.
             for approval in approvals:
                 transaction.execute(APPROVALS.insert, APPROVALS.row(_signed(approval)))
             for deployment, event in deployments:
                 write_deployment(transaction, deployment, deployment.generation, event)
+                self._outbox.note_deployment(transaction, event, deployment.model)
             count_change(transaction)
 
     def list_stage_events(self, model: str) -> list[StageEvent]:
@@ -189,10 +194,9 @@ class ModelVersions:
             approval = _signed(approval)
             transaction.execute(APPROVALS.insert, APPROVALS.row(approval))
             said = "Approved" if approval.approved else "Refused"
-            add_event(
-                transaction,
-                _remark(found, approval.actor, f"{said}: {approval.reason}", approval.at),
-            )
+            event = _remark(found, approval.actor, f"{said}: {approval.reason}", approval.at)
+            add_event(transaction, event)
+            self._outbox.note_version(transaction, said.lower(), found, event)
             count_change(transaction)
 
     def list_approvals(self, model: str, version: int) -> list[ApprovalRecord]:
@@ -267,7 +271,7 @@ def _move(
     move: StageEvent,
     expected: Mapping[int, int],
     gates: Sequence[GateResult] | None,
-) -> None:
+) -> ModelVersionRecord:
     found = _get(transaction, move.model, move.version)
     # The caller decided on the revision that it read; a newer one may decide otherwise.
     _check_revision(found, expected.get(move.version))
@@ -288,6 +292,7 @@ def _move(
     moved = replace(found, stage=move.to_stage, gates=judged, revision=found.revision + 1)
     _store(transaction, moved)
     add_event(transaction, move)
+    return moved
 
 
 def _check_only_one(transaction: Transaction, move: StageEvent) -> None:

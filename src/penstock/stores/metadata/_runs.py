@@ -24,8 +24,8 @@ from penstock.stores.metadata._database import Database, Transaction
 from penstock.stores.metadata._experiments import SQLExperiments
 from penstock.stores.metadata._fields import INDEXED, Sql
 from penstock.stores.metadata._fields import RUNS as FIELDS
-from penstock.stores.metadata._hooks import Outbox
 from penstock.stores.metadata._life import SignsOfLife, check_move, settled
+from penstock.stores.metadata._outbox import Outbox
 from penstock.stores.metadata._params import LEAF, add_params, insert_params, read_param
 from penstock.stores.metadata._search import SearchQuery, count, find
 from penstock.stores.metadata._summaries import SUMMARY, add_summaries, read_summary

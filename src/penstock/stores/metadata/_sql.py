@@ -5,9 +5,10 @@ from penstock.stores.metadata._audit import SQLAuditStore
 from penstock.stores.metadata._database import Database
 from penstock.stores.metadata._deployments import SQLDeploymentStore
 from penstock.stores.metadata._documents import SQLDocumentStore
-from penstock.stores.metadata._hooks import Outbox, SQLHookStore
+from penstock.stores.metadata._hooks import SQLHookStore
 from penstock.stores.metadata._metrics import SQLMetricStore
 from penstock.stores.metadata._models import SQLModelStore
+from penstock.stores.metadata._outbox import Outbox
 from penstock.stores.metadata._predictions import SQLPredictionStore
 from penstock.stores.metadata._projects import SQLProjectStore
 from penstock.stores.metadata._runs import SQLRunStore
@@ -32,8 +33,8 @@ class SQLMetadataStore:
         self.metrics = SQLMetricStore(database, self.runs)
         self.artifacts = SQLArtifactIndex(database, self.runs)
         self.steps = SQLStepStore(database, self.runs, self.artifacts, outbox)
-        self.models = SQLModelStore(database)
-        self.deployments = SQLDeploymentStore(database)
+        self.models = SQLModelStore(database, outbox)
+        self.deployments = SQLDeploymentStore(database, outbox)
         self.documents = SQLDocumentStore(database)
         self.predictions = SQLPredictionStore(database)
         self.schedules = SQLScheduleStore(database)

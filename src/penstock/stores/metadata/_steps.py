@@ -29,7 +29,7 @@ from penstock.stores.metadata._codec import RecordTable, clean_text, from_micros
 from penstock.stores.metadata._coordination import StepCoordination
 from penstock.stores.metadata._database import Database, Transaction
 from penstock.stores.metadata._garbage import LET_GO
-from penstock.stores.metadata._hooks import Outbox
+from penstock.stores.metadata._outbox import Outbox
 from penstock.stores.metadata._runs import SQLRunStore
 
 STEP_RUNS = RecordTable(
