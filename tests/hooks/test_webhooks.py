@@ -287,7 +287,7 @@ def test_the_address_that_was_judged_is_the_one_that_is_connected_to(monkeypatch
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"form": "slack"}, "no message format 'slack'"),
+        ({"form": "slak"}, "no message format 'slak'. Did you mean .slack"),
         ({"events": ["run.ended"]}, "No event matches 'run.ended'"),
         ({"secret": "hush"}, "cannot be used to sign"),
         ({"name": "my hook"}, "no legal name"),

@@ -7,6 +7,7 @@ from penstock.core import lazy_exports
 if TYPE_CHECKING:
     from penstock.hooks._attempt import Attempt as Attempt
     from penstock.hooks._courier import Courier as Courier
+    from penstock.hooks._courier import delivers as delivers
     from penstock.hooks._kinds import FORMS as FORMS
     from penstock.hooks._kinds import KINDS as KINDS
     from penstock.hooks._kinds import Form as Form
@@ -17,6 +18,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "Attempt": "_attempt",
         "Courier": "_courier",
+        "delivers": "_courier",
         "Webhooks": "_webhooks",
         "FORMS": "_kinds",
         "Form": "_kinds",

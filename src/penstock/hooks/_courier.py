@@ -5,11 +5,13 @@ attempt. In order: an event that fails is retried before later events are sent, 
 refuses the event. A lease ensures that a single process at a time delivers a hook's events.
 """
 
+import functools
 import logging
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
-from typing import Self
+from typing import Concatenate, ParamSpec, Protocol, Self, TypeVar
 
 from penstock.core import (
     EventRecord,
@@ -23,12 +25,38 @@ from penstock.hooks._attempt import Attempt
 from penstock.hooks._sending import Sender
 from penstock.stores import Store
 
+Of = TypeVar("Of", bound="HasStore")
+Params = ParamSpec("Params")
+Result = TypeVar("Result")
 _log = logging.getLogger("penstock.hooks")
 _DELAYS_S = (5, 30, 120, 600, 1800, 3600, 7200, 14_400, 28_800, 43_200)
 _LEASE = timedelta(seconds=60)
 _BATCH = 50
 _EVERY_S = 1.0
 _LAST_S = 5.0  # seconds that an ending process waits for its last events
+
+
+class HasStore(Protocol):
+    """What `delivers` decorates methods of."""
+
+    _store: Store
+
+
+def delivers(
+    method: Callable[Concatenate[Of, Params], Result],
+) -> Callable[Concatenate[Of, Params], Result]:
+    """Deliver the events of a method's changes before it returns, if the store has hooks.
+
+    Whoever promotes from a script or a shell runs no scheduler; without this the events would wait
+    for the next run. A receiver that cannot be reached delays the method for some seconds at most.
+    """
+
+    @functools.wraps(method)
+    def call(of: Of, /, *args: Params.args, **options: Params.kwargs) -> Result:
+        with Courier(store=of._store):  # noqa: SLF001 - the class decorates its own methods
+            return method(of, *args, **options)
+
+    return call
 
 
 class Courier:

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from penstock.core import Edge, ReportRecord, new_id, now
+from penstock.hooks import delivers
 from penstock.monitoring._alerts import update_alerts
 from penstock.monitoring._drift import check_drift
 from penstock.monitoring._limits import Limits
@@ -31,6 +32,7 @@ class Monitor:
         self._store, self._deployment = open_store(store), deployment
         self._limits = limits or Limits()
 
+    @delivers
     def check(
         self,
         *,

@@ -17,6 +17,7 @@ from penstock.core import (
     now,
     require_reason,
 )
+from penstock.hooks import delivers
 from penstock.models import Model, SignatureChanges
 from penstock.people import decide_as
 from penstock.registry._approving import (
@@ -76,6 +77,7 @@ class Registry:
         self._store = open_store(store)
         self._metadata = self._store.metadata
 
+    @delivers
     def register(
         self,
         model_name: str,
@@ -268,6 +270,7 @@ class Registry:
         require_ready(record, approvals, changes=changes)
         return record
 
+    @delivers
     def approve(
         self, model: str, version: int, *, reason: str, actor: str | None = None
     ) -> ApprovalRecord:
@@ -297,6 +300,7 @@ class Registry:
         self._metadata.models.add_approval(yes)
         return yes
 
+    @delivers
     def reject(
         self, model: str, version: int, *, reason: str, actor: str | None = None
     ) -> ModelVersionRecord:
@@ -330,6 +334,7 @@ class Registry:
         """
         return approval_state(self._store, self.get(model, version))
 
+    @delivers
     def promote(
         self,
         model: str,
@@ -384,6 +389,7 @@ class Registry:
             accept_changes=accept_changes,
         )
 
+    @delivers
     def archive(
         self, model: str, version: int, *, actor: str | None = None, reason: str = ""
     ) -> ModelVersionRecord:
@@ -399,6 +405,7 @@ class Registry:
             self._metadata, model, version, Stage.ARCHIVED, actor or current_actor(), reason
         )
 
+    @delivers
     def rollback(
         self,
         model: str,

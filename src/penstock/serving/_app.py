@@ -12,6 +12,7 @@ from litestar.response import Response
 from litestar.types import Receive, Scope, Send
 
 from penstock.core import PenstockError
+from penstock.hooks import Courier
 from penstock.http import (
     TEXT,
     Call,
@@ -72,9 +73,12 @@ def create_app(
     journal = PredictionLog(store.metadata.predictions.add) if log else None
     reloader = Reloader(router, poll_s, Presence(store, names))
     metrics = ServingMetrics(router, journal)
+    # A rollout judges itself here, with nobody else around to tell of it.
+    courier = Courier(always=True, store=store)
 
     def stop() -> None:
         reloader.stop()
+        courier.stop()
         if journal is not None:
             journal.close()
 
@@ -82,7 +86,7 @@ def create_app(
         _routes(
             store, router, journal, metrics, frozenset(host.lower() for host in allowed_hosts or ())
         ),
-        on_startup=[reloader.start],
+        on_startup=[reloader.start, courier.start],
         on_shutdown=[stop],
         openapi_config=None,
         logging_config=None,

@@ -19,6 +19,7 @@ from penstock.core import (
     require_name,
 )
 from penstock.evaluation.sequential import NEED_POSITIVE
+from penstock.hooks import Courier
 from penstock.models import require_onnx_form
 from penstock.registry import Registry
 from penstock.serving._forms import choose_form
@@ -153,7 +154,8 @@ def stop_rollout(
             fix=f"To go back to an earlier version, run: penstock rollback {record.model}",
             name=name,
         )
-    return roll_back(store, record, rollout, f"Stopped by {actor or current_actor()}: {reason}")
+    with Courier(store=store):
+        return roll_back(store, record, rollout, f"Stopped by {actor or current_actor()}: {reason}")
 
 
 def ensure_deployment(name: str, *, store: Store) -> DeploymentRecord:
@@ -329,9 +331,10 @@ def _write(
     # The generation guards the write: a change by another process since the read is a conflict.
     if existing is not None:
         record = replace(record, state=existing.state, generation=existing.generation)
-    return store.metadata.deployments.save(
-        record, expected_generation=existing.generation if existing else None, event=event
-    )
+    with Courier(store=store):
+        return store.metadata.deployments.save(
+            record, expected_generation=existing.generation if existing else None, event=event
+        )
 
 
 def _nothing_in_production(model: str) -> NotFoundError:

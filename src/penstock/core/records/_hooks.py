@@ -11,13 +11,15 @@ from penstock.core.records._empty import empty
 
 @dataclass(frozen=True, slots=True)
 class HookRecord:
-    """A webhook that receives the events of runs and steps.
+    """A webhook: a receiver of events, by HTTP, in a chat or by mail.
 
     Args:
         name: Unique name.
-        url: Target of the events.
-        form: ``webhook`` (Standard Webhooks, signed) or ``openlineage``.
-        secret: Key for the signature of a webhook, or the API key for OpenLineage.
+        url: Target of the events; of a chat its host alone.
+        form: ``webhook`` (Standard Webhooks, signed), ``openlineage``, ``slack``, ``teams`` or
+            ``email``.
+        secret: Key for the signature of a webhook, the API key for OpenLineage, the password of a
+            mail server, or the whole URL of a chat.
         events: Patterns of the events such as ``run.failed``, ``run.*`` or ``*``.
         created_at: Time of creation.
         paused_at: Time of the pause; None while active.
@@ -45,13 +47,14 @@ class EventRecord:
     Args:
         event_id: Equal at every attempt, so that a receiver can recognise repetitions.
         hook: Name of the receiving webhook.
-        kind: ``run.started``, ``run.failed``, ``step.finished`` and so on.
-        run_id: The run.
+        kind: ``run.started``, ``step.finished``, ``version.production``, ``alert.raised`` …
+        run_id: The run; empty for an event of a version, deployment or alert.
         at: Time of the event.
         due_at: Time of the next attempt.
-        step: The step; None for an event of the run.
+        step: The step; None for an event of something else.
         step_run_id: The step run.
-        facts: Facts at that moment that may change later: attempt, error.
+        facts: Facts at that moment that may change later: attempt, error; of a version, deployment
+            or alert all facts.
         attempts: Number of attempts.
         state: Pending, or dead: given up.
         error: Reason why the last attempt failed.
