@@ -1,7 +1,9 @@
 """Mail: a real SMTP server gets it, encrypted, once, and nothing of its text forges a header."""
 
+import asyncio
 import ssl
 from email import message_from_bytes, policy
+from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -39,6 +41,7 @@ class Server(Controller):
     """A server on a free port, which it learns before it tries itself out."""
 
     def _trigger_server(self):
+        assert isinstance(self.server, asyncio.Server)
         self.port = self.server.sockets[0].getsockname()[1]
         super()._trigger_server()
 
@@ -61,7 +64,7 @@ def start(monkeypatch, tmp_path):
             certificate(tmp_path / "server.pem", name)
             context.load_cert_chain(tmp_path / "server.pem")
             monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "server.pem"))
-        implicit = {"ssl_context": context} if tls == "implicit" else {"tls_context": context}
+        implicit: dict[str, Any] = {"ssl_context" if tls == "implicit" else "tls_context": context}
         controller = Server(mails, hostname="127.0.0.1", port=0, **implicit, **options)
         controller.start()
         running.append(controller)
