@@ -14,7 +14,7 @@ import penstock as ps
 from penstock.core import EventRecord, ParameterError, now
 from penstock.execution import QuietReporter
 from penstock.hooks import Webhooks
-from penstock.hooks._mail import read_mailbox
+from penstock.hooks._mail import read_route
 
 
 class Mails:
@@ -204,7 +204,7 @@ def test_the_form_and_the_url_belong_together(hooks):
 
 
 def test_several_recipients_and_a_sender_of_the_servers_name():
-    found = read_mailbox("smtp://mail.example.org?to=a@b.org&to=c@d.org")
+    found = read_route("smtp://mail.example.org?to=a@b.org&to=c@d.org")
     assert found.to == ("a@b.org", "c@d.org")
     assert found.sender == "penstock@mail.example.org"
 

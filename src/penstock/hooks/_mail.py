@@ -24,7 +24,7 @@ _TEMPORARY = range(400, 500)  # SMTP: 4yz is a refusal for now, 5yz for ever
 
 
 @dataclass(frozen=True, slots=True)
-class Mailbox:
+class MailRoute:
     """Where mails go, read from a hook's URL.
 
     Args:
@@ -38,11 +38,11 @@ class Mailbox:
     user: str | None
 
 
-def read_mailbox(url: str) -> Mailbox:
+def read_route(url: str) -> MailRoute:
     """Read recipients, sender and user of a URL.
 
-    >>> read_mailbox("smtps://ci@mail.example.org?to=ml@example.org&from=penstock@example.org")
-    Mailbox(to=('ml@example.org',), sender='penstock@example.org', user='ci')
+    >>> read_route("smtps://ci@mail.example.org?to=ml@example.org&from=penstock@example.org")
+    MailRoute(to=('ml@example.org',), sender='penstock@example.org', user='ci')
 
     Raises:
         ParameterError: If the URL names no recipient, or an address cannot be one.
@@ -61,18 +61,20 @@ def read_mailbox(url: str) -> Mailbox:
     sender = given.get("from", [f"penstock@{parts.hostname}"])[0]
     for address in (*given["to"], sender):
         _require_address(address)
-    return Mailbox(tuple(given["to"]), sender, unquote(parts.username) if parts.username else None)
+    return MailRoute(
+        tuple(given["to"]), sender, unquote(parts.username) if parts.username else None
+    )
 
 
 def send_mail(hook: HookRecord, event: EventRecord, notice: Notice) -> Attempt:
     """Try to send an event's notice; a mail that some recipients are refused has arrived."""
-    mailbox = read_mailbox(hook.url)
+    route = read_route(hook.url)
     try:
         place = find_destination(hook.url)
         with _connect(hook.url, place) as server:
-            if mailbox.user is not None:
-                server.login(mailbox.user, hook.secret or "")
-            server.send_message(_mail(mailbox, event, notice))
+            if route.user is not None:
+                server.login(route.user, hook.secret or "")
+            server.send_message(_mail(route, event, notice))
     except ParameterError as error:
         return Attempt(ok=False, error=f"{error.what} {error.fix}")
     except smtplib.SMTPRecipientsRefused as error:
@@ -125,10 +127,10 @@ def _require_clear_allowed(url: str, place: Destination) -> None:
     )
 
 
-def _mail(mailbox: Mailbox, event: EventRecord, notice: Notice) -> EmailMessage:
+def _mail(route: MailRoute, event: EventRecord, notice: Notice) -> EmailMessage:
     mail = EmailMessage()
     mail["Subject"] = f"penstock: {notice.title}"[:_MOST_TITLE]
-    mail["From"], mail["To"] = mailbox.sender, ", ".join(mailbox.to)
+    mail["From"], mail["To"] = route.sender, ", ".join(route.to)
     mail["Date"] = format_datetime(now())
     # Equal at every attempt: mail programs show a repeated mail once.
     mail["Message-ID"] = f"<{event.event_id}@penstock>"

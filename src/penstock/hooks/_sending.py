@@ -10,6 +10,7 @@ from penstock.hooks._attempt import Attempt
 from penstock.hooks._chat import slack_message, teams_message
 from penstock.hooks._destination import find_destination
 from penstock.hooks._kinds import SECRET_URLS
+from penstock.hooks._mail import send_mail
 from penstock.hooks._messages import gone_message, is_gone, message_of
 from penstock.hooks._notice import Notice, notice_of
 from penstock.hooks._openlineage import gone_event, run_event
@@ -46,8 +47,6 @@ class Sender:
     def send(self, hook: HookRecord, event: EventRecord) -> Attempt:
         """Try to deliver an event to its hook."""
         if hook.form == "email":
-            from penstock.hooks._mail import send_mail  # 20 ms, and only who has mail needs it
-
             return send_mail(hook, event, self._notice(event))
         return self._post(hook, event)
 

@@ -20,7 +20,7 @@ from penstock.hooks._attempt import Attempt
 from penstock.hooks._courier import Courier
 from penstock.hooks._destination import require_destination
 from penstock.hooks._kinds import DEFAULTS, FORMS, KINDS, SECRET_URLS, Form
-from penstock.hooks._mail import SCHEMES, read_mailbox
+from penstock.hooks._mail import SCHEMES, read_route
 from penstock.hooks._sending import Sender
 from penstock.hooks._signature import new_secret, read_secret
 from penstock.stores import Store, open_store
@@ -178,7 +178,7 @@ def _require_form(form: str, url: str) -> None:
             what=f"There is no message format {form!r}.", fix=did_you_mean(form, FORMS), form=form
         )
     if form == "email":
-        read_mailbox(url)
+        read_route(url)
     scheme = urlsplit(url).scheme
     if (form == "email") != (scheme in SCHEMES) and scheme in {*SCHEMES, "http", "https"}:
         raise ParameterError(
