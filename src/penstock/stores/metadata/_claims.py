@@ -10,7 +10,7 @@ from penstock.core import StepClaim, StepState, now
 from penstock.stores._json import dump_json, load_json
 from penstock.stores._processes import has_ended_here
 from penstock.stores.metadata._database import Database, Transaction
-from penstock.stores.metadata._hooks import Outbox
+from penstock.stores.metadata._outbox import Outbox
 
 SHARED = "shared"
 _SILENCE_MICROS = 60 * 1_000_000
