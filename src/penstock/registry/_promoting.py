@@ -9,7 +9,13 @@ from penstock.registry._approving import ApprovalRules, approval_state, new_appr
 from penstock.registry._changing import change_version
 from penstock.registry._compatibility import signature_changes
 from penstock.registry._judgement import judge_gates
-from penstock.registry._moves import plan_production, require_move
+from penstock.registry._moves import (
+    plan_production,
+    require_alone,
+    require_expected,
+    require_move,
+    rollback_target,
+)
 from penstock.registry._moving import Moves, make_moves
 from penstock.registry._references import find_version, in_stage
 from penstock.registry._requirements import describe_force, require_answering, require_ready
@@ -53,6 +59,24 @@ def promote_to_production(
         why = describe_force(target, reason, force_reason, (changes, accept_changes))
         events = plan_production(versions, target, actor=actor, reason=why, at=now())
         return Moves(events, {target.version: target.gates}, approvals)
+
+    return make_moves(store.metadata, model, plan)
+
+
+def roll_back_to(
+    store: "Store", model: str, to: int | None, expected: int | None, actor: str, reason: str
+) -> ModelVersionRecord:
+    """Move an earlier production version back to production; see `Registry.rollback`."""
+
+    def plan(versions: Sequence[ModelVersionRecord]) -> Moves:
+        champion = in_stage(versions, Stage.PRODUCTION)
+        events, at = store.metadata.models.list_stage_events(model), now()
+        require_expected(model, champion, expected)
+        if expected is None and to is None:
+            require_alone(champion, events, at)
+        target = rollback_target(versions, events, to)
+        require_answering(store, target, "go back to production")
+        return Moves(plan_production(versions, target, actor=actor, reason=reason, at=at))
 
     return make_moves(store.metadata, model, plan)
 

@@ -33,14 +33,9 @@ from penstock.registry._compatibility import signature_changes
 from penstock.registry._history import ProductionAt, production_at, read_time
 from penstock.registry._judgement import judge_version
 from penstock.registry._moves import (
-    plan_production,
-    require_alone,
-    require_expected,
     require_move,
-    rollback_target,
 )
-from penstock.registry._moving import Moves, make_moves
-from penstock.registry._promoting import promote_to_production
+from penstock.registry._promoting import promote_to_production, roll_back_to
 from penstock.registry._references import find_version, in_stage, newest_candidate
 from penstock.registry._registering import register_version
 from penstock.registry._removing import move_alone, take_out
@@ -436,19 +431,9 @@ class Registry:
             ParameterError: If ``to`` was never in production.
             NotFoundError: If there is no such model or version.
         """
-        who, why = actor or current_actor(), reason or "Rolled back."
-
-        def plan(versions: Sequence[ModelVersionRecord]) -> Moves:
-            champion = in_stage(versions, Stage.PRODUCTION)
-            events, at = self.history(model), now()
-            require_expected(model, champion, expected)
-            if expected is None and to is None:
-                require_alone(champion, events, at)
-            target = rollback_target(versions, events, to)
-            require_answering(self._store, target, "go back to production")
-            return Moves(plan_production(versions, target, actor=who, reason=why, at=at))
-
-        return make_moves(self._metadata, model, plan)
+        return roll_back_to(
+            self._store, model, to, expected, actor or current_actor(), reason or "Rolled back."
+        )
 
     def history(self, model: str, at: str | datetime | None = None) -> Events:
         """List the events of the model's versions, oldest first, up to a time if given.
