@@ -35,6 +35,7 @@ from penstock.server.mlflow._stages import move, read_stage
 
 _MOST, _DEFAULT = 200_000, 10_000
 _LOGGED_SOURCE = re.compile(r"models:/(m-[^/]+)(?:/(.*))?")
+_OWN_SOURCE = re.compile(r"(?:mlflow-artifacts|penstock):/+(.*)")
 _RUN_SOURCE = re.compile(r"runs:/([^/]+)(?:/(.*))?")
 _REMOTE = re.compile(r"(?:s3|gs|wasbs?|abfss?|hdfs|viewfs|dbfs|https?|ftp|sftp|azureml|r2|b2)(?:\+\w+)?://", re.IGNORECASE)  # fmt: skip
 
@@ -215,8 +216,8 @@ def _resolve(
             raise _foreign(source)
         place = ArtifactPlace("run", run_id, (match.group(2) or "").strip("/"))
         return _within(desk, place), run_id, model_id
-    if source.startswith(f"{desk.scheme}:"):
-        place = locate(source.removeprefix(f"{desk.scheme}:").lstrip("/"))
+    if (match := _OWN_SOURCE.fullmatch(source)) is not None:
+        place = locate(match.group(1))
         if place.owner not in {run_id, model_id} or not place.owner:
             raise _foreign(source)
         return _within(desk, place), run_id, model_id
@@ -292,6 +293,8 @@ def _uri(desk: Desk, source: str) -> str:
         run = desk.run(match.group(1))
         root = f"{desk.scheme}:/{desk.number(run.experiment)}/{run.run_id}/artifacts"
         return f"{root}/{match.group(2)}" if match.group(2) else root
+    if (match := _OWN_SOURCE.fullmatch(source)) is not None:
+        return f"{desk.scheme}:/{match.group(1)}"  # whichever way it was registered
     return source
 
 
