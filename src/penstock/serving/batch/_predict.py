@@ -3,8 +3,8 @@
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import (
@@ -19,6 +19,7 @@ from penstock.core import (
 )
 from penstock.data import DataSource
 from penstock.data.sources import (
+    FileSource,
     Reading,
     RememberingSource,
     Scan,
@@ -37,13 +38,14 @@ from penstock.serving.batch._target import BatchTarget
 from penstock.serving.batch._worker import PartWork, digest_part, work_on
 from penstock.stores import Store, open_store
 from penstock.tables import read_frame
-from penstock.tables.reading import ReadingRule
+from penstock.tables.reading import ReadingRule, ValueType
 from penstock.tracking import ActiveRun, active_run, start_run
 
 if TYPE_CHECKING:
     import polars as pl
 
 EXPERIMENT = "predictions"
+_PLAIN: dict[str, ValueType] = {"number": "number", "integer": "integer", "boolean": "boolean"}
 MANIFEST = "batch.json"
 
 
@@ -284,6 +286,7 @@ class _Batch:
         self, batch_id: str, staging: BatchStaging, signature: Signature, is_stamped: bool
     ) -> Iterator[PartWork]:
         scan = self.source.scan()
+        written = scan.reading.rules if isinstance(scan, Scan) else {}
         first_row = 0
         for number, table in enumerate(
             cut(read_batches(scan, self.source.name), self.options.part_rows)
@@ -305,6 +308,7 @@ class _Batch:
                 self.options,
                 self.form,
                 None if is_done else table,
+                _rules_of(table, signature, written),
             )
             first_row += table.height
         if isinstance(scan, Scan):
@@ -476,7 +480,36 @@ def _as_source(data: object, signature: Signature) -> DataSource:
     texts = {
         each.name: ReadingRule("text") for each in signature.inputs if each.reading is not None
     }
-    return source.remembering(texts) if isinstance(source, RememberingSource) else source
+    if isinstance(source, RememberingSource):
+        source = source.remembering(texts)
+    if isinstance(source, FileSource):
+        source = source.as_written(each.name for each in signature.inputs if each.reading is None)
+    return source
+
+
+def _rules_of(
+    table: "pl.DataFrame", signature: Signature, written: Mapping[str, ReadingRule]
+) -> dict[str, ReadingRule]:
+    """Return the rules of the inputs that were no texts in training and are texts in the source.
+
+    A source leaves a column as text where some of its values cannot be read: the rest is read.
+    """
+    found = {}
+    for column in signature.inputs:
+        rule = written.get(column.name)
+        if column.reading is not None or rule is None or not _is_text(table, column.name):
+            continue
+        if column.family in {"text", "enum"}:  # a text is what the model takes
+            continue
+        if rule.type != "text":
+            found[column.name] = rule
+        elif column.family in _PLAIN:
+            found[column.name] = replace(rule, type=_PLAIN[column.family])
+    return found
+
+
+def _is_text(table: "pl.DataFrame", name: str) -> bool:
+    return name in table.columns and str(table.schema[name]) == "String"
 
 
 def _stopped(refused: Sequence[dict[str, Any]], part: PartWork) -> DataError:
