@@ -1,6 +1,7 @@
 """The root command: global options, exit codes, and the module of each command."""
 
 import importlib
+import keyword
 import os
 import sys
 import traceback
@@ -122,6 +123,8 @@ _SECTIONS = (
             "users": ("_people", "Add and manage users and their roles."),
             "tokens": ("_people", "Create, list and revoke tokens."),
             "projects": ("_people", "Separate teams in a store."),
+            "import": ("_moving", "Import runs and models from MLflow."),
+            "export": ("_moving", "Export runs to MLflow."),
             "webhooks": ("_webhooks", "Create and manage webhooks."),
             "doctor": ("_doctor", "Check the installation, the project and the store."),
             "ui": ("_ui", "Start the web UI."),
@@ -145,7 +148,10 @@ class _Commands(click.Group):
         if cmd_name not in _MODULES:
             return None
         module = importlib.import_module(f"penstock.cli.{_MODULES[cmd_name]}")
-        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        attribute = cmd_name.replace("-", "_")
+        if keyword.iskeyword(attribute):
+            attribute += "_"
+        command: click.Command = getattr(module, attribute)
         return command
 
     def format_commands(

@@ -142,6 +142,12 @@ def own_server(tmp_path, mlflow_python):  # without a client there is nothing to
     running.stop()
 
 
+@pytest.fixture(scope="session")
+def start_client(mlflow_python, tmp_path_factory):
+    """Return how to start a client, which the caller stops."""
+    return lambda url: RealClient(mlflow_python, url, tmp_path_factory.mktemp("client"))
+
+
 @pytest.fixture
 def new_client(mlflow_python, tmp_path):
     """Return a client of one test, for a server of its own."""
