@@ -81,7 +81,7 @@ def assert_ignores_the_other_rows(model: Any, predict: Any, rows: Any) -> None:
     assert is_row_wise(model)
     for count in (2, 3, 5, 8, 13, 31, 64, len(rows)):
         for order in ("C", "F"):
-            part = np.asarray(rows[:count], order=order)  # type: ignore[call-overload] # both exist
+            part = np.asarray(rows[:count], order=order)
             alone = [predict(part[i : i + 1].copy()) for i in range(min(count, 70))]
             assert (predict(part)[:70] == np.concatenate(alone)).all(), count
 
