@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from penstock.people._access import decide_as as decide_as
     from penstock.people._access import has_users as has_users
     from penstock.people._access import project_named as project_named
+    from penstock.people._access import refusal as refusal
     from penstock.people._access import require_permission as require_permission
     from penstock.people._authentication import SESSION_COOKIE as SESSION_COOKIE
     from penstock.people._authentication import TOKEN_VARIABLE as TOKEN_VARIABLE
@@ -46,6 +47,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "is_csrf_token": "_sign_in",
         "project_named": "_access",
         "read_session_key": "_authentication",
+        "refusal": "_access",
         "require_permission": "_access",
     },
 )
