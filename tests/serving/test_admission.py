@@ -29,7 +29,7 @@ def bearer(store: Any, user: str) -> dict[str, str]:
 
 
 def routes(row: dict[str, Any]) -> list[tuple[str, str, Any, Permission | None]]:
-    infer = {"inputs": []}
+    infer: dict[str, Any] = {"inputs": []}
     truth = {"prediction_id": "x", "truth": "yes"}
     rows = {"rows": [row]}
     read = Permission.READ
@@ -94,4 +94,4 @@ def test_behind_a_gateway_nobody_is_asked(team: Any, row: Any) -> None:
 
 def test_a_route_that_does_not_say_who_may_use_it_cannot_be_made() -> None:
     with pytest.raises(TypeError, match="permission"):
-        Route("x", "GET", "x", None, None)  # type: ignore[arg-type,call-arg] # what is forgotten
+        Route("x", "GET", "x", None, None)  # type: ignore[call-arg] # what is forgotten

@@ -60,16 +60,15 @@ class Browser:
         return self.site.get(path, headers={"cookie": self.cookie, **headers})
 
     def token(self) -> str:
-        page = self.get("/people" if self.cookie else "/sign-in").text
-        found = re.search(r'name="form_token" value="([^"]+)"', page)
-        assert found, page[:500]
-        return found[1]
+        return self.token_on("/people" if self.cookie else "/sign-in")
 
-    def post(self, path: str, headers: dict[str, str] | None = None, **fields: Any) -> Any:
+    def token_on(self, path: str) -> str:
+        found = re.search(r'name="form_token" value="([^"]+)"', self.get(path).text)
+        return found[1] if found else ""
+
+    def post(self, path: str, **fields: Any) -> Any:
         sent = {"form_token": self.token(), **{name: str(v) for name, v in fields.items()}}
-        return self.site.post(
-            path, data=sent, headers={"cookie": self.cookie, **OWN} | (headers or {})
-        )
+        return self.site.post(path, data=sent, headers={"cookie": self.cookie, **OWN})
 
 
 def browser_of(store: Store, site: TestClient[Any], user: str) -> Browser:
