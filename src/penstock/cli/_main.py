@@ -127,6 +127,7 @@ _SECTIONS = (
             "export": ("_moving", "Export runs to MLflow."),
             "webhooks": ("_webhooks", "Create and manage webhooks."),
             "doctor": ("_doctor", "Check the installation, the project and the store."),
+            "server": ("_server", "Serve the store over HTTP: API and web UI."),
             "ui": ("_ui", "Start the web UI."),
         },
     ),
