@@ -8,11 +8,6 @@ from penstock.stores.rest import RULES, operations
 from penstock.stores.rest import _operations as module
 
 
-def test_every_operation_has_a_rule_and_every_rule_an_operation():
-    found = {noun: set(verbs) for noun, verbs in operations().items()}
-    assert {noun: set(rules) for noun, rules in RULES.items()} == found
-
-
 def test_an_operation_without_a_permission_stops_the_start(monkeypatch):
     rules = {noun: dict(verbs) for noun, verbs in RULES.items()}
     del rules["runs"]["search"]

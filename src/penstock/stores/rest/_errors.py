@@ -51,12 +51,12 @@ def _values(values: Mapping[str, Any]) -> dict[str, Any]:
 def _safe(values: Any) -> dict[str, Any]:
     if not isinstance(values, dict):
         return {}
-    reserved = {"what", "why", "fix", "values", "self", "args"}
+    reserved = {"what", "why", "fix", "values", "self"}
     try:
         return {
             name: read_plain(value)
             for name, value in values.items()
-            if name not in reserved and name.isidentifier()
+            if name not in reserved and name.isidentifier() and not hasattr(PenstockError, name)
         }
     except ParameterError:
         return {}

@@ -120,6 +120,8 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
         "take_lease": _write,
         "list_holders": _read,
         "drop_lease": _again,
+        "claim_step": _write,
+        "release_step": _write,
         "add_logs": _write,
         "list_logs": _read,
         "list": _read,

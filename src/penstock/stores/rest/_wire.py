@@ -43,7 +43,6 @@ class Wire:
     parts: Mapping[str, Schema] = field(default_factory=dict)
 
 
-@cache
 def wire_of(hint: Any) -> Wire:
     """Return the form of a type.
 
