@@ -52,7 +52,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class ApiRoute:
     """A route of the API.
 
     Args:
@@ -116,7 +116,7 @@ class Api:
             require_permissions([route.permission])
             await route.handle(exchange)
 
-    def _find(self, exchange: Exchange) -> Route:
+    def _find(self, exchange: Exchange) -> ApiRoute:
         path = exchange.path.removeprefix(ROOT)
         methods = self._routes.get(path)
         noun, _, digest = path.removeprefix("/").partition("/")
@@ -148,17 +148,17 @@ class Api:
             )
         stack.enter_context(use_identity(identity))
 
-    def _make_routes(self) -> dict[str, dict[str, Route]]:
+    def _make_routes(self) -> dict[str, dict[str, ApiRoute]]:
         artifacts = self._store.artifacts
-        routes: dict[str, dict[str, Route]] = {
-            "/openapi.json": {"GET": Route(Permission.READ, self._describe)},
-            "/store": {"GET": Route(Permission.READ, self._show_store)},
-            "/bytes": {"POST": Route(Permission.WRITE, lambda each: upload(artifacts, each))},
+        routes: dict[str, dict[str, ApiRoute]] = {
+            "/openapi.json": {"GET": ApiRoute(Permission.READ, self._describe)},
+            "/store": {"GET": ApiRoute(Permission.READ, self._show_store)},
+            "/bytes": {"POST": ApiRoute(Permission.WRITE, lambda each: upload(artifacts, each))},
             "/bytes/write-many": {
-                "POST": Route(Permission.WRITE, lambda each: upload_many(artifacts, each))
+                "POST": ApiRoute(Permission.WRITE, lambda each: upload_many(artifacts, each))
             },
             "/bytes/{digest}": {
-                "GET": Route(
+                "GET": ApiRoute(
                     Permission.READ,
                     lambda each: download(artifacts, each, each.path.rpartition("/")[2]),
                 )
@@ -169,11 +169,11 @@ class Api:
                 routes[f"/{operation.path}"] = self._methods(operation)
         return routes
 
-    def _methods(self, operation: Operation) -> dict[str, Route]:
+    def _methods(self, operation: Operation) -> dict[str, ApiRoute]:
         permission = operation.rule.permission
-        methods = {"POST": Route(permission, lambda each: self._post(operation, each))}
+        methods = {"POST": ApiRoute(permission, lambda each: self._post(operation, each))}
         if operation.rule.only_reads:
-            methods["GET"] = Route(permission, lambda each: self._get(operation, each))
+            methods["GET"] = ApiRoute(permission, lambda each: self._get(operation, each))
         return methods
 
     async def _post(self, operation: Operation, exchange: Exchange) -> None:

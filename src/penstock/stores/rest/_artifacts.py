@@ -15,7 +15,7 @@ from penstock.stores.artifacts._digests import (
     place_of,
     readable,
 )
-from penstock.stores.rest._connection import ROOT, Connection
+from penstock.stores.rest._connection import ROOT, RestConnection
 from penstock.stores.rest._operations import BYTES, operations
 
 _CHUNK = 1 << 20
@@ -31,7 +31,7 @@ class RestArtifacts:
         connection: Connection to the server.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: RestConnection) -> None:
         self._connection = connection
 
     @property

@@ -1,4 +1,4 @@
-"""Connection: requests to a penstock server, repeated until one is answered; the only HTTP client.
+"""RestConnection: requests to a penstock server, repeated until one is answered; the only HTTP client.
 
 A request that changes something carries an id, under which the server remembers its answer: when an
 answer is lost, the repetition returns it and does nothing a second time.
@@ -76,7 +76,7 @@ class ServerUrl:
         return self.host in _LOCAL
 
 
-class Connection:
+class RestConnection:
     """Requests to a server.
 
     Threads: any number at once. A forked child opens connections of its own.

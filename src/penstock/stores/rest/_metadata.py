@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from penstock.core import RunRecord, StepRunRecord, StoreError
 from penstock.stores._processes import is_ours, trace_here
 from penstock.stores.metadata._database import Database
-from penstock.stores.rest._connection import Connection
+from penstock.stores.rest._connection import RestConnection
 from penstock.stores.rest._operations import BYTES, Operation, operations
 
 MOST = 10_000
@@ -22,7 +22,7 @@ class RestMetadata:
         connection: Connection to the server.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: RestConnection) -> None:
         self._connection = connection
         for noun, verbs in operations().items():
             if noun != BYTES:
@@ -53,7 +53,7 @@ class RestNoun:
     """
 
     def __init__(
-        self, connection: Connection, verbs: dict[str, Operation], metadata: Any = None
+        self, connection: RestConnection, verbs: dict[str, Operation], metadata: Any = None
     ) -> None:
         self._metadata = metadata
         for verb, operation in verbs.items():
@@ -144,7 +144,7 @@ _SPECIAL: dict[str, type[RestNoun]] = {
 }
 
 
-def _perform(connection: Connection, operation: Operation, *args: Any, **kwargs: Any) -> Any:
+def _perform(connection: RestConnection, operation: Operation, *args: Any, **kwargs: Any) -> Any:
     return connection.perform(operation, args, kwargs)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from penstock.core import StoreError
 from penstock.stores.rest._artifacts import RestArtifacts
-from penstock.stores.rest._connection import Connection, ServerUrl
+from penstock.stores.rest._connection import RestConnection, ServerUrl
 from penstock.stores.rest._metadata import RestMetadata
 
 SCHEMES = ("http://", "https://")
@@ -38,7 +38,7 @@ def open_rest(url: str) -> RestParts:
         SignInError: If the server wants a token.
     """
     server = ServerUrl(url)
-    connection = Connection(server)
+    connection = RestConnection(server)
     facts = connection.json("GET", "store")
     if not isinstance(facts, dict) or "single_user" not in facts:
         raise StoreError(
