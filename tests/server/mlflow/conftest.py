@@ -106,7 +106,7 @@ def store(tmp_path):
 
 @pytest.fixture
 def api(store):
-    with TestClient(create_mlflow(store)) as client:
+    with TestClient(create_mlflow(hosts=(), store=store)) as client:
         yield client
 
 
