@@ -44,12 +44,12 @@ class MlflowGuard:
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Check a request and pass it on."""
-        if scope["type"] != "http":
+        if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
         with ExitStack() as stack:
             try:
-                await self._check(Call({}, scope["headers"], b""), scope["method"], stack)
+                await self._check(Call({}, list(scope["headers"]), b""), scope["method"], stack)
             except PenstockError as error:
                 await _refuse(error, send)
                 return
