@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+from litestar.enums import ScopeType
+
 from penstock.core import (
     ANY_PROJECT,
     AccessError,
