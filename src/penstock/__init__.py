@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from penstock import execution as execution
     from penstock import features as features
     from penstock import hooks as hooks
+    from penstock import importers as importers
     from penstock import models as models
     from penstock import monitoring as monitoring
     from penstock import notebooks as notebooks
@@ -189,6 +190,7 @@ _PACKAGES = frozenset(
         "execution",
         "features",
         "hooks",
+        "importers",
         "people",
         "models",
         "monitoring",
