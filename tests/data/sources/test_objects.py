@@ -1,10 +1,12 @@
 """Rows in a bucket: the objects that were listed, in that state, and again by version."""
 
+import datetime as dt
 import io
 import os
 import uuid
 
 import httpx
+import numpy as np
 import polars as pl
 import pytest
 
@@ -194,6 +196,76 @@ def test_a_server_that_ignores_the_condition_is_seen_through(bucket):
         source.pinned(facts).read()
     with pytest.raises(DataError, match="facts do not tell what a reading"):
         source.pinned({})
+
+
+def long_table():
+    start = dt.datetime.fromisoformat("2026-01-01")
+    times = pl.datetime_range(start, start + dt.timedelta(hours=199_999), "1h", eager=True)
+    noise = np.random.default_rng(0).normal(size=len(times))
+    return pl.DataFrame({"at": times, "noise": noise, "n": range(len(times))})
+
+
+def put_long(bucket, frame):
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer, row_group_size=10_000)
+    obstore.put(store_of(bucket), "long.parquet", buffer.getvalue())
+    return len(buffer.getvalue())
+
+
+@pytest.fixture
+def received(monkeypatch):
+    """The numbers of bytes that were asked for by ranges; None for a whole object."""
+    found, whole = [], obstore.get
+
+    def get(store, path, *, options=None):
+        span = (options or {}).get("range")
+        found.append(None if span is None else span[1] - span[0])
+        return whole(store, path, options=options)
+
+    monkeypatch.setattr(obstore, "get", get)
+    return found
+
+
+def test_of_a_large_object_only_row_groups_of_the_window_are_fetched(bucket, received, tmp_path):
+    pytest.importorskip("pyarrow", reason='pip install "penstock[pandas]"')
+    frame = long_table()
+    size = put_long(bucket, frame)
+    source = FileSource(f"s3://{bucket}/long.parquet", time="at")
+    window = {
+        "since": dt.datetime.fromisoformat("2030-01-01"),
+        "cutoff": dt.datetime.fromisoformat("2030-02-01"),
+    }
+    with open_store(f"sqlite:///{tmp_path}/store.db") as store:
+        pruned = ingest(source, store=store, **window)
+        assert None not in received
+        assert sum(received) < size / 5
+        (tmp_path / "long.parquet").write_bytes(store_get(bucket, "long.parquet"))
+        local = ingest(FileSource(tmp_path / "long.parquet", time="at"), store=store, **window)
+    assert pruned.rows == local.rows == 31 * 24
+    assert pruned.ordered_digest == local.ordered_digest
+
+
+def store_get(bucket, key):
+    return bytes(store_of(bucket).get(key).bytes())
+
+
+def test_an_object_that_changes_between_two_ranges_is_named(bucket, monkeypatch):
+    pytest.importorskip("pyarrow", reason='pip install "penstock[pandas]"')
+    put_long(bucket, long_table())
+    whole, asked = obstore.get, []
+
+    def get(store, path, *, options):
+        if len(asked) == 1:
+            put_long(bucket, long_table().with_columns(n=pl.col("n") + 1))
+        asked.append(options)
+        return whole(store, path, options=options)
+
+    monkeypatch.setattr(obstore, "get", get)
+    source = FileSource(f"s3://{bucket}/long.parquet", time="at")
+    with pytest.raises(DataError, match="changed since it was listed"):
+        source.read(
+            dt.datetime.fromisoformat("2030-01-01"), dt.datetime.fromisoformat("2030-02-01")
+        )
 
 
 def test_an_error_names_the_object_and_no_copy(bucket):

@@ -206,7 +206,7 @@ class FileSource:
         window = Window.of(self, since, cutoff)
         with ExitStack() as kept:
             folder = kept.enter_context(tempfile.TemporaryDirectory(prefix="penstock-"))
-            files = self._location().fetch(self._files(window), Path(folder))
+            files = self._fetch(self._files(window), Path(folder), window)
             places = [file.path for file in files if file.path is not None]
             options = ReadOptions(
                 window,
@@ -253,6 +253,14 @@ class FileSource:
             fix="Give a file with rows.",
             path=self.path,
         )
+
+    def _fetch(self, files: Sequence[SourceFile], folder: Path, window: Window) -> list[SourceFile]:
+        location = self._location()
+        if isinstance(location, Bucket):
+            names = [Path(file.key) for file in files]
+            is_parquet = (self.format or format_of(str(self.path), names)) == "parquet"
+            return location.fetch(files, folder, window if is_parquet else None)
+        return location.fetch(files, folder)
 
     def _location(self) -> Location:
         scheme = _scheme(self.path)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from penstock.core import DataError, NotFoundError, ParameterError, did_you_mean
 from penstock.data.sources._located import GLOB_MARKS, SourceFile, glob_pattern, is_hidden
 from penstock.data.sources._paths import require_no_table
 from penstock.data.sources._references import require_no_secrets
+from penstock.data.sources._row_groups import LEAST_BYTES, fetch_row_groups
+from penstock.data.sources._window import Window
 from penstock.stores import bucket_settings
 
 BUCKET_SCHEMES = frozenset({"s3", "s3a", "gs", "az", "azure", "abfs", "abfss"})
@@ -98,8 +101,16 @@ class Bucket:
             raise self._nothing([meta["path"] for meta in metas])
         return sorted(files, key=lambda file: file.key)
 
-    def fetch(self, files: Sequence[SourceFile], folder: Path) -> list[SourceFile]:
+    def fetch(
+        self, files: Sequence[SourceFile], folder: Path, window: Window | None = None
+    ) -> list[SourceFile]:
         """Copy objects into a folder, in the state in which they were listed or recorded.
+
+        Args:
+            files: The objects.
+            folder: An empty folder.
+            window: The requested rows, if the objects are Parquet: row groups that can hold none
+                may be left out.
 
         Returns:
             The files with their place and the state that was read.
@@ -109,22 +120,22 @@ class Bucket:
         """
         places = [folder / f"{index:06}" / Path(file.key).name for index, file in enumerate(files)]
         with ThreadPoolExecutor(_AT_ONCE) as threads:
-            return list(threads.map(self._fetch, files, places))
+            return list(threads.map(self._fetch, files, places, repeat(window)))
 
-    def _fetch(self, file: SourceFile, place: Path) -> SourceFile:
+    def _fetch(self, file: SourceFile, place: Path, window: Window | None) -> SourceFile:
         place.parent.mkdir()
-        known, options = file.state, {}
-        if known.get("version"):
-            options["version"] = known["version"]
-        elif known.get("etag"):
-            options["if_match"] = known["etag"]
+        size = file.state.get("size", 0)
         try:
             with self._explained("read"):
-                result = self._obstore.get(self._bucket, file.key, options=options)
+                if window is not None and size >= LEAST_BYTES:
+
+                    def read(start: int, end: int) -> bytes:
+                        return bytes(self._get(file, range=(start, end)).bytes())
+
+                    if fetch_row_groups(read, size, place, window):
+                        return file.at(place, file.state)
+                result = self._get(file)
                 state = _state(result.meta)
-                # Not every server heeds the condition of the request.
-                if any(state.get(name) != value for name, value in known.items()):
-                    raise self._changed(file)
                 with place.open("wb") as target:
                     for chunk in result.stream(min_chunk_size=_CHUNK):
                         target.write(chunk)
@@ -135,6 +146,20 @@ class Bucket:
         if place.stat().st_size != state["size"]:
             raise self._changed(file)
         return file.at(place, state)
+
+    def _get(self, file: SourceFile, **options: object) -> Any:
+        """Request an object, or a range of it, in the state in which it was listed or recorded."""
+        known = file.state
+        if known.get("version"):
+            options["version"] = known["version"]
+        elif known.get("etag"):
+            options["if_match"] = known["etag"]
+        result = self._obstore.get(self._bucket, file.key, options=options)
+        state = _state(result.meta)
+        # Not every server heeds the condition of the request.
+        if any(state.get(name) != value for name, value in known.items()):
+            raise self._changed(file)
+        return result
 
     def _head(self, key: str) -> SourceFile | None:
         try:

@@ -1,8 +1,9 @@
 """Window: the requested rows, ``since <= time < cutoff``, and only those known before the cutoff."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from penstock.core import DataError, NotFoundError, did_you_mean
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 
 _BATCH_ROWS = 1 << 18
+_NEAR = timedelta(days=1)
 
 
 class NoRowsError(DataError):
@@ -181,8 +183,53 @@ class Window:
             if getattr(schema[str(self.time)], "time_unit", "us") != "us":
                 # Compared with milliseconds a limit would lose its microseconds.
                 moment = moment.dt.cast_time_unit("us")
-        # A missing time passes here too, so that it can be counted.
-        return self._inside(moment) | column.is_null()
+        # A missing time passes here too, so that it can be counted. The comparison of the stored
+        # values is wider, and the one by which the reader leaves row groups out.
+        near = self._near(column, schema[str(self.time)])
+        return (near | column.is_null()) & (self._inside(moment) | column.is_null())
+
+    def _near(self, column: "pl.Expr", dtype: "pl.DataType") -> "pl.Expr":
+        """Return the condition that a stored time lies in the window or within a day of it."""
+        import polars as pl
+
+        near = column.is_not_null()
+        for limit, sign in ((self.since, -1), (self.cutoff, 1)):
+            if limit is None:
+                continue
+            try:
+                moved = limit + sign * _NEAR
+            except OverflowError:
+                continue
+            bound = pl.lit(moved if has_zone(dtype) else moved.replace(tzinfo=None)).cast(dtype)
+            near &= column >= bound if sign < 0 else column <= bound
+        return near
+
+    def count_lazily(self, scan: "pl.LazyFrame", schema: "pl.Schema") -> int:
+        """Return how many rows lie inside by their time; 0 where the file stores no times."""
+        import polars as pl
+
+        if not self._stores_times(schema) or not self.is_limited:
+            return 0
+        column = pl.col(str(self.time))
+        inside = scan.filter(self._may_lie_inside(schema)).select(column.is_not_null().sum())
+        return int(inside.collect().item())
+
+    def may_hold(self, low: date, high: date) -> bool:
+        """Return whether rows between two stored times can lie in the window.
+
+        Args:
+            low: The earliest, as a date, or as a time, in UTC if without an offset.
+            high: The latest.
+        """
+        first, last = (_as_utc(each) for each in (low, high))
+        two_days = 2 * _NEAR
+        with suppress(OverflowError):
+            if self.since is not None and last < self.since - two_days:
+                return False
+        with suppress(OverflowError):
+            if self.cutoff is not None and first > self.cutoff + two_days:
+                return False
+        return True
 
     def _require_rows(self, scan: "pl.LazyFrame") -> None:
         every = as_moments(scan.select(str(self.time)).collect().to_series())
@@ -315,6 +362,12 @@ class Window:
                     fix=did_you_mean(name, known),
                     column=name,
                 )
+
+
+def _as_utc(value: date) -> datetime:
+    if not isinstance(value, datetime):
+        value = datetime.combine(value, time.min)
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 def _note_unknown(where: str, rows: int, what: str) -> tuple[Finding, ...]:
