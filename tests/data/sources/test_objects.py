@@ -252,7 +252,8 @@ def store_get(bucket, key):
 def test_an_object_that_changes_between_two_ranges_is_named(bucket, monkeypatch):
     pytest.importorskip("pyarrow", reason='pip install "penstock[pandas]"')
     put_long(bucket, long_table())
-    whole, asked = obstore.get, []
+    whole = obstore.get
+    asked: list[object] = []
 
     def get(store, path, *, options):
         if len(asked) == 1:
