@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from penstock.stores.rest import RULES, operations
+
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "penstock"
 MODULES = sorted(SOURCE.rglob("*.py"))
@@ -165,6 +167,12 @@ def test_tests_mirror_the_tree():
         if place.parts and place.parts[0] not in WHOLE and not mirrored:
             astray.setdefault(str(place), []).append(stem)
     assert {place: " ".join(stems) for place, stems in astray.items()} == TOGETHER
+
+
+def test_every_operation_of_the_store_declares_its_permission():
+    """A method of a noun is served over HTTP: RULES in stores/rest/_rules.py says to whom."""
+    found = {noun: set(verbs) for noun, verbs in operations().items()}
+    assert {noun: set(rules) for noun, rules in RULES.items()} == found
 
 
 def test_every_test_that_is_called_slow_exists():

@@ -124,7 +124,8 @@ def test_serve_hands_over_the_names_and_says_where_it_serves(live, monkeypatch):
     assert "Serving at http://127.0.0.1:8123" in answer.err
     assert "POST http://127.0.0.1:8123/models/fraud/predict" in answer.err
     assert given == {
-        "names": ("fraud",), "host": "127.0.0.1", "port": 8123, "allow_remote": False
+        "names": ("fraud",), "host": "127.0.0.1", "port": 8123, "allow_remote": False,
+        "anonymous": False,
     }  # fmt: skip
     live("serve")
     assert given["names"] is None

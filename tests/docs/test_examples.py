@@ -165,10 +165,11 @@ class Reader:
 
     def serve(self, command):
         server = self.start(["bash", "-c", f"exec {command} --port {self.port}"])
+        health = "/health" if command.startswith("penstock server") else "/v2/health/ready"
         for _ in range(LONGEST_S * 5):
             assert server.poll() is None, server.stdout.read()
             try:
-                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/v2/health/ready").close()
+                urllib.request.urlopen(f"http://127.0.0.1:{self.port}{health}").close()
             except OSError:
                 time.sleep(0.2)
             else:

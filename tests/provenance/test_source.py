@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from penstock.core import DataError
 from penstock.provenance import _source as source
 from penstock.provenance import capture_source, restore_source
+from penstock.stores import open_store
 
 
 def git(folder, *words):
@@ -52,6 +53,13 @@ def test_uncommitted_and_untracked_files_are_kept_and_ignored_ones_not(repositor
     assert tree.dirty
     assert "-a = 1" in tree.diff
     assert "+a = 2" in tree.diff
+
+
+def test_the_lock_of_a_store_is_no_source_and_that_of_packages_is(tmp_path):
+    (tmp_path / "uv.lock").write_text("version = 1")
+    with open_store(f"sqlite:///{tmp_path}/runs.db"):
+        assert (tmp_path / "runs.db.lock").exists()
+        assert [*capture_source(tmp_path).files] == ["uv.lock"]
 
 
 def test_only_an_untracked_file_makes_a_tree_dirty(repository):

@@ -39,7 +39,12 @@ def test_an_address_that_others_reach_needs_a_yes(served: Any, host: str) -> Non
 @pytest.mark.parametrize(("host", "port"), [("203.0.113.7", 0), ("127.0.0.1", 70_000)])
 def test_an_address_that_cannot_be_listened_on_is_told(served: Any, host: str, port: int) -> None:
     with pytest.raises(ServingError, match="cannot be listened on"):
-        serve([MODEL], host=host, port=port, allow_remote=True, store=served.store)
+        serve([MODEL], host=host, port=port, allow_remote=True, anonymous=True, store=served.store)
+
+
+def test_an_address_that_others_reach_needs_users_or_a_gateway(served: Any) -> None:
+    with pytest.raises(ServingError, match=r"penstock users first.*--anonymous"):
+        serve([MODEL], host="0.0.0.0", allow_remote=True, store=served.store)
 
 
 def test_nothing_to_serve_is_told(world: Any) -> None:

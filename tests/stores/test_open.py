@@ -46,8 +46,8 @@ def test_a_path_and_a_url_mean_the_same(project, url):
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("mysql://me:secret@host/db", "SQLite or PostgreSQL"),
-        ("http://server", "SQLite or PostgreSQL"),
+        ("mysql://me:secret@host/db", "SQLite, PostgreSQL or a penstock server"),
+        ("http://:secret@127.0.0.1:9", "does not answer"),
         ("sqlit:///a.db", "Did you mean 'sqlite'"),
         ("sqlite:///:memory:", "names no file"),
         ("sqlite:///", "names no file"),

@@ -77,7 +77,9 @@ def project(tmp_path, monkeypatch):
 
 
 def forget():
-    for name in [each for each in sys.modules if each.partition(".")[0] in {"owntrain", "ownshop"}]:
+    for name in [
+        each for each in sys.modules if each.partition(".")[0] in {"owntrain", "ownshop", "ownlazy"}
+    ]:
         del sys.modules[name]
 
 
@@ -129,6 +131,68 @@ def test_the_loaded_class_is_used_while_its_code_is_the_same(store, train):
     changed = store.get(record.digest)
     assert type(changed) is not train.Clip
     assert (changed.transform(X) != X).any()
+
+
+LAZY = """
+def apply(x):
+    from ownshop import late
+    return late.triple(x)
+
+def with_default():
+    return lambda x, by=lambda y: y * 2, *, to=lambda z: z + 1: to(by(x))
+"""
+LATE = """
+import json
+SEEN = 3
+def triple(x):
+    import ownshop.deeper.last as last
+    return last.plus(x * SEEN)
+"""
+
+
+@pytest.fixture
+def lazy(project):
+    (project / "ownlazy.py").write_text(LAZY)
+    (project / "ownshop" / "late.py").write_text(LATE)
+    (project / "ownshop" / "other.py").write_text("raise RuntimeError('nobody needs it')")
+    (project / "ownshop" / "deeper").mkdir()
+    (project / "ownshop" / "deeper" / "last.py").write_text("def plus(x): return x + 1")
+    (project / "plus.py").write_text("raise RuntimeError('a module named like an attribute')")
+    importlib.invalidate_caches()
+    return importlib.import_module("ownlazy")
+
+
+def test_modules_that_are_imported_when_a_function_is_called_are_recorded(
+    store, project, lazy, monkeypatch, tmp_path
+):
+    record = require_safe(store.put(FunctionTransformer(lazy.apply)))
+    assert not {"ownshop", "ownshop.late"} & set(sys.modules)  # nothing was imported for it
+    recorded = ["ownlazy.py", "ownshop/deeper/last.py", "ownshop/late.py"]
+    assert sorted(record.metadata["parts"]) == recorded
+    shutil.rmtree(project)
+    forget()
+    back = store.get(record.digest)
+    assert (back.transform(X) == X * 3 + 1).all()
+    assert "ownshop" not in sys.modules
+
+
+@pytest.mark.parametrize("change", ["late.py", "deeper/last.py"])
+def test_the_loaded_class_is_not_used_where_a_module_that_it_calls_is_another(
+    store, project, lazy, change
+):
+    record = store.put(FunctionTransformer(lazy.apply))
+    assert store.get(record.digest).func is lazy.apply
+    file = project / "ownshop" / change
+    file.write_text("# a comment alone is no change\n" + file.read_text())
+    assert store.get(record.digest).func is lazy.apply
+    file.write_text(file.read_text().replace("+ 1", "+ 100").replace("SEEN = 3", "SEEN = 300"))
+    assert (store.get(record.digest).transform(X) == X * 3 + 1).all()
+
+
+def test_a_lambda_may_have_lambdas_as_defaults(store, lazy):
+    record = require_safe(store.put(FunctionTransformer(lazy.with_default())))
+    forget()
+    assert (store.get(record.digest).transform(X) == X * 2 + 1).all()
 
 
 def note(store):

@@ -177,19 +177,31 @@ def deployments(ctx: click.Context, name: str | None, as_json: bool) -> None:
     help="TCP port; 0 for any free port.",
 )
 @click.option(
-    "--allow-remote", is_flag=True, help="Accept requests from other machines; there is no login."
+    "--allow-remote", is_flag=True, help="Accept requests from other machines, with tokens."
+)
+@click.option(
+    "--anonymous", is_flag=True, help="Ask nobody for a token: a gateway knows the callers."
 )
 @click.pass_context
 def serve(
-    ctx: click.Context, models: tuple[str, ...], host: str, port: int, allow_remote: bool
+    ctx: click.Context,
+    models: tuple[str, ...],
+    host: str,
+    port: int,
+    allow_remote: bool,
+    anonymous: bool,
 ) -> None:
-    """Serve predictions of MODELS over HTTP until interrupted; default: all deployments."""
+    """Serve predictions of MODELS over HTTP until interrupted; default: all deployments.
+
+    In a store with users callers send a token: `Authorization: Bearer pst_…`.
+    """
     store = current_store(ctx)
     serve_deployments(
         models or None,
         host=host,
         port=port,
         allow_remote=allow_remote,
+        anonymous=anonymous,
         ready=lambda url: click.echo(_serving_at(url, models, store), err=True),
         store=store,
     )

@@ -1,11 +1,11 @@
 """The root command: global options, exit codes, and the module of each command."""
 
 import importlib
+import keyword
 import os
 import sys
 import traceback
 from dataclasses import dataclass
-from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
@@ -70,13 +70,6 @@ _SECTIONS = (
         },
     ),
     _Section(
-        "Move in",
-        "penstock import wandb wandb/",
-        {
-            "import": ("_import", "Import runs of other trackers."),
-        },
-    ),
-    _Section(
         "Leave notebooks",
         "penstock notebook check analysis.ipynb",
         {
@@ -130,8 +123,11 @@ _SECTIONS = (
             "users": ("_people", "Add and manage users and their roles."),
             "tokens": ("_people", "Create, list and revoke tokens."),
             "projects": ("_people", "Separate teams in a store."),
+            "import": ("_moving", "Import runs of MLflow, W&B and Neptune."),
+            "export": ("_moving", "Export runs to MLflow."),
             "webhooks": ("_webhooks", "Send notifications: webhooks, chats, mail."),
             "doctor": ("_doctor", "Check the installation, the project and the store."),
+            "server": ("_server", "Serve the store over HTTP: API and web UI."),
             "ui": ("_ui", "Start the web UI."),
         },
     ),
@@ -153,7 +149,9 @@ class _Commands(click.Group):
         if cmd_name not in _MODULES:
             return None
         module = importlib.import_module(f"penstock.cli.{_MODULES[cmd_name]}")
-        attribute = cmd_name.replace("-", "_") + "_" * iskeyword(cmd_name)
+        attribute = cmd_name.replace("-", "_")
+        if keyword.iskeyword(attribute):
+            attribute += "_"
         command: click.Command = getattr(module, attribute)
         return command
 

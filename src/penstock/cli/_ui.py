@@ -1,4 +1,4 @@
-"""``penstock ui``: the web UI, on this machine only."""
+"""``penstock ui``: the web UI."""
 
 import click
 
@@ -16,12 +16,24 @@ from penstock.server import serve_ui
     type=click.IntRange(0, 65535),
     help="TCP port; 0 for any free port.",
 )
+@click.option(
+    "--allowed-host",
+    "allowed_hosts",
+    multiple=True,
+    metavar="NAME",
+    help="Name under which readers reach the UI, e.g. ml.example.org; repeatable.",
+)
 @click.pass_context
-def ui(ctx: click.Context, host: str, port: int) -> None:
-    """Start the web UI: runs, models, deployments, schedules and lineage."""
+def ui(ctx: click.Context, host: str, port: int, allowed_hosts: tuple[str, ...]) -> None:
+    """Start the web UI: runs, models, deployments, schedules and lineage.
+
+    In a store with users readers sign in, and have buttons for what their roles permit; only such a
+    store may be served on an address that other machines reach.
+    """
     serve_ui(
         host=host,
         port=port,
+        allowed_hosts=allowed_hosts,
         ready=lambda url: click.echo(f"UI at {url}  (stop with Ctrl-C)", err=True),
         store=current_store(ctx, create=True),
     )

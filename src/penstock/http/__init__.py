@@ -5,6 +5,10 @@ from typing import TYPE_CHECKING
 from penstock.core import lazy_exports
 
 if TYPE_CHECKING:
+    from penstock.http._forms import MOST_FORM_BYTES as MOST_FORM_BYTES
+    from penstock.http._forms import read_form as read_form
+    from penstock.http._guard import SECURITY_HEADERS as SECURITY_HEADERS
+    from penstock.http._guard import require_bind as require_bind
     from penstock.http._guard import require_host as require_host
     from penstock.http._guard import require_json as require_json
     from penstock.http._guard import require_own_page as require_own_page
@@ -30,6 +34,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "JSON": "_messages",
         "LOCAL_HOSTS": "_hosts",
+        "MOST_FORM_BYTES": "_forms",
+        "SECURITY_HEADERS": "_guard",
         "TEXT": "_messages",
         "Call": "_messages",
         "HttpError": "_messages",
@@ -38,9 +44,11 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "host_name": "_hosts",
         "is_loopback": "_hosts",
         "listen": "_listen",
+        "read_form": "_forms",
         "read_json": "_messages",
         "render_error": "_messages",
         "reply_json": "_messages",
+        "require_bind": "_guard",
         "require_host": "_guard",
         "require_json": "_guard",
         "require_own_page": "_guard",

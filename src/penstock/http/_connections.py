@@ -16,6 +16,7 @@ from uvicorn.server import ServerState
 ACCEPT_AT_ONCE = 64  # asyncio accepts this many before it serves any
 _HEAD_S = 10.0  # for a request's headers to arrive
 _BODY_S = 60.0  # for the whole request to arrive
+_SLOWEST = 50_000  # bytes of a body per second for which a long request has more time
 _YOUNG_S = 1.0  # younger connections are not closed to make room
 _OTHER_FILES = 64  # open files of the store, the models and the log
 _MOST_CONNECTIONS = 10_000
@@ -39,11 +40,13 @@ class Connection(HttpToolsProtocol):
     Attributes:
         reading_since: When the incomplete request began; None between requests.
         idle_since: When the last request was answered; None before and during a request.
+        received: Bytes of the present request's body.
     """
 
     server_state: State
     reading_since: float | None = None
     idle_since: float | None = None
+    received: int = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in uvicorn
         """Accept a connection, or refuse it if no present connection can be closed."""
@@ -55,7 +58,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Record when a request begins to arrive."""
-        self.idle_since = None
+        self.idle_since, self.received = None, 0
         if self.reading_since is None:
             self.reading_since = self.loop.time()
         super().on_message_begin()
@@ -65,6 +68,11 @@ class Connection(HttpToolsProtocol):
         super().on_headers_complete()
         if self.server_state.draining:
             self.close_after_answer()
+
+    def on_body(self, body: bytes) -> None:
+        """Count what has arrived: a large file takes longer than a minute."""
+        self.received += len(body)
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Record that the request has arrived."""
@@ -91,7 +99,8 @@ class Connection(HttpToolsProtocol):
         """Close the connection if the request takes too long to arrive."""
         if self.reading_since is None:
             return
-        if now - self.reading_since > (_BODY_S if self.has_headers else _HEAD_S):
+        allowed = _BODY_S + self.received / _SLOWEST if self.has_headers else _HEAD_S
+        if now - self.reading_since > allowed:
             self._say(408, "The request took too long to arrive.")
 
     def close_after_answer(self) -> None:

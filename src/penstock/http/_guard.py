@@ -5,11 +5,43 @@ browser send requests to a server on the reader's machine; the browser reports t
 Sec-Fetch-Site.
 """
 
-from penstock.http._hosts import host_name
+from penstock.core import ServingError
+from penstock.http._hosts import host_name, is_loopback
 from penstock.http._messages import Call, HttpError
 
 _FORM = "application/x-www-form-urlencoded"  # the default of curl -d and urllib
 _WHY = "A page in a user's browser could write predictions and ground truth."
+
+SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    # Not no-referrer: browsers then send "Origin: null" with the forms of this site's own pages.
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
+)
+"""Headers of every response: no page may frame, guess or read what this server answers."""
+
+
+def require_bind(host: str, *, has_users: bool) -> None:
+    """Refuse an address that other machines reach, for a store that asks nobody who they are.
+
+    Args:
+        host: Address to listen on.
+        has_users: Whether people sign in to the store.
+
+    Raises:
+        ServingError: If everyone on the network would be let in.
+    """
+    if has_users or is_loopback(host):
+        return
+    raise ServingError(
+        what=f"{host} can be reached from other machines, and the store has no users.",
+        why="Everyone on the network could read and change the store.",
+        fix="Create the first user with: penstock users first, or use --host 127.0.0.1.",
+        host=host,
+    )
 
 
 def require_host(call: Call, hosts: frozenset[str]) -> None:

@@ -20,12 +20,14 @@ _DROP_SYN = (
 )
 
 
-def listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
     """Open a listening socket.
 
     Args:
         host: Address of this machine.
         port: TCP port; 0 takes a free one.
+        shared: Let further processes of this user listen on the same port; the system distributes
+            connections among them.
 
     Raises:
         ServingError: If the port is in use or not permitted, or the address is not this machine's.
@@ -34,6 +36,8 @@ def listen(host: str, port: int) -> socket.socket:
     # With the protocol named, asyncio switches Nagle's algorithm off: otherwise replies wait 40 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared and hasattr(socket, "SO_REUSEPORT"):
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         listener.bind((host, port))
         listener.listen()

@@ -71,6 +71,8 @@ def _check_column(checker: ColumnChecker, frame: "pl.DataFrame", found: _Finding
     # An absent column is a field that a request leaves out.
     absent = name not in frame.columns
     series = pl.Series(name, [None] * frame.height) if absent else frame[name]
+    if series.dtype.is_float():
+        series = series.fill_nan(None)  # a table's word for a missing number, as NaN in a CSV
     quick = _quick(checker, series, dtype)
     if quick is None:
         return _by_value(checker, series, dtype, found, None)

@@ -13,6 +13,10 @@ _LINEAR_REGRESSORS = frozenset({"LinearRegression", "Ridge", "RidgeCV", "Lasso",
 # Each row is looked up in trees, or answered without its values.
 _BY_ROW = frozenset(
     {
+        ("catboost", "CatBoost"),
+        ("catboost", "CatBoostClassifier"),
+        ("catboost", "CatBoostRegressor"),
+        ("lightgbm", "Booster"),
         ("lightgbm", "LGBMClassifier"),
         ("lightgbm", "LGBMRegressor"),
         ("onnx", "ModelProto"),
@@ -23,6 +27,7 @@ _BY_ROW = frozenset(
         ("sklearn", "DummyRegressor"),
         ("sklearn", "HistGradientBoostingClassifier"),
         ("sklearn", "HistGradientBoostingRegressor"),
+        ("xgboost", "Booster"),
         ("xgboost", "XGBClassifier"),
         ("xgboost", "XGBRegressor"),
     }
@@ -32,10 +37,14 @@ _FORESTS = frozenset(
     {
         "ExtraTreesClassifier",
         "ExtraTreesRegressor",
+        "IsolationForest",
         "RandomForestClassifier",
         "RandomForestRegressor",
     }
 )
+# libsvm computes the kernel of a row with each support vector, row by row.
+_BY_KERNEL = frozenset({"NuSVC", "NuSVR", "OneClassSVM", "SVC", "SVR"})
+_KERNELS = frozenset({"linear", "poly", "rbf", "sigmoid"})
 # Transformers that compute each row from its own values alone, value by value.
 _BY_VALUE = frozenset(
     {
@@ -86,7 +95,9 @@ def row_wise(estimator: Any) -> Any:
 def is_row_wise(estimator: Any) -> bool:
     """Check whether ``row_wise`` makes each row's result independent of the other rows.
 
-    False where that is not known for the estimator's kind.
+    False where that is not known for the estimator's kind: clusterers, mixtures and detectors that
+    multiply a matrix of all rows, such as KMeans, GaussianMixture and EllipticEnvelope, neighbours,
+    and networks.
 
     Args:
         estimator: A fitted estimator or pipeline.
@@ -106,6 +117,8 @@ def is_row_wise(estimator: Any) -> bool:
         return True
     if package == "sklearn" and name in _FORESTS:
         return estimator.n_jobs in {None, 1}
+    if package == "sklearn" and name in _BY_KERNEL:
+        return isinstance(estimator.kernel, str) and estimator.kernel in _KERNELS
     return (package, name) in _BY_ROW
 
 

@@ -1,7 +1,7 @@
 """Signature: a model's inputs and outputs; converts rows to a frame with the training types."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from penstock.models._rows import ExtraFields, RowChecker
 from penstock.models._schema_forms import json_schema_of, tensors_of
 from penstock.models._targets import Target
 from penstock.tables import Column
+from penstock.tables.reading import ReadingRule
 
 if TYPE_CHECKING:
     import polars as pl
@@ -127,6 +128,15 @@ class Signature:
             The accepted rows with the training types, and the reason for each refused row.
         """
         return check_frame(self._checker.columns, frame)
+
+    def reading(self, rules: Mapping[str, ReadingRule]) -> "Signature":
+        """Return a signature that reads the texts of some inputs by other rules.
+
+        Args:
+            rules: Reading rule by input.
+        """
+        inputs = (replace(each, reading=rules.get(each.name, each.reading)) for each in self.inputs)
+        return replace(self, inputs=tuple(inputs))
 
     def to_json(self) -> dict[str, Any]:
         """Return the signature as plain JSON."""

@@ -156,7 +156,9 @@ def _number_remedy(value: Any) -> str:
     if isinstance(value, str):
         if is_missing_mark(value):
             return "Send null for a missing value."
-        return "Send the number without quotes, or null if it is missing."
+        if _is_numeric(value):
+            return "Send the number without quotes, or null if it is missing."
+        return "Send a number, or null if it is missing."
     if isinstance(value, bool):
         return "Send 1 or 0."
     return "Send a number, or null if it is missing."

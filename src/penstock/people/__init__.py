@@ -8,11 +8,13 @@ if TYPE_CHECKING:
     from penstock.people._access import decide_as as decide_as
     from penstock.people._access import has_users as has_users
     from penstock.people._access import project_named as project_named
+    from penstock.people._access import refusal as refusal
     from penstock.people._access import require_permission as require_permission
     from penstock.people._authentication import SESSION_COOKIE as SESSION_COOKIE
     from penstock.people._authentication import TOKEN_VARIABLE as TOKEN_VARIABLE
     from penstock.people._authentication import Authenticator as Authenticator
     from penstock.people._authentication import environment_identity as environment_identity
+    from penstock.people._authentication import read_session_key as read_session_key
     from penstock.people._first import FIRST_USER as FIRST_USER
     from penstock.people._first import create_first_admin as create_first_admin
     from penstock.people._projects import Projects as Projects
@@ -44,6 +46,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "has_users": "_access",
         "is_csrf_token": "_sign_in",
         "project_named": "_access",
+        "read_session_key": "_authentication",
+        "refusal": "_access",
         "require_permission": "_access",
     },
 )

@@ -1,13 +1,23 @@
-"""HTTP interfaces for people and programs; today the read-only web UI. No logic beyond that."""
+"""HTTP interfaces for people and programs: the store's REST API and the web UI. No logic beyond."""
 
 from typing import TYPE_CHECKING
 
 from penstock.core import lazy_exports
 
 if TYPE_CHECKING:
+    from penstock.server._app import create_server as create_server
+    from penstock.server._serve import serve_store as serve_store
+    from penstock.server.api import describe_api as describe_api
     from penstock.server.ui import create_ui as create_ui
     from penstock.server.ui import serve_ui as serve_ui
 
 __getattr__, __dir__, __all__ = lazy_exports(
-    __name__, {"create_ui": "penstock.server.ui", "serve_ui": "penstock.server.ui"}
+    __name__,
+    {
+        "create_server": "_app",
+        "create_ui": "penstock.server.ui",
+        "describe_api": "penstock.server.api",
+        "serve_store": "_serve",
+        "serve_ui": "penstock.server.ui",
+    },
 )

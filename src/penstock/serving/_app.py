@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from litestar import Litestar
@@ -11,7 +12,7 @@ from litestar.handlers import ASGIRouteHandler, asgi
 from litestar.response import Response
 from litestar.types import Receive, Scope, Send
 
-from penstock.core import PenstockError
+from penstock.core import PenstockError, Permission
 from penstock.hooks import Courier
 from penstock.http import (
     TEXT,
@@ -23,6 +24,7 @@ from penstock.http import (
     require_json,
     require_own_page,
 )
+from penstock.serving._admission import Admission
 from penstock.serving._explain import ExplainRoute
 from penstock.serving._friendly import FriendlyRoutes
 from penstock.serving._prediction_log import PredictionLog
@@ -46,6 +48,7 @@ def create_app(
     poll_s: float = 0.25,
     allowed_hosts: Sequence[str] | None = None,
     on_promote: OnPromote | None = None,
+    anonymous: bool = False,
     store: Store | str | None = None,
 ) -> Litestar:
     """Create the model server for deployments of a store.
@@ -62,6 +65,7 @@ def create_app(
         allowed_hosts: Host names that requests may carry; None for any.
         on_promote: Called with model, version and reason when a rollout has passed the last step;
             by default the registry's promote.
+        anonymous: Whether everyone is answered also in a store with users.
         store: The store of the deployments and models; by default the project's.
 
     Raises:
@@ -84,7 +88,12 @@ def create_app(
 
     return Litestar(
         _routes(
-            store, router, journal, metrics, frozenset(host.lower() for host in allowed_hosts or ())
+            store,
+            router,
+            journal,
+            metrics,
+            frozenset(host.lower() for host in allowed_hosts or ()),
+            Admission(store, anonymous=anonymous),
         ),
         on_startup=[reloader.start, courier.start],
         on_shutdown=[stop],
@@ -100,6 +109,7 @@ def _routes(
     journal: PredictionLog | None,
     metrics: ServingMetrics,
     hosts: frozenset[str],
+    admission: Admission,
 ) -> list[ASGIRouteHandler]:
     """Build the routes; mounts, because litestar's ASGI handlers have no path parameters."""
     predictor = Predictor(router, journal)
@@ -110,47 +120,52 @@ def _routes(
     async def scrape(_call: Call) -> Reply:
         return Reply(metrics.render(), content_type=TEXT)
 
+    read, operate = Permission.READ, Permission.OPERATE
     plain = (
-        Route("models/{name}", "GET", "describe", friendly.describe, render_error),
-        Route("models/{name}/predict", "POST", "predict", friendly.predict, render_error),
-        Route("models/{name}/explain", "POST", "explain", explaining.explain, render_error),
-        Route("models/{name}/truth", "POST", "truth", friendly.truth, render_error),
+        Route("models/{name}", "GET", "describe", friendly.describe, render_error, read),
+        Route("models/{name}/predict", "POST", "predict", friendly.predict, render_error, read),
+        Route("models/{name}/explain", "POST", "explain", explaining.explain, render_error, read),
+        Route("models/{name}/truth", "POST", "truth", friendly.truth, render_error, operate),
     )
     version = "v2/models/{name}/versions/{version}"
     oip = (
-        ("v2", "GET", "server", protocol.server),
-        ("v2/health/live", "GET", "live", protocol.live),
-        ("v2/health/ready", "GET", "ready", protocol.ready),
-        ("v2/models/{name}", "GET", "model", protocol.model),
-        ("v2/models/{name}/ready", "GET", "model_ready", protocol.model_ready),
-        ("v2/models/{name}/infer", "POST", "infer", protocol.infer),
-        (version, "GET", "model", protocol.model),
-        (f"{version}/ready", "GET", "model_ready", protocol.model_ready),
-        (f"{version}/infer", "POST", "infer", protocol.infer),
+        ("v2", "GET", "server", protocol.server, read),
+        ("v2/health/live", "GET", "live", protocol.live, None),
+        ("v2/health/ready", "GET", "ready", protocol.ready, None),
+        ("v2/models/{name}", "GET", "model", protocol.model, read),
+        ("v2/models/{name}/ready", "GET", "model_ready", protocol.model_ready, read),
+        ("v2/models/{name}/infer", "POST", "infer", protocol.infer, read),
+        (version, "GET", "model", protocol.model, read),
+        (f"{version}/ready", "GET", "model_ready", protocol.model_ready, read),
+        (f"{version}/infer", "POST", "infer", protocol.infer, read),
     )
     folders: dict[str, Sequence[Route]] = {
         "models": plain,
         "v2": [
-            Route(pattern, method, name, handler, render_protocol_error)
-            for pattern, method, name, handler in oip
+            Route(pattern, method, name, handler, render_protocol_error, permission)
+            for pattern, method, name, handler, permission in oip
         ],
-        "metrics": [Route("metrics", "GET", "metrics", scrape, render_error)],
+        "metrics": [Route("metrics", "GET", "metrics", scrape, render_error, read)],
     }
-    return [_mount(folder, routes, metrics, hosts) for folder, routes in folders.items()]
+    checks = (hosts, admission)
+    return [_mount(folder, routes, metrics, checks) for folder, routes in folders.items()]
 
 
 def _mount(
-    folder: str, routes: Sequence[Route], metrics: ServingMetrics, hosts: frozenset[str]
+    folder: str,
+    routes: Sequence[Route],
+    metrics: ServingMetrics,
+    checks: tuple[frozenset[str], Admission],
 ) -> ASGIRouteHandler:
     """Mount a folder directly on ASGI, without litestar's request handling: read, answer, count."""
-    table = RouteTable(routes)
+    table, (hosts, admission) = RouteTable(routes), checks
 
     @asgi(f"/{folder}", is_mount=True, copy_scope=True)
     async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
         request: Any = scope  # litestar sends lifespan and websockets elsewhere
         route, path = table.find(f"{folder}{request['path']}")
         call = Call(path, request["headers"], b"")
-        started = time.perf_counter()
+        started, identity = time.perf_counter(), ExitStack()
         try:
             # Checked before the body is read, so that a refused request costs little.
             require_host(call, hosts)
@@ -158,6 +173,7 @@ def _mount(
             if route.method == "POST":
                 require_own_page(call)
                 require_json(call)
+            await admission.admit(call, route, identity)
             call.body = await _read_body(receive) if route.method == "POST" else b""
             # Restarted once the body has arrived: a slow sender must not look like a slow model.
             started = time.perf_counter()
@@ -167,6 +183,8 @@ def _mount(
         except Exception as error:  # noqa: BLE001 - the server answers every request, and logs the error
             _log.exception("Route %s failed", route.pattern)
             reply = route.render(_unexpected(error))
+        finally:
+            identity.close()
         metrics.observe(
             call.deployment, call.version, route.name, reply.status, time.perf_counter() - started
         )

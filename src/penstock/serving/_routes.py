@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from penstock.core import PenstockError
+from penstock.core import PenstockError, Permission
 from penstock.http import Call, HttpError, Reply
 
 ANY = "any"
@@ -22,6 +22,8 @@ class Route:
         name: Name in the metrics.
         handler: Answers a call.
         render: Renders an error in this protocol's format.
+        permission: What a caller needs in the project of the model; None if nobody is asked who
+            they are. It has no default: a route that does not say stops the start-up.
     """
 
     pattern: str
@@ -29,6 +31,7 @@ class Route:
     name: str
     handler: Callable[[Call], Awaitable[Reply]]
     render: Callable[[PenstockError], Reply]
+    permission: Permission | None
 
 
 class RouteTable:
@@ -40,7 +43,7 @@ class RouteTable:
 
     def __init__(self, routes: Sequence[Route]) -> None:
         self._routes = [(route, tuple(route.pattern.split("/"))) for route in routes]
-        self._unknown = Route("", ANY, "unknown", _not_found, routes[0].render)
+        self._unknown = Route("", ANY, "unknown", _not_found, routes[0].render, None)
 
     def find(self, path: str) -> tuple[Route, Mapping[str, str]]:
         """Search for the route of a path, and the parameters.

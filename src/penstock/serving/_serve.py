@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from penstock.core import NotFoundError, ServingError
-from penstock.http import LOCAL_HOSTS, Server, is_loopback, listen, url_host
+from penstock.http import LOCAL_HOSTS, Server, is_loopback, listen, require_bind, url_host
+from penstock.people import has_users
 from penstock.stores import Store, open_store
 
 
@@ -16,6 +17,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8000,
     allow_remote: bool = False,
+    anonymous: bool = False,
     ready: Callable[[str], None] | None = None,
     store: Store | str | None = None,
 ) -> None:
@@ -25,23 +27,30 @@ def serve(
         names: Deployments (or models in production) to serve; None for all.
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
-        allow_remote: Needed for an address that other machines can reach.
+        allow_remote: Needed for an address that other machines can reach; the callers then sign in
+            with tokens.
+        anonymous: Whether everyone who reaches the address is answered: behind a gateway of yours
+            that knows its callers.
         ready: Called with the server's URL once the server answers.
         store: The store of the deployments and models; by default the project's.
 
     Raises:
-        ServingError: If the port is in use or may not be used, or the address is not this machine's
-            own and ``allow_remote`` is not given.
+        ServingError: If the port is in use or may not be used, the address is not this machine's
+            own and ``allow_remote`` is not given, or nobody would be asked who they are.
         NotFoundError: If there is nothing to serve, or a name is not known.
     """
     store = open_store(store)
     _require_loopback(host, allow_remote=allow_remote)
+    if not anonymous:
+        _require_users(host, store)
     listener = listen(host, port)
     with contextlib.closing(listener):
         hosts = None if allow_remote else [*LOCAL_HOSTS, url_host(host)]
         # Imported here: the module loads litestar, which no other command needs.
         application = importlib.import_module("penstock.serving._app")
-        app = application.create_app(names=names, allowed_hosts=hosts, store=store)
+        app = application.create_app(
+            names=names, allowed_hosts=hosts, anonymous=anonymous, store=store
+        )
         _require_something(store)
         url = f"http://{url_host(host)}:{listener.getsockname()[1]}"
         server = Server(app, listener, partial(ready, url) if ready else None)
@@ -55,11 +64,24 @@ def _require_loopback(host: str, *, allow_remote: bool) -> None:
         return
     raise ServingError(
         what=f"{host} can be reached from other machines.",
-        why="The server has no login: anyone on the network could request predictions and post"
-        " ground truth.",
+        why="Whoever has a token could request predictions and post ground truth from there.",
         fix="Use --host 127.0.0.1 behind your own gateway, or confirm with: --allow-remote",
         host=host,
     )
+
+
+def _require_users(host: str, store: Store) -> None:
+    """Refuse an address that other machines reach, where nobody would be asked who they are."""
+    try:
+        require_bind(host, has_users=has_users(store=store))
+    except ServingError as error:
+        raise ServingError(
+            what=error.what,
+            why="Anyone on the network could request predictions and post ground truth.",
+            fix="Create users and tokens (penstock users first), or confirm with --anonymous that a"
+            " gateway of yours knows the callers.",
+            host=host,
+        ) from error
 
 
 def _require_something(store: Store) -> None:

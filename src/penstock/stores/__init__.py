@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from penstock.stores._contents import content_digest as content_digest
     from penstock.stores._contents import is_plain_frame as is_plain_frame
     from penstock.stores._json import dump_json as dump_json
+    from penstock.stores._json import keep_unresolved as keep_unresolved
     from penstock.stores._json import load_json as load_json
     from penstock.stores._open import open_store as open_store
     from penstock.stores._processes import claim_here as claim_here
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from penstock.stores.journals._journal import Line as Line
     from penstock.stores.journals._records import pack_columns as pack_columns
     from penstock.stores.journals._records import pack_points as pack_points
+    from penstock.stores.metadata._once import RequestMemory as RequestMemory
     from penstock.stores.metadata._protocol import MetadataStore as MetadataStore
     from penstock.stores.metadata._stage_events import STORE_HISTORY as STORE_HISTORY
     from penstock.stores.metadata._stage_events import stage_event_hash as stage_event_hash
@@ -71,6 +73,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "ModelFormat": "penstock.stores.artifacts.models._protocol",
         "NamedParts": "penstock.stores.artifacts._parts",
         "Parts": "penstock.stores.artifacts._parts",
+        "RequestMemory": "penstock.stores.metadata._once",
         "Serialized": "penstock.stores.artifacts._value",
         "Store": "_store",
         "UNSAFE_POLICIES": "_store",
@@ -87,6 +90,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "dump_json": "_json",
         "find_model_format": "penstock.stores.artifacts.models._table",
         "is_plain_frame": "_contents",
+        "keep_unresolved": "_json",
         "load_json": "_json",
         "load_libraries": "penstock.stores.artifacts._serializers",
         "copy_store": "penstock.stores.upkeep._copy",

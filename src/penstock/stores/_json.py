@@ -7,12 +7,14 @@ text of a value contains everything that code can observe.
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from enum import Enum
 from pathlib import PurePath
 from typing import Any
 
-from penstock.core import SerializationError
+from penstock.core import ParameterError, SerializationError
 from penstock.stores._classes import class_name, find_loaded, is_findable
 from penstock.stores._json_types import EXACT_WRITERS, READERS, WRITERS, write_scalar
 
@@ -24,6 +26,45 @@ _WHOLE = frozenset({int, bool})
 _REAL = frozenset({float})
 _NUMBERS = frozenset({int, float})
 _PLAIN = _AS_IS | _NUMBERS
+
+
+_unresolved: ContextVar[bool] = ContextVar("penstock_unresolved", default=False)
+
+
+class Unresolved:
+    """A member of an enum whose class is not loaded in this process, as written.
+
+    A server passes it on unchanged: the client has the class.
+
+    Args:
+        written: The tagged object.
+    """
+
+    __slots__ = ("written",)
+
+    def __init__(self, written: dict[str, Any]) -> None:
+        self.written = written
+
+    @property
+    def value(self) -> Any:
+        """The member's value."""
+        return _from_plain(self.written["v"], False)
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+    def __repr__(self) -> str:
+        return repr(self.value)
+
+
+@contextmanager
+def keep_unresolved() -> Iterator[None]:
+    """Read members of unknown enums as `Unresolved` in the block, instead of as plain values."""
+    token = _unresolved.set(True)
+    try:
+        yield
+    finally:
+        _unresolved.reset(token)
 
 
 def dump_json(value: object, *, exact: bool = False) -> str:
@@ -63,6 +104,42 @@ def load_json(text: str | bytes, *, strict: bool = False) -> Any:  # Any: a stor
     return _from_plain(value, strict) if tagged else value
 
 
+def write_plain(value: object) -> Any:  # Any: JSON
+    """Return a JSON-like value in JSON's own types; see `dump_json`."""
+    return _to_plain(value, False)
+
+
+def read_plain(value: Any, path: str = "The value") -> Any:  # Any: a stored value
+    """Return the value that `write_plain` wrote; a stranger may have made up its text.
+
+    Raises:
+        ParameterError: If it is no such value.
+    """
+    try:
+        _require_known_tags(value)
+        return _from_plain(value, False)
+    except _UNREADABLE as error:
+        raise ParameterError(
+            what=f"{path} cannot be read ({type(error).__name__}).",
+            why="An object with the name $ is a value of a type unknown to JSON.",
+            fix="Send plain JSON, or what penstock writes.",
+            field=path,
+        ) from error
+
+
+def _require_known_tags(value: Any) -> None:
+    """Refuse the types that only stored values preserve: some are dear to make, or to use."""
+    waiting = [value]
+    while waiting:
+        inner = waiting.pop()
+        if isinstance(inner, dict):
+            if _TAG in inner and inner[_TAG] not in _RECORD_TAGS:
+                raise ValueError("The tag is not one of a record.")
+            waiting += inner.values()
+        elif isinstance(inner, list):
+            waiting += inner
+
+
 def _to_plain(value: Any, exact: bool) -> Any:  # noqa: C901 - a table of cases by type
     kind = type(value)
     if kind in _AS_IS:
@@ -80,6 +157,8 @@ def _to_plain(value: Any, exact: bool) -> Any:  # noqa: C901 - a table of cases 
     writer = WRITERS.get(kind) or (EXACT_WRITERS.get(kind) if exact else None)
     if writer is not None:
         return {_TAG: writer[0], "v": writer[1](value, lambda item: _to_plain(item, exact))}
+    if kind is Unresolved:
+        return value.written
     if not exact and isinstance(value, PurePath):
         return {_TAG: "path", "v": value.as_posix()}
     if isinstance(value, tuple) and exact and hasattr(kind, "_fields") and is_findable(kind):
@@ -156,7 +235,7 @@ def _enum(value: dict[str, Any], strict: bool) -> Any:
     kind = _class_of(value, Enum, strict)
     plain = _from_plain(value["v"], strict)
     if kind is None:
-        return plain
+        return Unresolved(value) if _unresolved.get() else plain
     member = kind.__members__.get(value["name"] or "")
     if member is not None:
         return member
@@ -223,4 +302,14 @@ def _encoder() -> Callable[[Any], str]:
     return lambda value: "".join(write(value, 0))
 
 
+_RECORD_TAGS = frozenset({"int", "float", "dict", "enum", *(tag for tag, _ in WRITERS.values())})
+_UNREADABLE = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    OSError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 _encode = _encoder()

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-from penstock.core import SettingsError, StoreError, did_you_mean, new_id, require_type, settings
+from penstock.core import (
+    ParameterError,
+    SettingsError,
+    StoreError,
+    did_you_mean,
+    new_id,
+    require_type,
+    settings,
+)
 from penstock.stores._store import DATABASE, IDENTITY, PLACE, Store
 from penstock.stores.artifacts._local import LocalArtifacts
 from penstock.stores.artifacts._protocol import ArtifactStore
@@ -18,6 +26,8 @@ from penstock.stores.metadata._database import Database
 from penstock.stores.metadata._migrations import prepare_postgres, prepare_sqlite
 from penstock.stores.metadata._postgres import PostgresUrl
 from penstock.stores.metadata._sql import SQLMetadataStore
+from penstock.stores.rest._connection import ServerUrl
+from penstock.stores.rest._store import SCHEMES, open_rest
 
 _log = logging.getLogger("penstock")
 _SQLITE, _S3 = "sqlite:///", "s3://"
@@ -59,8 +69,8 @@ def open_store(
     []
 
     Args:
-        url: ``sqlite:///path`` or ``postgresql://user@host/database``; by default PENSTOCK_STORE,
-            else the project's setting, else ``.penstock/penstock.db`` in the project folder. An
+        url: ``sqlite:///path``, ``postgresql://user@host/database``, or ``https://host`` of a
+            `penstock server`, with the token from PENSTOCK_TOKEN; by default PENSTOCK_STORE, else the project's setting, else ``.penstock/penstock.db`` in the project folder. An
             open store is returned as it is, so that functions accept either.
         artifacts: Folder or ``s3://bucket/prefix`` for bytes; by default PENSTOCK_ARTIFACTS, else
             the project's setting, else ``artifacts`` beside the database's file.
@@ -77,6 +87,8 @@ def open_store(
     if url is not None:
         require_type("store", url, str, 'Give a URL, "sqlite:///runs.db", or an open store.')
     chosen = settings(url, artifacts, project=project)
+    if chosen.store.value.startswith(SCHEMES):
+        return _open_rest(chosen.store.value, artifacts)
     place = _facts(chosen.store.value)
     kept_at = _bytes_url(chosen.artifacts.value, place)
     key = (os.getpid(), place.url, kept_at)
@@ -102,6 +114,33 @@ def open_store(
     # Runs of killed processes must not look alive to the first listing.
     store.metadata.runs.kill_dead()
     _opened[key] = (store, _file_id(place))
+    return store
+
+
+def _open_rest(url: str, artifacts: str | None) -> Store:
+    """Open a store over HTTP; the server counts its dead runs, and claims its bytes."""
+    if artifacts is not None and not artifacts.startswith(SCHEMES):
+        raise ParameterError(
+            what=f"The store {ServerUrl(url).shown} cannot have its artifacts in {artifacts!r}.",
+            why="The server knows where they are, and passes them on.",
+            fix="Leave artifacts out.",
+        )
+    server = ServerUrl(url)
+    key = (os.getpid(), server.address, "")
+    found = _opened.get(key)
+    if found is not None and not found[0].closed:
+        return found[0].hold()
+    parts = open_rest(url)
+    store = Store(
+        parts.url,
+        parts.metadata,
+        parts.artifacts,
+        journals_home(parts.url, None),
+        team=not parts.single_user,
+        address=parts.address,
+    )
+    _bring_in(store)
+    _opened[key] = (store, None)
     return store
 
 
@@ -170,9 +209,9 @@ def _sqlite_path(url: str) -> Path:
         scheme = url.partition("://")[0]
         raise StoreError(
             what=f"{url.partition('@')[2] or url!r} is no store that this penstock can open.",
-            why="The metadata store is SQLite or PostgreSQL.",
-            fix=f"{did_you_mean(scheme, ['sqlite', 'postgresql'])} Write sqlite:///path/penstock.db"
-            " or postgresql://user@host/database",
+            why="The metadata store is SQLite, PostgreSQL or a penstock server.",
+            fix=f"{did_you_mean(scheme, ['sqlite', 'postgresql', 'https'])} Write"
+            " sqlite:///path/penstock.db, postgresql://user@host/database or https://host",
             scheme=scheme,
         )
     path = unquote(url.removeprefix(_SQLITE))

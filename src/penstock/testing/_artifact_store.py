@@ -122,6 +122,12 @@ class ArtifactStoreContract:
         assert artifacts.claims() == {"one": "sqlite:///a.db", "two": "postgresql://db/ml"}
         assert artifacts.list() == []
 
+    @pytest.mark.parametrize("owner", ["", "..", "../up", "a/b", "a" * 200])
+    def test_what_is_no_name_claims_nothing(self, artifacts: ArtifactStore, owner: str) -> None:
+        with pytest.raises(ParameterError, match="no legal name"):
+            artifacts.claim(owner, "sqlite:///a.db")
+        assert artifacts.claims() == {}
+
     @pytest.mark.parametrize("digest", ["", "sha256:abc", "../../etc/passwd", "sha256:" + "g" * 64])
     def test_what_is_no_digest_is_refused(self, artifacts: ArtifactStore, digest: str) -> None:
         with pytest.raises(ParameterError, match="is no digest"):

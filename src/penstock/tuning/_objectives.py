@@ -98,11 +98,17 @@ def read_objectives(
         ParameterError: If a direction is unknown, or their number differs from the metrics'.
     """
     names = [metric] if isinstance(metric, str) else list(metric)
+    if not names:
+        raise ParameterError(
+            what="No metric is named.",
+            why="A search looks for the best value of a metric that the pipeline logs or returns.",
+            fix='Write metric="roc_auc" (--metric roc_auc), or several for a Pareto front.',
+        )
     if isinstance(direction, str) or direction is None:
         given: list[str | None] = [direction] * len(names)
     else:
         given = list(direction)
-    if not names or len(given) != len(names) or len(set(names)) != len(names):
+    if len(given) != len(names) or len(set(names)) != len(names):
         raise ParameterError(
             what=f"There are {len(names)} metrics and {len(given)} directions.",
             why="Each metric is named once and has one direction.",
@@ -152,7 +158,17 @@ def _objective(name: str, way: str | None) -> Objective:
         raise ParameterError(
             what=f"The direction of {metric!r} is {'not known' if way is None else repr(way)}.",
             why="A search that goes the wrong way finds the worst model.",
-            fix=f"Write direction='maximize' or 'minimize' (--direction), or {metric}:minimize.",
+            fix=_suggestion(metric)
+            + f"Write direction='maximize' or 'minimize' (--direction), or {metric}:minimize.",
             name=metric,
         )
     return Objective(metric, _DIRECTIONS[way])
+
+
+def _suggestion(metric: str) -> str:
+    """Return the known metrics that may be meant, written with or without their underscores."""
+    name, dot, statistic = metric.rpartition(".")
+    name = name if dot and statistic in _STATISTICS else metric
+    bare = {each.replace("_", ""): each for each in METRICS}
+    hint = did_you_mean(bare.get(name.lower().replace("_", "").replace("-", ""), name), METRICS)
+    return f"{hint} " if hint.startswith("Did") else ""

@@ -106,7 +106,7 @@ def store(tmp_path):
 
 @pytest.fixture
 def api(store):
-    with TestClient(create_mlflow(store)) as client:
+    with TestClient(create_mlflow(hosts=(), store=store)) as client:
         yield client
 
 
@@ -140,6 +140,12 @@ def own_server(tmp_path, mlflow_python):  # without a client there is nothing to
     running = RealServer(f"sqlite:///{tmp_path}/own.db", tmp_path)
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="session")
+def start_client(mlflow_python, tmp_path_factory):
+    """Return how to start a client, which the caller stops."""
+    return lambda url: RealClient(mlflow_python, url, tmp_path_factory.mktemp("client"))
 
 
 @pytest.fixture

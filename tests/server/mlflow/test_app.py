@@ -49,7 +49,7 @@ def test_every_call_is_served_under_both_prefixes(api, prefix):
 
 
 def test_every_route_declares_its_permission(store):
-    app = create_mlflow(store)
+    app = create_mlflow(store=store)
     declared = {
         handler.opt.get("permission", "nothing")
         for route in app.routes
@@ -251,7 +251,7 @@ def test_a_second_server_knows_the_points_of_the_first(store, api):
     run = new_run(api)
     point = {"run_id": run, "key": "loss", "value": 0.5, "timestamp": 10, "step": 7}
     post(api, "/runs/log-metric", **point)
-    with TestClient(create_mlflow(store)) as second:
+    with TestClient(create_mlflow(hosts=(), store=store)) as second:
         post(second, "/runs/log-metric", **point)
         post(second, "/runs/log-metric", **{**point, "step": 6})
     history = get(api, "/metrics/get-history", run_id=run, metric_key="loss").json()["metrics"]

@@ -27,7 +27,7 @@ def test_a_taken_port_is_one_sentence_with_the_remedy(store):
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org"])
 def test_an_address_that_others_reach_is_refused(store, host):
-    with pytest.raises(ServingError, match="not an address of this machine alone"):
+    with pytest.raises(ServingError, match="can be reached from other machines"):
         serve_ui(host=host, store=store)
 
 

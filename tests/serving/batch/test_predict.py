@@ -14,12 +14,16 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.ensemble import HistGradientBoostingRegressor
 from tests.ray_nodes import run_script
 from tests.serving.batch.conftest import Batches, write_rows
 
 from penstock.core import ConflictError, DataError, NotFoundError, ParameterError
 from penstock.lineage import get_lineage
+from penstock.models import Model, infer_signature
+from penstock.registry import Registry
 from penstock.serving import predict
+from penstock.stores import open_store
 
 CELLS = {
     "size": st.sampled_from(["", "3.25", "1e3", " 4 ", "n/a", "x", "-0.0"]),
@@ -339,3 +343,62 @@ def test_a_batch_one_of_whose_nodes_is_lost_has_the_same_answers(
         for name in ("ray.parquet", "here.parquet")
     )
     assert there.equals(here)
+
+
+@pytest.fixture
+def plain(tmp_path):
+    """A model trained on a frame: nothing is known of how a file writes its numbers."""
+    frame = pl.DataFrame({"a": [x / 7 for x in range(60)], "b": [x % 7 for x in range(60)]})
+    estimator = HistGradientBoostingRegressor(max_iter=5).fit(frame.to_numpy(), range(60))
+    store = open_store(f"sqlite:///{tmp_path}/plain.db")
+    model = Model(estimator, infer_signature(estimator, frame, pl.Series(range(60))))
+    Registry(store=store).register("plain", model, actor="ann")
+    yield model, store
+    store.close()
+
+
+def predicted(plain, data, tmp_path):
+    """Return the predicted places with their values, and the reasons of the others."""
+    batch = predict("plain@1", data=data, out=tmp_path / "o.parquet", store=plain[1])
+    found = pl.read_parquet(batch.out)
+    places = [int(each.rpartition("-")[2]) for each in found["prediction_id"]]
+    reasons = {}
+    if batch.refused_out:
+        lines = Path(batch.refused_out).read_text().splitlines()
+        reasons = {row["row"]: row["reason"] for row in map(json.loads, lines)}
+    return dict(zip(places, found["prediction"], strict=True)), reasons
+
+
+@pytest.mark.parametrize("good", [2, 48])  # of 50 cells: the column would be text, or lose cells
+@pytest.mark.parametrize("form", ["{},5", "{}.5"])
+def test_cells_that_cannot_be_read_refuse_their_rows_alone(plain, tmp_path, good, form):
+    cells = [form.format(n) if n < good else f"oops {n}" for n in range(50)]
+    lines = "".join(f"{cell};{n % 7}\n" for n, cell in enumerate(cells))
+    (tmp_path / "new.csv").write_text("a;b\n" + lines)
+    values, reasons = predicted(plain, tmp_path / "new.csv", tmp_path)
+    rows = pl.DataFrame({"a": [n + 0.5 for n in range(good)], "b": [n % 7 for n in range(good)]})
+    assert values == dict(enumerate(plain[0].predict(rows).values))
+    assert sorted(reasons) == list(range(good, 50))
+    assert reasons[49].startswith("Field 'a' is 'oops 49', not a number. The source's texts are")
+
+
+def test_a_missing_number_is_one_rule_in_every_format(plain, tmp_path):
+    frame = pl.DataFrame({"a": [1.5, float("nan"), 2.5, None], "b": [1, 2, 3, 4]})
+    frame.write_parquet(tmp_path / "new.parquet")
+    frame.write_ipc(tmp_path / "new.arrow")
+    (tmp_path / "new.csv").write_text("a,b\n1.5,1\nNaN,2\n2.5,3\n,4\n")
+    found = []
+    for number, data in enumerate(("new.parquet", "new.arrow", "new.csv", frame)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        place = tmp_path / data if isinstance(data, str) else data
+        found.append(predicted(plain, place, folder))
+    assert all(each == found[0] for each in found)
+    assert (sorted(found[0][0]), found[0][1]) == ([0, 1, 2, 3], {})
+
+
+def test_infinity_is_no_missing_number(plain, tmp_path):
+    frame = pl.DataFrame({"a": [1.5, float("inf")], "b": [1, 2]})
+    values, reasons = predicted(plain, frame, tmp_path)
+    assert [*values] == [0]
+    assert "NaN and infinity are not allowed" in reasons[1]

@@ -98,6 +98,7 @@ class FileSource:
     _pinned: tuple[SourceFile, ...] | None = field(
         default=None, init=False, repr=False, compare=False
     )
+    _as_written: frozenset[str] = field(default=frozenset(), init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         text = require_address(
@@ -190,6 +191,19 @@ class FileSource:
         object.__setattr__(copied, "_rules", dict(rules))
         return copied
 
+    def as_written(self, names: Iterable[str]) -> Self:
+        """Return a copy that leaves a CSV column as text where some of its values cannot be read.
+
+        For who judges each value: otherwise a few such values become missing, and a column of many
+        becomes text. The reading's rule is that of the values that can be read.
+
+        Args:
+            names: The columns.
+        """
+        copied = copy.copy(self)
+        object.__setattr__(copied, "_as_written", frozenset(names))
+        return copied
+
     def pinned(self, facts: Mapping[str, Any]) -> Self:
         """Return a copy that reads the recorded files in their recorded state; see PinnedSource.
 
@@ -221,6 +235,7 @@ class FileSource:
                 self.decimal,
                 self._rules,
                 self.sheet,
+                self._as_written,
             )
             with naming_files(files):
                 rows = read_files(self.format or format_of(str(self.path), places), places, options)

@@ -62,6 +62,7 @@ class ReadOptions:
         decimal: Decimal mark of CSV numbers.
         remembered: Reading rules of the last reading.
         sheet: Sheet of an Excel file; None for the first.
+        as_written: CSV columns that stay texts where some values cannot be read.
     """
 
     window: Window
@@ -71,6 +72,7 @@ class ReadOptions:
     decimal: str | None = None
     remembered: Mapping[str, ReadingRule] = field(default_factory=dict)
     sheet: str | None = None
+    as_written: frozenset[str] = frozenset()
 
     def add_partition(self, frame: Any, columns: Sequence[str], place: int) -> Any:
         """Add a file's partition values as columns."""
@@ -126,6 +128,7 @@ def _read_csv(files: Sequence[Path], options: ReadOptions) -> FileRows:
             decimal=options.decimal,
             remembered=options.remembered,
             separator=parts[0].separator,
+            as_written=options.as_written,
         ),
     )
     notes = (finding for part in parts for finding in part.findings)

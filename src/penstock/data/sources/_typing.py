@@ -30,6 +30,7 @@ TYPES = ("text", "integer", "number", "boolean", "date", "datetime")
 QUOTED = "\ue000"
 """Prefix of a missing mark that was quoted in the file, until the column has a type."""
 
+_NUMBER_LIKE = r"^[^\p{L}]*\d[^\p{L}]*$"
 _GROUPS_ONLY = r"^[1-9]\d{0,2}(?:\.\d{3})+$"
 
 
@@ -43,6 +44,8 @@ class TypeOptions:
         decimal: Decimal mark that the user has declared.
         remembered: Reading rules of the last reading.
         separator: The separator between fields; a semicolon makes a decimal comma likelier.
+        as_written: Columns that stay texts where some values cannot be read; see
+            ``FileSource.as_written``.
     """
 
     missing: tuple[str, ...] = MARKS
@@ -50,6 +53,7 @@ class TypeOptions:
     decimal: str | None = None
     remembered: Mapping[str, ReadingRule] = field(default_factory=dict)
     separator: str = ","
+    as_written: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +168,30 @@ def _type_column(
         findings += [*remark_marks(bare, rule, quoted), *remark_times(values)]
         # A column without values is no evidence of a rule for later readings.
         empty = values.null_count() == len(values)
+        if name in options.as_written:
+            rule = guess.instead or _rule_of_few(bare, options) or rule
         return values.rename(name), None if empty else rule, findings
     bare = _unquoted(series)
+    if name in options.as_written and len(_odd(bare, rule)):
+        return _given_texts(bare, rule).rename(name), rule, findings
     values = read_values(bare, rule)
     findings += [*remark_marks(bare, rule, None), *remark_bare(bare, rule)]
     return values.rename(name), rule, findings
+
+
+def _rule_of_few(bare: "pl.Series", options: TypeOptions) -> ReadingRule | None:
+    """Return the notation of the numbers among texts, which are too few to decide for the column."""
+    numbers = bare.filter(bare.str.contains(_NUMBER_LIKE).fill_null(value=False))
+    found = guess_rule(numbers, options.missing, decimal=options.decimal)
+    if found.ambiguous and options.decimal is None and options.separator == ";":
+        found = guess_rule(numbers, options.missing, decimal=",")
+    return found.rule if found.rule.is_number else None
+
+
+def _given_texts(bare: "pl.Series", rule: ReadingRule) -> "pl.Series":
+    import polars as pl
+
+    return pl.select(pl.when(~missing_in(bare, rule)).then(bare)).to_series()
 
 
 def _declared_rule(

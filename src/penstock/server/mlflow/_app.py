@@ -21,6 +21,7 @@ from penstock.server.mlflow._artifacts import FileDownload
 from penstock.server.mlflow._desk import Desk
 from penstock.server.mlflow._errors import NO_ENDPOINT, STATUS, MlflowError, explain, invalid
 from penstock.server.mlflow._fields import Fields, encode, from_query
+from penstock.server.mlflow._guard import require_permission
 from penstock.server.mlflow._routes import ROUTES, SERVER_INFO, MlflowRoute
 
 if TYPE_CHECKING:
@@ -109,9 +110,15 @@ def _handler(
         http_method=method,  # type: ignore[arg-type] # a text is fine
         status_code=200,
         opt={"permission": permission},
+        guards=[_require],
         include_in_schema=False,
         request_max_body_size=None,  # JSON has a limit of its own; files go to the disk as they come
     )(call)
+
+
+def _require(_connection: Any, handler: Any) -> None:
+    """Check the permission that a route declares; runs before every handler."""
+    require_permission(handler.opt["permission"])
 
 
 async def _read(request: Ask) -> Fields:

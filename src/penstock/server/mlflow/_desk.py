@@ -4,7 +4,6 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextvars import ContextVar
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -14,11 +13,10 @@ from penstock.core import (
     DocumentRecord,
     ExperimentRecord,
     NotFoundError,
-    Permission,
     RunRecord,
     now,
 )
-from penstock.server.mlflow._errors import DENIED, MlflowError, invalid, missing
+from penstock.server.mlflow._errors import MlflowError, invalid, missing
 
 if TYPE_CHECKING:
     from penstock.stores import Store
@@ -37,11 +35,6 @@ _KNOWN_S = 1.0  # how long a run counts as open to writing before it is looked a
 _KNOWN_RUNS = 10_000
 _LOCKS = 64
 _TRIES = 50
-
-allowed: ContextVar[frozenset[Permission]] = ContextVar(
-    "penstock_mlflow_allowed", default=frozenset(Permission)
-)
-"""What the caller of the request may do; everything where nobody signs in."""
 
 
 class Desk:
@@ -184,16 +177,6 @@ class Desk:
             except ConflictError:
                 continue
         raise MlflowError("TEMPORARILY_UNAVAILABLE", f"{key} is changed too often at once.")
-
-
-def require(permission: Permission, what: str) -> None:
-    """Check that the caller may do more than the route demands of everyone.
-
-    Raises:
-        MlflowError: If the caller may not.
-    """
-    if permission not in allowed.get():
-        raise MlflowError(DENIED, f"{what} needs the permission '{permission.value}'.")
 
 
 def quote(text: str) -> str:

@@ -4,12 +4,15 @@ import logging
 from collections.abc import Mapping
 
 from penstock.core import (
+    AccessError,
     ConflictError,
     GateError,
     NotFoundError,
     ParameterError,
     PenstockError,
+    RateLimitError,
     SerializationError,
+    SignInError,
     StoreError,
 )
 
@@ -36,6 +39,9 @@ STATUS: Mapping[str, int] = {
     "TEMPORARILY_UNAVAILABLE": 503,
 }
 _CODES: tuple[tuple[type[PenstockError], str], ...] = (
+    (SignInError, "UNAUTHENTICATED"),
+    (AccessError, DENIED),
+    (RateLimitError, "REQUEST_LIMIT_EXCEEDED"),
     (NotFoundError, MISSING),
     (ConflictError, CONFLICT),
     (GateError, DENIED),

@@ -34,7 +34,7 @@ from penstock.server.mlflow._shelf import (
 from penstock.server.mlflow._stages import move, read_stage
 
 _MOST, _DEFAULT = 200_000, 10_000
-_LOGGED_SOURCE = re.compile(r"models:/(m-[^/]+)(?:/(.*))?")
+LOGGED_SOURCE = re.compile(r"models:/(m-[^/]+)(?:/(.*))?")
 _OWN_SOURCE = re.compile(r"(?:mlflow-artifacts|penstock):/+(.*)")
 _RUN_SOURCE = re.compile(r"runs:/([^/]+)(?:/(.*))?")
 _REMOTE = re.compile(r"(?:s3|gs|wasbs?|abfss?|hdfs|viewfs|dbfs|https?|ftp|sftp|azureml|r2|b2)(?:\+\w+)?://", re.IGNORECASE)  # fmt: skip
@@ -203,7 +203,7 @@ def _resolve(
     """
     if ".." in source.split("/") or "\\" in source:
         raise _foreign(source)
-    if (match := _LOGGED_SOURCE.fullmatch(source)) is not None:
+    if (match := LOGGED_SOURCE.fullmatch(source)) is not None:
         named, path = match.group(1), match.group(2) or ""
         if model_id and model_id != named:
             raise _foreign(source)
@@ -284,7 +284,7 @@ def _relate(desk: Desk, version: ModelVersionRecord, run_id: str, model_id: str)
 
 
 def _uri(desk: Desk, source: str) -> str:
-    if (match := _LOGGED_SOURCE.fullmatch(source)) is not None:
+    if (match := LOGGED_SOURCE.fullmatch(source)) is not None:
         document = desk.find(LOGGED, match.group(1))
         if document is not None:
             root = f"{desk.scheme}:/{document.owner}/models/{document.key}/artifacts"

@@ -9,26 +9,58 @@ from litestar import Litestar
 from litestar.exceptions import HTTPException
 
 from penstock.core import ServingError
-from penstock.http import Server, is_loopback, listen, url_host
+from penstock.http import LOCAL_HOSTS, Server, is_loopback, listen, url_host
 from penstock.server.mlflow._app import answer_error, mlflow_router
+from penstock.server.mlflow._guard import Authenticate, MlflowGuard
 from penstock.stores import open_store
 
 if TYPE_CHECKING:
     from penstock.stores import Store
 
+_PATHS = (
+    "/api/2.0/mlflow",
+    "/api/3.0/mlflow",
+    "/ajax-api/",
+    "/get-artifact",
+    "/model-versions/get-artifact",
+    "/health",
+    "/version",
+)
 
-def create_mlflow(store: "Store | str | None" = None) -> Litestar:
-    """Create an ASGI application that speaks MLflow's protocol, for one person: nobody signs in.
+
+def create_mlflow(
+    *,
+    hosts: tuple[str, ...] = LOCAL_HOSTS,
+    authenticate: Authenticate | None = None,
+    store: "Store | str | None" = None,
+) -> Litestar:
+    """Create an ASGI application that speaks MLflow's protocol.
 
     Args:
+        hosts: Accepted host names, without port; empty for any.
+        authenticate: Function from a request to whoever sends it; None for a store with one user.
         store: The open store; by default the project's.
     """
-    return Litestar(
+    app = Litestar(
         route_handlers=[mlflow_router(open_store(store))],
         exception_handlers={Exception: answer_error, HTTPException: answer_error},
         openapi_config=None,
         logging_config=None,
     )
+    # Outermost, so that no route is without it.
+    app.asgi_handler = MlflowGuard(app.asgi_handler, hosts, authenticate)
+    return app
+
+
+def mlflow_mounts(
+    *,
+    hosts: tuple[str, ...] = LOCAL_HOSTS,
+    authenticate: Authenticate | None = None,
+    store: "Store | str | None" = None,
+) -> dict[str, Litestar]:
+    """Return the application by the beginnings of its paths, for a server of several; see `create_mlflow`."""
+    app = create_mlflow(hosts=hosts, authenticate=authenticate, store=store)
+    return dict.fromkeys(_PATHS, app)
 
 
 def serve_mlflow(
@@ -58,6 +90,6 @@ def serve_mlflow(
         )
     with listen(host, port) as listener:
         url = f"http://{url_host(host)}:{listener.getsockname()[1]}"
-        app = create_mlflow(store)
+        app = create_mlflow(hosts=(*LOCAL_HOSTS, url_host(host)), store=store)
         with contextlib.suppress(KeyboardInterrupt):
             Server(app, listener, partial(ready, url) if ready else None).run(sockets=[listener])

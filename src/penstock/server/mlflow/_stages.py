@@ -7,8 +7,9 @@ client that is refused gets every reason.
 
 from penstock.core import ModelVersionRecord, Permission, Stage
 from penstock.registry import Registry
-from penstock.server.mlflow._desk import Desk, require
+from penstock.server.mlflow._desk import Desk
 from penstock.server.mlflow._errors import CONFLICT, MlflowError, invalid
+from penstock.server.mlflow._guard import require_permission
 
 _STAGES = {
     "none": Stage.NONE,
@@ -53,7 +54,7 @@ def move(
     text = f"{reason} (by an MLflow client)"
     match stage:
         case Stage.PRODUCTION:
-            require(Permission.OPERATE, "A move to Production")
+            require_permission(Permission.OPERATE, "A move to Production")
             if _was_in_production(registry, version):
                 registry.rollback(version.model, to=version.version, reason=text)
             else:
@@ -62,7 +63,7 @@ def move(
             registry.promote(version.model, version.version, to=stage, reason=text)
         case Stage.ARCHIVED:
             if version.stage is Stage.PRODUCTION:
-                require(Permission.OPERATE, "A move out of Production")
+                require_permission(Permission.OPERATE, "A move out of Production")
             registry.archive(version.model, version.version, reason=text)
         case _:
             raise MlflowError(

@@ -8,8 +8,9 @@ from litestar import Litestar, MediaType, Request, Response, get
 from litestar.exceptions import HTTPException
 from litestar.response import Stream
 
-from penstock.core import PenstockError
-from penstock.http import LOCAL_HOSTS, HttpError, status_of
+from penstock.core import PenstockError, Permission
+from penstock.http import LOCAL_HOSTS, HttpError, retry_header, status_of
+from penstock.server.ui._actions import ACTIONS, Access
 from penstock.server.ui._artifact import artifact_page
 from penstock.server.ui._compare import compare_page
 from penstock.server.ui._datasets import dataset_page, datasets_page
@@ -18,19 +19,24 @@ from penstock.server.ui._download import artifact_download
 from penstock.server.ui._experiments import experiments_page
 from penstock.server.ui._features import feature_page, features_page
 from penstock.server.ui._figures import audio_answer, figure_answer, figures_answer, image_answer
+from penstock.server.ui._forms import form_routes
 from penstock.server.ui._guard import Guard
 from penstock.server.ui._items import items_page
 from penstock.server.ui._lineage import lineage_page
 from penstock.server.ui._models import model_page, models_page
 from penstock.server.ui._page import Page, Query
+from penstock.server.ui._people import PEOPLE_ACTIONS, history_page, people_page, sign_in_page
+from penstock.server.ui._permissions import check_permission, require_declared
 from penstock.server.ui._prediction import prediction_page
 from penstock.server.ui._render import json_bytes, respond
 from penstock.server.ui._run import log_page, run_page
 from penstock.server.ui._runs import runs_page
 from penstock.server.ui._schedules import partitions_page, schedule_page, schedules_page
+from penstock.server.ui._session import Doorkeeper
 from penstock.server.ui._site import Site
 from penstock.server.ui._static import read_asset
 from penstock.server.ui._studies import studies_page, study_page
+from penstock.server.ui._waiting import waiting_page
 from penstock.server.ui._why import why_page
 from penstock.stores import open_store
 
@@ -40,7 +46,7 @@ if TYPE_CHECKING:
     Build = Callable[..., Page]
 
 _log = logging.getLogger(__name__)
-_FOREVER = {"cache-control": "public, max-age=31536000, immutable"}
+_FOREVER = {"cache-control": "private, max-age=31536000, immutable"}
 
 _PAGES: "dict[str, Build]" = {
     "/": runs_page,
@@ -67,6 +73,12 @@ _PAGES: "dict[str, Build]" = {
     "/features/{name:str}": feature_page,
     "/lineage": lineage_page,
     "/predictions/{prediction_id:str}": prediction_page,
+    "/waiting": waiting_page,
+}
+_OTHER_PAGES: "dict[str, tuple[Access | Permission, Build]]" = {
+    "/sign-in": (Access.ANYONE, sign_in_page),
+    "/people": (Access.SIGNED_IN, people_page),
+    "/history": (Permission.ADMIN, history_page),
 }
 _DATA: dict[str, Callable[..., Any]] = {
     "/reports/{digest:str}/figures": figures_answer,
@@ -83,15 +95,26 @@ def create_ui(
 
     Args:
         hosts: Accepted host names, without port; requests for any further host are refused.
-        store: The open store to show. The UI changes nothing in the store, except that a run whose
-            process has died is recorded as killed; by default the project's.
+        store: The open store to show; by default the project's. Forms change it as whoever has
+            signed in, and a run whose process has died is recorded as killed.
+
+    Raises:
+        TypeError: If a route declares no permission.
     """
     store = open_store(store)
     site = Site(store)
-    handlers = [_page_route(site, path, build) for path, build in _PAGES.items()]
+    pages = {path: (Permission.READ, build) for path, build in _PAGES.items()} | _OTHER_PAGES
+    handlers = [_page_route(site, path, *page) for path, page in pages.items()]
     handlers += [_data_route(site, path, build) for path, build in _DATA.items()]
     app = Litestar(
-        route_handlers=[*handlers, _download_route(site), _health_route(site), _static_file],
+        route_handlers=[
+            *handlers,
+            *form_routes(site, {**ACTIONS, **PEOPLE_ACTIONS}),
+            _download_route(site),
+            _health_route(site),
+            _static_file,
+        ],
+        guards=[check_permission],
         exception_handlers={
             PenstockError: _show_error,
             HTTPException: _show_error,
@@ -101,17 +124,18 @@ def create_ui(
         logging_config=None,
     )
     # Outermost, so that responses made before routing carry the headers too.
-    app.asgi_handler = Guard(app.asgi_handler, hosts)
+    app.asgi_handler = Guard(app.asgi_handler, hosts, Doorkeeper(store))
+    require_declared(app)
     return app
 
 
-def _page_route(site: Site, path: str, build: "Build") -> Any:
+def _page_route(site: Site, path: str, permission: Access | Permission, build: "Build") -> Any:
     def show(request: Request[Any, Any, Any]) -> Response[Any]:
         query = _query(request)
         page = build(site, query, **request.path_params)
         return respond(page, as_json=_wants_json(request), status=page.status)
 
-    return get(path, sync_to_thread=True)(show)
+    return get(path, sync_to_thread=True, permission=permission)(show)
 
 
 def _data_route(site: Site, path: str, build: Callable[..., Any]) -> Any:
@@ -120,7 +144,7 @@ def _data_route(site: Site, path: str, build: Callable[..., Any]) -> Any:
         # Addressed by digest: the response can never change.
         return Response(data, media_type=media_type, headers=_FOREVER)
 
-    return get(path, sync_to_thread=True)(show)
+    return get(path, sync_to_thread=True, permission=Permission.READ)(show)
 
 
 def _download_route(site: Site) -> Any:
@@ -134,7 +158,8 @@ def _download_route(site: Site) -> Any:
         # A download is always a file to save, never a page of this site.
         return Stream(found.parts, media_type="application/octet-stream", headers=headers)
 
-    return get("/runs/{run_id:str}/artifact", sync_to_thread=True)(send)
+    path = "/runs/{run_id:str}/artifact"
+    return get(path, sync_to_thread=True, permission=Permission.READ)(send)
 
 
 def _health_route(site: Site) -> Any:
@@ -142,10 +167,10 @@ def _health_route(site: Site) -> Any:
         answer = {"status": "ok", "changes": site.metadata.settings.change_counter()}
         return Response(json_bytes(answer), media_type=MediaType.JSON)
 
-    return get("/health", sync_to_thread=True)(health)
+    return get("/health", sync_to_thread=True, permission=Access.ANYONE)(health)
 
 
-@get("/static/{stamp:str}/{name:str}", sync_to_thread=True)
+@get("/static/{stamp:str}/{name:str}", sync_to_thread=True, permission=Access.ANYONE)
 def _static_file(request: Request[Any, Any, Any]) -> Response[bytes]:
     asset = read_asset(request.path_params["name"])  # the stamp is for caches
     return Response(asset.data, media_type=asset.media_type, headers=_FOREVER)
@@ -163,7 +188,10 @@ def _show_error(request: Request[Any, Any, Any], error: Exception) -> Response[A
     shown = _explain(error, request.url.path)
     status = status_of(shown)
     page = Page("error.html", shown.what, {"error": shown.to_json()}, view={"status": status})
-    return respond(page, as_json=_wants_json(request), status=status)
+    answer = respond(page, as_json=_wants_json(request), status=status)
+    for name, value in retry_header(shown).items():
+        answer.set_header(name, value)
+    return answer
 
 
 def _explain(error: Exception, path: str) -> PenstockError:

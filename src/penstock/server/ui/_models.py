@@ -9,6 +9,7 @@ from penstock.core import (
     ModelVersionRecord,
     NotFoundError,
     PenstockError,
+    Permission,
     Stage,
     did_you_mean,
 )
@@ -19,6 +20,7 @@ from penstock.server.ui._page import Page, Query
 from penstock.server.ui._reports import evaluation_view, headline, is_loss
 from penstock.server.ui._setbacks import setbacks, with_setbacks
 from penstock.server.ui._site import Site
+from penstock.server.ui._waiting import may
 from penstock.serving import list_batches
 from penstock.tables import Column, show_limit
 
@@ -124,6 +126,7 @@ def model_page(site: Site, query: Query, name: str) -> Page:
         "commands": _commands(shown, champion, versions, is_back=shown.ref in back),
         "fields": _input_columns(shown.signature or {}),
         "form": read_onnx_form(shown, store=site.store),
+        "allowed": _allowed(site, shown, champion, versions, is_back=shown.ref in back),
     }
     return Page("model.html", name, data, view, section="models", charts=bool(evaluation))
 
@@ -213,6 +216,34 @@ def _card(site: Site, version: ModelVersionRecord) -> str:
         return ""
     approvals = site.metadata.models.list_approvals(version.model, version.version)
     return current_card(card, version, approvals)
+
+
+def _allowed(
+    site: Site,
+    shown: ModelVersionRecord,
+    champion: ModelVersionRecord | None,
+    versions: Sequence[ModelVersionRecord],
+    *,
+    is_back: bool,
+) -> frozenset[str]:
+    """Return the buttons of what whoever looks may do with the shown version, now."""
+    waits = shown.stage in {Stage.NONE, Stage.STAGING}
+    possible = {
+        "approve": (waits and not site.store.single_user, Permission.APPROVE),
+        "promote": (waits and not is_back, Permission.OPERATE),
+        "stage": (shown.stage is Stage.NONE and not is_back, Permission.WRITE),
+        "rollback": (
+            champion is not None and any(v.stage is Stage.ARCHIVED for v in versions),
+            Permission.OPERATE,
+        ),
+        "archive": (waits, Permission.OPERATE),
+        "tag": (True, Permission.WRITE),
+    }
+    return frozenset(
+        name
+        for name, (is_possible, permission) in possible.items()
+        if is_possible and may(site, permission, shown.model)
+    )
 
 
 def _commands(

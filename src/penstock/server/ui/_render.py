@@ -11,11 +11,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import MediaType, Response
 from markupsafe import Markup
 
-from penstock.core import to_json
+from penstock.core import current_identity, to_json
 from penstock.server.ui import _format
 from penstock.server.ui._guard import CHART_MARK
 from penstock.server.ui._markdown import markdown
 from penstock.server.ui._page import Page, node_link, path_link
+from penstock.server.ui._session import form_token
 from penstock.server.ui._static import asset
 
 if TYPE_CHECKING:
@@ -103,5 +104,11 @@ def _environment() -> Environment:
         "short": lambda digest: str(digest).removeprefix("sha256:")[:12],
     }
     environment.filters.update(filters)
-    environment.globals.update(asset=asset, path_link=path_link, node_link=node_link)
+    environment.globals.update(
+        asset=asset,
+        path_link=path_link,
+        node_link=node_link,
+        form_token=form_token,
+        identity=current_identity,
+    )
     return environment

@@ -8,6 +8,7 @@ from typing import Any
 from penstock.core import (
     ArtifactRecord,
     NotFoundError,
+    Permission,
     RunRecord,
     RunState,
     StepRunRecord,
@@ -24,6 +25,7 @@ from penstock.server.ui._reports import evaluation_view
 from penstock.server.ui._runs import run_seconds
 from penstock.server.ui._site import Site
 from penstock.server.ui._steps import StepView, run_drawing, step_json, step_views
+from penstock.server.ui._waiting import may
 from penstock.tracking import SYSTEM
 
 _CONSOLE_LINES, _CHILDREN = 500, 100
@@ -80,7 +82,20 @@ def run_page(site: Site, query: Query, run_id: str) -> Page:
     }
     live = run.state in _OPEN  # parts not drawn yet may be drawn soon
     charts = bool(live or evaluations or view["media"] or any(m.chart for m in (*metrics, *system)))
-    return Page("run.html", run.name, data, view, section="runs", charts=charts, live=live)
+    shown = {**view, "allowed": _allowed(site, run)}
+    return Page("run.html", run.name, data, shown, section="runs", charts=charts, live=live)
+
+
+def _allowed(site: Site, run: RunRecord) -> frozenset[str]:
+    """Return the buttons of what whoever looks may do with a run."""
+    demands = {
+        "tag": Permission.WRITE,
+        "delete": Permission.ADMIN,
+        "approve": Permission.APPROVE,
+    }
+    return frozenset(
+        name for name, permission in demands.items() if may(site, permission, run.experiment)
+    )
 
 
 def log_page(site: Site, query: Query, run_id: str) -> Page:

@@ -4,12 +4,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from penstock.core import NotFoundError, ScheduleRecord, TickRecord, TickState, now
+from penstock.core import NotFoundError, Permission, ScheduleRecord, TickRecord, TickState, now
 from penstock.execution import PartitionState, known_partitions, states_of
 from penstock.pipelines import Partitions
 from penstock.scheduling import Schedules, describe_trigger, next_due_of, partitions_of
 from penstock.server.ui._page import Page, Query
 from penstock.server.ui._site import Site
+from penstock.server.ui._waiting import may
 
 _STRIP = 40
 _TICKS = 200
@@ -54,7 +55,8 @@ def schedule_page(site: Site, query: Query, name: str) -> Page:  # noqa: ARG001 
     ticks = schedules.ticks(name, limit=_TICKS)
     data = {**row, "ticks": ticks, "schedulers": schedules.schedulers()}
     live = any(tick.state in _GOING_ON for tick in ticks)
-    return Page("schedule.html", name, data, section="schedules", live=live)
+    view = {"may_operate": may(site, Permission.OPERATE, name)}
+    return Page("schedule.html", name, data, view, section="schedules", live=live)
 
 
 def partitions_page(site: Site, query: Query, pipeline: str) -> Page:  # noqa: ARG001 - a page's form

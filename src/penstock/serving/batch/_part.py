@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
+    from penstock.tables.reading import ReadingRule
+
 _COMPARED = 32  # rows of a part that are predicted alone, where independence is not known by kind
 BY_KIND, ROW_BY_ROW = "by kind", "row by row"
 COMPARED = f"compared on {_COMPARED} rows of each part"
@@ -42,6 +44,7 @@ def predict_part(
     first_row: int,
     batch_id: str,
     options: BatchOptions,
+    rules: "Mapping[str, ReadingRule] | None" = None,
 ) -> PartPredictions:
     """Predict the rows of a part, each as a request with that row alone.
 
@@ -51,11 +54,12 @@ def predict_part(
         first_row: Number of the first row in the source.
         batch_id: The run; the beginning of each prediction's id.
         options: See BatchOptions.
+        rules: How texts of the source are read, for inputs that had none in training.
     """
     import polars as pl
 
     kept = part.select(kept_columns(part.columns, served.signature, options))
-    checked = _check(served, part)
+    checked = _check(served, part, rules or {})
     refused = dict(checked.refused)
     found = _Predicted(served.model)
     found.predict(checked.frame, checked.accepted.to_list())
@@ -101,9 +105,11 @@ def kept_columns(columns: Sequence[str], signature: Signature, options: BatchOpt
     return [name for name in columns if name not in inputs]
 
 
-def _check(served: ServedVersion, part: "pl.DataFrame") -> CheckedFrame:
+def _check(
+    served: ServedVersion, part: "pl.DataFrame", rules: "Mapping[str, ReadingRule]"
+) -> CheckedFrame:
     """Check the rows; features of views are looked up first, as for requests."""
-    signature = served.signature
+    signature = served.signature.reading(rules) if rules else served.signature
     if signature.features is None:
         return signature.check_frame(part)
     names = [n for n in part.columns if n in {*signature.names, *signature.features.request}]

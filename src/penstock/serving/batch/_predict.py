@@ -1,7 +1,6 @@
 """predict: a model version over all rows of a source, into a file; recorded as a run."""
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -20,10 +19,8 @@ from penstock.core import (
 from penstock.data import DataSource
 from penstock.data.sources import (
     Reading,
-    RememberingSource,
     Scan,
     StampedSource,
-    open_source,
     read_batches,
 )
 from penstock.execution import RunnerName, map_in_order
@@ -32,12 +29,11 @@ from penstock.registry import Registry, parse_ref
 from penstock.serving._forms import find_batch_form
 from penstock.serving.batch._options import PART_ROWS, BatchOptions, Refused, output_names
 from penstock.serving.batch._part import kept_columns
+from penstock.serving.batch._source import rules_of, source_of
 from penstock.serving.batch._staging import BatchStaging, StagedPart
 from penstock.serving.batch._target import BatchTarget
 from penstock.serving.batch._worker import PartWork, digest_part, work_on
 from penstock.stores import Store, open_store
-from penstock.tables import read_frame
-from penstock.tables.reading import ReadingRule
 from penstock.tracking import ActiveRun, active_run, start_run
 
 if TYPE_CHECKING:
@@ -157,7 +153,7 @@ def predict(
     target = BatchTarget.of(out, format)
     version = _find_version(model, opened)
     signature = Signature.from_json(version.signature)
-    source = _as_source(data, signature)
+    source = source_of(data, signature)
     options = BatchOptions(None if keep is None else tuple(keep), probabilities, refused, part_rows)
     batch = _Batch(opened, version, source, target, options, find_batch_form(opened, version, form))
     return batch.run(runner, workers, progress)
@@ -284,6 +280,7 @@ class _Batch:
         self, batch_id: str, staging: BatchStaging, signature: Signature, is_stamped: bool
     ) -> Iterator[PartWork]:
         scan = self.source.scan()
+        written = scan.reading.rules if isinstance(scan, Scan) else {}
         first_row = 0
         for number, table in enumerate(
             cut(read_batches(scan, self.source.name), self.options.part_rows)
@@ -305,6 +302,7 @@ class _Batch:
                 self.options,
                 self.form,
                 None if is_done else table,
+                rules_of(table, signature, written),
             )
             first_row += table.height
         if isinstance(scan, Scan):
@@ -435,48 +433,9 @@ def cut(frames: "Iterator[pl.DataFrame]", rows: int) -> "Iterator[pl.DataFrame]"
         yield pl.concat(waiting).rechunk()
 
 
-class _Frame:
-    """A frame as a source."""
-
-    name, time = "frame", None
-
-    def __init__(self, frame: "pl.DataFrame") -> None:
-        self._frame = frame
-
-    def describe(self) -> dict[str, Any]:
-        return {"type": "frame", "columns": self._frame.columns, "rows": self._frame.height}
-
-    def fingerprint(self, since: Any = None, cutoff: Any = None) -> None:  # noqa: ARG002 - the protocol
-        return None
-
-    def scan(self, since: Any = None, cutoff: Any = None) -> Scan:  # noqa: ARG002 - the protocol
-        return Scan([self._frame])
-
-
 def _find_version(model: str, store: Store) -> ModelVersionRecord:
     name, number = parse_ref(model)
     return Registry(store=store).get(name, "production" if number is None else number)
-
-
-def _as_source(data: object, signature: Signature) -> DataSource:
-    if isinstance(data, str | os.PathLike):
-        source = open_source(os.fspath(data))
-    elif isinstance(data, DataSource) and not isinstance(data, type):
-        source = data
-    else:
-        frame = read_frame(data)
-        if frame is None:
-            raise ParameterError(
-                what=f"data is {type(data).__name__}, no source of rows.",
-                fix='Give a file, a URL, a frame, or a source such as FileSource("rides.csv").',
-            )
-        return _Frame(frame)
-    # Read as they are written: the checker of requests reads texts as in training, and refuses those
-    # that it cannot read. A source would make a few odd cells missing, and their rows be predicted.
-    texts = {
-        each.name: ReadingRule("text") for each in signature.inputs if each.reading is not None
-    }
-    return source.remembering(texts) if isinstance(source, RememberingSource) else source
 
 
 def _stopped(refused: Sequence[dict[str, Any]], part: PartWork) -> DataError:

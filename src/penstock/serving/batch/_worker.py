@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,11 @@ from penstock.serving.batch._part import PartPredictions, predict_part
 from penstock.stores import open_store
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import polars as pl
+
+    from penstock.tables.reading import ReadingRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,7 @@ class PartWork:
         options: See BatchOptions.
         form: The form that answers.
         table: The rows; None where the part is finished already.
+        rules: How the texts of a source are read, for inputs that had none in training.
     """
 
     store: str
@@ -44,6 +49,7 @@ class PartWork:
     options: BatchOptions
     form: str
     table: "pl.DataFrame | None"
+    rules: "Mapping[str, ReadingRule]" = field(default_factory=dict)
 
 
 def work_on(work: PartWork) -> tuple[PartWork, PartPredictions | None]:
@@ -69,7 +75,12 @@ def work_on(work: PartWork) -> tuple[PartWork, PartPredictions | None]:
         return done, None
     served = _load(work.store, work.model, work.version, work.form)
     found = predict_part(
-        served, work.table, first_row=work.first_row, batch_id=work.batch_id, options=work.options
+        served,
+        work.table,
+        first_row=work.first_row,
+        batch_id=work.batch_id,
+        options=work.options,
+        rules=work.rules,
     )
     return done, found
 

@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO
 
-from penstock.core import digest_bytes, new_id
+from penstock.core import digest_bytes, new_id, require_name
 from penstock.stores.artifacts._ahead import ahead
 from penstock.stores.artifacts._digests import (
     CLAIMS,
@@ -128,8 +128,8 @@ class LocalArtifacts:
 
     def claim(self, owner: str, told: str) -> None:
         """Record that a store has bytes here; see ArtifactStore."""
+        place = self._folder / CLAIMS / require_name(owner, "store")
         with self._incoming() as incoming:
-            place = self._folder / CLAIMS / owner
             incoming.name(incoming.write([told.encode()]), place)
 
     def disclaim(self, owner: str) -> None:

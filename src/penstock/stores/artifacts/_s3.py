@@ -17,6 +17,7 @@ from penstock.core import (
     digest_bytes,
     now,
     require,
+    require_name,
 )
 from penstock.stores.artifacts._ahead import ahead
 from penstock.stores.artifacts._aws import bucket_settings
@@ -204,6 +205,7 @@ class S3Artifacts:
 
     def claim(self, owner: str, told: str) -> None:
         """Record that a store has bytes here; see ArtifactStore."""
+        require_name(owner, "store")
         with self._explained("written"):
             self._s3.put(self._bucket, f"{CLAIMS}/{owner}", told.encode(), use_multipart=False)
 

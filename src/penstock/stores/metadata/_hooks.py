@@ -101,6 +101,8 @@ class SQLHookStore:
 
     def update_event(self, event_id: str, **changes: Any) -> None:
         """See HookStore."""
+        if not changes:
+            return
         sets = ", ".join(f'"{field}" = ?' for field in changes)
         values = [EVENTS.column(field, value) for field, value in changes.items()]
         with self._database.write() as transaction:

@@ -31,6 +31,7 @@ VERSIONS = (
     "0010",
     "0011",
     "0012",
+    "0013",
 )
 _PENSTOCK = "penstock_version"
 _VERSION_TABLE = (

@@ -132,7 +132,7 @@ class SQLScheduleStore:
 
     def update_tick(self, tick: TickRecord, *, held_by: str | None, **changes: Any) -> bool:
         """See ScheduleStore."""
-        sets = ", ".join(f'"{field}" = ?' for field in changes)
+        sets = ", ".join(f'"{field}" = ?' for field in changes) or '"state" = "state"'
         values = [TICKS.column(field, value) for field, value in changes.items()]
         held = "holder IS NULL" if held_by is None else "holder = ?"
         with self._database.write() as transaction:

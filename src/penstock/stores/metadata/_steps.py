@@ -118,13 +118,17 @@ class SQLStepStore(StepCoordination):
         found = self._newest(key)
         if found is None or (found[1] and (holds is None or holds(found[0]))):
             return found and _wanted_again(found[0])
-        with self._database.read() as transaction:
-            rows = transaction.execute(_BY_KEY, (key, _TRIED)).fetchall()
         renew = self._artifacts.renew
-        for step in map(STEP_RUNS.read, rows):
+        for step in self.list_cached(key):
             if (holds is None or holds(step)) and renew(set(step.outputs.values())):
-                return _wanted_again(step)
+                return step
         return None
+
+    def list_cached(self, key: str, *, limit: int = _TRIED) -> list[StepRunRecord]:
+        """See StepStore."""
+        with self._database.read() as transaction:
+            rows = transaction.execute(_BY_KEY, (key, limit)).fetchall()
+        return [_wanted_again(STEP_RUNS.read(row)) for row in rows]
 
     def _newest(self, key: str) -> tuple[StepRunRecord, bool] | None:
         """Return the newest result, and whether all outputs are young, out of reach of gc."""

@@ -298,6 +298,15 @@ CREATE TABLE reports (
 
 CREATE INDEX reports_by_deployment ON reports (deployment, at);
 
+CREATE TABLE requests (
+	request TEXT NOT NULL,
+	at BIGINT NOT NULL,
+	answer TEXT NOT NULL,
+	PRIMARY KEY (request)
+);
+
+CREATE INDEX requests_by_time ON requests (at);
+
 CREATE TABLE runs (
 	id INTEGER NOT NULL,
 	run_id TEXT NOT NULL,

@@ -1,9 +1,11 @@
 """The user's classes and functions in a model, and the source files that define them; for writing."""
 
 import ast
+import os
 import pickle
 import sys
-from collections.abc import Iterable, Mapping
+import sysconfig
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
@@ -19,11 +21,14 @@ from penstock.stores.artifacts.models._recorded_code import (
     recorded_text,
 )
 from penstock.stores.artifacts.models._source_slices import (
+    Slice,
     compile_lambda,
+    imported_names,
     lambda_name,
     lambdas_in_line,
     module_of_path,
     slice_modules,
+    sliced,
 )
 
 _LAMBDA = "<lambda>"
@@ -84,7 +89,7 @@ def gather_code(definitions: Iterable[Any]) -> OwnCode:
     definitions = list(definitions)
     files = _own_files() if definitions else {}
     names = {id(each): _name_of(each, files) for each in definitions}
-    slices = slice_modules(files, [_pair(name) for name in names.values()])
+    slices = _reach(files, [_pair(name) for name in names.values()])
     source = {path: text for path, text in files.items() if module_of_path(path) in slices}
     digests = {names[id(each)]: digest_object(each) for each in definitions}
     code = load_recorded(source, digests)
@@ -112,9 +117,52 @@ def find_definitions(
         SerializationError: If the source does not define one of them.
     """
     loaded = {name: find_loaded(name) for name in digests}
-    if all(_is_same(loaded[name], digest) for name, digest in digests.items()):
+    if all(_is_same(loaded[name], digest) for name, digest in digests.items()) and _reach_is_same(
+        source, loaded
+    ):
         return loaded
     return load_recorded(source, digests)
+
+
+def _reach(files: dict[str, bytes], wanted: Sequence[tuple[str, str]]) -> dict[str, Slice]:
+    """Slice modules, and add files of the user's that needed code imports when it is called."""
+    while True:
+        slices = slice_modules(files, wanted)
+        known = {module_of_path(path) for path in files}
+        found = {
+            place: text
+            for name in imported_names(files, slices) - known
+            for place, text in find_source(name).items()
+        }
+        if not found.keys() - files.keys():
+            return slices
+        files |= found
+
+
+def _reach_is_same(source: Mapping[str, bytes], loaded: Mapping[str, Any]) -> bool:
+    """Return whether what definitions reach by imports is what was recorded, in this process too.
+
+    A definition's digest has the modules that it calls by name only.
+    """
+    here: dict[str, bytes] = {}
+    for value in loaded.values():
+        if str(value.__module__).startswith(RECORDED):
+            here.update(recorded_text(str(value.__module__)))
+    here = {**_own_files(), **here}
+    wanted = [_pair(name) for name in loaded]
+    try:
+        ours, theirs = _reach(here, wanted), slice_modules(source, wanted)
+        return _needed(here, ours) == _needed(source, theirs)
+    except SyntaxError:
+        return False
+
+
+def _needed(files: Mapping[str, bytes], slices: Mapping[str, Slice]) -> dict[str, str]:
+    return {
+        path: ast.dump(sliced(text, slices[module_of_path(path)]))
+        for path, text in files.items()
+        if module_of_path(path) in slices
+    }
 
 
 def _is_same(value: Any, digest: str) -> bool:
@@ -163,6 +211,42 @@ def _own_files() -> dict[str, bytes]:
         except OSError:
             continue
     return files
+
+
+def find_source(name: str) -> dict[str, bytes]:
+    """Return the file of a module that is not loaded, by path; nothing is imported or executed.
+
+    Empty for modules of packages, and where there is no such file.
+    """
+    parts = name.split(".")
+    # Of a module that is not loaded, is_installed would remember the answer.
+    if parts[0] in sys.stdlib_module_names or (parts[0] in sys.modules and is_installed(name)):
+        return {}
+    folders, file = [Path(each or ".") for each in sys.path], None
+    for part in parts:
+        folders, file = _search(folders, part)
+    if file is None or _is_packaged(str(file)):
+        return {}
+    path = name.replace(".", "/")
+    try:
+        return {f"{path}/__init__.py" if folders else f"{path}.py": file.read_bytes()}
+    except OSError:
+        return {}
+
+
+def _search(folders: list[Path], name: str) -> tuple[list[Path], Path | None]:
+    """Return the folders of a package, and a module's file, as an import would find them."""
+    for folder in folders:
+        if (file := folder / name / "__init__.py").is_file():
+            return [file.parent], file
+        if (file := folder / f"{name}.py").is_file():
+            return [], file
+    return [each / name for each in folders if (each / name).is_dir()], None  # without __init__.py
+
+
+def _is_packaged(file: str) -> bool:
+    installed = (sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
+    return any(file.startswith(f"{place}{os.sep}") for place in installed) or "-packages" in file
 
 
 def _path_of(name: str, module: ModuleType) -> str:

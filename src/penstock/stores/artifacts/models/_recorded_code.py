@@ -4,13 +4,14 @@ Modules get a private name and an ``__import__`` that finds recorded files first
 be of installed packages: a module of the user's that happens to be importable is refused.
 """
 
+import ast
 import builtins
 import hashlib
 import linecache
 import sys
 import threading
 from collections.abc import Iterable, Mapping
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from penstock.core import SerializationError, summarize_error
@@ -105,6 +106,7 @@ class RecordedCode:
             code = compile_lambda(text, anonymous[0], own, f"<recorded {path}>")
             exec(code, vars(place))  # noqa: S102
             found = vars(place)[own]
+            _name_defaults(found, anonymous[0], anonymous[1].removesuffix(found.__name__))
             found.__qualname__ = anonymous[1]
         else:
             found = getattr(place, own)
@@ -173,6 +175,19 @@ class RecordedCode:
     def _forget(self) -> None:
         for name in [each for each in sys.modules if each.partition(".")[0] == self.root]:
             del sys.modules[name]
+
+
+def _name_defaults(function: FunctionType, node: ast.Lambda, scope: str) -> None:
+    """Name the lambdas among a lambda's defaults by the scope that all of them stood in."""
+    arguments, named = node.args, function.__kwdefaults__ or {}
+    values = [
+        *(function.__defaults__ or ()),
+        *(named.get(each.arg) for each in arguments.kwonlyargs),
+    ]
+    for value, default in zip(values, [*arguments.defaults, *arguments.kw_defaults], strict=True):
+        if isinstance(default, ast.Lambda) and isinstance(value, FunctionType):
+            value.__qualname__ = f"{scope}{value.__name__}"
+            _name_defaults(value, default, scope)
 
 
 def not_recorded(name: str) -> SerializationError:

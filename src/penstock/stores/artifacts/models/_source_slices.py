@@ -146,6 +146,28 @@ def sliced(text: bytes, found: Slice) -> ast.Module:
     return ast.Module(body=kept, type_ignores=[])
 
 
+def imported_names(source: Mapping[str, bytes], slices: Mapping[str, Slice]) -> set[str]:
+    """Return the modules that needed statements import, inside of functions too; maybe attributes."""
+    names = set()
+    for path, text in source.items():
+        found = slices.get(module_of_path(path))
+        if found is None:
+            continue
+        for node in ast.walk(sliced(text, found)):
+            if isinstance(node, ast.Import):
+                names |= {each for alias in node.names for each in _prefixes(alias.name)}
+            elif isinstance(node, ast.ImportFrom):
+                base = absolute_name(node.module or "", found.package, node.level)
+                inner = (f"{base}.{alias.name}" for alias in node.names if alias.name != _STAR)
+                names |= {*_prefixes(base), *inner}
+    return names
+
+
+def _prefixes(name: str) -> list[str]:
+    parts = name.split(".")
+    return [".".join(parts[: n + 1]) for n in range(len(parts))]
+
+
 def _grow(
     text: bytes, found: Slice, name: str, paths: Mapping[str, str], module: str
 ) -> Iterator[tuple[str, str]]:
@@ -173,8 +195,7 @@ def _grow(
 def _imported(node: ast.AST, package: str, paths: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     if isinstance(node, ast.Import):
         for alias in node.names:
-            parts = alias.name.split(".")
-            yield from ((".".join(parts[: n + 1]), "") for n in range(len(parts)))
+            yield from ((each, "") for each in _prefixes(alias.name))
     elif isinstance(node, ast.ImportFrom):
         base = absolute_name(node.module or "", package, node.level)
         yield base, ""

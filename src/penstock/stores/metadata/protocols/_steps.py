@@ -47,6 +47,13 @@ class StepStore(Protocol):
         """
         ...
 
+    def list_cached(self, key: str, *, limit: int = 16) -> list[StepRunRecord]:
+        """List the newest finished step runs with this key, newest first; see find_cached.
+
+        Whether their outputs are still recorded is not known.
+        """
+        ...
+
     def add_decision(self, decision: DecisionRecord) -> None:
         """Record an approval or rejection of a step; the latest counts."""
         ...

@@ -1,4 +1,4 @@
-"""``penstock import``: runs of other trackers, as they were."""
+"""``penstock import wandb`` and ``neptune``: runs of other trackers, as they were."""
 
 import sys
 from collections.abc import Callable
@@ -15,12 +15,7 @@ _PATHS = click.argument("paths", nargs=-1, required=True, type=click.Path(path_t
 _EXPERIMENT = click.option("--experiment", help="Experiment of the runs; default: as it was there.")
 
 
-@click.group(name="import")
-def import_() -> None:
-    """Import runs of other trackers: again as often as needed, nothing is doubled."""
-
-
-@import_.command(epilog=examples("penstock import wandb wandb/"))
+@click.command(epilog=examples("penstock import wandb wandb/"))
 @_PATHS
 @_EXPERIMENT
 @json_option
@@ -34,7 +29,7 @@ def wandb(
     _tell(found, as_json=as_json)
 
 
-@import_.command(epilog=examples("penstock import neptune exports/data --files exports/files"))
+@click.command(epilog=examples("penstock import neptune exports/data --files exports/files"))
 @_PATHS
 @click.option(
     "--files",

@@ -1,0 +1,113 @@
+"""``penstock import`` and ``export``: from other trackers, to MLflow and back."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from penstock.cli._help import examples
+from penstock.cli._import_trackers import neptune, wandb
+from penstock.cli._output import current_store, emit, json_option, plain, say
+from penstock.server.mlflow.moving import ImportSummary, export_runs, import_mlflow
+
+_EVERY = 100  # runs between two lines of progress
+_SHOWN = 20
+
+
+@click.group()
+def import_() -> None:
+    """Import runs and models from other tools."""
+
+
+import_.add_command(wandb)
+import_.add_command(neptune)
+
+
+@click.group()
+def export() -> None:
+    """Export runs to other tools."""
+
+
+@import_.command(
+    name="mlflow",
+    epilog=examples(
+        "penstock import mlflow sqlite:///mlflow.db",
+        "penstock import mlflow sqlite:///mlflow.db --artifacts mlartifacts",
+        "penstock import mlflow http://127.0.0.1:5000",
+    ),
+)
+@click.argument("source")
+@click.option(
+    "--artifacts",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of the server's artifacts (--artifacts-destination), when a database is read.",
+)
+@json_option
+@click.pass_context
+def import_from_mlflow(
+    ctx: click.Context, source: str, artifacts: Path | None, as_json: bool
+) -> None:
+    """Import everything from SOURCE: MLflow's SQLite database, or the URL of a running server.
+
+    Ids, names, numbers and times stay. A repeated import reads only what is new or has changed, so
+    a killed one is just started again. What cannot come along is listed.
+    """
+    done = import_mlflow(
+        source,
+        artifacts=artifacts,
+        store=current_store(ctx, create=True),
+        progress=None if as_json else _report,
+    )
+    if as_json:
+        emit(asdict(done))
+        return
+    say(
+        f"[green]✓[/] {done.runs} runs ({done.unchanged} unchanged) of {done.experiments}"
+        f" experiments, {done.points:,} metric points, {done.files} files,"
+        f" {done.logged_models} logged models, {done.versions} versions of {done.models} models."
+    )
+    _show_lost(done.lost)
+
+
+@export.command(
+    name="mlflow",
+    epilog=examples(
+        "penstock export mlflow last --to http://127.0.0.1:5000",
+        "penstock export mlflow 06a 06b --to http://127.0.0.1:5000 --json",
+    ),
+)
+@click.argument("runs", nargs=-1, required=True)
+@click.option("--to", "target", required=True, metavar="URL", help="A running MLflow server.")
+@json_option
+@click.pass_context
+def export_to_mlflow(ctx: click.Context, runs: tuple[str, ...], target: str, as_json: bool) -> None:
+    """Write RUNS to a running MLflow server, with parameters, metrics, tags and artifacts.
+
+    A run that is there already is not written again. What has no place there is listed.
+    """
+    done = export_runs(runs, to=target, store=current_store(ctx))
+    if as_json:
+        emit(asdict(done))
+        return
+    say(
+        f"[green]✓[/] {len(done.runs) - done.unchanged} runs written ({done.unchanged} were there),"
+        f" {done.points:,} metric points, {done.files} files."
+    )
+    for run, there in done.runs.items():
+        say(f"  {plain(run)} is {plain(there)} there.")
+    _show_lost(done.lost)
+
+
+def _report(done: ImportSummary) -> None:
+    if done.runs and done.runs % _EVERY == 0:
+        say(f"  {done.runs} runs, {done.points:,} metric points, {done.files} files", stderr=True)
+
+
+def _show_lost(lost: list[str]) -> None:
+    if not lost:
+        return
+    say(f"[yellow]Not taken along[/] ({len(lost)}):")
+    for sentence in lost[:_SHOWN]:
+        say(f"  - {plain(sentence)}")
+    if len(lost) > _SHOWN:
+        say(f"  … and {len(lost) - _SHOWN} more: --json has all.")

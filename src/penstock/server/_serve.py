@@ -1,0 +1,119 @@
+"""``serve_store``: a penstock server on a port, with the work that goes on beside the requests."""
+
+import contextlib
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from penstock.core import PenstockError, ServingError
+from penstock.hooks import Courier
+from penstock.http import LOCAL_HOSTS, Server, is_loopback, listen, url_host
+from penstock.scheduling import Scheduler
+from penstock.server._app import create_server
+from penstock.stores import open_store
+
+if TYPE_CHECKING:
+    from penstock.server.api import Authenticate
+    from penstock.stores import Store
+
+_log = logging.getLogger("penstock.server")
+_LOOK_EVERY_S = 10.0
+
+
+def serve_store(
+    host: str = "127.0.0.1",
+    port: int = 4270,
+    *,
+    share_port: bool = False,
+    names: tuple[str, ...] = (),
+    authenticate: "Authenticate | None" = None,
+    mounts: Mapping[str, Any] | None = None,
+    scheduler: bool = False,
+    courier: bool = False,
+    project: Path | str | None = None,
+    ready: Callable[[str], None] | None = None,
+    store: "Store | str | None" = None,
+) -> None:
+    """Serve a store over HTTP, API and web UI on one port, until interrupted.
+
+    Args:
+        host: Address of this machine to listen on; without ``authenticate`` a loopback address.
+        port: TCP port; 0 takes a free one.
+        share_port: Let several server processes listen on the same port; the system distributes
+            connections among them, and none waits for one that was killed.
+        names: Further host names by which clients reach the server.
+        authenticate: Function from a request to whoever sends it; None for a store with one user.
+        mounts: Further ASGI applications by the beginning of their paths.
+        scheduler: Run the project's schedules as well.
+        courier: Deliver notifications to webhooks as well.
+        project: Folder whose schedules are run; by default the current project's.
+        ready: Called with the server's URL once it answers.
+        store: The store to serve; by default the project's.
+
+    Raises:
+        ServingError: If the port is taken, or the address would open the store to everyone.
+        StoreError: If the store cannot be opened, or is itself on a server.
+    """
+    _require_safe(host, port, authenticate)
+    store = open_store(store)
+    hosts = (*LOCAL_HOSTS, url_host(host), *(name.lower() for name in names))
+    app = create_server(hosts=hosts, authenticate=authenticate, mounts=mounts, store=store)
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(listen(host, port, shared=share_port))
+        stack.enter_context(_looking_after(store))
+        if courier or scheduler:
+            stack.enter_context(Courier(always=True, store=store))
+        if scheduler:
+            stack.enter_context(_scheduling(store, project))
+        url = f"http://{url_host(host)}:{listener.getsockname()[1]}"
+        # uvicorn has already shut down in order when it passes the interrupt on.
+        with contextlib.suppress(KeyboardInterrupt):
+            Server(app, listener, partial(ready, url) if ready else None).run(sockets=[listener])
+
+
+@contextlib.contextmanager
+def _looking_after(store: "Store") -> Iterator[None]:
+    """Record dead runs from time to time: clients are on other machines, and may all be gone."""
+    ended = threading.Event()
+
+    def work() -> None:
+        while not ended.wait(_LOOK_EVERY_S):
+            try:
+                store.metadata.runs.kill_dead()
+            except PenstockError as error:
+                _log.warning("Dead runs could not be looked for. %s", error)
+
+    thread = threading.Thread(target=work, name="penstock-server", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(timeout=_LOOK_EVERY_S)
+
+
+@contextlib.contextmanager
+def _scheduling(store: "Store", project: Path | str | None) -> Iterator[None]:
+    """Run schedules in a thread; runs that have begun are left to the next scheduler."""
+    worker = Scheduler(project=project, store=store)
+    thread = threading.Thread(target=worker.run, name="penstock-scheduler", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        worker.stop(leave=True)
+        thread.join(timeout=_LOOK_EVERY_S)
+
+
+def _require_safe(host: str, port: int, authenticate: object) -> None:
+    if authenticate is not None or is_loopback(host):
+        return
+    raise ServingError(
+        what=f"{host} can be reached from other machines, and this store has no users.",
+        why="Everyone on the network could read, change and delete everything.",
+        fix=f"Use --host 127.0.0.1; from elsewhere: ssh -L {port}:127.0.0.1:{port} THIS-MACHINE",
+        host=host,
+    )

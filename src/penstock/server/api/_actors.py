@@ -1,0 +1,78 @@
+"""The actor of a call: whoever has signed in, whatever the arguments say."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+from penstock.core import (
+    AccessError,
+    ModelVersionRecord,
+    NotFoundError,
+    RunRecord,
+    ScheduleRecord,
+    current_identity,
+)
+from penstock.stores import MetadataStore
+
+# Fields with the name of whoever acts; a schedule and a run are also saved by others later.
+_FIELDS: Mapping[type, str] = {RunRecord: "user", ScheduleRecord: "created_by"}
+
+
+def with_own_actor(
+    metadata: MetadataStore, arguments: Mapping[str, Any], *, takes_actor: bool
+) -> dict[str, Any]:
+    """Return the arguments of a call with the identity that has signed in as the actor.
+
+    Without sign-in the client's word counts: the store has one user.
+
+    Args:
+        metadata: The store.
+        arguments: Arguments by name.
+        takes_actor: Whether the operation has a parameter ``actor``.
+    """
+    identity = current_identity()
+    if identity is None or not identity.attested:
+        return dict(arguments)
+    own = {name: _own(metadata, value, identity.actor) for name, value in arguments.items()}
+    return own | {"actor": identity.actor} if takes_actor else own
+
+
+def _own(metadata: MetadataStore, value: Any, actor: str) -> Any:
+    if isinstance(value, list | tuple):
+        return type(value)(_own(metadata, each, actor) for each in value)
+    if not is_dataclass(value) or isinstance(value, type):
+        return value
+    if isinstance(value, ModelVersionRecord):
+        return replace(value, trained_by=_trainer(metadata, value, actor))
+    name = _FIELDS.get(type(value), "actor")
+    has_field = any(field.name == name for field in fields(value))
+    return replace(value, **{name: actor}) if has_field else value
+
+
+def _trainer(metadata: MetadataStore, version: ModelVersionRecord, actor: str) -> str:
+    """Return who trained a version: its run says so; a name sent along could hide the trainer."""
+    if version.run_id is None:
+        return actor
+    try:
+        return metadata.runs.get(version.run_id).user or actor
+    except NotFoundError:
+        return actor
+
+
+def require_permissions(demands: Sequence[Any]) -> None:
+    """Check that whoever has signed in has all permissions of a call.
+
+    Raises:
+        AccessError: If one is missing.
+    """
+    identity = current_identity()
+    if identity is None:
+        return
+    for permission in demands:
+        if not identity.may(permission):
+            raise AccessError(
+                what=f"{identity.actor!r} has no permission to {permission.value}.",
+                why="The operation changes or shows what others rely on.",
+                fix="Ask an admin for a role that has it.",
+                permission=permission,
+            )

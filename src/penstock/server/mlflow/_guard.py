@@ -1,0 +1,114 @@
+"""Requirements on every request of an MLflow client, outside the router so that no route omits one."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from litestar.enums import ScopeType
+
+from penstock.core import (
+    ANY_PROJECT,
+    AccessError,
+    Identity,
+    PenstockError,
+    Permission,
+    SignInError,
+    current_identity,
+    use_identity,
+)
+from penstock.http import Call, HttpError, require_host, require_own_page
+from penstock.server.mlflow._errors import DENIED, STATUS, explain
+from penstock.server.mlflow._fields import encode
+
+if TYPE_CHECKING:
+    from litestar.types import ASGIApp, Receive, Scope, Send
+
+Authenticate = Callable[[Call], Identity | None]
+_READING = frozenset({"GET", "HEAD"})
+_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"x-frame-options", b"DENY"))
+
+
+class MlflowGuard:
+    """ASGI wrapper: a host of this server, no foreign page, somebody who has signed in.
+
+    Args:
+        app: The application to wrap.
+        hosts: Accepted host names, without port; empty for any.
+        authenticate: Function from a request to whoever sends it; None for a store with one user.
+    """
+
+    def __init__(
+        self, app: "ASGIApp", hosts: Iterable[str], authenticate: Authenticate | None
+    ) -> None:
+        self._app, self._authenticate = app, authenticate
+        self._hosts = frozenset(host.lower() for host in hosts)
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        """Check a request and pass it on."""
+        if scope["type"] != ScopeType.HTTP:
+            await self._app(scope, receive, send)
+            return
+        with ExitStack() as stack:
+            try:
+                await self._check(Call({}, list(scope["headers"]), b""), scope["method"], stack)
+            except PenstockError as error:
+                await _refuse(error, send)
+                return
+            await self._app(scope, receive, _marked(send))
+
+    async def _check(self, call: Call, method: str, stack: ExitStack) -> None:
+        require_host(call, self._hosts)
+        if method not in _READING:
+            require_own_page(call)
+        if self._authenticate is None:
+            return
+        identity = await asyncio.to_thread(self._authenticate, call)
+        if identity is None:
+            raise SignInError(
+                what="The request says nothing of who sends it.",
+                fix="Set MLFLOW_TRACKING_TOKEN; create one with: penstock tokens create",
+            )
+        stack.enter_context(use_identity(identity))
+
+
+def require_permission(permission: Permission | None, what: str = "This call") -> None:
+    """Check that whoever has signed in may do something.
+
+    MLflow's protocol knows no projects, so that a role has to hold in all of them.
+
+    Raises:
+        AccessError: If whoever has signed in may not.
+    """
+    identity = current_identity()
+    if permission is None or identity is None or identity.may(permission, ANY_PROJECT):
+        return
+    raise AccessError(
+        what=f"{what} needs the permission to {permission.value}, which {identity.actor!r} has not"
+        " in all projects.",
+        why="MLflow's protocol does not say which project a call is about.",
+        fix="Ask an admin for a role that has it, for all projects.",
+        permission=permission,
+    )
+
+
+def _marked(send: "Send") -> "Send":
+    async def marked(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            known = {name.lower() for name, _ in message["headers"]}
+            more = [pair for pair in _HEADERS if pair[0] not in known]
+            message["headers"] = [*message["headers"], *more]
+        await send(message)
+
+    return marked
+
+
+async def _refuse(error: PenstockError, send: "Send") -> None:
+    code, message = (DENIED, str(error)) if isinstance(error, HttpError) else explain(error)
+    body = encode({"error_code": code, "message": message})
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    if code == "UNAUTHENTICATED":
+        headers.append((b"www-authenticate", b'Basic realm="penstock"'))
+    status = error.status if isinstance(error, HttpError) else STATUS[code]
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, *_HEADERS]})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

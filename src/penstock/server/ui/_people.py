@@ -1,0 +1,200 @@
+"""People: the sign-in page, the page of users and tokens, and their forms."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from penstock.core import (
+    ANY_PROJECT,
+    DEFAULT_PROJECT,
+    AccessError,
+    Permission,
+    RateLimitError,
+    Role,
+    Secret,
+    SignInError,
+    current_identity,
+    now,
+    to_json,
+)
+from penstock.people import (
+    NewSession,
+    Projects,
+    SignIns,
+    Tokens,
+    Users,
+    has_users,
+    require_permission,
+)
+from penstock.server.ui._actions import Access, Action, Form
+from penstock.server.ui._page import Page, Query
+from penstock.server.ui._session import own_path
+
+if TYPE_CHECKING:
+    from penstock.server.ui._site import Site
+
+
+def sign_in_page(site: "Site", query: Query) -> Page:
+    """Show the form to sign in."""
+    return _sign_in_form(site, own_path(query.text("next")), "")
+
+
+def sign_in(site: "Site", form: Form, address: str) -> "NewSession | Page":
+    """Begin a session, or show the form again with the reason why not.
+
+    Args:
+        site: The store.
+        form: Name and password, or a token.
+        address: Network address of the browser.
+    """
+    signs, token = SignIns(store=site.store), form.text("token")
+    try:
+        if token:
+            return signs.with_token(Secret(token), address=address)
+        password = Secret(form.fields.get("password", ""))
+        return signs.with_password(form.text("name"), password, address=address)
+    except (SignInError, RateLimitError) as error:
+        status = 401 if isinstance(error, SignInError) else 429
+        told = f"{error.what} {error.fix}"
+        return _sign_in_form(site, own_path(form.text("next")), told, status)
+
+
+def people_page(site: "Site", query: Query) -> Page:  # noqa: ARG001 - a page's form
+    """Show users and tokens: to an admin all, to others their own."""
+    return _people_page(site)
+
+
+def history_page(site: "Site", query: Query) -> Page:
+    """Show the audit trail of the store.
+
+    Raises:
+        AccessError: If whoever asks is no admin.
+    """
+    require_permission(Permission.ADMIN, ANY_PROJECT)
+    actor, about = query.text("actor") or None, query.text("about") or None
+    limit = query.number("limit", 200, low=1, high=2000)
+    trail = site.metadata.audit
+    data = {
+        "records": list(trail.list(actor=actor, subject=about, limit=limit)),
+        "damaged": trail.verify(),
+        "actor": actor,
+        "about": about,
+    }
+    return Page("history.html", "History", data, section="people")
+
+
+def _people_page(site: "Site", made: Any = None) -> Page:
+    identity = current_identity()
+    users, tokens = Users(store=site.store), Tokens(store=site.store)
+    is_admin = identity is not None and identity.may(Permission.ADMIN, ANY_PROJECT)
+    own = "" if identity is None else identity.actor
+    everyone = [user for user in users.list() if is_admin or user.name == own]
+    grants = {user.name: list(users.grants(user.name)) for user in everyone}
+    listed = tokens.list() if is_admin else tokens.list(own)
+    projects = Projects(store=site.store).list()
+    data = {
+        "users": [
+            {
+                **to_json(user),
+                "roles": to_json(grants[user.name]),
+                "has_password": bool(user.password_hash),
+            }
+            for user in everyone
+        ],
+        "tokens": listed,
+        "projects": projects,
+    }
+    view = {
+        "people": [(user, grants[user.name]) for user in everyone],
+        "is_admin": is_admin,
+        "own": own,
+        "has_people": has_users(store=site.store),
+        "roles": [role.value for role in Role],
+        "places": [ANY_PROJECT, DEFAULT_PROJECT, *(project.name for project in projects)],
+        "moment": now(),
+        "made": made,
+    }
+    return Page("people.html", "People", data, view, section="people")
+
+
+def _sign_in_form(site: "Site", path: str, trouble: str, status: int = 200) -> Page:
+    view = {"next": path, "trouble": trouble, "has_people": has_users(store=site.store)}
+    return Page("sign_in.html", "Sign in", {"error": trouble or None}, view, status=status)
+
+
+def _add_user(site: "Site", form: Form) -> str:
+    password = form.fields.get("password", "")
+    Users(store=site.store).add(
+        form.need("name"),
+        role=form.text("role") or None,
+        project=form.text("project") or ANY_PROJECT,
+        service=form.text("kind") == "service",
+        full_name=form.text("full_name"),
+        password=Secret(password) if password else None,
+    )
+    return "/people"
+
+
+def _grant(site: "Site", form: Form) -> str:
+    project = form.text("project") or ANY_PROJECT
+    Users(store=site.store).grant(form.need("user"), form.need("role"), project=project)
+    return "/people"
+
+
+def _revoke(site: "Site", form: Form) -> str:
+    Users(store=site.store).revoke(
+        form.need("user"), project=form.need("project"), role=form.text("role") or None
+    )
+    return "/people"
+
+
+def _disable(site: "Site", form: Form) -> str:
+    Users(store=site.store).disable(form.need("user"))
+    return "/people"
+
+
+def _enable(site: "Site", form: Form) -> str:
+    Users(store=site.store).enable(form.need("user"))
+    return "/people"
+
+
+def _set_password(site: "Site", form: Form) -> str:
+    """Set one's own password; the session ends with the others."""
+    identity = current_identity()
+    if identity is None:
+        raise AccessError(what="Nobody has signed in.", fix="Sign in first.")
+    password, again = form.fields.get("password", ""), form.fields.get("again", "")
+    if password != again:
+        raise AccessError(what="The two passwords differ.", fix="Go back and type them again.")
+    old = Secret(form.fields.get("old", ""))
+    Users(store=site.store).set_password(identity.actor, Secret(password), old=old)
+    return "/sign-in"
+
+
+def _create_token(site: "Site", form: Form) -> Page:
+    expires = form.text("expires")
+    made = Tokens(store=site.store).create(
+        form.need("user"),
+        label=form.text("label"),
+        role=form.text("role") or None,
+        project=form.text("project") or ANY_PROJECT,
+        expires_after=None if expires == "never" else expires or "90d",
+    )
+    return _people_page(site, made)
+
+
+def _revoke_token(site: "Site", form: Form) -> str:
+    Tokens(store=site.store).revoke(form.need("token"))
+    return "/people"
+
+
+# Users and Tokens ask for the permission themselves, in the project that each change is about.
+PEOPLE_ACTIONS: Mapping[str, Action] = {
+    "/do/users/add": Action(Access.SIGNED_IN, _add_user),
+    "/do/users/grant": Action(Access.SIGNED_IN, _grant),
+    "/do/users/revoke": Action(Access.SIGNED_IN, _revoke),
+    "/do/users/disable": Action(Access.SIGNED_IN, _disable),
+    "/do/users/enable": Action(Access.SIGNED_IN, _enable),
+    "/do/users/password": Action(Access.SIGNED_IN, _set_password),
+    "/do/tokens/create": Action(Access.SIGNED_IN, _create_token),
+    "/do/tokens/revoke": Action(Access.SIGNED_IN, _revoke_token),
+}

@@ -1,0 +1,25 @@
+"""The store over HTTP: operations as read from the protocols, their JSON form, and the client."""
+
+from typing import TYPE_CHECKING
+
+from penstock.core import lazy_exports
+
+if TYPE_CHECKING:
+    from penstock.stores.rest._errors import error_from_json as error_from_json
+    from penstock.stores.rest._errors import error_to_json as error_to_json
+    from penstock.stores.rest._operations import Operation as Operation
+    from penstock.stores.rest._operations import operations as operations
+    from penstock.stores.rest._rules import RULES as RULES
+    from penstock.stores.rest._rules import Rule as Rule
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "RULES": "_rules",
+        "Operation": "_operations",
+        "Rule": "_rules",
+        "error_from_json": "_errors",
+        "error_to_json": "_errors",
+        "operations": "_operations",
+    },
+)
