@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from penstock import distributed as distributed
     from penstock import evaluation as evaluation
     from penstock import execution as execution
+    from penstock import exporters as exporters
     from penstock import features as features
     from penstock import hooks as hooks
     from penstock import importers as importers
@@ -188,6 +189,7 @@ _PACKAGES = frozenset(
         "distributed",
         "evaluation",
         "execution",
+        "exporters",
         "features",
         "hooks",
         "importers",

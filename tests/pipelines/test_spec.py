@@ -1,11 +1,21 @@
 """PipelineSpec: what a run records of its pipeline, and what older runs have recorded."""
 
 import json
+from datetime import date
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.pipelines import ArgumentSpec, PipelineSpec, pipeline, step
+from penstock.pipelines import (
+    ArgumentSpec,
+    OptionsSpec,
+    Partitions,
+    PipelineSpec,
+    Resources,
+    Retry,
+    pipeline,
+    step,
+)
 
 
 @step(source=True)
@@ -36,7 +46,7 @@ def described(depth: int = 3):
 def test_the_spec_is_plain_json_with_names_types_edges_and_positions():
     spec = PipelineSpec.of(described.trace(depth="5")).to_json()
     assert json.loads(json.dumps(spec)) == spec
-    assert spec["version"] == 2
+    assert spec["version"] == 3
     assert (spec["name"], spec["description"]) == ("described", "Shows everything.")
     assert spec["parameters"] == {"depth": {"value": 5}}
     assert spec["outputs"] == {"result[a]": "parts.0"}
@@ -126,3 +136,39 @@ def test_the_rounds_of_a_loop_are_read_in_every_version():
     [loop] = PipelineSpec.from_json(old).steps
     assert (loop.max_rounds, loop.to_json()["max_rounds"]) == (8, 8)
     assert PipelineSpec.from_json({"version": 2, "nodes": [loop.to_json()]}).steps == (loop,)
+
+
+@step(
+    retries=Retry(2, delay="5s", backoff=3, max_delay="1min", retry_on=(OSError,)),
+    timeout="10m",
+    resources=Resources(cpu=2, gpu=1, memory="8GiB"),
+    concurrency_limit="warehouse",
+)
+def heavy(x: int) -> int:
+    return x
+
+
+@pipeline(partitions=Partitions.daily("2026-01-01"))
+def nightly(since: date, cutoff: date, rate=0.5):
+    heavy(1)
+
+
+def test_what_orchestrators_need_is_recorded_and_read_again():
+    spec = PipelineSpec.of(nightly.trace(since="2026-01-01", cutoff="2026-01-02"))
+    spec = spec.of_pipeline(nightly)
+    document = json.loads(json.dumps(spec.to_json()))
+    assert document["nodes"][0]["options"] == {
+        "max_retries": 2, "delay_s": 5.0, "backoff": 3.0, "max_delay_s": 60.0,
+        "retry_on": ["builtins.OSError"], "timeout_s": 600.0, "cpu": 2, "gpu": 1,
+        "memory": "8GiB", "concurrency_limit": "warehouse",
+    }  # fmt: skip
+    assert document["signature"]["since"] == {"type": "date", "required": True}
+    assert document["signature"]["rate"] == {"type": "float", "required": False}
+    assert document["partitions"]["unit"] == "day"
+    assert PipelineSpec.from_json(document) == spec
+
+
+def test_options_of_records_before_version_3_count_as_not_given():
+    [old] = PipelineSpec.from_json({"version": 2, "nodes": [{"name": "train"}]}).steps
+    assert old.options == OptionsSpec()
+    assert "options" not in old.to_json()

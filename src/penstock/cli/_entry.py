@@ -5,7 +5,7 @@ import os
 import sys
 
 # Commands that run user code: results must not depend on the order of a set.
-_SEEDED = {"run", "step", "debug", "backfill", "demo"}
+_SEEDED = {"run", "step", "debug", "backfill", "demo", "export"}
 
 
 def main() -> None:

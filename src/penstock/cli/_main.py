@@ -41,6 +41,7 @@ _SECTIONS = (
             "new": ("_new", "Create a pipeline file for a table."),
             "run": ("_run", "Run a pipeline, or resume a run."),
             "tune": ("_tune", "Search a pipeline's parameters."),
+            "export": ("_export", "Write a pipeline as a file for Airflow and others."),
             "step": ("_step", "Execute one step of a run; for other orchestrators."),
             "approve-step": ("_approval", "Approve a step that waits for approval."),
             "reject-step": ("_approval", "Reject a step that waits for approval."),

@@ -127,6 +127,11 @@ def _joined(args: Sequence[str], own: Mapping[str, bool]) -> list[str]:
 @click.option(
     "--prepare", is_flag=True, help="Record the run without executing; see `penstock step`."
 )
+@click.option(
+    "--require-steps",
+    metavar="A,B",
+    help="With --prepare: refuse if the run would have other steps than these.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Print no progress.")
 @json_option
 @click.pass_context
@@ -150,6 +155,7 @@ def run(
     partition: str | None,
     run_id: str | None,
     prepare: bool,
+    require_steps: str | None,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -195,8 +201,9 @@ def run(
         _report_store(project, store, chosen=ctx.find_root().obj)
         options = replace(options, store=store)
         if prepare:
-            run_id = prepare_pipeline(pipeline, params, options)
-            _show_prepared(store, run_id, quiet=quiet, as_json=as_json)
+            steps = None if require_steps is None else require_steps.split(",")
+            prepared = prepare_pipeline(pipeline, params, options, steps=steps)
+            _show_prepared(store, prepared, quiet=quiet, as_json=as_json)
             return
         result = run_pipeline(pipeline, params, options)
     _report_result(store, result, quiet=quiet, as_json=as_json)

@@ -220,8 +220,23 @@ def prepare_run(
 
 
 def prepare_pipeline(
-    pipeline: Pipeline[..., Any] | str, params: Mapping[str, Any], options: RunOptions
+    pipeline: Pipeline[..., Any] | str,
+    params: Mapping[str, Any],
+    options: RunOptions,
+    *,
+    steps: Iterable[str] | None = None,
 ) -> str:
-    """Record a run as `prepare_run` does, with the parameters in a mapping; returns the run's id."""
+    """Record a run as `prepare_run` does, with the parameters in a mapping; returns the run's id.
+
+    Args:
+        pipeline: The pipeline, or an entry point ``file.py:name``.
+        params: Parameters of the pipeline.
+        options: Options of the run.
+        steps: Names of the steps that the caller will execute; None for any.
+
+    Raises:
+        ConflictError: If the run would have other steps than these; nothing is recorded then.
+    """
     target = load_pipeline(pipeline) if isinstance(pipeline, str) else pipeline
-    return new_session(target, params, options, QuietReporter()).run.run_id
+    session = new_session(target, params, options, QuietReporter(), steps=steps)
+    return session.run.run_id

@@ -14,6 +14,7 @@ from penstock.pipelines._entry_point import EntryPoint
 from penstock.pipelines._graph import ITEM, Graph, Node
 from penstock.pipelines._groups import groups
 from penstock.pipelines._hints import accepts, resolve_hints
+from penstock.pipelines._options_spec import OptionsSpec, ParameterSpec
 from penstock.pipelines._output import Output, find_outputs, replace_outputs, rewrite_outputs
 from penstock.pipelines._parameters import RUN_OPTIONS, Parameter
 from penstock.pipelines._part import part_of
@@ -35,8 +36,10 @@ __all__ = [
     "Graph",
     "InputCheck",
     "Node",
+    "OptionsSpec",
     "Output",
     "Parameter",
+    "ParameterSpec",
     "Partitions",
     "Pipeline",
     "PipelineSpec",

@@ -33,7 +33,7 @@ RUN_OPTIONS = (
     "workers",
 )
 # Options of `penstock run` whose names differ from those of `run`.
-COMMAND_OPTIONS = ("help", "json", "no_cache", "prepare", "quiet", "set", "tag")
+COMMAND_OPTIONS = ("help", "json", "no_cache", "prepare", "quiet", "require_steps", "set", "tag")
 _REQUIRED = inspect.Parameter.empty
 
 

@@ -138,6 +138,14 @@ class Partitions:
         over = takewhile(lambda span: at is None or span[1] <= at, self._spans())
         return [self._key_text(begin) for begin, _ in over]
 
+    def first_key(self) -> str:
+        """Return the key of the first partition.
+
+        >>> Partitions.monthly("2016-01-01").first_key()
+        '2016-01'
+        """
+        return self._first_keys()[0] if self.is_of_time else self.keys()[0]
+
     def parameters(self, key: str) -> dict[str, Any]:
         """Return the parameters that a partition sets.
 

@@ -1,12 +1,13 @@
 """PipelineSpec: what a run records of its pipeline, for the web UI, `why` and exporters.
 
-Version 2 names the limit of a loop ``max_rounds``, version 1 ``at_most``. Version 0, without a
+Version 3 adds the options of steps (retries, timeout, resources), the types of the parameters and
+the partitions, which exporters need. Version 2 names the limit of a loop ``max_rounds``, version 1 ``at_most``. Version 0, without a
 number, had the shortened text of each argument instead of typed arguments. All are read; only the
 newest is written.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
@@ -14,8 +15,10 @@ from typing import Any, Self
 from penstock.core import find_project
 from penstock.pipelines._argument_spec import ArgumentSpec
 from penstock.pipelines._graph import Graph, Node
+from penstock.pipelines._options_spec import OptionsSpec, ParameterSpec
+from penstock.pipelines._pipeline import Pipeline
 
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class StepSpec:
         by: Column whose values split a mapped table.
         max_rounds: Maximum number of rounds of a loop; 0 for no loop.
         body: Steps of each item, of a mapped pipeline.
+        options: Retries, timeout and resources.
     """
 
     name: str
@@ -51,6 +55,7 @@ class StepSpec:
     by: str | None = None
     max_rounds: int = 0
     body: "tuple[StepSpec, ...]" = ()
+    options: OptionsSpec = field(default_factory=OptionsSpec)
 
     @classmethod
     def of(cls, node: Node) -> Self:
@@ -70,6 +75,7 @@ class StepSpec:
             node.by,
             node.max_rounds,
             tuple(cls.of(inner) for inner in node.body),
+            OptionsSpec.of(step),
         )
 
     @classmethod
@@ -83,12 +89,13 @@ class StepSpec:
             outputs=tuple(document.get("outputs", ())),
             max_rounds=document.get("max_rounds", document.get("at_most", 0)),
             body=tuple(cls.from_json(inner) for inner in document.get("body", ())),
+            options=OptionsSpec.from_json(document.get("options", {})),
             **{name: document[name] for name in plain if name in document},
         )
 
     def to_json(self) -> dict[str, Any]:
         """Return the spec as plain JSON."""
-        optional = ("cache_for", "each", "by", "max_rounds")
+        optional, options = ("cache_for", "each", "by", "max_rounds"), self.options.to_json()
         return {
             "name": self.name,
             "function": self.function,
@@ -100,6 +107,7 @@ class StepSpec:
             "source": self.source,
             **{name: getattr(self, name) for name in optional if getattr(self, name)},
             **({"body": [inner.to_json() for inner in self.body]} if self.body else {}),
+            **({"options": options} if options else {}),
         }
 
 
@@ -149,6 +157,8 @@ class PipelineSpec:
         asked: The selection that made this part of a pipeline; empty for the whole. See `part_of`.
         given: Steps of which results of earlier runs are used.
         exact: Exact texts of parameters whose plain value says too little; see `StoredArgument`.
+        signature: Types of the pipeline's parameters by name.
+        partitions: Partitions as plain JSON, see `Partitions.from_spec`; None without.
         resumed_at: When the last attempt began, as ISO text; None for a run that was not resumed.
         version: Version of the form.
     """
@@ -163,6 +173,8 @@ class PipelineSpec:
     given: tuple[str, ...] = ()
     exact: Mapping[str, str | None] = field(default_factory=dict)
     resumed_at: str | None = None
+    signature: Mapping[str, ParameterSpec] = field(default_factory=dict)
+    partitions: Mapping[str, Any] | None = None
     version: int = VERSION
 
     @classmethod
@@ -177,6 +189,14 @@ class PipelineSpec:
             tuple(edge for node in graph.order() for edge in _edges(node)),
             dict(graph.asked),
             tuple(sorted(graph.given)) if graph.asked else (),
+        )
+
+    def of_pipeline(self, pipeline: Pipeline[..., Any]) -> Self:
+        """Return the spec with the pipeline's signature and partitions."""
+        return replace(
+            self,
+            signature={name: ParameterSpec.of(each) for name, each in pipeline.parameters.items()},
+            partitions=pipeline.partitions.to_spec() if pipeline.partitions else None,
         )
 
     @classmethod
@@ -195,11 +215,17 @@ class PipelineSpec:
             given=tuple(document.get("given", ())),
             exact=document.get("arguments", {}),
             resumed_at=document.get("resumed_at"),
+            signature={
+                name: ParameterSpec.from_json(each)
+                for name, each in document.get("signature", {}).items()
+            },
+            partitions=document.get("partitions"),
             version=document.get("version", 0),
         )
 
     def to_json(self) -> dict[str, Any]:
         """Return the spec as plain JSON, in the form of this version."""
+        signature = {name: each.to_json() for name, each in self.signature.items()}
         return {
             "version": VERSION,
             "name": self.name,
@@ -211,6 +237,8 @@ class PipelineSpec:
             **({"asked": dict(self.asked), "given": list(self.given)} if self.asked else {}),
             **({"arguments": dict(self.exact)} if self.exact else {}),
             **({"resumed_at": self.resumed_at} if self.resumed_at else {}),
+            **({"signature": signature} if signature else {}),
+            **({"partitions": dict(self.partitions)} if self.partitions else {}),
         }
 
 

@@ -1,12 +1,13 @@
 """A new run: checked, traced and recorded, ready to be executed or queued."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from penstock.core import (
+    ConflictError,
     ParameterError,
     RunRecord,
     RunState,
@@ -37,6 +38,7 @@ def new_session(
     reporter: Reporter,
     *,
     check: Callable[[Graph], None] | None = None,
+    steps: Iterable[str] | None = None,
 ) -> Session:
     """Record a new run and return the session for the execution.
 
@@ -47,6 +49,7 @@ def new_session(
         reporter: Progress reporter.
         check: Raises if the graph cannot be executed as requested; None to queue the run, whose
             steps are then executed from outside.
+        steps: Names of the steps that the run must have; None for any.
 
     Raises:
         ParameterError: If a parameter or option cannot be used; nothing is recorded then.
@@ -55,6 +58,8 @@ def new_session(
         ConflictError: If the partition is being run, or a run with this id exists.
     """
     graph = _traced(pipeline, params, options)
+    if steps is not None:
+        _require_steps(graph, set(steps))
     if check is not None:
         check(graph)
     refresh = frozenset(graph[step].name for step in options.refresh)
@@ -122,6 +127,19 @@ def _record(
         graph=spec_of(pipeline, graph).to_json(),
         state=RunState.QUEUED,
     )
+
+
+def _require_steps(graph: Graph, expected: set[str]) -> None:
+    """Refuse a graph with other steps than those that the caller, an exported file, executes."""
+    names = {node.name for node in graph.nodes}
+    if other := sorted(names ^ expected):
+        has = "has no" if other[0] in expected else "has a"
+        raise ConflictError(
+            what=f"Pipeline {graph.name!r} {has} step {other[0]!r} with this code and these parameters.",
+            why="The exported file has a task for each step of the pipeline as it was exported.",
+            fix="Export the pipeline again: penstock export FILE.py --to ENGINE -o FILE",
+            steps=other,
+        )
 
 
 def _require_executed(graph: Graph, again: frozenset[str]) -> None:

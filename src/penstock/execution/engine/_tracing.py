@@ -8,8 +8,9 @@ from penstock.pipelines import Graph, Pipeline, PipelineSpec, part_of
 
 
 def spec_of(pipeline: Pipeline[..., Any], graph: Graph) -> PipelineSpec:
-    """Return the record of a run's graph, with the exact texts of the parameters."""
-    return replace(PipelineSpec.of(graph), exact=pipeline.dump_exact(graph.parameters))
+    """Return the record of a run's graph, with the parameters' exact texts and types."""
+    spec = PipelineSpec.of(graph).of_pipeline(pipeline)
+    return replace(spec, exact=pipeline.dump_exact(graph.parameters))
 
 
 def retrace(pipeline: Pipeline[..., Any], record: RunRecord) -> Graph:

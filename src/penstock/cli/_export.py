@@ -1,0 +1,74 @@
+"""``penstock export``: a pipeline as a file for another engine."""
+
+from pathlib import Path
+
+import click
+
+from penstock.cli._help import examples, set_option
+from penstock.cli._output import emit, json_option, plain, say
+from penstock.cli._run import pairs
+from penstock.core import ParameterError
+from penstock.exporters import ENGINES, export_pipeline
+
+
+@click.command(
+    epilog=examples(
+        "penstock export churn.py --to airflow -o dags/churn.py",
+        'penstock export churn.py:churn --to github-actions --cron "0 3 * * *"',
+    )
+)
+@click.argument("target", metavar="FILE.py[:NAME]")
+@click.option("--to", required=True, type=click.Choice(ENGINES), help="The engine.")
+@click.option("-o", "--output", metavar="FILE", help="Write to FILE; default: standard output.")
+@click.option("--cron", metavar="CRON", help="When the engine starts the pipeline.")
+@click.option(
+    "--timezone", default="UTC", show_default=True, metavar="ZONE", help="Time zone of --cron."
+)
+@click.option("--image", metavar="IMAGE", help="Container image with the project.")
+@set_option
+@json_option
+def export(
+    target: str,
+    to: str,
+    output: str | None,
+    cron: str | None,
+    timezone: str,
+    image: str | None,
+    settings: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Write a pipeline as a file for another engine, with a task for each step.
+
+    Parameters set here are the defaults in the file. What the engine does not carry over is listed
+    in the file's head and on standard error.
+    """
+    params = {name.replace("-", "_"): value for name, value in pairs(settings, "--set").items()}
+    exported = export_pipeline(
+        target,
+        to=to,  # type: ignore[arg-type]  # click has checked the choice
+        cron=cron,
+        timezone=timezone,
+        image=image,
+        params=params,
+    )
+    if output is not None:
+        _write(Path(output), exported.text)
+    if as_json:
+        emit({"to": to, "file": output, "text": exported.text, "notes": list(exported.notes)})
+        return
+    if output is None:
+        click.echo(exported.text, nl=False)
+    else:
+        say(f"wrote {plain(output)}", stderr=True)
+    for note in exported.notes:
+        say(f"  not carried over: {plain(note)}", stderr=True)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ParameterError(
+            what=f"{path} cannot be written: {error.strerror}.", fix="Name another file: -o FILE"
+        ) from error

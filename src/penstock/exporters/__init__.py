@@ -1,0 +1,23 @@
+"""Pipelines in the form of other engines: a PipelineSpec goes in, a file for an orchestrator comes out."""
+
+from typing import TYPE_CHECKING
+
+from penstock.core import lazy_exports
+
+if TYPE_CHECKING:
+    from penstock.exporters._export import ENGINES as ENGINES
+    from penstock.exporters._export import Engine as Engine
+    from penstock.exporters._export import export_pipeline as export_pipeline
+    from penstock.exporters._export import export_run as export_run
+    from penstock.exporters._exported import Exported as Exported
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "ENGINES": "_export",
+        "Engine": "_export",
+        "Exported": "_exported",
+        "export_pipeline": "_export",
+        "export_run": "_export",
+    },
+)
