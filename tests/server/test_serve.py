@@ -17,7 +17,17 @@ import httpx
 import pytest
 from tests.services import free_port
 
-from penstock.core import NotFoundError, RunState, ServingError, StoreError, TickState, now
+from penstock.core import (
+    AccessError,
+    NotFoundError,
+    RunState,
+    ServingError,
+    SignInError,
+    StoreError,
+    TickState,
+    now,
+)
+from penstock.people import Projects, Tokens, Users, create_first_admin
 from penstock.server import serve_store
 from penstock.stores import open_store
 from penstock.testing._records import a_run
@@ -308,6 +318,30 @@ def test_the_scheduler_of_a_server_runs_what_is_due(tmp_path):
                 time.sleep(0.2)
             assert ticks[0].state is TickState.FINISHED
             assert store.metadata.runs.get(ticks[0].run_id).state is RunState.FINISHED
+
+
+def test_a_store_with_users_asks_for_a_token_and_records_whose_it_is(tmp_path, monkeypatch):
+    with open_store(f"sqlite:///{tmp_path}/penstock.db") as store:
+        admin = create_first_admin(store=store)
+        assert admin is not None
+        Projects(store=store).add("churn", names=["churn", "churn-*"])
+        Users(store=store).add("ada")
+        Users(store=store).grant("ada", "trainer", project="churn")
+        token = Tokens(store=store).create("ada")
+    with server(tmp_path) as served:
+        served.start()
+        monkeypatch.delenv("PENSTOCK_TOKEN", raising=False)
+        with pytest.raises(SignInError, match="says nothing of who"):
+            open_store(served.url)
+        monkeypatch.setenv("PENSTOCK_TOKEN", token.secret.reveal())
+        with open_store(served.url) as store:
+            assert token.secret.reveal() not in repr(store) + store.url
+            with start_run(experiment="churn", store=store, **QUIET) as run:
+                run.log_metric("loss", 1.0)
+                run.log_artifact({"a": 1}, name="settings")
+            assert run.record.user == "ada"
+            with pytest.raises(AccessError, match="no permission to write"):
+                start_run(experiment="fraud", store=store, **QUIET)
 
 
 def test_an_address_that_others_reach_is_refused_without_users(tmp_path):

@@ -24,7 +24,13 @@ from penstock.server import describe_api, serve_store
     type=click.IntRange(0, 65535),
     help="TCP port; 0 for any free port.",
 )
-@click.option("--name", "names", multiple=True, metavar="HOST", help="Host name of the server.")
+@click.option(
+    "--allowed-host",
+    "allowed_hosts",
+    multiple=True,
+    metavar="NAME",
+    help="Name under which clients reach the server, e.g. ml.example.org; repeatable.",
+)
 @click.option("--share-port", is_flag=True, help="Let several server processes use the port.")
 @click.option("--scheduler", is_flag=True, help="Run the project's schedules as well.")
 @click.option("--courier", is_flag=True, help="Deliver notifications to webhooks as well.")
@@ -35,7 +41,7 @@ def server(
     ctx: click.Context,
     host: str,
     port: int,
-    names: tuple[str, ...],
+    allowed_hosts: tuple[str, ...],
     share_port: bool,
     scheduler: bool,
     courier: bool,
@@ -44,7 +50,8 @@ def server(
 ) -> None:
     """Serve the store over HTTP: the API at /api/v1, the web UI at /.
 
-    Other programs use it as a store: PENSTOCK_STORE=http://HOST:PORT.
+    Other programs use it as a store: PENSTOCK_STORE=http://HOST:PORT, with PENSTOCK_TOKEN where the
+    store has users; only such a store may be served on an address that other machines reach.
     """
     if openapi:
         emit(describe_api())
@@ -60,7 +67,7 @@ def server(
         host,
         port,
         share_port=share_port,
-        names=names,
+        allowed_hosts=allowed_hosts,
         scheduler=scheduler,
         courier=courier,
         ready=report,

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import PenstockError, use_identity
-from penstock.http import LOCAL_HOSTS, Call, HttpError, render_error
+from penstock.http import LOCAL_HOSTS, Call
+from penstock.people import Authenticator
 from penstock.server.api import create_api
 from penstock.server.ui import create_ui
 from penstock.stores import open_store
 
 if TYPE_CHECKING:
+    from penstock.core import Identity
     from penstock.server.api import Authenticate
     from penstock.stores import Store
 
@@ -19,15 +20,16 @@ _API = "/api/v1/"
 def create_server(
     *,
     hosts: tuple[str, ...] = LOCAL_HOSTS,
-    authenticate: "Authenticate | None" = None,
     mounts: Mapping[str, Any] | None = None,
     store: "Store | str | None" = None,
 ) -> "ServerApp":
     """Create the ASGI application of a penstock server.
 
+    In a store with users a request carries a token or a session's cookie; without users it comes
+    from the one person that the store belongs to.
+
     Args:
         hosts: Accepted host names, without port.
-        authenticate: Function from a request to whoever sends it; None for a store with one user.
         mounts: Further ASGI applications by the beginning of their paths; each checks its requests.
         store: The store to serve; by default the project's.
 
@@ -36,10 +38,18 @@ def create_server(
         TypeError: If an operation of the store declares no permission.
     """
     store = open_store(store)
-    api = create_api(hosts=hosts, authenticate=authenticate, store=store)
-    ui = create_ui(hosts=hosts, store=store)
-    pages = ui if authenticate is None else _SignedIn(ui, authenticate)
-    return ServerApp({_API: api, **(mounts or {})}, pages)
+    api = create_api(hosts=hosts, authenticate=users_of(store), store=store)
+    return ServerApp({_API: api, **(mounts or {})}, create_ui(hosts=hosts, store=store))
+
+
+def users_of(store: "Store") -> "Authenticate":
+    """Return the function that finds who of a store's users sends a request."""
+    authenticator = Authenticator(store=store)
+
+    def authenticate(call: Call) -> "Identity":
+        return authenticator.authenticate(call.header(b"authorization"), call.header(b"cookie"))
+
+    return authenticate
 
 
 class ServerApp:
@@ -59,31 +69,3 @@ class ServerApp:
         path = scope.get("path", "")
         app = next((app for start, app in self._mounts if path.startswith(start)), self._pages)
         await app(scope, receive, send)
-
-
-class _SignedIn:
-    """The pages, for those who are known."""
-
-    def __init__(self, app: Any, authenticate: "Authenticate") -> None:
-        self._app, self._authenticate = app, authenticate
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        try:
-            identity = self._authenticate(Call({}, scope["headers"], b""))
-            if identity is None:
-                raise HttpError(401, "Sign in first.", "This store has users.")
-        except PenstockError as error:
-            await _refuse(error, send)
-            return
-        with use_identity(identity):
-            await self._app(scope, receive, send)
-
-
-async def _refuse(error: PenstockError, send: Any) -> None:
-    reply = render_error(error)
-    headers = [(b"content-type", reply.content_type), *reply.headers]
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await send({"type": "http.response.body", "body": reply.body})

@@ -3,20 +3,20 @@
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import PenstockError, ServingError
+from penstock.core import PenstockError
 from penstock.hooks import Courier
-from penstock.http import LOCAL_HOSTS, Server, is_loopback, listen, url_host
+from penstock.http import LOCAL_HOSTS, Server, listen, require_bind, url_host
+from penstock.people import has_users
 from penstock.scheduling import Scheduler
 from penstock.server._app import create_server
 from penstock.stores import open_store
 
 if TYPE_CHECKING:
-    from penstock.server.api import Authenticate
     from penstock.stores import Store
 
 _log = logging.getLogger("penstock.server")
@@ -28,8 +28,7 @@ def serve_store(
     port: int = 4270,
     *,
     share_port: bool = False,
-    names: tuple[str, ...] = (),
-    authenticate: "Authenticate | None" = None,
+    allowed_hosts: Sequence[str] = (),
     mounts: Mapping[str, Any] | None = None,
     scheduler: bool = False,
     courier: bool = False,
@@ -40,12 +39,12 @@ def serve_store(
     """Serve a store over HTTP, API and web UI on one port, until interrupted.
 
     Args:
-        host: Address of this machine to listen on; without ``authenticate`` a loopback address.
+        host: Address of this machine to listen on; one that other machines reach only for a store
+            with users, who sign in.
         port: TCP port; 0 takes a free one.
         share_port: Let several server processes listen on the same port; the system distributes
             connections among them, and none waits for one that was killed.
-        names: Further host names by which clients reach the server.
-        authenticate: Function from a request to whoever sends it; None for a store with one user.
+        allowed_hosts: Further names under which clients reach the server, without a port.
         mounts: Further ASGI applications by the beginning of their paths.
         scheduler: Run the project's schedules as well.
         courier: Deliver notifications to webhooks as well.
@@ -57,10 +56,10 @@ def serve_store(
         ServingError: If the port is taken, or the address would open the store to everyone.
         StoreError: If the store cannot be opened, or is itself on a server.
     """
-    _require_safe(host, port, authenticate)
     store = open_store(store)
-    hosts = (*LOCAL_HOSTS, url_host(host), *(name.lower() for name in names))
-    app = create_server(hosts=hosts, authenticate=authenticate, mounts=mounts, store=store)
+    require_bind(host, has_users=has_users(store=store))
+    hosts = (*LOCAL_HOSTS, url_host(host), *(name.lower() for name in allowed_hosts))
+    app = create_server(hosts=hosts, mounts=mounts, store=store)
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(listen(host, port, shared=share_port))
         stack.enter_context(_looking_after(store))
@@ -106,14 +105,3 @@ def _scheduling(store: "Store", project: Path | str | None) -> Iterator[None]:
     finally:
         worker.stop(leave=True)
         thread.join(timeout=_LOOK_EVERY_S)
-
-
-def _require_safe(host: str, port: int, authenticate: object) -> None:
-    if authenticate is not None or is_loopback(host):
-        return
-    raise ServingError(
-        what=f"{host} can be reached from other machines, and this store has no users.",
-        why="Everyone on the network could read, change and delete everything.",
-        fix=f"Use --host 127.0.0.1; from elsewhere: ssh -L {port}:127.0.0.1:{port} THIS-MACHINE",
-        host=host,
-    )

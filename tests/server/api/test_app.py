@@ -12,7 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.server.serving import serving
 
-from penstock.core import ANY_PROJECT, Identity, Permission, Role, digest_bytes
+from penstock.core import (
+    ANY_PROJECT,
+    Identity,
+    Permission,
+    ProjectRecord,
+    Role,
+    digest_bytes,
+    now,
+)
 from penstock.server import describe_api
 from penstock.server.api import create_api
 from penstock.stores import open_store
@@ -41,6 +49,13 @@ def by_token(call):
     if name not in ROLES:
         return None
     return Identity(name, {ANY_PROJECT: ROLES[name]}, attested=f"token {name}")
+
+
+def by_project(call):
+    """Ada trains churn, and reads fraud."""
+    del call
+    churn, fraud = ROLES["trainer"], ROLES["viewer"]
+    return Identity("ada", {"churn": churn, "fraud": fraud}, attested="token ada")
 
 
 @pytest.fixture
@@ -186,6 +201,65 @@ def test_a_viewer_cannot_move_a_version_to_any_stage(team, store):
         }
         body = {"moves": [move], "expected": {"1": 1}}
         assert asking(team, "models/move-stages", "viewer", body).status_code == 403
+
+
+@pytest.fixture
+def ada(store):
+    for name in ("churn", "fraud", "rest"):
+        store.metadata.runs.create(a_run(run_id=f"r-{name}", experiment=f"{name}-1"))
+        store.metadata.models.create_version(a_version(model=f"{name}-1"), actor="x")
+    for name in ("churn", "fraud"):
+        store.metadata.projects.save(ProjectRecord(name, (f"{name}-*",), now()))
+    with (
+        serving(store, authenticate=by_project) as url,
+        httpx.Client(base_url=f"{url}/api/v1/") as client,
+    ):
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "allowed"),
+    [
+        ("runs/get", {"run_id": "r-churn"}, True),
+        ("runs/get", {"run_id": "r-fraud"}, True),
+        ("runs/get", {"run_id": "r-rest"}, False),
+        ("runs/search", {"experiment": "fraud-1"}, True),
+        ("runs/search", {"experiment": "rest-1"}, False),
+        ("runs/search", {}, False),
+        ("runs/set-tags", {"run_id": "r-churn", "tags": {"a": "b"}}, True),
+        ("runs/set-tags", {"run_id": "r-fraud", "tags": {"a": "b"}}, False),
+        ("runs/update", {"run_id": "r-churn", "experiment": "churn-2"}, True),
+        ("runs/update", {"run_id": "r-churn", "experiment": "rest-1"}, False),
+        ("runs/create-experiment", {"name": "churn-9"}, True),
+        ("runs/create-experiment", {"name": "fraud-9"}, False),
+        ("runs/rename-experiment", {"name": "churn-1", "to": "rest-9"}, False),
+        ("metrics/copy", {"source": "r-fraud", "target": "r-churn"}, False),
+        ("metrics/history", {"run_id": "r-rest", "key": "loss"}, False),
+        ("models/list-versions", {"model": "fraud-1"}, True),
+        ("models/list-versions", {"model": "rest-1"}, False),
+        ("models/set-tags", {"model": "fraud-1", "tags": {}}, False),
+        ("models/search", {}, False),
+        ("artifacts/list", {"run_id": "r-rest"}, False),
+        ("artifacts/list-edges", {"node": "run:r-rest", "direction": "up"}, False),
+        ("deployments/list", {}, False),
+        ("documents/list", {"kind": "x"}, False),
+        ("settings/get", {"name": "x"}, True),
+    ],
+)
+def test_a_permission_holds_in_its_project_only(ada, path, body, allowed):
+    answer = ada.post(path, json=body)
+    refused = answer.status_code == 403
+    if not refused and answer.status_code >= 400:
+        # The store refuses for a reason of its own: whoever got there was let in.
+        assert allowed, answer.text
+    assert refused is not allowed, answer.text
+
+
+def test_a_new_run_belongs_to_the_project_of_its_experiment(ada):
+    for experiment, status in (("churn-3", 200), ("fraud-3", 403), ("other", 403)):
+        run = a_run(experiment=experiment)
+        body = {"run": wire_of(type(run)).write(run)}
+        assert ada.post("runs/create", json=body).status_code == status
 
 
 # Bytes

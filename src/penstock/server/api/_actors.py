@@ -1,11 +1,10 @@
 """The actor of a call: whoever has signed in, whatever the arguments say."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from penstock.core import (
-    AccessError,
     ModelVersionRecord,
     NotFoundError,
     RunRecord,
@@ -57,22 +56,3 @@ def _trainer(metadata: MetadataStore, version: ModelVersionRecord, actor: str) -
         return metadata.runs.get(version.run_id).user or actor
     except NotFoundError:
         return actor
-
-
-def require_permissions(demands: Sequence[Any]) -> None:
-    """Check that whoever has signed in has all permissions of a call.
-
-    Raises:
-        AccessError: If one is missing.
-    """
-    identity = current_identity()
-    if identity is None:
-        return
-    for permission in demands:
-        if not identity.may(permission):
-            raise AccessError(
-                what=f"{identity.actor!r} has no permission to {permission.value}.",
-                why="The operation changes or shows what others rely on.",
-                fix="Ask an admin for a role that has it.",
-                permission=permission,
-            )

@@ -32,7 +32,7 @@ from penstock.http import (
     retry_header,
     status_of,
 )
-from penstock.server.api._actors import require_permissions
+from penstock.people import require_permission
 from penstock.server.api._bytes import Absent, download, upload, upload_many
 from penstock.server.api._exchange import Exchange, in_thread
 from penstock.server.api._openapi import describe_api
@@ -113,7 +113,7 @@ class Api:
         route = self._find(exchange)
         with ExitStack() as stack:
             await self._identify(exchange, stack)
-            require_permissions([route.permission])
+            require_permission(route.permission)
             await route.handle(exchange)
 
     def _find(self, exchange: Exchange) -> ApiRoute:
@@ -134,12 +134,15 @@ class Api:
         return methods[exchange.method]
 
     async def _identify(self, exchange: Exchange, stack: ExitStack) -> None:
-        if self._authenticate is None:
+        authenticate = self._authenticate
+        identity = (
+            None if authenticate is None else await in_thread(lambda: authenticate(exchange.call))
+        )
+        if authenticate is None or (identity is not None and not identity.attested):
+            # A store without users: one person, whose name on another machine the client says.
             named = exchange.call.header(b"penstock-actor")
             stack.enter_context(use_actor(unquote(named)[:200] if named else current_actor()))
             return
-        authenticate = self._authenticate
-        identity = await in_thread(lambda: authenticate(exchange.call))
         if identity is None:
             raise SignInError(
                 what="The request does not say who sends it.",

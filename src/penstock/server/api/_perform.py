@@ -6,8 +6,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import ConflictError, ParameterError, PenstockError, StoreError, current_actor
-from penstock.server.api._actors import require_permissions, with_own_actor
+from penstock.server.api._actors import with_own_actor
 from penstock.server.api._bytes import Absent
+from penstock.server.api._projects import require_call
 from penstock.stores import RequestMemory, keep_unresolved
 from penstock.stores.rest import Operation
 
@@ -56,9 +57,9 @@ class Performer:
         return self._act(operation, operation.read_arguments(plain), place).encode()
 
     def _act(self, operation: Operation, arguments: dict[str, Any], place: int) -> str:
-        require_permissions(sorted(operation.rule.demands(arguments)))
-        _require_small(operation, arguments)
         metadata = self._memory.metadata
+        require_call(metadata, operation, arguments)
+        _require_small(operation, arguments)
         own = with_own_actor(metadata, arguments, takes_actor="actor" in operation.parameters)
         with keep_unresolved():
             result = self._call(operation, own)
