@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import Concatenate, ParamSpec, Protocol, Self, TypeVar
 
 from penstock.core import (
+    AccessError,
     EventRecord,
     EventState,
     HookRecord,
@@ -83,10 +84,19 @@ class Courier:
 
     def start(self) -> Self:
         """Start to deliver events in the background, if there are hooks."""
-        if self._always or self._metadata.hooks.list():
+        if self._always or self._has_hooks():
             self._thread = threading.Thread(target=self._work, name="penstock-hooks", daemon=True)
             self._thread.start()
         return self
+
+    def _has_hooks(self) -> bool:
+        """Return whether there is something to deliver, and by this process."""
+        try:
+            return bool(self._metadata.hooks.list())
+        except (
+            AccessError
+        ):  # a store on a server: a trainer may not see secrets, the server delivers
+            return False
 
     def stop(self) -> None:
         """Deliver the remaining events, for a few seconds at most, and stop."""

@@ -1,4 +1,4 @@
-"""``create_server``: one ASGI application of API and web UI, and of further protocols by path."""
+"""``create_server``: one ASGI application of API, MLflow's protocol and web UI, told apart by path."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from penstock.http import LOCAL_HOSTS, Call
 from penstock.people import Authenticator
 from penstock.server.api import create_api
+from penstock.server.mlflow import mlflow_mounts
 from penstock.server.ui import create_ui
 from penstock.stores import open_store
 
@@ -38,8 +39,11 @@ def create_server(
         TypeError: If an operation of the store declares no permission.
     """
     store = open_store(store)
-    api = create_api(hosts=hosts, authenticate=users_of(store), store=store)
-    return ServerApp({_API: api, **(mounts or {})}, create_ui(hosts=hosts, store=store))
+    users = users_of(store)
+    api = create_api(hosts=hosts, authenticate=users, store=store)
+    mlflow = mlflow_mounts(hosts=hosts, authenticate=users, store=store)
+    mlflow.pop("/health", None)  # the pages answer it
+    return ServerApp({**mlflow, _API: api, **(mounts or {})}, create_ui(hosts=hosts, store=store))
 
 
 def users_of(store: "Store") -> "Authenticate":
