@@ -17,7 +17,7 @@ def test_the_file_is_printed_or_written_and_json_has_both_text_and_notes(job):
     assert "not carried over: squared: cpu=1, memory=512MiB" in printed.stderr
     written = job.export("job.py:job", "airflow").read_text()
     assert printed.stdout == written
-    command = ("penstock", "export", "job.py:job", "--to", "airflow", "--json")
+    command = ("penstock", "export", "pipeline", "job.py:job", "--to", "airflow", "--json")
     document = json.loads(job.call(*command).stdout)
     assert document["text"] == written
     assert document["file"] is None
@@ -41,3 +41,9 @@ def test_wrong_use_names_the_fix(job):
     assert missing.returncode == 2
     given = job.call("penstock", "export", "window.py", "--to", "airflow", "--set", "a=3")
     assert 'Param("3", type="string"' in given.stdout
+
+
+def test_runs_are_exported_to_mlflow_beside(job):
+    shown = job.call("penstock", "export", "mlflow", "--help")
+    assert "running MLflow server" in shown.stdout
+    assert "mlflow" in job.call("penstock", "export", "--help").stdout

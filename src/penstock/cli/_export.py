@@ -1,5 +1,6 @@
-"""``penstock export``: a pipeline as a file for another engine."""
+"""``penstock export``: a pipeline as a file for another engine; runs to MLflow."""
 
+from importlib import import_module
 from pathlib import Path
 
 import click
@@ -11,7 +12,40 @@ from penstock.core import ParameterError
 from penstock.exporters import ENGINES, export_pipeline
 
 
-@click.command(
+class _Export(click.Group):
+    """A group whose command ``pipeline`` needs not be named: ``penstock export FILE.py``."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*super().list_commands(ctx), "mlflow"]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name == "mlflow":  # imported when used
+            command: click.Command = import_module("penstock.cli._moving").export_to_mlflow
+            return command
+        return super().get_command(ctx, cmd_name)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        known = {*self.list_commands(ctx), "-h", "--help"}
+        return super().parse_args(
+            ctx, args if not args or args[0] in known else ["pipeline", *args]
+        )
+
+
+@click.group(
+    cls=_Export,
+    epilog=examples(
+        "penstock export churn.py --to airflow -o dags/churn.py",
+        "penstock export mlflow last --to http://127.0.0.1:5000",
+    ),
+)
+def export() -> None:
+    """Export pipelines to other engines, and runs to MLflow.
+
+    `penstock export FILE.py` is short for `penstock export pipeline FILE.py`.
+    """
+
+
+@export.command(
     epilog=examples(
         "penstock export churn.py --to airflow -o dags/churn.py",
         'penstock export churn.py:churn --to github-actions --cron "0 3 * * *"',
@@ -27,7 +61,7 @@ from penstock.exporters import ENGINES, export_pipeline
 @click.option("--image", metavar="IMAGE", help="Container image with the project.")
 @set_option
 @json_option
-def export(
+def pipeline(
     target: str,
     to: str,
     output: str | None,

@@ -23,11 +23,6 @@ import_.add_command(wandb)
 import_.add_command(neptune)
 
 
-@click.group()
-def export() -> None:
-    """Export runs to other tools."""
-
-
 @import_.command(
     name="mlflow",
     epilog=examples(
@@ -69,7 +64,7 @@ def import_from_mlflow(
     _show_lost(done.lost)
 
 
-@export.command(
+@click.command(
     name="mlflow",
     epilog=examples(
         "penstock export mlflow last --to http://127.0.0.1:5000",
