@@ -25,7 +25,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from penstock.core import SerializationError
+from penstock.core import DataError, SerializationError
 from penstock.models import (
     LabelEncodingClassifier,
     Model,
@@ -37,6 +37,7 @@ from penstock.models._onnx_check import _beside_thresholds, _difference, _Native
 from penstock.models._onnx_convert import Converted, NotConverted
 from penstock.models._onnx_estimator import OnnxEstimator
 from penstock.models._onnx_form import FormAnswers
+from penstock.models._rows import RowChecker
 from penstock.stores import open_store
 
 for package in ("onnxruntime", "skl2onnx", "onnxmltools"):
@@ -95,6 +96,55 @@ def test_forms_of_scikit_learn_answer_as_the_models_do(estimator, y):
         if together.probabilities is not None:
             assert (alone.probabilities[0] == together.probabilities[place]).all()
     assert model.is_row_wise
+
+
+MIXED = X.with_columns(c=(X["c"] * 100).cast(pl.Int64), d=(X["d"] * 9).cast(pl.Int16))
+
+
+@pytest.mark.parametrize(
+    ("estimator", "y"),
+    [
+        (LogisticRegression(), LABEL),
+        (LinearRegression(), NUMBER),
+        (HistGradientBoostingClassifier(max_iter=5), SIZE),
+        (HistGradientBoostingRegressor(max_iter=5), NUMBER),
+    ],
+)
+def test_few_rows_without_a_frame_have_the_bits_of_a_frame(estimator, y, monkeypatch):
+    rows = MIXED.with_columns(a=pl.when(pl.int_range(pl.len()) % 9 > 0).then("a"))
+    rows = rows if "Hist" in type(estimator).__name__ else MIXED
+    _, _, model = both(estimator, y, rows)
+    assert model.answered_by == "onnx"
+    strange = {"a": 1e9, "b": -0.0, "c": 3.0, "d": 7}  # answered by the native estimator
+    asked = [*rows.head(20).to_dicts(), strange, {**strange, "b": 5}]
+    alone = [model.predict_rows([row]).values[0] for row in asked]
+    few = model.predict_rows(asked)
+    assert few.values == alone
+    frames = []
+    build = RowChecker._build
+    monkeypatch.setattr(
+        RowChecker, "_build", lambda self, *given: frames.append(1) or build(self, *given)
+    )
+    model.predict_rows(rows.head(2).to_dicts())
+    assert frames == []
+    whole, warnings = model.signature.check_rows(asked)
+    expected = model._predict(whole, warnings)
+    assert few.values == expected.values
+    assert few.warnings == expected.warnings
+    if expected.probabilities is not None:
+        assert few.probabilities.tobytes() == expected.probabilities.tobytes()
+    with pytest.raises(DataError, match="'b' is 'x', not a number"):
+        model.predict_rows([{**strange, "b": "x"}])
+    for wrong in (5, [], None):
+        with pytest.raises(DataError):
+            model.predict_rows(wrong)  # type: ignore[arg-type] # the mistake
+
+
+def test_columns_that_are_no_doubles_are_predicted_from_a_frame():
+    rows = X.with_columns(pl.col("a").cast(pl.Float32))
+    _, _, model = both(LogisticRegression(), LABEL, rows)
+    assert not model._takes_numbers
+    assert not Model(model.estimator, model.signature)._takes_numbers
 
 
 def test_forms_of_boosters_answer_as_the_models_do():

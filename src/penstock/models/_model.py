@@ -14,6 +14,7 @@ from penstock.models._native_boosters import as_estimator
 from penstock.models._onnx_form import Form, OnnxForm, require_onnx_form
 from penstock.models._predictions import Predictions, plain_values, require_usable
 from penstock.models._row_wise import is_row_wise
+from penstock.models._rows import FEW_ROWS
 from penstock.models._safety import require_allowed
 from penstock.models._signature import Signature
 from penstock.models._targets import TargetColumn, rows_by_target
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from penstock.stores import Store
+
+_AS_DOUBLES = frozenset({"Float64", "Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32"})
 
 
 @dataclass(frozen=True)
@@ -160,6 +163,10 @@ class Model:
             DataError: If a row cannot be used; the error names the field.
             ServingError: If the model fails to predict.
         """
+        is_few = isinstance(rows, list | tuple) and 0 < len(rows) <= FEW_ROWS
+        if is_few and not outputs and self._takes_numbers:
+            few, warnings = self.signature.check_few(rows)
+            return self._predict_table(few, len(few), warnings)
         frame, warnings = self.signature.check_rows(rows)
         return self._predict(frame, warnings, outputs)
 
@@ -325,13 +332,33 @@ class Model:
     def _call(self) -> EstimatorCall:
         return EstimatorCall(self.estimator, self.form)
 
+    @cached_property
+    def _takes_numbers(self) -> bool:
+        """Whether a graph alone answers, from columns whose values are doubles as they are."""
+        signature = self.signature
+        return (
+            self._call.is_graph
+            and signature.frame == "polars"
+            and signature.task in {"binary", "multiclass", "regression"}
+            and all(column.dtype in _AS_DOUBLES for column in signature.inputs)
+        )
+
     def _predict(
         self,
         frame: "pl.DataFrame",
         warnings: Sequence[tuple[str, ...]] | None = None,
         outputs: Sequence[str] = (),
     ) -> Predictions:
-        table, rows = convert_frame(frame, self.signature.frame), frame.height
+        table = convert_frame(frame, self.signature.frame)
+        return self._predict_table(table, frame.height, warnings, outputs)
+
+    def _predict_table(
+        self,
+        table: Any,
+        rows: int,
+        warnings: Sequence[tuple[str, ...]] | None,
+        outputs: Sequence[str] = (),
+    ) -> Predictions:
         output, matrix, decisions = None, None, None
         with nullcontext() if self._call.is_graph else threads_for(rows):
             if self.has_probabilities:
@@ -358,8 +385,10 @@ class Model:
         return plain_values(output)
 
     def _select(self, frame: "pl.DataFrame") -> "pl.DataFrame":
-        names = self.signature.names
-        missing = [name for name in names if name not in frame.columns]
+        names, columns = list(self.signature.names), frame.columns
+        if columns == names:
+            return frame
+        missing = [name for name in names if name not in columns]
         if missing:
             raise DataError(
                 what=f"Column {missing[0]!r} is missing"

@@ -4,7 +4,7 @@ Works by column, so that ten thousand rows cost little more per row than a singl
 loop.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -25,9 +25,37 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 100_000  # per request; larger data belongs in a batch run
 _MAX_NAME = 60
-_FEW_ROWS = 32  # with fewer rows polars is faster from rows than from columns
+FEW_ROWS = 32  # with fewer rows polars is faster from rows than from columns
 
 ExtraFields: TypeAlias = Literal["refuse", "ignore"]
+
+
+class FewRows:
+    """Checked rows of numbers, as a graph takes them; a frame is made where one is needed.
+
+    Args:
+        columns: The values of each column.
+        frame: Makes the frame that ``RowChecker.check`` returns.
+    """
+
+    def __init__(self, columns: list[list[Any]], frame: "Callable[[], pl.DataFrame]") -> None:
+        self._rows, self._frame = list(zip(*columns, strict=True)), frame
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """Return the values by row, as ``polars.DataFrame.rows``."""
+        return self._rows
+
+    def to_numpy(self) -> Any:
+        """Return the values as doubles, shape (rows, columns); NaN where a value is missing."""
+        import numpy as np
+
+        return np.array(self._rows, dtype=np.float64)
+
+    def __getitem__(self, place: slice) -> "pl.DataFrame":
+        return self._frame()[place]
 
 
 class RowChecker:
@@ -64,6 +92,20 @@ class RowChecker:
         self, rows: Sequence[Mapping[str, Any]]
     ) -> "tuple[pl.DataFrame, list[tuple[str, ...]]]":
         """Check rows; see Signature.check_rows."""
+        columns, warnings = self._read(rows)
+        return self._build(columns, len(rows)), warnings
+
+    def check_few(
+        self, rows: Sequence[Mapping[str, Any]]
+    ) -> "tuple[FewRows, list[tuple[str, ...]]]":
+        """Check a few rows of numbers, without a frame, which costs more than all of the rest."""
+        columns, warnings = self._read(rows)
+        return FewRows(columns, lambda: self._build(columns, len(rows))), warnings
+
+    def _read(
+        self, rows: Sequence[Mapping[str, Any]]
+    ) -> tuple[list[list[Any]], list[tuple[str, ...]]]:
+        """Return the values of each column, with the training types, and each row's warnings."""
         _require_rows(rows)
         warnings: Warnings = {}
         problems = self._check_names(rows, warnings)
@@ -76,7 +118,7 @@ class RowChecker:
                 break
         raise_if_any(problems, len(rows))
         by_row = [tuple(warnings[i]) if i in warnings else () for i in range(len(rows))]
-        return self._build(columns, len(rows)), by_row
+        return columns, by_row
 
     def _check_names(self, rows: Sequence[Mapping[str, Any]], warnings: Warnings) -> list[Problem]:
         problems: list[Problem] = []
@@ -116,7 +158,7 @@ class RowChecker:
     def _build(self, columns: list[list[Any]], rows: int) -> "pl.DataFrame":
         import polars as pl
 
-        if rows <= _FEW_ROWS:
+        if rows <= FEW_ROWS:
             whole = [
                 dict(zip(self._names, values, strict=True)) for values in zip(*columns, strict=True)
             ]

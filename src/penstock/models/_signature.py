@@ -9,7 +9,7 @@ from penstock.core import DataError
 from penstock.models._estimator_kinds import ExtraOutput
 from penstock.models._feature_inputs import FeatureInputs
 from penstock.models._frame_check import CheckedFrame, check_frame
-from penstock.models._rows import ExtraFields, RowChecker
+from penstock.models._rows import ExtraFields, FewRows, RowChecker
 from penstock.models._schema_forms import json_schema_of, tensors_of
 from penstock.models._targets import Target
 from penstock.tables import Column
@@ -111,6 +111,12 @@ class Signature:
                 ``row``, ``problems``.
         """
         return self._checker.check(rows)
+
+    def check_few(
+        self, rows: Sequence[Mapping[str, Any]]
+    ) -> "tuple[FewRows, list[tuple[str, ...]]]":
+        """Check a few rows as `check_rows`, without making a frame of them."""
+        return self._checker.check_few(rows)
 
     def check_frame(self, frame: "pl.DataFrame") -> CheckedFrame:
         """Check the rows of a frame, each as a request with that row alone is checked.
