@@ -135,9 +135,10 @@ def test_few_rows_without_a_frame_have_the_bits_of_a_frame(estimator, y, monkeyp
         assert few.probabilities.tobytes() == expected.probabilities.tobytes()
     with pytest.raises(DataError, match="'b' is 'x', not a number"):
         model.predict_rows([{**strange, "b": "x"}])
-    for wrong in (5, [], None):
+    mistakes: list[Any] = [5, [], None]
+    for wrong in mistakes:
         with pytest.raises(DataError):
-            model.predict_rows(wrong)  # type: ignore[arg-type] # the mistake
+            model.predict_rows(wrong)
 
 
 def test_columns_that_are_no_doubles_are_predicted_from_a_frame():
