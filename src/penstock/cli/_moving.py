@@ -8,7 +8,13 @@ import click
 from penstock.cli._help import examples
 from penstock.cli._import_trackers import neptune, wandb
 from penstock.cli._output import current_store, emit, json_option, plain, say
-from penstock.server.mlflow.moving import ImportSummary, export_runs, import_mlflow
+from penstock.registry import Registry, parse_ref
+from penstock.server.mlflow.moving import (
+    ImportSummary,
+    export_runs,
+    import_mlflow,
+    write_model_folder,
+)
 
 _EVERY = 100  # runs between two lines of progress
 _SHOWN = 20
@@ -91,6 +97,35 @@ def export_to_mlflow(ctx: click.Context, runs: tuple[str, ...], target: str, as_
     for run, there in done.runs.items():
         say(f"  {plain(run)} is {plain(there)} there.")
     _show_lost(done.lost)
+
+
+@export.command(
+    name="mlflow-model",
+    epilog=examples("penstock export mlflow-model churn@champion --to churn-model"),
+)
+@click.argument("ref")
+@click.option(
+    "--to",
+    "folder",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="A new folder.",
+)
+@json_option
+@click.pass_context
+def export_model_folder(ctx: click.Context, ref: str, folder: Path, as_json: bool) -> None:
+    """Write model version REF as a folder that `mlflow.pyfunc.load_model` reads.
+
+    It needs nothing of the store: `mlflow models serve -m FOLDER` answers wherever penstock is
+    installed beside MLflow.
+    """
+    store = current_store(ctx)
+    version = Registry(store=store).get(*parse_ref(ref))
+    write_model_folder(version, folder, store=store)
+    if as_json:
+        emit({"ref": version.ref, "folder": str(folder)})
+        return
+    say(f"[green]✓[/] {plain(version.ref)} is in {plain(folder)}.")
 
 
 def _report(done: ImportSummary) -> None:

@@ -85,6 +85,7 @@ def write_proxied(desk: Desk, path: str, file: Path) -> None:
     if not place.path or path.endswith("/"):
         raise invalid(f"Invalid path: {path[:200]!r} names a folder.")
     _require_owner(desk, place)
+    _require_open_place(place)
     under = ArtifactPlace(place.kind, place.owner, place.path + "/")
     if _find(desk, under):
         raise invalid(f"Invalid path: {path[:200]!r} is a folder.")
@@ -102,6 +103,7 @@ def write_proxied(desk: Desk, path: str, file: Path) -> None:
 def delete_proxied(desk: Desk, path: str) -> None:
     """Remove a file, or a folder with all files in it; what is not there is no error."""
     place = locate(path)
+    _require_open_place(place)
     names = list(_files_if_any(desk, place))
     match place.kind:
         case "run":
@@ -137,6 +139,8 @@ def _find(desk: Desk, place: ArtifactPlace) -> Mapping[str, ArtifactRecord]:
             return {name: r for name, r in found.items() if name.startswith(place.path)}
         case "model":
             return desk.metadata.documents.list_files(LOGGED, place.owner, under=place.path)
+        case "version":
+            return desk.metadata.documents.list_files(VERSION, place.owner, under=place.path)
     return desk.metadata.documents.list_files(LOOSE, LOOSE_KEY, under=place.path)
 
 
@@ -145,6 +149,11 @@ def _require_owner(desk: Desk, place: ArtifactPlace) -> None:
         desk.require_open(place.owner)
     elif place.kind == "model" and desk.find(LOGGED, place.owner) is None:
         raise missing(f"Logged model with ID '{place.owner}' not found.")
+
+
+def _require_open_place(place: ArtifactPlace) -> None:
+    if place.kind == "version":
+        raise invalid(f"The files of version {place.owner} never change.")
 
 
 def _download(desk: Desk, place: ArtifactPlace, path: str) -> FileDownload:

@@ -20,6 +20,7 @@ from penstock.server.mlflow._desk import Desk
 from penstock.server.mlflow._errors import MlflowError, invalid, missing
 from penstock.server.mlflow._fields import Fields, compact, page
 from penstock.server.mlflow._logged_documents import LOGGED
+from penstock.server.mlflow._model_folder import folder_of
 from penstock.server.mlflow._paths import ArtifactPlace, locate, safe_path
 from penstock.server.mlflow._registered_models import read_model_tags
 from penstock.server.mlflow._rules import check_key, check_model_name, check_version
@@ -148,12 +149,10 @@ def get_download_uri(desk: Desk, fields: Fields) -> dict[str, Any]:
     """Return where a client reads the files of a version."""
     _, version = _named(Shelf(desk), fields)
     source = version.facts.body.get("source", "") if version.facts else ""
-    if not source:
-        raise MlflowError(
-            "NOT_IMPLEMENTED",
-            f"{version.record.ref} was not registered by an MLflow client and has no model folder. "
-            f"Write one with: penstock export mlflow {version.record.ref}",
-        )
+    if not source:  # one of penstock's own
+        record = version.record
+        folder_of(desk, record)
+        return {"artifact_uri": f"{desk.scheme}:/versions/{record.model}/{record.version}"}
     return {"artifact_uri": _uri(desk, source)}
 
 

@@ -12,6 +12,7 @@ from penstock.server.mlflow._errors import invalid
 
 _ROOT = "artifacts"
 _MODELS = "models"
+_VERSIONS = "versions"
 _PARTS = 3  # experiment, run, "artifacts"
 _DECODINGS = 10
 _LONGEST = 900  # bytes; PostgreSQL indexes at most 2,704, of which names share some with ids
@@ -23,8 +24,8 @@ class ArtifactPlace:
     """A name of a file or folder, and whose it is.
 
     Args:
-        kind: ``run``, ``model`` or ``loose``.
-        owner: Id of the run or model.
+        kind: ``run``, ``model``, ``version`` or ``loose``.
+        owner: Id of the run or model, or a version as ``model/number``.
         path: The name there; empty for the root.
     """
 
@@ -63,6 +64,8 @@ def locate(path: str) -> ArtifactPlace:
     ArtifactPlace(kind='run', owner='abc', path='model/MLmodel')
     """
     parts = safe_path(path).split("/")
+    if len(parts) >= _PARTS and parts[0] == _VERSIONS and parts[2].isdigit():
+        return ArtifactPlace("version", f"{parts[1]}/{parts[2]}", "/".join(parts[3:]))
     if len(parts) > _PARTS and parts[1] == _MODELS and parts[3] == _ROOT:
         return ArtifactPlace("model", parts[2], "/".join(parts[4:]))
     if len(parts) >= _PARTS and parts[0].isdigit() and parts[2] == _ROOT:

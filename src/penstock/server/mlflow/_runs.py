@@ -201,11 +201,7 @@ def write_whole(desk: Desk, runs: list[RunRecord]) -> list[dict[str, Any]]:
     """Return runs as clients read them."""
     names = {run.experiment for run in runs}
     numbers = {name: desk.number(name) for name in names}
-    gone = {
-        name
-        for name in names
-        if (found := desk.find_experiment(name)) is not None and found.deleted_at is not None
-    }
+    gone = desk.deleted_experiments(names)
     sides = read_sides(desk, [run.run_id for run in runs])
     written = []
     for run in runs:

@@ -50,11 +50,7 @@ def search_runs(desk: Desk, fields: Fields) -> dict[str, Any]:
 def _of_experiments(desk: Desk, ids: Sequence[str], view: str) -> str | None:
     """Return the condition on experiments and deletion; None if nothing can meet it."""
     names = [each.owner for each in desk.metadata.documents.list(EXPERIMENT, keys=ids)]
-    gone = [
-        name
-        for name in names
-        if (found := desk.find_experiment(name)) is not None and found.deleted_at is not None
-    ]
+    gone = sorted(desk.deleted_experiments(names))
     living = [name for name in names if name not in gone]
     parts = []
     if living:
