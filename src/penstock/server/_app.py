@@ -42,7 +42,6 @@ def create_server(
     users = users_of(store)
     api = create_api(hosts=hosts, authenticate=users, store=store)
     mlflow = mlflow_mounts(hosts=hosts, authenticate=users, store=store)
-    mlflow.pop("/health", None)  # the pages answer it
     return ServerApp({**mlflow, _API: api, **(mounts or {})}, create_ui(hosts=hosts, store=store))
 
 

@@ -91,11 +91,16 @@ def answer_error(_request: Ask, error: Exception) -> Response[bytes]:
 def _json_handler(desk: Desk, route: MlflowRoute) -> HTTPRouteHandler:
     async def call(request: Ask) -> Response[bytes]:
         fields = await _read(request)
-        answer = await asyncio.to_thread(route.operation, desk, fields)
-        return Response(encode(answer), status_code=200, media_type=_JSON)
+        answer = await asyncio.to_thread(_perform, route, desk, fields)
+        return Response(answer, status_code=200, media_type=_JSON)
 
     paths = [f"{prefix}/2.0/mlflow{route.path}" for prefix in PREFIXES]
     return _handler(route.method, paths, call, permission=route.permission)
+
+
+def _perform(route: MlflowRoute, desk: Desk, fields: Fields) -> bytes:
+    desk.begin()
+    return encode(route.operation(desk, fields))
 
 
 def _handler(

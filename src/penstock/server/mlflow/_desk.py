@@ -53,10 +53,20 @@ class Desk:
         self._open: dict[str, float] = {}
         # Step, time of the newest point by run and key: a later point is new without a look.
         self.newest: dict[tuple[str, str], tuple[int, int]] = {}
-        if not self.metadata.documents.list(EXPERIMENT, keys=[DEFAULT_ID]):
-            self._begin()
+        self._begun = False
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Make the experiment that every store of MLflow's begins with; before the first answer.
+
+        Not when a server starts: a store that no MLflow client uses stays as it is.
+        """
+        if self._begun:
+            return
+        if not self.metadata.documents.list(EXPERIMENT, keys=[DEFAULT_ID]):
+            self._make_default()
+        self._begun = True
+
+    def _make_default(self) -> None:
         # It may be there; or a second server begins at the same time.
         with contextlib.suppress(ConflictError):
             self.metadata.runs.create_experiment(DEFAULT_NAME)

@@ -22,10 +22,11 @@ from penstock.server.mlflow._errors import DENIED, STATUS, explain
 from penstock.server.mlflow._fields import encode
 
 if TYPE_CHECKING:
-    from litestar.types import ASGIApp, Receive, Scope, Send
+    from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 Authenticate = Callable[[Call], Identity | None]
 _READING = frozenset({"GET", "HEAD"})
+_OPEN = frozenset({"/health", "/version"})
 _HEADERS = ((b"x-content-type-options", b"nosniff"), (b"x-frame-options", b"DENY"))
 
 
@@ -51,17 +52,18 @@ class MlflowGuard:
             return
         with ExitStack() as stack:
             try:
-                await self._check(Call({}, list(scope["headers"]), b""), scope["method"], stack)
+                await self._check(scope, stack)
             except PenstockError as error:
                 await _refuse(error, send)
                 return
             await self._app(scope, receive, _marked(send))
 
-    async def _check(self, call: Call, method: str, stack: ExitStack) -> None:
+    async def _check(self, scope: "HTTPScope", stack: ExitStack) -> None:
+        call = Call({}, list(scope["headers"]), b"")
         require_host(call, self._hosts)
-        if method not in _READING:
+        if scope["method"] not in _READING:
             require_own_page(call)
-        if self._authenticate is None:
+        if self._authenticate is None or scope["path"] in _OPEN:
             return
         identity = await asyncio.to_thread(self._authenticate, call)
         if identity is None:

@@ -58,6 +58,7 @@ def answer(desk: Desk, method: str, path: str, values: Mapping[str, Any]) -> dic
         MlflowError: If there is no such call.
         PenstockError: As the operation raises it.
     """
+    desk.begin()
     called = _PREFIX.sub("", path, count=1)
     for pattern, route in _patterns():
         found = pattern.fullmatch(called) if route.method == method else None

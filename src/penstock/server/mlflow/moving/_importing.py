@@ -125,6 +125,7 @@ class _Importer:
         self.summary = ImportSummary(source.name)
 
     def run(self) -> ImportSummary:
+        self._desk.begin()
         for experiment in self._source.experiments():
             self._experiment(experiment)
             self.summary.experiments += 1
