@@ -40,7 +40,7 @@ class PyfuncModel:
         import numpy as np
 
         del params
-        found = self.model.predict_rows(_rows(rows, self.model.signature.names)).values
+        found: Any = self.model.predict_rows(_rows(rows, self.model.signature.names)).values
         if isinstance(found, dict):
             return {name: np.asarray(values) for name, values in found.items()}
         return np.asarray(found)
