@@ -225,6 +225,16 @@ __all__ = [  # noqa: PLE0604 - the lazy names are one list with the others
 ]
 
 
+def load_ipython_extension(shell: Any) -> None:  # Any: IPython's shell, which is optional
+    """Load the notebook extension: ``%load_ext penstock``."""
+    importlib.import_module("penstock.notebooks").load_extension(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:  # Any: IPython's shell, which is optional
+    """Unload the notebook extension: ``%unload_ext penstock``."""
+    importlib.import_module("penstock.notebooks").unload_extension(shell)
+
+
 def __dir__() -> list[str]:
     return sorted({*__all__, *_PACKAGES})
 

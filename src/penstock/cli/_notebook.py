@@ -11,14 +11,21 @@ import penstock
 from penstock.cli._help import examples
 from penstock.cli._output import current_store, duration, emit, json_option, plain, say
 from penstock.cli._run import pairs
-from penstock.core import RunState, StepState
+from penstock.core import ConflictError, RunState, StepState
 from penstock.notebooks import (
     FindingLevel,
     NotebookFinding,
     NotebookReport,
     NotebookResult,
+    PromotedNotebook,
+    SyncSide,
     check_notebooks,
+    cleaned,
+    percent_text,
+    promote_notebook,
     run_notebook,
+    set_up_git,
+    sync_notebook,
     to_sarif,
 )
 
@@ -170,3 +177,130 @@ def _say_result(result: NotebookResult) -> None:
         )
     if result.output is not None:
         say(f"written: {plain(result.output)}")
+
+
+@notebook.command(
+    epilog=examples(
+        "penstock notebook promote analysis.ipynb -o analysis/ --plan",
+        "penstock notebook promote analysis.ipynb -o analysis/",
+    )
+)
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", "folder", required=True, type=click.Path(path_type=Path), help="Folder to write to."
+)  # fmt: skip
+@click.option("--plan", "plan_only", is_flag=True, help="Write only plan.toml, to be edited.")
+@click.option("--overwrite", is_flag=True, help="Replace files that were changed by hand.")
+@click.option("--force", is_flag=True, help="Leave out magics without a form in Python.")
+@click.option("--timeout", metavar="SECONDS", type=float, help="Longest duration of a cell.")
+@json_option
+def promote(
+    path: Path,
+    folder: Path,
+    plan_only: bool,
+    overwrite: bool,
+    force: bool,
+    timeout: float | None,
+    as_json: bool,
+) -> None:
+    """Write the notebook PATH as a pipeline with tests, proved equal by running both.
+
+    A plan.toml in the folder decides which cells make which step.
+    """
+    promoted = promote_notebook(
+        path,
+        folder,
+        plan_only=plan_only,
+        overwrite=overwrite,
+        force=force,
+        timeout_s=timeout,
+    )
+    if as_json:
+        emit(promoted.to_json())
+    else:
+        _say_promoted(promoted, plan_only=plan_only)
+
+
+def _say_promoted(promoted: PromotedNotebook, *, plan_only: bool) -> None:
+    say(f"[bold]{plain(promoted.plan.pipeline)}[/]")
+    for step in promoted.plan.steps:
+        cells = ", ".join(map(str, step.cells))
+        arrow = f"{', '.join(step.inputs) or '·'} → {', '.join(step.outputs) or '·'}"
+        say(f"  {plain(step.name):<20} cells {cells:<12} {plain(arrow)}")
+    if promoted.left_out:
+        cells = ", ".join(map(str, promoted.left_out))
+        say(f"  in no step: cells {cells} (imports, definitions, what is only shown)")
+    if not plan_only:
+        say(
+            f"[bold green]✓[/] {promoted.compared} values are equal in the pipeline and in the notebook"
+        )
+    say(f"written: {plain(', '.join(str(file) for file in promoted.files))}")
+    next_command = f"penstock run {promoted.files[0]}"
+    say(f"Next:  {plain('edit the plan, and promote again' if plan_only else next_command)}")
+
+
+@notebook.command(
+    epilog=examples(
+        "penstock notebook sync analysis.ipynb",
+        "penstock notebook sync analysis.ipynb --use script",
+    )
+)
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option(
+    "--script", type=click.Path(path_type=Path), help="The script; default: PATH with .py."
+)
+@click.option(
+    "--use", type=click.Choice(["notebook", "script"]), help="The side to take in a conflict."
+)
+@json_option
+def sync(path: Path, script: Path | None, use: SyncSide | None, as_json: bool) -> None:
+    """Bring the notebook PATH and its percent script to the same cells.
+
+    The side that changed since the last sync is written to the other. If both changed, nothing is
+    written, and the changes of both are shown.
+    """
+    try:
+        result = sync_notebook(path, script=script, use=use)
+    except ConflictError as error:
+        for line in [line for lines in error.differences.values() for line in lines]:
+            say(plain(line), stderr=True)
+        raise
+    if as_json:
+        emit(result)
+        return
+    written = result.script if result.action == "script written" else result.notebook
+    same = f"{result.notebook} and {result.script} have the same cells"
+    say(plain(same if result.action == "unchanged" else f"written: {written}"))
+    if result.outputs_dropped:
+        cells = ", ".join(map(str, result.outputs_dropped))
+        say(f"  outputs of changed cells are gone: cell {cells}")
+
+
+@notebook.command(epilog=examples("penstock notebook clean < analysis.ipynb"))
+@click.argument("path", required=False, type=click.Path(path_type=Path, exists=True))
+@click.option("--text", "as_text", is_flag=True, help="Print a percent script, for readable diffs.")
+def clean(path: Path | None, as_text: bool) -> None:
+    """Print a notebook, of PATH or standard input, without outputs, counts and times.
+
+    It is git's filter; see: penstock notebook git.
+    """
+    data = path.read_bytes() if path is not None else sys.stdin.buffer.read()
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:  # no notebook: as it is
+        sys.stdout.buffer.write(data)
+        return
+    shown = percent_text(cleaned(text)) if as_text else cleaned(text)
+    sys.stdout.buffer.write(shown.encode("utf-8"))
+
+
+@notebook.command(epilog=examples("penstock notebook git"))
+@json_option
+def git(as_json: bool) -> None:
+    """Keep outputs out of this repository's commits, and its diffs readable."""
+    files = set_up_git(Path.cwd())
+    if as_json:
+        emit({"files": [str(file) for file in files]})
+        return
+    say(f"written: {plain(', '.join(str(file) for file in files))}")
+    say("From now on git stores notebooks without outputs; your files keep theirs.")

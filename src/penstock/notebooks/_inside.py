@@ -3,6 +3,7 @@
 import hashlib
 import random
 import sys
+import tempfile
 import types
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -63,6 +64,27 @@ def save_values(names: Mapping[str, Any], wanted: Iterable[str], url: str) -> di
     store: Store = open_store(url, create=True)
     with store:
         return {name: store.put(names[name]).digest for name in wanted}
+
+
+def refused_values(names: Mapping[str, Any], hidden: Iterable[str]) -> list[str]:
+    """Return the names whose values no store takes."""
+    refused = []
+    described = describe_values(names, hidden)
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/trial.db"
+        with open_store(url, create=True) as store:
+            for name, facts in described.items():
+                if facts["digest"] is not None and not _takes(store, names[name]):
+                    refused.append(name)
+    return refused
+
+
+def _takes(store: Store, value: Any) -> bool:
+    try:
+        return not any(record.unsafe for record in store.pack(value))
+    except (PenstockError, ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError,
+            ValueError, OSError):  # fmt: skip  # any value of the user's
+        return False
 
 
 def _numpy_state(module: Any) -> tuple[Any, ...]:

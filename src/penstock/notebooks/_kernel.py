@@ -89,6 +89,10 @@ class Kernel:
         outputs = [dict(each) for each in cell.outputs]
         return CellRun(index, state, seconds, outputs, error, cell.get("id", ""), cell.source)
 
+    def tags(self, place: int) -> list[str]:
+        """Return the tags of the cell at a place."""
+        return list(self._notebook.cells[place].metadata.get("tags", []))
+
     def ask(self, code: str) -> Any:
         """Evaluate an expression about the kernel's names, and return it as JSON does.
 

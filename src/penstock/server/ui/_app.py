@@ -24,6 +24,7 @@ from penstock.server.ui._guard import Guard
 from penstock.server.ui._items import items_page
 from penstock.server.ui._lineage import lineage_page
 from penstock.server.ui._models import model_page, models_page
+from penstock.server.ui._notebook import notebook_page
 from penstock.server.ui._page import Page, Query
 from penstock.server.ui._people import PEOPLE_ACTIONS, history_page, people_page, sign_in_page
 from penstock.server.ui._permissions import check_permission, require_declared
@@ -54,6 +55,7 @@ _PAGES: "dict[str, Build]" = {
     "/runs/{run_id:str}": run_page,
     "/runs/{run_id:str}/log": log_page,
     "/runs/{run_id:str}/items": items_page,
+    "/runs/{run_id:str}/notebook": notebook_page,
     "/runs/{run_id:str}/why": why_page,
     "/compare": compare_page,
     "/experiments": experiments_page,

@@ -19,6 +19,7 @@ from penstock.server.ui._charts import CHARTS, metric_views
 from penstock.server.ui._figures import is_report
 from penstock.server.ui._items import item_logs
 from penstock.server.ui._media import media_series
+from penstock.server.ui._notebook import is_notebook
 from penstock.server.ui._page import Page, Query
 from penstock.server.ui._provenance import provenance_view
 from penstock.server.ui._reports import evaluation_view
@@ -70,6 +71,7 @@ def run_page(site: Site, query: Query, run_id: str) -> Page:
         "metric_views": metrics,
         "lines": sum(view.summary.count > 1 for view in metrics),
         "system_views": system,
+        "is_notebook": is_notebook(steps),
         "console": site.metadata.steps.list_logs(run.run_id)[-_CONSOLE_LINES:],
         "children": site.metadata.runs.search(
             f"parent_run_id = '{run.run_id}'", order_by="created_at", limit=_CHILDREN

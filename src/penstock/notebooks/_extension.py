@@ -1,0 +1,135 @@
+"""``%load_ext penstock``: warnings of hidden state as it happens, the order of cells on the run, rich displays."""
+
+import html
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from penstock.notebooks._watcher import CellWatcher
+from penstock.tracking import active_run
+
+ORDER = "cells.json"  # artifact of the active run
+
+
+class NotebookExtension:
+    """The extension in a shell.
+
+    Args:
+        shell: IPython's shell.
+    """
+
+    def __init__(self, shell: Any) -> None:  # Any: IPython's, which is optional
+        self._shell = shell
+        self.watcher = CellWatcher()
+        self._started = 0.0
+
+    def load(self) -> None:
+        """Register events, the magic and the displays."""
+        self._shell.events.register("pre_run_cell", self._before)
+        self._shell.events.register("post_run_cell", self._after)
+        self._shell.register_magic_function(self._magic, "line", "penstock")
+        formatter = self._shell.display_formatter.formatters["text/html"]
+        for (module, name), show in _DISPLAYS.items():
+            formatter.for_type_by_name(module, name, show)
+
+    def unload(self) -> None:
+        """Take the events away."""
+        self._shell.events.unregister("pre_run_cell", self._before)
+        self._shell.events.unregister("post_run_cell", self._after)
+
+    def _before(self, info: Any) -> None:
+        self._started = time.perf_counter()
+        for warning in self.watcher.begin(info.raw_cell or "", getattr(info, "cell_id", "") or ""):
+            print(f"penstock: {warning}", file=sys.stderr)  # noqa: T201 - shown below the cell
+
+    def _after(self, result: Any) -> None:
+        if not self.watcher.executions:  # the cell that loaded the extension
+            return
+        self.watcher.end(time.perf_counter() - self._started, ok=bool(result.success))
+        run = active_run()
+        if run is not None:
+            run.log_dict(ORDER, {"cells": [each.to_json() for each in self.watcher.executions]})
+
+    def _magic(self, line: str) -> None:
+        """Show the order in which the cells ran."""
+        del line  # the magic has no arguments
+        for each in self.watcher.executions:
+            first = next(iter(each.source.strip().splitlines()), "")
+            mark = "" if each.ok else "  failed"
+            print(f"[{each.number}] {each.seconds:8.3f} s  {first[:70]}{mark}")  # noqa: T201 - a magic prints
+
+
+def load_extension(shell: Any) -> NotebookExtension:  # Any: IPython's, which is optional
+    """Load the extension into IPython's shell; a second call changes nothing."""
+    found = getattr(shell, "_penstock", None)
+    if isinstance(found, NotebookExtension):
+        return found
+    extension = NotebookExtension(shell)
+    extension.load()
+    shell._penstock = extension  # noqa: SLF001 - the extension's own place in the shell
+    return extension
+
+
+def unload_extension(shell: Any) -> None:  # Any: IPython's, which is optional
+    """Unload the extension."""
+    found = getattr(shell, "_penstock", None)
+    if isinstance(found, NotebookExtension):
+        found.unload()
+        del shell._penstock  # noqa: SLF001 - see above
+
+
+def _table(title: str, rows: Sequence[Sequence[object]]) -> str:
+    body = "".join(
+        "<tr>"
+        + "".join(f"<td style='text-align:left'>{_text(cell)}</td>" for cell in row)
+        + "</tr>"
+        for row in rows
+    )
+    return f"<div><b>{_text(title)}</b><table>{body}</table></div>"
+
+
+def _text(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return html.escape(str(value))
+
+
+def _run_html(run: Any) -> str:
+    rows: list[Sequence[object]] = [["run", run.run_id], ["experiment", run.experiment]]
+    rows += [["parameter", name, value] for name, value in run.params.items()]
+    rows += [["metric", name, value] for name, value in run.metrics.items()]
+    return _table(f"{run.shown_name}: {run.state}", rows)
+
+
+def _result_html(result: Any) -> str:
+    rows = [
+        [step.step, step.state, f"{step.seconds:.3f} s", step.error or ", ".join(step.outputs)]
+        for step in result.steps
+    ]
+    version = f" → {result.model_version}" if result.model_version else ""
+    return _table(f"{result.name} {result.run_id}: {result.state}{version}", rows)
+
+
+def _version_html(version: Any) -> str:
+    rows: list[Sequence[object]] = [["stage", version.stage]]
+    metrics: Mapping[str, Any] = getattr(version, "metrics", {}) or {}
+    rows += [["metric", name, value] for name, value in metrics.items()]
+    gates = getattr(version, "gates", ()) or ()
+    rows += [[gate.gate, gate.state, gate.reason] for gate in gates]
+    return _table(f"{version.model}@{version.version}", rows)
+
+
+def _drift_html(report: Any) -> str:
+    rows = [["rows", report.rows], *(["finding", finding] for finding in report.findings)]
+    state = "drifted" if report.drifted else "no drift"
+    return _table(f"{report.deployment} ({report.model}@{report.version}): {state}", rows)
+
+
+_DISPLAYS: dict[tuple[str, str], Callable[[Any], str]] = {
+    ("penstock.tracking._run", "Run"): _run_html,
+    ("penstock.execution.engine._result", "PipelineResult"): _result_html,
+    ("penstock.registry._model_version", "ModelVersion"): _version_html,
+    ("penstock.core.records._models", "ModelVersionRecord"): _version_html,
+    ("penstock.monitoring._report", "DriftReport"): _drift_html,
+}

@@ -1,0 +1,137 @@
+"""The order in which the cells of a live notebook really run, and what in its names no file shows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from penstock.notebooks._document import NotebookCell
+from penstock.notebooks._events import CellFlow
+from penstock.notebooks._flow import cell_flow
+
+
+@dataclass(frozen=True)
+class CellExecution:
+    """An execution of a cell in a live kernel.
+
+    Args:
+        number: Its number, from 1: the order in which cells ran.
+        cell_id: Id of the cell, where the front end sends one; else empty.
+        source: The cell's text.
+        flow: What it does with names.
+        versions: By name read, the version of the value.
+        seconds: Duration; 0 while it runs.
+        ok: Whether it ended without an exception.
+    """
+
+    number: int
+    cell_id: str
+    source: str
+    flow: CellFlow = field(repr=False)
+    versions: Mapping[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+    ok: bool = True
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the execution as plain JSON."""
+        return {
+            "number": self.number,
+            "cell_id": self.cell_id,
+            "source": self.source,
+            "seconds": round(self.seconds, 6),
+            "ok": self.ok,
+        }
+
+
+class CellWatcher:
+    """Follows the cells of a live notebook.
+
+    >>> watcher = CellWatcher()
+    >>> for source in ("x = 1", "y = x + 1", "x = 2"):
+    ...     watcher.begin(source)
+    []
+    []
+    []
+    >>> watcher.begin("print(y)")
+    ["'y' is out of date: cell [2] computed it from 'x', which cell [3] has changed since. Run it again."]
+    """
+
+    def __init__(self) -> None:
+        self.executions: list[CellExecution] = []
+        self._writer: dict[str, CellExecution] = {}
+        self._version: dict[str, int] = {}
+        self._newest: dict[str, CellExecution] = {}
+
+    def begin(self, source: str, cell_id: str = "") -> list[str]:
+        """Note that a cell begins; return what a reader of the file would not see, as sentences.
+
+        Args:
+            source: Its text.
+            cell_id: Its id, where the front end sends one.
+        """
+        flow = cell_flow(NotebookCell(1, "code", source))
+        number = len(self.executions) + 1
+        versions = {name: self._version.get(name, 0) for name in flow.reads}
+        execution = CellExecution(number, cell_id, source, flow, versions)
+        warnings = [text for name in flow.reads for text in self._hidden(name, execution)]
+        self.executions.append(execution)
+        if cell_id:
+            self._newest[cell_id] = execution
+        for name in {**flow.writes, **flow.changes}:
+            self._version[name] = number
+            self._writer[name] = execution
+        return list(dict.fromkeys(warnings))
+
+    def end(self, seconds: float, *, ok: bool) -> None:
+        """Note that the cell that began last has ended."""
+        last = self.executions[-1]
+        done = CellExecution(
+            last.number, last.cell_id, last.source, last.flow, last.versions, seconds, ok
+        )
+        self.executions[-1] = done
+        for place in (self._writer, self._newest):
+            place.update({name: done for name, each in place.items() if each is last})
+
+    def _hidden(self, name: str, execution: CellExecution) -> list[str]:
+        writer = self._writer.get(name)
+        if writer is None:
+            return []
+        found = [*self._gone(name, writer), *self._stale(name, writer, set())]
+        return [*found, *self._repeated(name, writer, execution)]
+
+    def _gone(self, name: str, writer: CellExecution) -> list[str]:
+        """Report a value of a text that its cell no longer has."""
+        newest = self._newest.get(writer.cell_id)
+        if newest is None or newest is writer or name in newest.flow.writes:
+            return []
+        return [
+            f"{name!r} is of an older text of its cell, run as [{writer.number}]: no cell defines it now."
+        ]
+
+    def _stale(self, name: str, writer: CellExecution, seen: set[int]) -> list[str]:
+        """Report a value computed from another one that was changed since."""
+        if writer.number in seen:
+            return []
+        for source, version in writer.versions.items():
+            now = self._version.get(source, 0)
+            changer = self._writer.get(source)
+            if source == name or changer is None or changer is writer:
+                continue
+            if now != version:
+                place = f"cell [{writer.number}] computed it from {source!r}"
+                since = f"which cell [{now}] has changed since"
+                return [f"{name!r} is out of date: {place}, {since}. Run it again."]
+            deeper = self._stale(source, changer, {*seen, writer.number})
+            if deeper:
+                return [f"{name!r} was computed from {source!r}, and {deeper[0]}"]
+        return []
+
+    def _repeated(self, name: str, writer: CellExecution, execution: CellExecution) -> list[str]:
+        """Report a cell that changes its own input a second time."""
+        same = bool(execution.cell_id) and writer.cell_id == execution.cell_id
+        again = same or writer.source == execution.source
+        updates = name in execution.flow.writes or name in execution.flow.changes
+        if not again or not updates:
+            return []
+        return [
+            f"{name!r} was changed by this cell before, as [{writer.number}], and is changed a second time."
+        ]

@@ -1,0 +1,116 @@
+"""Promotion: pipelines of real notebooks run and are equal; what cannot be promoted is refused with its cells."""
+
+import subprocess
+import sys
+
+import pytest
+from tests.notebooks.corpus import write_notebook
+from tests.notebooks.promotable import NOTEBOOKS, counts_of
+
+from penstock.core import ConflictError, PenstockError
+from penstock.notebooks import compare_with_golden, compare_with_notebook, promote_notebook
+
+pytest.importorskip("nbclient", reason='pip install "penstock[notebooks]"')
+pytest.importorskip("ipykernel", reason='pip install "penstock[notebooks]"')
+pytestmark = pytest.mark.slow
+
+
+def write(folder, name):
+    cells, change = NOTEBOOKS[name]
+    (folder / "rows.csv").write_text("a,b\n1,2\n3,4\n", encoding="utf-8")
+    path = write_notebook(folder / f"{name}.ipynb", *cells, counts=counts_of(name, cells))
+    return path, change
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_promoted_pipeline_equals_its_notebook_until_a_cell_changes(tmp_path, name):
+    path, (text, other) = write(tmp_path, name)
+    promoted = promote_notebook(path, tmp_path / "pkg")
+    assert promoted.compared >= 1
+    code = (tmp_path / "pkg" / f"{name}.py").read_text(encoding="utf-8")
+    compile(code, name, "exec")
+    source = path.read_text(encoding="utf-8")
+    assert source.count(text) == 1
+    path.write_text(source.replace(text, other), encoding="utf-8")
+    assert compare_with_notebook(tmp_path / "pkg" / "plan.toml") != []
+
+
+def test_the_written_tests_pass_and_fail_with_the_notebook_and_with_the_code(tmp_path):
+    path, _ = write(tmp_path, "functions")
+    promote_notebook(path, tmp_path / "pkg")
+    file = tmp_path / "pkg" / "functions.py"
+
+    def tests():
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(file.parent)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+        return done.returncode, done.stdout
+
+    assert tests()[0] == 0
+    file.write_text(file.read_text().replace("fillna(0)", "fillna(1)"), encoding="utf-8")
+    code, shown = tests()
+    assert code == 1
+    assert shown.count("PromotionDifference(step='clean_step', output='cleaned'") >= 2
+
+
+def test_values_that_cannot_pass_join_their_steps_and_others_do_not(tmp_path):
+    steps = {}
+    for name in ("classification", "classes", "open_file", "written_and_read"):
+        path, _ = write(tmp_path, name)
+        plan = promote_notebook(path, tmp_path / name).plan
+        steps[name] = [step.cells for step in plan.steps]
+    assert len(steps["classification"]) == 4
+    assert steps["classes"] == [(4, 6), (8,)]
+    assert steps["open_file"] == [(1, 3), (5,)]
+    assert steps["written_and_read"] == [(3, 5)]
+
+
+def test_an_edited_plan_decides_the_steps(tmp_path):
+    path, _ = write(tmp_path, "functions")
+    folder = tmp_path / "pkg"
+    promote_notebook(path, folder, plan_only=True)
+    assert [file.name for file in folder.iterdir()] == ["plan.toml"]
+    plan = folder / "plan.toml"
+    text = plan.read_text(encoding="utf-8").replace('"sum_step"', '"add_up"')
+    plan.write_text(text.replace('"sum"', '"add_up"'), encoding="utf-8")
+    promoted = promote_notebook(path, folder)
+    assert "def add_up(" in (folder / "functions.py").read_text(encoding="utf-8")
+    assert [step.name for step in promoted.plan.steps][-1] == "add_up"
+    assert compare_with_golden(plan) == []
+    (folder / "functions.py").write_text("# by hand\n", encoding="utf-8")
+    with pytest.raises(ConflictError, match=r"functions\.py"):
+        promote_notebook(path, folder)
+    plan.write_text(plan.read_text().replace("cells = [6]", "cells = [6, 40]"), encoding="utf-8")
+    with pytest.raises(PenstockError, match="40"):
+        promote_notebook(path, folder, overwrite=True)
+
+
+@pytest.mark.parametrize(
+    ("cells", "cell", "reason"),
+    [
+        (["x = y", "y = 1"], 1, "defined only below"),
+        (["x = 1", "%%bash\nls"], 2, "no form in Python"),
+        (["files = !ls\nn = len(files)"], 1, "no form in Python"),
+        (["x = 1", "print 'a'"], 2, "Python 2"),
+        (["x = 1", "raise ValueError('no')"], 2, "fails in a fresh"),
+        (["def f():\n    global n\n    n = 2\nn = 1\nf()"], 1, "global name 'n'"),
+        (["x = 1", "exec('x = 2')"], 2, "own names"),
+        (["import math", "math = math.pi"], 1, "bound again"),
+        (["import random\nx = random.random()"], 1, "another value in each fresh execution"),
+        (["import time\nnow = time.time()"], 1, "another value in each fresh execution"),
+    ],
+)
+def test_what_prevents_a_promotion_is_said_by_cell_and_nothing_is_written(
+    tmp_path, cells, cell, reason
+):
+    path = write_notebook(tmp_path / "a.ipynb", *cells)
+    with pytest.raises(PenstockError, match=reason) as refused:
+        promote_notebook(path, tmp_path / "pkg")
+    assert refused.value.cells == [cell]
+    assert not (tmp_path / "pkg").exists()
+
+
+def test_modules_beside_the_notebook_are_found(tmp_path):
+    (tmp_path / "beside.py").write_text("def triple(x):\n    return 3 * x\n", encoding="utf-8")
+    path = write_notebook(tmp_path / "a.ipynb", "from beside import triple", "x = triple(2)")
+    assert promote_notebook(path, tmp_path / "deep" / "pkg").compared == 1
+    assert compare_with_golden(tmp_path / "deep" / "pkg" / "plan.toml") == []

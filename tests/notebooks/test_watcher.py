@@ -1,0 +1,39 @@
+"""`CellWatcher`: what a live notebook's names hide, said when a cell reads them."""
+
+from penstock.notebooks._watcher import CellWatcher
+
+
+def warnings_of(*cells):
+    """Run cells given as texts, or as (id, text); return the warnings of the last one."""
+    watcher, found = CellWatcher(), []
+    for cell in cells:
+        cell_id, source = cell if isinstance(cell, tuple) else ("", cell)
+        found = watcher.begin(source, cell_id)
+        watcher.end(0.1, ok=True)
+    return found
+
+
+def test_cells_in_order_are_silent():
+    assert warnings_of("x = 1", "y = x", "x = 2", "y = x", "print(x, y)") == []
+
+
+def test_a_value_of_a_changed_input_is_out_of_date_through_others_too():
+    assert (
+        "[2] computed it from 'x', which cell [3]" in warnings_of("x = 1", "y = x", "x = 2", "y")[0]
+    )
+    deep = warnings_of("x = [1]", "y = sum(x)", "z = y + 1", "x.append(2)", "z")
+    assert len(deep) == 1
+    assert deep[0].startswith(
+        "'z' was computed from 'y', and 'y' is out of date: cell [2] computed"
+    )
+    assert deep[0].endswith("which cell [4] has changed since. Run it again.")
+
+
+def test_a_name_of_a_text_that_no_cell_has_any_more_is_said():
+    found = warnings_of(("a", "rate = 1"), ("a", "ratio = 1"), ("b", "print(rate)"))
+    assert found == ["'rate' is of an older text of its cell, run as [1]: no cell defines it now."]
+
+
+def test_a_cell_that_changes_its_input_twice_is_said():
+    assert "a second time" in warnings_of("n = 1", ("a", "n += 1"), ("a", "n += 1"))[0]
+    assert warnings_of("n = 1", ("a", "m = n + 1"), ("a", "m = n + 1")) == []
