@@ -74,3 +74,40 @@ def test_run_prints_its_cells_and_exits_by_their_state(world):
     ]
     assert "cell 3" in world("show", failed["run_id"]).out
     assert "no parameter" in world("notebook", "run", str(path), "-p", "sise=5", code=2).err
+
+
+@pytest.mark.slow
+def test_promote_shows_the_steps_and_refuses_with_the_cells(world):
+    pytest.importorskip("nbclient", reason='pip install "penstock[notebooks]"')
+    cells = "size = 4", "#md # Make", "x = list(range(size))", "#md # Sum", "total = sum(x)"
+    path = write_notebook(world.folder / "a.ipynb", *cells)
+    planned = world("notebook", "promote", str(path), "-o", "pkg", "--plan", "--json").json
+    assert [step["cells"] for step in planned["steps"]] == [[3], [5]]
+    shown = world("notebook", "promote", str(path), "-o", "pkg").out
+    assert "2 values are equal" in shown
+    assert world("run", "pkg/a.py", "--size", "6", "--json").json["state"] == "finished"
+    late = write_notebook(world.folder / "b.ipynb", "print(late)", "late = 1")
+    refused = world("notebook", "promote", str(late), "-o", "other", "--json", code=2).json
+    assert "cell 1, line 1" in refused["error"]["what"]
+    assert not (world.folder / "other").exists()
+
+
+def test_sync_writes_the_other_side_and_shows_a_conflict(world):
+    pytest.importorskip("jupytext", reason='pip install "penstock[notebooks]"')
+    path = write_notebook(world.folder / "a.ipynb", "x = 1")
+    assert "written: a.py" in world("notebook", "sync", "a.ipynb").out
+    assert world("notebook", "sync", "a.ipynb", "--json").json["action"] == "unchanged"
+    path.write_text(path.read_text().replace("x = 1", "x = 2"), encoding="utf-8")
+    script = world.folder / "a.py"
+    script.write_text(script.read_text().replace("x = 1", "x = 3"), encoding="utf-8")
+    refused = world("notebook", "sync", "a.ipynb", code=1).err
+    assert "+x = 2" in refused
+    assert "+x = 3" in refused
+    assert "written: a.ipynb" in world("notebook", "sync", "a.ipynb", "--use", "script").out
+
+
+def test_clean_prints_a_notebook_without_outputs_or_as_a_script(world):
+    outputs = {0: [{"output_type": "stream", "name": "stdout", "text": "secret"}]}
+    path = write_notebook(world.folder / "a.ipynb", "x = 1", counts=[7], outputs=outputs)
+    cleaned = json.loads(world("notebook", "clean", str(path)).out)
+    assert (cleaned["cells"][0]["outputs"], cleaned["cells"][0]["execution_count"]) == ([], None)

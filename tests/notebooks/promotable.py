@@ -127,7 +127,7 @@ NOTEBOOKS = {
     ),
     "parameters": (
         ["size = 5\nshare = 0.5\nname = 'run'", "#md # Use", "n = int(size * share)\ntitle = f'{name}-{n}'", "#md # More", "doubled = [n] * size"],
-        ("int(size", "round(size"),
+        ("int(size", "int(1 + size"),
     ),
     "settings": (
         [

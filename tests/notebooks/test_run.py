@@ -51,6 +51,10 @@ def test_each_cell_is_a_step_with_state_time_digest_log_and_outputs(tmp_path, st
     assert [line.text for line in logs] == ["14 ['b', 'c']"]
     stored = run.store.get(steps["cell 3"].output_address("outputs"))
     assert stored["outputs"][-1]["data"]["text/plain"] == "7"
+    records = run.store.metadata.artifacts
+    assert not any(
+        records.get(s.output_address("outputs")).unsafe for s in steps.values() if s.outputs
+    )
     written = json.loads(out.read_text(encoding="utf-8"))
     assert written["cells"][1]["metadata"]["tags"] == ["injected-parameters"]
     assert out.read_bytes() == run.artifact("a.ipynb")

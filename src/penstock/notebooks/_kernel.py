@@ -86,7 +86,7 @@ class Kernel:
         failed = next((each for each in cell.outputs if each["output_type"] == "error"), None)
         error = f"{failed['ename']}: {failed['evalue']}" if failed else None
         state = StepState.FAILED if failed else StepState.FINISHED
-        outputs = [dict(each) for each in cell.outputs]
+        outputs = json.loads(json.dumps(cell.outputs))  # plain values, not nbformat's own
         return CellRun(index, state, seconds, outputs, error, cell.get("id", ""), cell.source)
 
     def tags(self, place: int) -> list[str]:

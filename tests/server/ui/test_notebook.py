@@ -52,7 +52,7 @@ def test_cells_are_shown_with_state_time_text_and_outputs(store, client):
     page = client.get(f"/runs/{run.run_id}/notebook").text
     assert "1 of 2" in page
     assert page.count('class="cell-source"') == 2
-    assert "250 ms" in page
+    assert page.count("250 ms") == 2
     assert f'src="data:image/png;base64,{PIXEL}"' in page
     assert "ValueError: no" in page
     assert "\x1b" not in page

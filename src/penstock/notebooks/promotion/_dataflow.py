@@ -9,7 +9,7 @@ from penstock.notebooks._events import CellFlow
 from penstock.notebooks._scopes import bound_names
 from penstock.notebooks.promotion._plan import Plan, PlannedStep, joined
 from penstock.notebooks.promotion._recording import Recording
-from penstock.notebooks.promotion._statements import Parts, Statement
+from penstock.notebooks.promotion._statements import NotebookParts, Statement
 
 _OWN_TYPE = "__main__."
 
@@ -33,7 +33,7 @@ class StepNeeds:
     passing: frozenset[str]
 
 
-def connect(plan: Plan, notebook: Notebook, parts: Parts, recording: Recording) -> Plan:
+def connect(plan: Plan, notebook: Notebook, parts: NotebookParts, recording: Recording) -> Plan:
     """Return the plan with inputs and outputs; steps are joined where a value cannot pass between them.
 
     What cannot pass: a function, an object of a class of the notebook, a value without a digest
@@ -53,7 +53,7 @@ def connect(plan: Plan, notebook: Notebook, parts: Parts, recording: Recording) 
     return replace(plan, steps=_with_arrows(steps, needs, notebook, parts, recording))
 
 
-def needs_of(step: PlannedStep, parts: Parts, recording: Recording) -> StepNeeds:
+def needs_of(step: PlannedStep, parts: NotebookParts, recording: Recording) -> StepNeeds:
     """Return what a step does with the notebook's variables."""
     body = [each for cell in step.cells for each in parts.bodies[cell]]
     flow = CellFlow(step.cells[0], tuple(event for each in body for event in each.flow.events))
@@ -98,7 +98,7 @@ def _perhaps(flow: CellFlow, writes: set[str]) -> set[str]:
     return writes - sure
 
 
-def _local(reads: Mapping[str, int], parts: Parts) -> list[str]:
+def _local(reads: Mapping[str, int], parts: NotebookParts) -> list[str]:
     """Return the local definitions that a step needs, also those that others need, in order."""
     found: list[str] = []
     waiting = [name for name in reads if name in parts.local_definitions]
@@ -112,7 +112,7 @@ def _local(reads: Mapping[str, int], parts: Parts) -> list[str]:
     return sorted(found, key=places.index)
 
 
-def _variables(parts: Parts) -> set[str]:
+def _variables(parts: NotebookParts) -> set[str]:
     bound = {n for body in parts.bodies.values() for each in body for n in each.writes}
     return (bound | set(parts.parameters)) - parts.module_names
 
@@ -180,7 +180,7 @@ def _with_arrows(
     steps: Sequence[PlannedStep],
     needs: Sequence[StepNeeds],
     notebook: Notebook,
-    parts: Parts,
+    parts: NotebookParts,
     recording: Recording,
 ) -> tuple[PlannedStep, ...]:
     draws = [any(recording.draws(cell) for cell in step.cells) for step in steps]
@@ -209,7 +209,7 @@ def _with_arrows(
     return tuple(found)
 
 
-def _in_order(step: PlannedStep, parts: Parts, made: frozenset[str]) -> list[str]:
+def _in_order(step: PlannedStep, parts: NotebookParts, made: frozenset[str]) -> list[str]:
     order: dict[str, None] = {}
     for cell in step.cells:
         for statement in parts.bodies[cell]:
@@ -246,6 +246,6 @@ def _text(notebook: Notebook, steps: Sequence[PlannedStep], place: int) -> str:
     )
 
 
-def statements(step: PlannedStep, parts: Parts) -> list[Statement]:
+def statements(step: PlannedStep, parts: NotebookParts) -> list[Statement]:
     """Return a step's statements, in order."""
     return [each for cell in step.cells for each in parts.bodies[cell]]

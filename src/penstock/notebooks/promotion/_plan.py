@@ -12,7 +12,7 @@ from typing import Any
 
 from penstock.core import PenstockError, did_you_mean
 from penstock.notebooks._document import Notebook
-from penstock.notebooks.promotion._statements import Parts
+from penstock.notebooks.promotion._statements import NotebookParts
 from penstock.notebooks.rules import analyse
 
 _ROLES = ("load", "prepare", "split", "train", "evaluate")
@@ -80,7 +80,7 @@ class Plan:
         return "\n".join(lines) + "\n"
 
 
-def first_plan(notebook: Notebook, parts: Parts, pipeline: str, target: str) -> Plan:
+def first_plan(notebook: Notebook, parts: NotebookParts, pipeline: str, target: str) -> Plan:
     """Return a plan by headings, or by what the cells do where there are no headings."""
     kept = list(parts.bodies)
     sections = _by_headings(notebook, kept)
@@ -96,7 +96,7 @@ def first_plan(notebook: Notebook, parts: Parts, pipeline: str, target: str) -> 
     return Plan(target, pipeline, tuple(steps), dict(parts.parameters))
 
 
-def read_plan(path: Path, parts: Parts) -> Plan:
+def read_plan(path: Path, parts: NotebookParts) -> Plan:
     """Read an edited plan.
 
     Raises:
@@ -123,7 +123,7 @@ def joined(one: PlannedStep, other: PlannedStep) -> PlannedStep:
     return PlannedStep(name, (*one.cells, *other.cells))
 
 
-def _require_cells(path: Path, plan: Plan, parts: Parts) -> None:
+def _require_cells(path: Path, plan: Plan, parts: NotebookParts) -> None:
     cells = [cell for step in plan.steps for cell in step.cells]
     kept = list(parts.bodies)
     missing, strange = set(kept) - set(cells), set(cells) - set(kept)
@@ -158,7 +158,9 @@ def _by_headings(notebook: Notebook, kept: Sequence[int]) -> list[tuple[str, lis
     return sections
 
 
-def _by_roles(notebook: Notebook, parts: Parts, kept: Sequence[int]) -> list[tuple[str, list[int]]]:
+def _by_roles(
+    notebook: Notebook, parts: NotebookParts, kept: Sequence[int]
+) -> list[tuple[str, list[int]]]:
     """Begin a step where the kind of work goes on to a later kind."""
     sections: list[tuple[str, list[int]]] = []
     reached = -1
@@ -171,7 +173,7 @@ def _by_roles(notebook: Notebook, parts: Parts, kept: Sequence[int]) -> list[tup
     return sections
 
 
-def _role(notebook: Notebook, parts: Parts, cell: int) -> int | None:
+def _role(notebook: Notebook, parts: NotebookParts, cell: int) -> int | None:
     """Return what a cell does, as a place in the order of the work; None if it cannot be told."""
     analysis = analyse(notebook)
     found: set[int] = set()

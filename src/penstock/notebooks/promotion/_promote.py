@@ -28,7 +28,7 @@ from penstock.notebooks.promotion._dataflow import connect
 from penstock.notebooks.promotion._plan import Plan, first_plan, joined, read_plan
 from penstock.notebooks.promotion._recording import Recording, record_notebook
 from penstock.notebooks.promotion._render import Renderer, golden_json
-from penstock.notebooks.promotion._statements import Parts, sort_statements
+from penstock.notebooks.promotion._statements import NotebookParts, sort_statements
 from penstock.notebooks.rules import analyse
 from penstock.notebooks.rules._packages import distribution_of
 
@@ -130,7 +130,7 @@ class _Work:
     def __init__(
         self,
         notebook: Notebook,
-        parts: Parts,
+        parts: NotebookParts,
         recording: Recording,
         folder: Path,
         timeout_s: float | None,
@@ -263,7 +263,7 @@ def _refuse(notebook: Notebook, problems: Sequence[tuple[int, int, str]]) -> Non
 
 @contextmanager
 def _tried(
-    notebook: Notebook, plan: Plan, parts: Parts, recording: Recording
+    notebook: Notebook, plan: Plan, parts: NotebookParts, recording: Recording
 ) -> Iterator[tuple[Path, Plan]]:
     """Write a pipeline to a folder for a trial."""
     with tempfile.TemporaryDirectory(prefix="penstock-promote-") as name:

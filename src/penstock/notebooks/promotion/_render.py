@@ -12,7 +12,7 @@ from penstock.notebooks.promotion._dataflow import needs_of, statements
 from penstock.notebooks.promotion._plan import GENERATORS, Plan, PlannedStep
 from penstock.notebooks.promotion._recording import Recording
 from penstock.notebooks.promotion._source_text import STEP, body_text, indented, module_text
-from penstock.notebooks.promotion._statements import Parts
+from penstock.notebooks.promotion._statements import NotebookParts
 from penstock.notebooks.rules import analyse
 
 _LINE = 88
@@ -28,7 +28,9 @@ class Renderer:
         folder: Folder that the program is written to.
     """
 
-    def __init__(self, plan: Plan, parts: Parts, recording: Recording, folder: Path) -> None:
+    def __init__(
+        self, plan: Plan, parts: NotebookParts, recording: Recording, folder: Path
+    ) -> None:
         self._plan, self._parts, self._recording = plan, parts, recording
         self._folder = folder
         self._imported = analyse(parts.notebook).imported

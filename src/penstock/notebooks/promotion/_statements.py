@@ -55,7 +55,7 @@ class Statement:
 
 
 @dataclass
-class Parts:
+class NotebookParts:
     """The statements of a notebook by where they go.
 
     Args:
@@ -87,7 +87,7 @@ class Parts:
         return {name for part in parts for name in part.writes} | KNOWN
 
 
-def sort_statements(notebook: Notebook, changed: Mapping[str, bool]) -> Parts:
+def sort_statements(notebook: Notebook, changed: Mapping[str, bool]) -> NotebookParts:
     """Sort a notebook's statements.
 
     Args:
@@ -103,7 +103,7 @@ class _Sorter:
     def __init__(self, notebook: Notebook, changed: Mapping[str, bool]) -> None:
         self._analysis: Analysis = analyse(notebook)
         self._changed = changed
-        self.parts = Parts(notebook)
+        self.parts = NotebookParts(notebook)
         statements = [each for cell in self._analysis.cells for each in statements_of(cell)]
         self._bound = Counter(
             event.name

@@ -45,6 +45,12 @@ class CellView:
     outputs: tuple[OutputView, ...] = field(default=())
     gone: bool = False
 
+    @property
+    def seconds(self) -> float | None:
+        """Duration, of failed cells too; None if the cell was not executed."""
+        started, ended = self.record.started_at, self.record.ended_at
+        return None if started is None or ended is None else (ended - started).total_seconds()
+
 
 def is_notebook(steps: list[StepRunRecord]) -> bool:
     """Return whether the steps of a run are the cells of a notebook."""
@@ -72,7 +78,7 @@ def notebook_page(site: Site, query: Query, run_id: str) -> Page:  # noqa: ARG00
             {
                 "name": c.record.step,
                 "state": c.record.state,
-                "seconds": c.record.seconds,
+                "seconds": c.seconds,
                 "source": c.source,
             }
             for c in cells
