@@ -60,23 +60,25 @@ class NotebookExtension:
             print(f"[{each.number}] {each.seconds:8.3f} s  {first[:70]}{mark}")  # noqa: T201 - a magic prints
 
 
-def load_extension(shell: Any) -> NotebookExtension:  # Any: IPython's, which is optional
+def load_extension(shell: object) -> NotebookExtension:
     """Load the extension into IPython's shell; a second call changes nothing."""
-    found = getattr(shell, "_penstock", None)
+    live: Any = shell
+    found = getattr(live, "_penstock", None)
     if isinstance(found, NotebookExtension):
         return found
-    extension = NotebookExtension(shell)
+    extension = NotebookExtension(live)
     extension.load()
-    shell._penstock = extension  # noqa: SLF001 - the extension's own place in the shell
+    live._penstock = extension  # noqa: SLF001 - the extension's own place in the shell
     return extension
 
 
-def unload_extension(shell: Any) -> None:  # Any: IPython's, which is optional
+def unload_extension(shell: object) -> None:
     """Unload the extension."""
-    found = getattr(shell, "_penstock", None)
+    live: Any = shell
+    found = getattr(live, "_penstock", None)
     if isinstance(found, NotebookExtension):
         found.unload()
-        del shell._penstock  # noqa: SLF001 - see above
+        del live._penstock  # noqa: SLF001 - see above
 
 
 def _table(title: str, rows: Sequence[Sequence[object]]) -> str:
