@@ -14,6 +14,7 @@ A page is worked through from top to bottom in an empty folder:
 What changes from run to run (ids, digests, times, fractions) is compared by its form only.
 """
 
+import importlib.util
 import json
 import os
 import re
@@ -223,6 +224,15 @@ def bring_table(page, folder):
         pytest.skip(f"needs the table {TABLE}")
 
 
+def require_packages(page):
+    """What a page tells to install and not everybody has; in CI nothing may be missing."""
+    if 'pip install "penstock[notebooks]"' in page.read_text(encoding="utf-8"):
+        missing = [name for name in ("nbclient", "jupytext") if not importlib.util.find_spec(name)]
+        if missing:
+            stop = pytest.fail if os.environ.get("CI") else pytest.skip
+            stop(f'{", ".join(missing)} is missing: pip install "penstock[notebooks]"')
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "page", [*filter(is_executable, PAGES)], ids=lambda page: str(page.relative_to(ROOT))
@@ -230,6 +240,7 @@ def bring_table(page, folder):
 def test_the_examples_of_a_page_do_what_it_shows(page, tmp_path):
     (tmp_path / "pyproject.toml").write_text("")
     bring_table(page, tmp_path)
+    require_packages(page)
     reader, executed = Reader(tmp_path), 0
     try:
         if DATABASE_HOST in page.read_text(encoding="utf-8"):

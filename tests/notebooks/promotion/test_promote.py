@@ -79,7 +79,7 @@ def test_an_edited_plan_decides_the_steps(tmp_path):
     (folder / "functions.py").write_text("# by hand\n", encoding="utf-8")
     with pytest.raises(ConflictError, match=r"functions\.py"):
         promote_notebook(path, folder)
-    plan.write_text(plan.read_text().replace("cells = [6]", "cells = [6, 40]"), encoding="utf-8")
+    plan.write_text(plan.read_text().replace("cells = [7]", "cells = [7, 40]"), encoding="utf-8")
     with pytest.raises(PenstockError, match="40"):
         promote_notebook(path, folder, overwrite=True)
 
