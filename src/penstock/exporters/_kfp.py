@@ -12,7 +12,7 @@ from penstock.exporters._yaml import to_yaml
 ENGINE = "Kubeflow Pipelines"
 _CARRIES = frozenset({"retries", "cpu", "gpu", "memory", "map"})
 _SECRET = "penstock"  # noqa: S105 - the secret's name
-_KEYS = {"store": "PENSTOCK_STORE", "artifacts": "PENSTOCK_ARTIFACTS", "token": "PENSTOCK_TOKEN"}
+_KEYS = ("PENSTOCK_STORE", "PENSTOCK_ARTIFACTS", "PENSTOCK_TOKEN")
 _RUN = {"taskOutputParameter": {"producerTask": PREPARE, "outputParameterKey": "run"}}
 _ITEMS = "Output"
 # Each item carries the run: kfp.local gives the item for every output that a loop takes.
@@ -34,7 +34,7 @@ def export_kfp(plan: ExportPlan) -> Exported:
         [
             *head_lines(plan, ENGINE, notes),
             "",
-            f"Secrets: the Kubernetes secret {_SECRET!r} with the keys {', '.join(_KEYS)}.",
+            f"Secrets: the Kubernetes secret {_SECRET!r} with the three names above as keys.",
         ]
     )
     text = head + to_yaml(document) + "---\n" + to_yaml(secrets)
@@ -73,7 +73,7 @@ def _pipeline(plan: ExportPlan) -> tuple[dict[str, Any], dict[str, Any]]:
     }
     entry = {
         "secretName": _SECRET,
-        "keyToEnv": [{"secretKey": key, "envVar": name} for key, name in _KEYS.items()],
+        "keyToEnv": [{"secretKey": name, "envVar": name} for name in _KEYS],
         "optional": True,
     }
     secrets = {"executors": {name: {"secretAsEnv": [entry]} for name in executors}}
