@@ -46,4 +46,4 @@ def test_wrong_use_names_the_fix(job):
 def test_runs_are_exported_to_mlflow_beside(job):
     shown = job.call("penstock", "export", "mlflow", "--help")
     assert "running MLflow server" in shown.stdout
-    assert "mlflow" in job.call("penstock", "export", "--help").stdout
+    assert "mlflow-model" in job.call("penstock", "export", "--help").stdout

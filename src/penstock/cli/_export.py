@@ -11,16 +11,19 @@ from penstock.cli._run import pairs
 from penstock.core import ParameterError
 from penstock.exporters import ENGINES, export_pipeline
 
+_MOVING = {"mlflow": "export_to_mlflow", "mlflow-model": "export_model_folder"}
+
 
 class _Export(click.Group):
     """A group whose command ``pipeline`` needs not be named: ``penstock export FILE.py``."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*super().list_commands(ctx), "mlflow"]
+        return [*super().list_commands(ctx), *_MOVING]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name == "mlflow":  # imported when used
-            command: click.Command = import_module("penstock.cli._moving").export_to_mlflow
+        if cmd_name in _MOVING:  # imported when used
+            moving = import_module("penstock.cli._moving")
+            command: click.Command = getattr(moving, _MOVING[cmd_name])
             return command
         return super().get_command(ctx, cmd_name)
 

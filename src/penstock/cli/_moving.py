@@ -99,7 +99,7 @@ def export_to_mlflow(ctx: click.Context, runs: tuple[str, ...], target: str, as_
     _show_lost(done.lost)
 
 
-@export.command(
+@click.command(
     name="mlflow-model",
     epilog=examples("penstock export mlflow-model churn@champion --to churn-model"),
 )
