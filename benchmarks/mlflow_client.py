@@ -8,7 +8,7 @@ import time
 import mlflow
 from mlflow.entities import Metric
 
-SECONDS = 5.0
+SECONDS = 4.0
 BEGAN_MS = 1_700_000_000_000
 
 

@@ -34,6 +34,7 @@ import_.add_command(neptune)
     epilog=examples(
         "penstock import mlflow sqlite:///mlflow.db",
         "penstock import mlflow sqlite:///mlflow.db --artifacts mlartifacts",
+        "penstock import mlflow mlruns",
         "penstock import mlflow http://127.0.0.1:5000",
     ),
 )
@@ -48,7 +49,7 @@ import_.add_command(neptune)
 def import_from_mlflow(
     ctx: click.Context, source: str, artifacts: Path | None, as_json: bool
 ) -> None:
-    """Import everything from SOURCE: MLflow's SQLite database, or the URL of a running server.
+    """Import everything from SOURCE: MLflow's SQLite database, an mlruns folder, or a server's URL.
 
     Ids, names, numbers and times stay. A repeated import reads only what is new or has changed, so
     a killed one is just started again. What cannot come along is listed.

@@ -174,3 +174,34 @@ def test_a_database_of_another_program_is_refused(store, tmp_path):
     for name in ("other.db", "text.db"):
         with pytest.raises(ParameterError, match="no store of MLflow"):
             import_mlflow(str(tmp_path / name), store=store)
+
+
+def test_a_folder_of_files_is_imported_once(store, tmp_path):
+    """The files as MLflow 3.17 writes them; names may have slashes, deleted experiments a folder."""
+    run = "fd00f917340b4e6699cb14797973c304"
+    place = tmp_path / "mlruns" / "7"
+    files = {
+        "meta.yaml": "artifact_location: ''\nexperiment_id: '7'\nlifecycle_stage: active\nname: filed\n",
+        "tags/team": "risk",
+        f"{run}/meta.yaml": f"artifact_uri: file://{place}/{run}/artifacts\nend_time: 1796072617633\n"
+        f"experiment_id: '7'\nlifecycle_stage: active\nrun_id: {run}\nrun_name: r\nstatus: 4\n"
+        "start_time: 1796072617542\nuser_id: ada\n",
+        f"{run}/params/lr": "0.1",
+        f"{run}/tags/a/b": "c",
+        f"{run}/metrics/x/loss": "1796072617593 0.5 1\n1796072617594 nan 2\n",
+        f"{run}/artifacts/n/a.txt": "hi",
+    }
+    for name, text in files.items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_text(text)
+    done = import_mlflow(str(tmp_path / "mlruns"), store=store)
+    assert (done.runs, done.points, done.files, done.lost) == (1, 2, 1, [])
+    record = store.metadata.runs.get(run)
+    assert (record.name, record.user, record.state) == ("r", "ada", RunState.FAILED)
+    assert (record.params, record.tags) == ({"lr": "0.1"}, {"a/b": "c"})
+    assert store.metadata.metrics.history(run, "x/loss").steps.tolist() == [1, 2]
+    assert store.read_bytes(store.metadata.artifacts.list(run)["n/a.txt"]) == b"hi"
+    again = import_mlflow(str(tmp_path / "mlruns"), store=store)
+    assert (again.runs, again.unchanged) == (0, 1)
+    with pytest.raises(ParameterError, match="no store of MLflow"):
+        import_mlflow(str(tmp_path), store=store)

@@ -35,6 +35,7 @@ from penstock.server.mlflow._metrics import SentMetric, log_points
 from penstock.server.mlflow._paths import safe_path
 from penstock.server.mlflow._runs import MODEL_INPUT, MODEL_OUTPUT, NAME_TAG, STATUS, log_params
 from penstock.server.mlflow.moving._database import DatabaseSource
+from penstock.server.mlflow.moving._folder import FolderSource
 from penstock.server.mlflow.moving._registered import import_registered
 from penstock.server.mlflow.moving._running import ServerSource, read_pairs
 from penstock.server.mlflow.moving._source import Entry, MlflowSource, no_source
@@ -87,7 +88,7 @@ def import_mlflow(
     """Import a store of MLflow's; a repeated import reads only what is new.
 
     Args:
-        source: ``sqlite:///mlflow.db`` or the file's path, or a server's URL.
+        source: ``sqlite:///mlflow.db`` or the file's path, an ``mlruns`` folder, or a server's URL.
         artifacts: Folder of the server's artifacts, for those with ``mlflow-artifacts:`` URIs of a
             database.
         store: The store to import into; by default the project's.
@@ -110,7 +111,9 @@ def open_source(text: str, artifacts: Path | None) -> MlflowSource:
     """
     if text.startswith(("http://", "https://")):
         return ServerSource(text, artifacts)
-    path = Path(text.removeprefix("sqlite:///"))
+    path = Path(text.removeprefix("sqlite:///").removeprefix("file://"))
+    if path.is_dir():
+        return FolderSource(path, artifacts)
     if not path.is_file():
         raise no_source(text)
     return DatabaseSource(path, artifacts)
