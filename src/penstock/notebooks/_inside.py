@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import re
 import sys
 import tempfile
 import types
@@ -11,6 +12,7 @@ from typing import Any
 from penstock.core import PenstockError
 from penstock.stores import Store, content_digest, open_store
 
+_HISTORY = re.compile(r"_+|_i+|_i?\d+|_[dio]h|__\w*|_exit_code")  # IPython's own names
 _files: list[str] = []  # opened for reading since the last question; of this kernel only
 _written: list[str] = []
 
@@ -39,7 +41,7 @@ def describe_values(names: Mapping[str, Any], hidden: Iterable[str]) -> dict[str
     return {
         name: _describe(value)
         for name, value in list(names.items())
-        if not name.startswith("_") and name not in left_out
+        if not _HISTORY.fullmatch(name) and name not in left_out
     }
 
 

@@ -95,6 +95,9 @@ def test_an_edited_plan_decides_the_steps(tmp_path):
         (["def f():\n    global n\n    n = 2\nn = 1\nf()"], 1, "global name 'n'"),
         (["x = 1", "exec('x = 2')"], 2, "own names"),
         (["import math", "math = math.pi"], 1, "bound again"),
+        (["get_ipython().system('ls')"], 1, "only a kernel"),
+        (["if __name__ == '__main__':\n    x = 1"], 1, "another one in a module"),
+        (["here = %pwd"], 1, "no form in Python"),
         (["import random\nx = random.random()"], 1, "another value in each fresh execution"),
         (["import time\nnow = time.time()"], 1, "another value in each fresh execution"),
     ],
@@ -107,6 +110,17 @@ def test_what_prevents_a_promotion_is_said_by_cell_and_nothing_is_written(
         promote_notebook(path, tmp_path / "pkg")
     assert refused.value.cells == [cell]
     assert not (tmp_path / "pkg").exists()
+
+
+def test_names_with_an_underscore_and_harmless_magics_pass(tmp_path):
+    cells = (
+        "get_ipython().run_line_magic('matplotlib', 'inline')\n_size = [2]",
+        "#md # Next",
+        "_size.append(3)\ntotal = sum(_size)",
+    )
+    promoted = promote_notebook(write_notebook(tmp_path / "a.ipynb", *cells), tmp_path / "pkg")
+    assert [step.cells for step in promoted.plan.steps] == [(1,), (3,)]
+    assert dict(promoted.plan.steps[0].outputs) == {"_size": "builtins.list"}
 
 
 def test_modules_beside_the_notebook_are_found(tmp_path):

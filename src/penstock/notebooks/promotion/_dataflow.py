@@ -12,6 +12,7 @@ from penstock.notebooks.promotion._recording import Recording
 from penstock.notebooks.promotion._statements import NotebookParts, Statement
 
 _OWN_TYPE = "__main__."
+_PASSING = ("/.cache/", "/.config/", "__pycache__", "/.ipython/", "/.matplotlib/")
 
 
 @dataclass(frozen=True)
@@ -158,22 +159,25 @@ def _can_pass(name: str, step: PlannedStep, recording: Recording) -> bool:
 
 
 def _writer(steps: Sequence[PlannedStep], later: int, recording: Recording) -> int | None:
-    """Return an earlier step that writes a file which this one reads."""
-    read = set(_files(steps[later], recording, "read"))
+    """Return an earlier step that a file binds to this one: one writes what the other opens."""
+    read, written = (_files(steps[later], recording, kind) for kind in ("read", "written"))
     for place in range(later):
-        if read & set(_files(steps[place], recording, "written")):
+        old_read, old_written = (
+            _files(steps[place], recording, kind) for kind in ("read", "written")
+        )
+        if (read | written) & old_written or written & old_read:
             return place
     return None
 
 
-def _files(step: PlannedStep, recording: Recording, kind: str) -> list[str]:
-    return [
+def _files(step: PlannedStep, recording: Recording, kind: str) -> set[str]:
+    return {
         name
         for each in recording.cells
         if each.cell in step.cells
         for name in each.files[kind]
-        if not name.startswith(("/dev/", "/proc/"))
-    ]
+        if not name.startswith(("/dev/", "/proc/")) and not any(p in name for p in _PASSING)
+    }
 
 
 def _with_arrows(

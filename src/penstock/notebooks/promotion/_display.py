@@ -1,11 +1,19 @@
 """Statements that only show something, or set how libraries behave; what is not known is kept."""
 
 import ast
+import re
 
 from penstock.notebooks._flow import root_name
 from penstock.notebooks.rules import Analysis
 
 _PICTURES = ("matplotlib", "seaborn", "plotly", "IPython.display", "pylab")
+_AXES = re.compile(r"^(ax|axs|axes|fig)\d*$")
+# Methods of figures and axes, by how they begin.
+_DRAWS = (
+    "plot", "hist", "set", "legend", "grid", "scatter", "bar", "show", "tight_layout", "imshow", "subplots",
+    "suptitle", "text", "annotate", "ax", "fill_between", "tick_params", "update_", "add_trace", "pie",
+    "boxplot", "errorbar", "colorbar", "autofmt", "invert_", "matshow", "contour",
+)  # fmt: skip
 _SHOWING = frozenset({"print", "display", "pprint.pprint"})
 # Methods of frames and arrays that return something new and change nothing.
 _PURE = frozenset(
@@ -128,7 +136,9 @@ def _shows(node: ast.AST, analysis: Analysis) -> bool:
         return _is_pure(node, analysis)
     arguments = [*node.args, *(each.value for each in node.keywords)]
     name = analysis.dotted(node.func)
-    if name in _SHOWING or _is_picture(node, analysis) or name.startswith("get_ipython"):
+    if (
+        name in _SHOWING or _is_picture(node, analysis) or root_name(node.func) == "get_ipython"
+    ):  # only harmless ones are left
         return all(_is_pure(each, analysis) for each in arguments)
     return _is_pure(node, analysis)
 
@@ -138,11 +148,11 @@ def _is_picture(node: ast.Call, analysis: Analysis) -> bool:
     name = analysis.dotted(node.func)
     if name.startswith(_PICTURES):
         return "savefig" not in name and "write_" not in name
+    if not isinstance(node.func, ast.Attribute) or "savefig" in name or "write_" in name:
+        return False
     root = root_name(node.func) or ""
-    is_axes = root.startswith(("ax", "fig", "axes")) and isinstance(node.func, ast.Attribute)
-    plots = isinstance(node.func, ast.Attribute) and node.func.attr in {"plot", "hist", "boxplot"}
-    is_saved = any(word in name for word in ("savefig", "write_"))
-    return (is_axes or plots or ".plot." in name) and not is_saved
+    is_axes = bool(_AXES.match(root)) and node.func.attr.startswith(_DRAWS)
+    return is_axes or node.func.attr in {"plot", "hist", "boxplot"} or ".plot." in name
 
 
 def _is_pure(node: ast.AST, analysis: Analysis) -> bool:

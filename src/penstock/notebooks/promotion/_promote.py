@@ -14,6 +14,7 @@ from typing import Any
 from penstock.core import ConflictError, PenstockError
 from penstock.notebooks._check import report_of
 from penstock.notebooks._document import Notebook
+from penstock.notebooks._magics import PYTHON_LINES, Magic
 from penstock.notebooks._run import require_runnable
 from penstock.notebooks.promotion._compare import (
     Digests,
@@ -32,7 +33,7 @@ from penstock.notebooks.promotion._statements import NotebookParts, sort_stateme
 from penstock.notebooks.rules import analyse
 from penstock.notebooks.rules._packages import distribution_of
 
-_IPYTHON_NAMES = frozenset({"In", "Out", "_", "__", "___", "_ih", "_oh", "_dh", "get_ipython"})
+_IPYTHON_NAMES = frozenset({"In", "Out", "_", "__", "___", "_ih", "_oh", "_dh"}) - {"_"}
 _LOOKS = frozenset({"globals", "locals", "vars", "exec", "eval"})
 _MOVES = frozenset({"cd", "env", "set_env"})
 
@@ -221,7 +222,7 @@ def _require_promotable(notebook: Notebook, *, force: bool) -> None:
     ]
     for cell in notebook.code_cells:
         for magic in cell.python.magics:
-            assigned = "=" in magic.text and magic.name == "!" and not magic.text.startswith("!")
+            assigned = magic.text[:1] not in "%!?" and magic.name not in {"?", *PYTHON_LINES}
             blocks = magic.kind == "blocking" or magic.name in _MOVES or assigned
             if blocks and not (force and not assigned):
                 problems.append((cell.index, magic.line, f"{magic.text!r} has no form in Python"))
@@ -231,9 +232,15 @@ def _require_promotable(notebook: Notebook, *, force: bool) -> None:
 
 def _blocking(tree: ast.Module | None) -> Iterator[tuple[int, str]]:
     """Yield lines of a cell that mean something else in a function, with the reason."""
+    harmless = {id(node) for node in ast.walk(tree or ast.Module([], [])) if _is_harmless(node)}
     for node in ast.walk(tree or ast.Module([], [])):
         match node:
-            case ast.Name(id=name, lineno=line) if name in _IPYTHON_NAMES - {"get_ipython", "_"}:
+            case ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name(id="get_ipython")))):
+                if id(node) not in harmless:
+                    yield node.lineno, "get_ipython() does what only a kernel can"
+            case ast.Name(id="__name__", lineno=line):
+                yield line, "__name__ is another one in a module"
+            case ast.Name(id=name, lineno=line) if name in _IPYTHON_NAMES:
                 yield line, f"{name} is the history of an interactive session"
             case ast.Call(func=ast.Name(id=name), lineno=line) if name in _LOOKS:
                 yield line, f"{name}() looks at the notebook's own names"
@@ -241,6 +248,18 @@ def _blocking(tree: ast.Module | None) -> Iterator[tuple[int, str]]:
         awaits = [n for n in ast.walk(statement) if isinstance(n, ast.Await)]
         if awaits and not isinstance(statement, ast.AsyncFunctionDef | ast.ClassDef):
             yield awaits[0].lineno, "await stands at the top level; use asyncio.run"
+
+
+def _is_harmless(node: ast.AST) -> bool:
+    """Return whether a call is a magic that a program leaves out: ``get_ipython().run_line_magic(…)``."""
+    match node:
+        case ast.Call(
+            func=ast.Attribute(attr="run_line_magic" | "magic"),
+            args=[ast.Constant(value=str(text)), *_],
+        ):
+            words = text.split()
+            return bool(words) and Magic(text, 1, words[0]).kind == "portable"
+    return False
 
 
 def _require_finished(notebook: Notebook, recording: Recording) -> None:
