@@ -77,7 +77,7 @@ def add(
 def first(ctx: click.Context, as_json: bool) -> None:
     """Add the first user: `admin`, with a token for a week that is printed once.
 
-    A server does the same when it starts on a store without users.
+    A server listens on addresses that other machines reach only for a store with users.
     """
     new = create_first_admin(store=current_store(ctx, create=True))
     if new is None:

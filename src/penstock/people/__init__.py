@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from penstock.people._first import FIRST_USER as FIRST_USER
     from penstock.people._first import create_first_admin as create_first_admin
     from penstock.people._projects import Projects as Projects
+    from penstock.people._scope import scope_metadata as scope_metadata
+    from penstock.people._scope import scope_store as scope_store
     from penstock.people._sign_in import NewSession as NewSession
     from penstock.people._sign_in import SignIns as SignIns
     from penstock.people._sign_in import csrf_token as csrf_token
@@ -48,6 +50,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "project_named": "_access",
         "read_session_key": "_authentication",
         "refusal": "_access",
+        "scope_metadata": "_scope",
+        "scope_store": "_scope",
         "require_permission": "_access",
     },
 )

@@ -30,9 +30,9 @@ def fill_team(store: Store) -> None:
     for name, role in PEOPLE.items():
         users.add(name, role=role, project="tips")
     metadata = store.metadata
-    for model in ("big-tips", "fraud"):
+    for model in ("big-tips", "loans"):
         metadata.models.create_version(a_version(model, trained_by="ada"), actor="ada")
-    for run_id, experiment in (("r1", "tips"), ("r2", "fraud")):
+    for run_id, experiment in (("r1", "tips"), ("r2", "loans")):
         run = a_run(run_id=run_id, experiment=experiment, user="ada", state=RunState.QUEUED)
         metadata.runs.create(run)
         step: StepRunRecord = a_step(run_id, step="ask")

@@ -215,3 +215,16 @@ def test_a_store_without_users_has_buttons_and_no_sign_in(tmp_path):
             )
         if answer.status_code == 303:
             assert Registry(store=store).get("big-tips", 1).stage is Stage.STAGING
+
+
+def test_people_see_their_projects_and_no_other(store, site):
+    bob, boss = browser_of(store, site, "bob"), browser_of(store, site, "boss")
+    for path in ("/models", "/runs", "/experiments", "/waiting", "/deployments", "/data"):
+        assert "loans" not in bob.get(path).text, path
+        assert "loans" not in bob.get(path + "?format=json").text, path
+    for path in ("/models/loans", "/runs/r2", "/lineage?node=version:loans@1"):
+        answer = bob.get(path)
+        assert answer.status_code == 403, (path, answer.status_code)
+        assert boss.get(path).status_code == 200, path
+    assert "loans" in boss.get("/models").text
+    assert "big-tips" in bob.get("/models").text

@@ -119,7 +119,7 @@ def test_a_form_is_for_who_has_the_permission_in_its_project(people, role, path)
 @pytest.mark.parametrize("path", list(ACTIONS))
 def test_no_role_in_one_project_reaches_into_another(people, path):
     action = ACTIONS[path]
-    other = {"model": "fraud", "run": "r2", "schedule": "fraud"}[action.subject]
+    other = {"model": "loans", "run": "r2", "schedule": "loans"}[action.subject]
     for who in PEOPLE:
         answer = people[who].post(
             path, **{action.subject: other}, version="1", step="ask", reason="x", tag="x"

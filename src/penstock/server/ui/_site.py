@@ -13,6 +13,7 @@ from penstock.core import (
     SerializationError,
     StoreError,
 )
+from penstock.people import scope_store
 
 if TYPE_CHECKING:
     from penstock.stores import Store
@@ -29,7 +30,7 @@ class Site:
     """
 
     def __init__(self, store: "Store") -> None:
-        self.store = store
+        self._store = store
         self._made: dict[tuple[str, str], Any] = {}
         self._lock = Lock()
         self._looked = -_LOOK_EVERY_S
@@ -39,12 +40,17 @@ class Site:
         if monotonic() - self._looked > _LOOK_EVERY_S:
             self._looked = monotonic()
             with suppress(StoreError):  # an error in a journal must not hide the pages
-                self.store.flush()
-            self.metadata.runs.kill_dead()
+                self._store.flush()
+            self._store.metadata.runs.kill_dead()
+
+    @property
+    def store(self) -> "Store":
+        """The store, as whoever has signed in may read it."""
+        return scope_store(self._store)
 
     @property
     def metadata(self) -> "MetadataStore":
-        """The metadata store."""
+        """The facts, as whoever has signed in may read them."""
         return self.store.metadata
 
     def artifact(self, digest: str | None) -> ArtifactRecord | None:

@@ -1,0 +1,127 @@
+"""Subjects: which names, and so which projects, a call of the store and a record are about."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import is_dataclass
+from typing import Any
+
+from penstock.core import (
+    DeploymentEvent,
+    DeploymentRecord,
+    Edge,
+    ExperimentRecord,
+    NotFoundError,
+    ScheduleRecord,
+    SnapshotRecord,
+)
+from penstock.stores import STORE_HISTORY, MetadataStore
+
+# Fields of records that are names; a record without one belongs to its run.
+_NAMED: Mapping[type, tuple[str, ...]] = {
+    ExperimentRecord: ("name",),
+    ScheduleRecord: ("name",),
+    DeploymentRecord: ("name", "model"),
+    DeploymentEvent: ("name",),
+    SnapshotRecord: ("source",),
+}
+_FIELDS = ("experiment", "model", "deployment", "schedule")
+# Arguments that are names, in every noun and in some.
+_NAMES = frozenset(_FIELDS)
+_OWN_NAMES = frozenset(
+    {
+        ("deployments", "name"),
+        ("schedules", "name"),
+        ("runs", "name"),
+        ("runs", "to"),
+        ("artifacts", "source"),
+    }
+)
+_RUNS = frozenset({("metrics", "source"), ("metrics", "target")})
+# Nouns that say themselves who may, or that belong to the whole store.
+UNSCOPED = frozenset({"users", "tokens", "projects", "audit", "settings", "documents"})
+
+
+class Subjects:
+    """Finds the names that calls and records are about.
+
+    Args:
+        metadata: The store, to find the experiment of a run.
+    """
+
+    def __init__(self, metadata: MetadataStore) -> None:
+        self._metadata = metadata
+        self._experiments: dict[str, str | None] = {}
+
+    def of_call(self, noun: str, arguments: Mapping[str, Any]) -> Iterator[str]:
+        """Yield the names that a call's arguments are about."""
+        for argument, value in arguments.items():
+            if isinstance(value, str):
+                yield from self._of_text(noun, argument, value)
+            elif (noun, argument) == ("predictions", "truth"):
+                found = self._metadata.predictions.get_many(list(value))
+                for prediction in found.values():
+                    yield prediction.deployment
+            elif argument == "changes":  # the keywords of an update
+                yield from self.of_call(noun, value)
+            else:
+                yield from self.of_value(value)
+
+    def of_value(self, value: Any) -> Iterator[str]:
+        """Yield the names that records in a structure are about."""
+        if isinstance(value, Mapping):
+            for each in value.values():
+                yield from self.of_value(each)
+        elif isinstance(value, list | tuple | set | frozenset):
+            for each in value:
+                yield from self.of_value(each)
+        elif is_dataclass(value) and not isinstance(value, type):
+            yield from self.of_record(value)
+
+    def of_record(self, record: Any) -> Iterator[str]:
+        """Yield the names that a record is about; none for one that belongs to the store."""
+        if isinstance(record, Edge):
+            yield from self._of_node(record.source)
+            yield from self._of_node(record.target)
+            return
+        named = _NAMED.get(type(record))
+        if named is None:
+            named = tuple(name for name in _FIELDS if isinstance(_get(record, name), str))
+        for name in named:
+            text = getattr(record, name)
+            if text != STORE_HISTORY:
+                yield text
+        run_id = _get(record, "run_id")
+        if not named and isinstance(run_id, str):
+            yield from self._of_run(run_id)
+
+    def _of_text(self, noun: str, argument: str, value: str) -> Iterator[str]:
+        if argument in _NAMES or (noun, argument) in _OWN_NAMES:
+            if value != STORE_HISTORY:
+                yield value
+        elif argument == "node":
+            yield from self._of_node(value)
+        elif argument == "run_id" or (noun, argument) in _RUNS:
+            yield from self._of_run(value)
+
+    def _of_node(self, node: str) -> Iterator[str]:
+        """Yield the name of a node of the lineage graph; content and code are nobody's."""
+        kind, _, rest = node.partition(":")
+        if kind == "version":
+            yield rest.rpartition("@")[0]
+        elif kind in {"deployment", "source"}:
+            yield rest
+        elif kind == "run":
+            yield from self._of_run(rest)
+
+    def _of_run(self, run_id: str) -> Iterator[str]:
+        if run_id not in self._experiments:
+            try:
+                self._experiments[run_id] = self._metadata.runs.get(run_id).experiment
+            except NotFoundError:  # the call itself says so
+                self._experiments[run_id] = None
+        experiment = self._experiments[run_id]
+        if experiment is not None:
+            yield experiment
+
+
+def _get(record: Any, name: str) -> Any:
+    return getattr(record, name, None)
