@@ -228,7 +228,7 @@ def test_who_may_everywhere_gets_the_store_itself(both):
     for identity in (local_identity(), who(Role.VIEWER, project="*")):
         with use_identity(identity):
             assert scope_metadata(both.metadata) is both.metadata
-            assert scope_store(both) is both
+            assert scope_store(store=both) is both
     assert scope_metadata(both.metadata) is both.metadata
     with use_identity(who(Role.VIEWER, project="*")):
         assert scope_metadata(both.metadata, [Permission.WRITE]) is not both.metadata
@@ -236,7 +236,7 @@ def test_who_may_everywhere_gets_the_store_itself(both):
 
 def test_functions_of_other_packages_work_on_the_scoped_store(both):
     with use_identity(who(Role.VIEWER)):
-        registry = Registry(store=scope_store(both))
+        registry = Registry(store=scope_store(store=both))
         assert [version.model for version in registry.list()] == ["tips"]
         with pytest.raises(AccessError):
             registry.get("fraud")

@@ -59,7 +59,7 @@ def scope_metadata(
     return cast("MetadataStore", _ScopedMetadata(metadata, identity, frozenset(demands)))
 
 
-def scope_store(store: Store) -> Store:
+def scope_store(*, store: Store) -> Store:
     """Return the store as whoever has signed in may read it; its bytes are addressed by digest."""
     scoped = scope_metadata(store.metadata)
     if scoped is store.metadata:

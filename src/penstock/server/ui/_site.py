@@ -46,7 +46,7 @@ class Site:
     @property
     def store(self) -> "Store":
         """The store, as whoever has signed in may read it."""
-        return scope_store(self._store)
+        return scope_store(store=self._store)
 
     @property
     def metadata(self) -> "MetadataStore":
