@@ -158,6 +158,13 @@ def test_read_needs_only_the_bytes_and_the_facts():
     assert stored.data == found.write(back, "").data
 
 
+def test_tensors_begin_in_memory_where_those_of_a_fresh_network_do(store):
+    net = nn.Sequential(nn.Linear(5, 3), nn.BatchNorm1d(3), nn.Linear(3, 1)).eval()
+    back = store.load(store.put(net))
+    assert all(each.data_ptr() % 64 == 0 for each in (*back.parameters(), *back.buffers()))
+    assert all(map(torch.equal, back.parameters(), net.parameters()))
+
+
 @pytest.fixture(scope="module")
 def lit():
     pytest.importorskip("lightning", reason="pip install lightning")

@@ -28,6 +28,7 @@ from penstock.stores.artifacts.models._protocol import StoredModel
 
 _KEY = "penstock"
 _MOST_HEADER = 4 << 20  # beside a sixteenth of the file: JSON takes twenty times its size when read
+_ALIGNMENT = 64  # bytes, of torch's allocator on processors
 _MOST_STRETCH = 16  # a view's span in memory, in multiples of its elements
 # Packages whose modules are data holders with a forward: nothing runs when one is made by attributes.
 _ROOTS = ("torch.nn.modules.", "torchvision.", "torchmetrics.", "lightning.", "pytorch_lightning.")
@@ -75,7 +76,7 @@ class TorchFormat:
         torch = require("torch", extra="torch", purpose="reading a network")
         safetensors = _import_safetensors()
         header = _read_header(stored.data)
-        tensors = safetensors.load(stored.data)
+        tensors = {name: aligned(each) for name, each in safetensors.load(stored.data).items()}
         digests = stored.metadata.get("code", {}).get("definitions", {})
         own = find_definitions(stored.source, digests) if digests else {}
         return _Reader(torch, header["tensors"], tensors, own, digests).decode(header["tree"])
@@ -89,6 +90,14 @@ class TorchFormat:
     def load_library(self) -> None:
         """See ModelFormat."""
         importlib.import_module("torch")
+
+
+def aligned(tensor: Any) -> Any:
+    """Return a tensor whose memory begins as torch's own does, with the same numbers.
+
+    Those of a file begin anywhere, and some products then have another last bit.
+    """
+    return tensor.clone() if tensor.data_ptr() % _ALIGNMENT else tensor
 
 
 class _Writer:

@@ -22,6 +22,7 @@ from penstock.stores.artifacts.models._file_bundle import (
     write_folder,
 )
 from penstock.stores.artifacts.models._protocol import StoredModel
+from penstock.stores.artifacts.models._torch import aligned
 
 # A folder of one module of sentence-transformers (1_Pooling) may stand before the name.
 _NAMES = re.compile(
@@ -77,7 +78,11 @@ class TransformersFormat:
         _require_plain(files)
         with TemporaryDirectory() as place, _quiet():
             write_folder(files, Path(place))
-            return _READERS[kind](Path(place), files, stored.metadata)
+            found = _READERS[kind](Path(place), files, stored.metadata)
+        if hasattr(found, "parameters"):
+            for tensor in (*found.parameters(), *found.buffers()):
+                tensor.data = aligned(tensor.data)
+        return found
 
     def _require_kept(self, value: Any, stored: StoredModel, kind: str) -> None:
         """Refuse a value that differs from what its files give: they do not keep everything."""
