@@ -18,6 +18,7 @@ import msgspec
 
 from penstock.core import SerializationError, require
 from penstock.stores.artifacts._value import Serialized, type_name
+from penstock.stores.artifacts.models._alignment import aligned
 from penstock.stores.artifacts.models._own_code import (
     OwnCode,
     find_definitions,
@@ -28,7 +29,6 @@ from penstock.stores.artifacts.models._protocol import StoredModel
 
 _KEY = "penstock"
 _MOST_HEADER = 4 << 20  # beside a sixteenth of the file: JSON takes twenty times its size when read
-_ALIGNMENT = 64  # bytes, of torch's allocator on processors
 _MOST_STRETCH = 16  # a view's span in memory, in multiples of its elements
 # Packages whose modules are data holders with a forward: nothing runs when one is made by attributes.
 _ROOTS = ("torch.nn.modules.", "torchvision.", "torchmetrics.", "lightning.", "pytorch_lightning.")
@@ -90,14 +90,6 @@ class TorchFormat:
     def load_library(self) -> None:
         """See ModelFormat."""
         importlib.import_module("torch")
-
-
-def aligned(tensor: Any) -> Any:
-    """Return a tensor whose memory begins as torch's own does, with the same numbers.
-
-    Those of a file begin anywhere, and some products then have another last bit.
-    """
-    return tensor.clone() if tensor.data_ptr() % _ALIGNMENT else tensor
 
 
 class _Writer:

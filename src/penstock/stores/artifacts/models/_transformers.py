@@ -15,6 +15,7 @@ from typing import Any
 
 from penstock.core import SerializationError, require, summarize_error
 from penstock.stores.artifacts._value import Serialized, type_name
+from penstock.stores.artifacts.models._alignment import aligned
 from penstock.stores.artifacts.models._file_bundle import (
     pack_files,
     read_folder,
@@ -22,7 +23,6 @@ from penstock.stores.artifacts.models._file_bundle import (
     write_folder,
 )
 from penstock.stores.artifacts.models._protocol import StoredModel
-from penstock.stores.artifacts.models._torch import aligned
 
 # A folder of one module of sentence-transformers (1_Pooling) may stand before the name.
 _NAMES = re.compile(
