@@ -148,7 +148,7 @@ TOGETHER = {
     "monitoring": "false_alarms",
     "provenance": "code_property",
     "registry": "concurrency invariants",
-    "server/ui": "browser fuzz injection pages tracked_run truthful",
+    "server/ui": "browser fuzz injection pages paths tracked_run truthful",
     "serving": "kinds protocol",
     "steps": "refused_models",
     "stores": "chunk_damage hostile_models query_law shared_stores tables testing values",
