@@ -114,6 +114,7 @@ LINES = [
 ]
 
 
+@pytest.mark.slow
 def test_drawn_cells_come_back_byte_for_byte_or_are_refused(tmp_path):
     """300 drawn notebooks through the script and back."""
     stable = 0
