@@ -7,17 +7,19 @@ from penstock.core import ParameterError, RunRecord, require_choice
 from penstock.execution import load_pipeline, project_of
 from penstock.exporters._airflow import export_airflow
 from penstock.exporters._argo import export_argo
+from penstock.exporters._dagster import export_dagster
 from penstock.exporters._exported import Exported
 from penstock.exporters._github_actions import export_github_actions
 from penstock.exporters._kfp import export_kfp
 from penstock.exporters._plan import ExportPlan, plan_export
 from penstock.pipelines import EntryPoint, Partitions, Pipeline, PipelineSpec, require_timezone
 
-Engine = Literal["airflow", "argo", "github-actions", "kfp"]
+Engine = Literal["airflow", "argo", "dagster", "github-actions", "kfp"]
 ENGINES: tuple[str, ...] = get_args(Engine)
 _EXPORTERS: Mapping[str, Callable[[ExportPlan], Exported]] = {
     "airflow": export_airflow,
     "argo": export_argo,
+    "dagster": export_dagster,
     "github-actions": export_github_actions,
     "kfp": export_kfp,
 }
