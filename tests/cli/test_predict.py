@@ -35,7 +35,7 @@ def test_a_batch_is_predicted_from_the_command_line(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, arguments)
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
-    assert (found["predicted"], found["refused"], found["version"]) == (0, 2, "churn@1")
+    assert (found["predicted"], found["refused"], found["version"]) == (1, 1, "churn@1")
     again = CliRunner().invoke(cli, arguments)
     assert again.exit_code == 1
     assert "overwrites no file" in again.output

@@ -20,11 +20,13 @@ def _text(name: str) -> str:
     return path.read_text(encoding="utf-8")
 
 
-# Migrations run inside Alembic only; __main__ starts the command line.
+# Migrations run inside Alembic only; __main__ starts the command line; MLflow's plug-in is imported
+# by MLflow, in an interpreter of its own.
 MODULES = sorted(
     module.name
     for module in pkgutil.walk_packages(penstock.__path__, "penstock.")
-    if ".migrations" not in module.name and not module.name.endswith("__main__")
+    if ".migrations" not in module.name
+    and not module.name.endswith(("__main__", "server.mlflow._plugin"))
 )
 # Examples with torch are executed where it is installed, as in CI's whole suite.
 HAS_TORCH = importlib.util.find_spec("torch") is not None

@@ -43,7 +43,7 @@ def test_an_address_that_cannot_be_listened_on_is_told(served: Any, host: str, p
 
 
 def test_an_address_that_others_reach_needs_users_or_a_gateway(served: Any) -> None:
-    with pytest.raises(ServingError, match=r"penstock users first.*--anonymous"):
+    with pytest.raises(ServingError, match=r"--anonymous.*penstock users first"):
         serve([MODEL], host="0.0.0.0", allow_remote=True, store=served.store)
 
 

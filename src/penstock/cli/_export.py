@@ -28,10 +28,15 @@ class _Export(click.Group):
         return super().get_command(ctx, cmd_name)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        known = {*self.list_commands(ctx), "-h", "--help"}
-        return super().parse_args(
-            ctx, args if not args or args[0] in known else ["pipeline", *args]
-        )
+        return super().parse_args(ctx, ["pipeline", *args] if self._is_short(ctx, args) else args)
+
+    def _is_short(self, ctx: click.Context, args: list[str]) -> bool:
+        """Return whether ``pipeline`` was left out: before a file, or one of its options."""
+        first = args[0].partition("=")[0] if args else ""
+        if not first.startswith("-"):
+            return bool(first) and first not in self.list_commands(ctx)
+        options = {name for each in pipeline.params for name in each.opts} - {"--help"}
+        return first in options
 
 
 @click.group(

@@ -20,7 +20,7 @@ _EVERY = 100  # runs between two lines of progress
 _SHOWN = 20
 
 
-@click.group()
+@click.group(name="import")
 def import_() -> None:
     """Import runs and models from other tools."""
 

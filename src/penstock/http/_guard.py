@@ -39,7 +39,7 @@ def require_bind(host: str, *, has_users: bool) -> None:
     raise ServingError(
         what=f"{host} can be reached from other machines, and the store has no users.",
         why="Everyone on the network could read and change the store.",
-        fix="Create the first user with: penstock users first, or use --host 127.0.0.1.",
+        fix="Use --host 127.0.0.1, or create the first user: penstock users first",
         host=host,
     )
 

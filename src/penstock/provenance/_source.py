@@ -20,7 +20,6 @@ _MAX_TOTAL_BYTES = 32 << 20
 _MAX_FILES = 5_000
 _MAX_FOLDERS = 2_000
 _MAX_DIFF_BYTES = 256 << 10
-_SQLITE = b"SQLite format 3\0"
 _SUFFIXES = frozenset(
     ".py .pyi .toml .txt .yaml .yml .json .sql .md .cfg .ini .ipynb .sh .lock .in".split()  # noqa: SIM905 - read as one line
 )
@@ -262,7 +261,7 @@ def _read(project: Path, names: Iterable[str]) -> tuple[dict[str, bytes], tuple[
     ):
         try:
             facts = (project / path).stat()
-            if not stat.S_ISREG(facts.st_mode) or _is_lock_of_database(project / path):
+            if not stat.S_ISREG(facts.st_mode) or _is_lock(project / path, facts.st_size):
                 continue
             total += facts.st_size
             if (
@@ -284,15 +283,13 @@ def _is_source(path: PurePosixPath) -> bool:
     return path.suffix in _SUFFIXES or path.name in _NAMES
 
 
-def _is_lock_of_database(path: Path) -> bool:
-    """Return whether a file is a store's lock, which stands beside the database."""
-    if path.suffix != ".lock":
-        return False
-    try:
-        with path.with_suffix("").open("rb") as file:
-            return file.read(len(_SQLITE)) == _SQLITE
-    except OSError:
-        return False
+def _is_lock(path: Path, size: int) -> bool:
+    """Return whether a file is a store's lock: empty, beside the database.
+
+    The database itself must not be opened here: when a process closes any descriptor of it, all
+    locks that SQLite holds on it in this process are gone.
+    """
+    return path.suffix == ".lock" and not size and path.with_suffix("").is_file()
 
 
 def _stamp(project: Path, tree: SourceTree) -> object:

@@ -78,8 +78,8 @@ def _require_users(host: str, store: Store) -> None:
         raise ServingError(
             what=error.what,
             why="Anyone on the network could request predictions and post ground truth.",
-            fix="Create users and tokens (penstock users first), or confirm with --anonymous that a"
-            " gateway of yours knows the callers.",
+            fix="Confirm with --anonymous that a gateway of yours knows the callers, or create users"
+            " and tokens: penstock users first",
             host=host,
         ) from error
 
