@@ -131,7 +131,8 @@ def take_in(monkeypatch, folder, head, body, *, crowd):
     (folder / "near_by.py").write_text(f"{head}\ndef step():\n    {body}\n")
     monkeypatch.syspath_prepend(str(folder))
     names = ("crowded", "far_away", "near_by")
-    for name in names:
+    # In a whole run the tables of other tests alone are more than is noted of a process.
+    for name in (*names, *[each for each in sys.modules if each.startswith("tests.")]):
         monkeypatch.delitem(sys.modules, name, raising=False)
     crowded, far, near = map(importlib.import_module, names)
     crowded.X = [[[0] * 20 for _ in range(9_000)] for _ in range(crowd // 9_000)]  # type: ignore[attr-defined]
