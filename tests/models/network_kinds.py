@@ -134,6 +134,8 @@ def native_language_model(data: bytes, rows: pl.DataFrame) -> Any:
                 archive.extractall(folder)
         model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
         tokenizer = AutoTokenizer.from_pretrained(folder)
+        for weights in model.parameters():  # they may begin anywhere in the mapped file
+            weights.data = weights.data.clone()
     with torch.inference_mode():
         tokens = tokenizer(rows["note"].to_list(), return_tensors="pt")
         scores = model(**tokens).logits
