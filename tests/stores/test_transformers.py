@@ -1,6 +1,7 @@
 """Models of Hugging Face as stored values: the library's own files, and no code that comes with them."""
 
 import json
+import resource
 import zipfile
 from dataclasses import replace
 from io import BytesIO
@@ -178,13 +179,34 @@ def test_weights_that_a_file_lacks_are_not_made_up(store, tmp_path):
             read(record, files)
 
 
-@pytest.mark.parametrize("change", [{"vocab_size": 10**12}, {"hidden_size": 10**9}])
-def test_sizes_that_the_weights_do_not_have_are_refused(store, change):
-    record = store.put(small.make_classifier())
+def peak_memory():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"vocab_size": 10**12},
+        {"vocab_size": 10**7},
+        {"hidden_size": 10**9},
+        {"hidden_size": 20_000},  # some 20 GB, which a machine with less would begin to fill
+        {"max_position_embeddings": 10**9},
+        {"num_hidden_layers": 10**9},
+    ],
+)
+@pytest.mark.parametrize("kind", ["classifier", "sentences"])
+def test_sizes_that_the_weights_do_not_have_are_refused_before_memory_is_taken(
+    store, tmp_path, kind, change
+):
+    is_classifier = kind == "classifier"
+    made = small.make_classifier() if is_classifier else small.make_sentence_model(tmp_path / "m")
+    record = store.put(made)
     files = files_of(store, record)
     files["config.json"] = json.dumps({**json.loads(files["config.json"]), **change}).encode()
-    with pytest.raises(SerializationError, match=r"weights|cannot be made"):
+    before = peak_memory()
+    with pytest.raises(SerializationError, match=r"its settings ask for|cannot be made"):
         read(record, files)
+    assert peak_memory() - before < 200 * 2**20
 
 
 def side(model):

@@ -6,6 +6,7 @@ weights in safetensors, a tokenizer of plain tables. Code that comes with a mode
 
 import importlib
 import json
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from penstock.stores.artifacts.models._file_bundle import (
     write_folder,
 )
 from penstock.stores.artifacts.models._protocol import StoredModel
+from penstock.stores.artifacts.models._sizes import require_sizes
 
 # A folder of one module of sentence-transformers (1_Pooling) may stand before the name.
 _NAMES = re.compile(
@@ -253,6 +255,8 @@ def _read_model(folder: Path, files: Mapping[str, bytes], facts: Mapping[str, An
         raise _damaged(f"config.json names {named}, its record {name!r}")
     model: Any = kind
     try:
+        settings = model.config_class.from_pretrained(folder, local_files_only=True)
+        require_sizes(lambda: model(settings), _stored_sizes(folder))
         made, told = model.from_pretrained(
             folder,
             local_files_only=True,
@@ -282,6 +286,10 @@ def _read_sentences(folder: Path, files: Mapping[str, bytes], _: Mapping[str, An
         raise _damaged("it has no modules.json")
     library = require("sentence_transformers", extra="transformers", purpose="reading a model")
     try:
+        stored = _stored_sizes(folder)
+        for name in files:
+            if name.endswith("/config.json") or name == "config.json":
+                _require_base_sizes((folder / name).parent, stored)
         made = library.SentenceTransformer(
             str(folder),
             device="cpu",
@@ -291,17 +299,32 @@ def _read_sentences(folder: Path, files: Mapping[str, bytes], _: Mapping[str, An
         )
     except Exception as error:  # the library says what a forged file lacks in many classes
         raise _damaged(f"it cannot be made of its files ({summarize_error(error)})") from error
-    safetensors = importlib.import_module("safetensors.torch")
-    stored = sum(
-        tensor.numel()
-        for name, content in files.items()
-        if name.endswith(".safetensors")
-        for tensor in safetensors.load(content).values()
-    )
     # The library makes up weights that a file lacks, at random and with a warning only.
-    if (wanted := sum(each.numel() for each in made.parameters())) > stored:
-        raise _damaged(f"its files have {stored:,} weights, its modules {wanted:,}")
+    if (wanted := sum(each.numel() for each in made.parameters())) > sum(stored.values()):
+        raise _damaged(f"its files have {sum(stored.values()):,} weights, its modules {wanted:,}")
     return made
+
+
+def _require_base_sizes(folder: Path, stored: Mapping[str, int]) -> None:
+    """Refuse settings of a module of sentence-transformers that ask for more than its files have."""
+    library = _import_transformers()
+    if "model_type" in json.loads((folder / "config.json").read_bytes()):  # others are no network
+        settings = library.AutoConfig.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
+        base = library.AutoModel
+        require_sizes(lambda: base.from_config(settings, trust_remote_code=False), stored)
+
+
+def _stored_sizes(folder: Path) -> dict[str, int]:
+    """Return the number of values of each tensor that the headers of the files name."""
+    read_header = importlib.import_module("safetensors").safe_open
+    sizes = {}
+    for path in folder.rglob("*.safetensors"):
+        with read_header(path, framework="numpy") as tensors:
+            for name in tensors.keys():  # noqa: SIM118 - it is no mapping
+                sizes[f"{path}/{name}"] = math.prod(tensors.get_slice(name).get_shape())
+    return sizes
 
 
 _Reader = Callable[[Path, Mapping[str, bytes], Mapping[str, Any]], Any]
