@@ -1,5 +1,7 @@
 """infer_signature: from training columns and a trial of the fitted estimator."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -13,6 +15,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 from penstock.core import DataError
 from penstock.models import infer_signature
+from penstock.models._inference import describe_estimator
 from penstock.tables import Column
 
 X = pl.DataFrame(
@@ -218,3 +221,33 @@ def test_rows_checked_by_the_signature_are_answered_as_the_frame_was():
     frame, _ = signature.check_rows(X.to_dicts())
     assert frame.equals(X)
     assert model.predict(frame).tolist() == model.predict(X).tolist()
+
+
+def test_an_evaluated_model_is_asked_with_the_same_inputs_and_frames_again():
+    class ArrayModel:
+        def __init__(self):
+            self.offered = []
+
+        def predict(self, rows):
+            self.offered.append(type(rows).__name__)
+            return np.asarray(rows)[:, 0] * 2.0
+
+    model = ArrayModel()
+    numbers = X.select("age", "income").fill_null(0.0)
+    evaluated = replace(describe_estimator(model, numbers.select("age")), frame="numpy")
+    model.offered.clear()
+    signature = infer_signature(model, numbers, [1.0] * 20, evaluated=evaluated)
+    assert set(model.offered) == {"ndarray"}
+    assert (signature.frame, signature.names) == ("numpy", ["age"])
+    assert signature.ignored == ("income",)
+
+
+def test_an_estimator_that_refuses_the_evaluated_frame_type_is_no_evaluated_model():
+    class FrameModel:
+        def predict(self, rows):
+            return rows["age"].to_list()
+
+    numbers = X.select("age")
+    evaluated = replace(describe_estimator(FrameModel(), numbers), frame="numpy")
+    with pytest.raises(DataError, match="offered them as numpy"):
+        infer_signature(FrameModel(), numbers, [1.0] * 20, evaluated=evaluated)

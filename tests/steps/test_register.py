@@ -41,6 +41,21 @@ def test_outside_a_run_it_registers_in_the_projects_store(store, model, report):
     assert [edge.target for edge in version.lineage_edges("artifact:x")] == ["version:fraud@1"]
 
 
+def test_the_version_has_the_inputs_of_the_model_that_was_evaluated(store, split):
+    """A model that names its features leaves columns out; requests may have these all the same."""
+    names = ["amount", "card_age_days"]
+    narrow = LogisticRegression().fit(split.train.X.select(names), split.train.y)
+    narrow_report = ps.steps.evaluate(narrow, split, resamples=20)
+    ps.steps.register("narrow", narrow, narrow_report)
+    model = ps.Model.load(ps.Registry(store=store).get("narrow", 1), store=store)
+    assert model.signature.names == narrow_report.signature.names == names
+    assert model.signature.frame == narrow_report.signature.frame
+    assert "kind" in model.signature.ignored
+    rows = split.test.X.head(5)
+    expected = narrow_report.holdout.predictions.head(5).to_list()
+    assert model.predict_rows(rows.to_dicts()).values == expected
+
+
 def test_within_a_run_the_same_model_is_registered_once(store, model, report):
     with ps.start_run(store=store) as run:
         first = ps.steps.register("fraud", model, report)

@@ -107,7 +107,8 @@ def evaluate(
     chosen = _choose_subset(split, subset)
     columns = _choose_columns(chosen, slices, sensitive)
     classes, named = _order_classes(split, positive)
-    asked = as_model(model, chosen.X)
+    profile = profile_table(split.train.X)
+    asked = as_model(model, chosen.X, columns=profile.describe(split.schema))
     require_comparable(asked.signature.task, split)
     outcomes = _judge(asked, chosen, split, classes, named=named, levels=levels)
     known, notes = _drop_unknown_truth(outcomes)
@@ -158,7 +159,8 @@ def evaluate(
         parts={
             "holdout": holdout,
             "trained_on": TrainedOn.of(split, subset),
-            "profile": profile_table(split.train.X).to_json(),
+            "profile": profile.to_json(),
+            "signature": asked.signature.to_json(),
             "prediction_profile": _profile_answers(holdout, named, levels).to_json(),
         },
     )

@@ -1,7 +1,7 @@
 """``predict_with``: a model's predictions and scores as arrays; ``align``: beside the truth."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from penstock.core import DataError, PenstockError, summarize_error
 from penstock.evaluation._outcomes import Outcomes, encode_labels, sort_labels
 from penstock.models import Model
+from penstock.tables import Column
 
 if TYPE_CHECKING:
     import polars as pl
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-_SAMPLE = 50  # rows to find the frame type with
+_SAMPLE = 200  # rows that the inputs are described by
 _ROUNDING = 1e-3  # a half-precision softmax sums to 1 within this tolerance
 _EPSILON = float(np.finfo(np.float64).eps)
 
@@ -45,18 +46,21 @@ class ScoredRows:
     quantiles: tuple[float, ...] = ()
 
 
-def as_model(model: object, frame: "pl.DataFrame") -> Model:
+def as_model(model: object, frame: "pl.DataFrame", *, columns: Iterable[Column] = ()) -> Model:
     """Return a model as it is; make one of a fitted estimator.
 
     Args:
         model: A Model, or what has ``predict`` and optionally ``predict_proba`` or
             ``decision_function``, ``classes_``.
         frame: Rows to find the estimator's frame type with.
+        columns: The training columns with their limits and categories, where known.
 
     Raises:
         DataError: If columns are missing, or the estimator takes no type of frame.
     """
-    return model if isinstance(model, Model) else Model.of(model, frame.head(_SAMPLE))
+    if isinstance(model, Model):
+        return model
+    return Model.of(model, frame.head(_SAMPLE), columns=columns)
 
 
 def predict_with(model: Model, frame: "pl.DataFrame") -> ScoredRows:

@@ -13,6 +13,7 @@ from penstock.evaluation._outcomes import Outcomes, encode_labels
 from penstock.evaluation._slices import SliceResult
 from penstock.evaluation._trained_on import TrainedOn
 from penstock.evaluation.figures import draw_figures
+from penstock.models import Signature
 from penstock.tables import Column
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-_LARGE = ("profile", "prediction_profile", "holdout", "trained_on")
+_LARGE = ("profile", "prediction_profile", "holdout", "trained_on", "signature")
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ class EvaluationReport:
         resamples: Bootstrap resamples for the intervals.
         seed: Seed of the resamples.
         parts: The large parts, read on use: ``holdout``, ``profile``, ``prediction_profile``,
-            ``trained_on``.
+            ``trained_on``, ``signature``.
         user_metrics: Name, direction and code of the metrics that are functions of the user's.
         importance: Permutation importance of the model's inputs; None if not measured.
         quantiles: Quantiles that the model forecasts, lowest first; empty for any other model.
@@ -211,6 +212,12 @@ class EvaluationReport:
     def profile(self) -> TableProfile:
         """Profile of the training features: the reference for drift."""
         return TableProfile.from_json(self.parts["profile"])
+
+    @property
+    def signature(self) -> Signature | None:
+        """Signature of the evaluated model; None in reports of versions that did not record it."""
+        stored = self.parts.get("signature")
+        return None if stored is None else Signature.from_json(stored)
 
     @property
     def columns(self) -> tuple[Column, ...]:

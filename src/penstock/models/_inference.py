@@ -28,6 +28,7 @@ from penstock.models._signature import Signature
 from penstock.models._targets import is_row_of_values
 from penstock.models._values import find_reader
 from penstock.tables import (
+    FRAME_TYPES,
     Column,
     Family,
     Kind,
@@ -77,6 +78,7 @@ def infer_signature(
     reading: Mapping[str, ReadingRule] | None = None,
     ignored: Iterable[str] = (),
     extra_fields: ExtraFields = "refuse",
+    evaluated: Signature | None = None,
 ) -> Signature:
     """Infer an estimator's signature, and test the estimator the way serving calls it.
 
@@ -99,20 +101,24 @@ def infer_signature(
         reading: How the source parsed the texts of columns, by name.
         ignored: Columns of the training rows that are no inputs of the model.
         extra_fields: Treatment of unknown request fields: ``refuse`` or ``ignore``.
+        evaluated: The signature with which the estimator was evaluated: inputs and frame type are
+            taken from there, so that the model that is served is the model that was evaluated.
 
     Raises:
         DataError: If the estimator cannot predict rows of the sample, predicts labels that the
             target does not have, or has input columns that no request can carry.
     """
     estimator, rules = as_estimator(estimator), reading or {}
-    inputs = tuple(
-        _with_reading(column, rules.get(column.name)) for column in _inputs(sample, columns)
-    )
+    described = _inputs(sample, columns) if evaluated is None else evaluated.inputs
+    inputs = tuple(_with_reading(column, rules.get(column.name)) for column in described)
     for column in inputs:
         find_reader(column)
     rows = cast_sample(sample, inputs)
-    call = try_estimator(estimator, rows)
+    frame_types = FRAME_TYPES if evaluated is None else (evaluated.frame,)
+    call = try_estimator(estimator, rows, frame_types=frame_types)
     targets = find_targets(estimator, call.output, y)
+    taken = {column.name for column in inputs}
+    unused = sample.columns if evaluated is not None else ()
     task, classes = _task_and_classes(estimator, call, () if targets or y is None else y)
     return Signature(
         inputs=inputs,
@@ -122,7 +128,7 @@ def infer_signature(
         frame=call.frame,
         positive=_positive(classes, positive) if task in _LABELLED and not targets else None,
         accepts_missing=accepts_missing_values(estimator, rows, inputs, call.frame),
-        ignored=tuple(dict.fromkeys(name for name in ignored if name not in sample.columns)),
+        ignored=tuple(dict.fromkeys(name for name in (*ignored, *unused) if name not in taken)),
         extra_fields=extra_fields,
         targets=targets,
         extras=find_extras(estimator, convert_frame(rows.head(_TRIED), call.frame), task),

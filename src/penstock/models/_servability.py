@@ -10,7 +10,14 @@ from penstock.models._estimator_kinds import why_no_predict
 from penstock.models._file_advice import value_advice
 from penstock.models._predictions import plain_values
 from penstock.models._targets import is_row_of_values
-from penstock.tables import Column, FrameType, convert_frame, offer_frames, parse_dtype
+from penstock.tables import (
+    FRAME_TYPES,
+    Column,
+    FrameType,
+    convert_frame,
+    offer_frames,
+    parse_dtype,
+)
 
 if TYPE_CHECKING:
     import polars as pl
@@ -33,8 +40,15 @@ class TestCall:
     output: Any
 
 
-def try_estimator(estimator: Any, sample: "pl.DataFrame") -> TestCall:
+def try_estimator(
+    estimator: Any, sample: "pl.DataFrame", *, frame_types: Sequence[FrameType] = FRAME_TYPES
+) -> TestCall:
     """Find the frame type of an estimator, and test the estimator on a single row.
+
+    Args:
+        estimator: The fitted estimator.
+        sample: Rows of the inputs.
+        frame_types: The frame types to offer; a single one where the type is already known.
 
     Raises:
         DataError: If the estimator has no ``predict``, takes no type of frame, fails on a single
@@ -47,7 +61,7 @@ def try_estimator(estimator: Any, sample: "pl.DataFrame") -> TestCall:
             fix="Give some rows of the split, for example split.test.X.",
         )
     head = sample.head(_ROWS)
-    frame, output = _offer(estimator, head)
+    frame, output = _offer(estimator, head, frame_types)
     try:
         return TestCall(frame, _check(output, estimator, head, frame), output)
     except PenstockError:
@@ -130,10 +144,14 @@ def cast_sample(sample: "pl.DataFrame", columns: Sequence[Column]) -> "pl.DataFr
     return sample.select(pl.col(column.name).cast(parse_dtype(column.dtype)) for column in columns)
 
 
-def _offer(estimator: Any, rows: "pl.DataFrame") -> tuple[FrameType, Any]:
+def _offer(
+    estimator: Any, rows: "pl.DataFrame", frame_types: Sequence[FrameType] = FRAME_TYPES
+) -> tuple[FrameType, Any]:
     require_predict(estimator)
     return offer_frames(
-        lambda frame: estimator.predict(convert_frame(rows, frame)), owner=_owner(estimator)
+        lambda frame: estimator.predict(convert_frame(rows, frame)),
+        owner=_owner(estimator),
+        frame_types=frame_types,
     )
 
 

@@ -12,7 +12,7 @@ from penstock.models._frame_check import CheckedFrame, check_frame
 from penstock.models._rows import ExtraFields, FewRows, RowChecker
 from penstock.models._schema_forms import json_schema_of, tensors_of
 from penstock.models._targets import Target
-from penstock.tables import Column
+from penstock.tables import Column, FrameType
 from penstock.tables.reading import ReadingRule
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Signature:
     target: str = ""
     task: str = "regression"
     classes: tuple[Any, ...] = ()
-    frame: str = "polars"
+    frame: FrameType = "polars"
     positive: Any = None
     accepts_missing: bool = False
     ignored: tuple[str, ...] = ()

@@ -117,7 +117,7 @@ def _describe(
     sources: RunSources,
     extra_fields: Literal["refuse", "ignore"],
 ) -> Model:
-    """Make the model that serving asks: the estimator with the requests that it takes."""
+    """Return the evaluated model with the requests that it takes, for serving."""
     holdout = report.holdout
     signature = infer_signature(
         estimator,
@@ -129,6 +129,7 @@ def _describe(
         reading=sources.rules,
         ignored=sources.columns,
         extra_fields=extra_fields,
+        evaluated=report.signature,
     )
     found = find_feature_inputs(sources.joined, signature.names, holdout.table)
     _warn_features(found)

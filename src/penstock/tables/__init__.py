@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from penstock.tables._dtypes import integer_limits as integer_limits
     from penstock.tables._dtypes import number_limits as number_limits
     from penstock.tables._dtypes import parse_dtype as parse_dtype
+    from penstock.tables._frames import FRAME_TYPES as FRAME_TYPES
     from penstock.tables._frames import FrameType as FrameType
     from penstock.tables._frames import columns_of as columns_of
     from penstock.tables._frames import convert_frame as convert_frame
@@ -43,6 +44,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "Column": "_column",
         "Family": "_dtypes",
+        "FRAME_TYPES": "_frames",
         "FrameType": "_frames",
         "Kind": "_kinds",
         "MIN_ROWS": "_kinds",

@@ -1,7 +1,7 @@
 """Frames: a polars frame to an estimator's frame type, and a polars or pandas frame to columns."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 from penstock.core import (
@@ -39,7 +39,12 @@ def convert_frame(frame: "pl.DataFrame", frame_type: str) -> Any:
     return _CONVERTERS[frame_type](frame)
 
 
-def offer_frames(ask: Callable[[FrameType], Answer], *, owner: str) -> tuple[FrameType, Answer]:
+def offer_frames(
+    ask: Callable[[FrameType], Answer],
+    *,
+    owner: str,
+    frame_types: Sequence[FrameType] = FRAME_TYPES,
+) -> tuple[FrameType, Answer]:
     """Offer rows as a polars frame, then pandas, then numpy, until an estimator takes them.
 
     A type taken without a warning about feature names is preferred to a type with such a warning:
@@ -48,6 +53,7 @@ def offer_frames(ask: Callable[[FrameType], Answer], *, owner: str) -> tuple[Fra
     Args:
         ask: Calls the estimator with rows of the frame type.
         owner: The estimator, for the message.
+        frame_types: The frame types to offer, in this order.
 
     Returns:
         The frame type, and what ``ask`` returned.
@@ -56,7 +62,7 @@ def offer_frames(ask: Callable[[FrameType], Answer], *, owner: str) -> tuple[Fra
         DataError: If every type is refused, with the reasons.
     """
     refusals, second_best = [], None
-    for frame_type in FRAME_TYPES:
+    for frame_type in frame_types:
         try:
             answer, has_warned = _ask(ask, frame_type)
         except MissingPackageError as error:
