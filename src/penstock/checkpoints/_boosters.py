@@ -1,6 +1,6 @@
 """Boosters in chunks of rounds: each chunk continues the stored model, whether killed or not.
 
-An uninterrupted training goes through the same stored models as one that was killed, so both end
+An uninterrupted training goes through the same stored models as a killed training, so both end
 with the same trees. Sampling is seeded for each chunk.
 """
 

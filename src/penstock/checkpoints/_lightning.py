@@ -32,14 +32,14 @@ class LightningCheckpoint:
     A run that is killed and resumed, or a step that is retried, starts ``fit`` as the first time and
     is then set back to the start of the last saved epoch: weights, optimizers, schedulers, the other
     callbacks, the data module, logged metrics, all global generators and those of the loaders. It
-    ends with the same bits as an undisturbed run. Nothing in it is a pickle. Outside of runs nothing
-    is stored.
+    ends with the same bits as an undisturbed run. The state contains no pickle. Outside of runs
+    nothing is stored.
 
-    What a module, data set or sampler keeps elsewhere than in a ``state_dict`` or a torch generator
+    State of a module, data set or sampler outside of a ``state_dict`` and of torch generators
     is not seen: return it from ``on_save_checkpoint`` of the module or the data module.
 
     Args:
-        name: Distinguishes several trainings of a step; each has a name of its own.
+        name: Distinguishes several trainings of a step; each has a different name.
         every: Shortest time between two stored states; see ``ps.checkpoint``.
 
     Raises:
@@ -58,7 +58,7 @@ class LightningCheckpoint:
         self._started = False
 
     def setup(self, trainer: Any, *_: object, stage: str) -> None:  # Any: Lightning's Trainer
-        """Come before the other callbacks, which then see each epoch's start exactly once."""
+        """Come before all remaining callbacks, which then see each epoch's start exactly once."""
         if stage == "fit":
             self._saved, self._started = checkpoint(self._name, every=self._every), False
             self._saved.claim()
@@ -116,7 +116,7 @@ def _state(trainer: Any) -> dict[str, Any]:
 
 
 def _set_back(trainer: Any, state: Mapping[str, Any]) -> None:
-    """Make the start of the first epoch the start of the saved one."""
+    """Make the start of the first epoch the start of the saved start."""
     with _in_memory(trainer, state["lightning"]):
         trainer._checkpoint_connector.restore(_PLACE)  # noqa: SLF001 - there is no public way inside of fit
     _go_on(trainer.fit_loop)
@@ -137,7 +137,7 @@ def _set_back(trainer: Any, state: Mapping[str, Any]) -> None:
 
 
 def _go_on(loop: Any) -> None:
-    """Clear the marks of a restart: the training goes on as if it had come here by itself."""
+    """Clear the marks of a restart: the training goes on as if it had never stopped."""
     loop.restarting = False
     loop.on_iteration_done()
     for nested in vars(loop).values():
@@ -147,7 +147,7 @@ def _go_on(loop: Any) -> None:
 
 @contextmanager
 def _in_memory(trainer: Any, content: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Let a trainer write its checkpoint to a dict, or read it from there, instead of a file."""
+    """Let a trainer write its checkpoint to a dict, or read the checkpoint from there, instead of a file."""
     package = next(
         name for name in _PACKAGES if name in sys.modules and isinstance(trainer, _trainer(name))
     )
@@ -180,7 +180,7 @@ _LOADERS = ("train_dataloader", "val_dataloaders")
 
 
 def _loaders(trainer: Any, stage: str) -> list[Any]:
-    """Return a trainer's loaders, which it keeps in lists and dicts of any depth."""
+    """Return a trainer's loaders, kept in lists and dicts of any depth."""
     found, rest = [], [getattr(trainer, stage)]
     while rest:
         each = rest.pop(0)
@@ -200,14 +200,14 @@ def _samplers(trainer: Any, stage: str) -> Iterator[Any]:
 
 
 def _generators(trainer: Any, stage: str) -> list[Any]:
-    """Return the generators of loaders and samplers; one that is shared comes more than once."""
+    """Return the generators of loaders and samplers; a shared generator comes more than once."""
     owners = [*_loaders(trainer, stage), *_samplers(trainer, stage)]
     found = [getattr(owner, "generator", None) for owner in owners]
     return [each for each in found if each is not None]
 
 
 def _require_exact(trainer: Any) -> None:
-    """Refuse what would end with other bits after a resume."""
+    """Refuse trainers that would end with different bits after a resume."""
     loaders = [each for stage in _LOADERS for each in _loaders(trainer, stage)]
     cases = (
         (

@@ -61,7 +61,7 @@ class TorchCheckpoint:
             The values that were saved beside the parts; None if there is no state to continue from.
 
         Raises:
-            ParameterError: If the saved state has other parts.
+            ParameterError: If the saved state has different parts.
         """
         packed = self._saved.load()
         if packed is None:

@@ -62,7 +62,7 @@ def list_(ctx: click.Context, model: str | None, limit: int, as_json: bool) -> N
 @json_option
 @click.pass_context
 def show(ctx: click.Context, batch: str, as_json: bool) -> None:
-    """Show BATCH (an id, the id of one of its predictions, or `last`)."""
+    """Show BATCH (an id, the id of a prediction in the batch, or `last`)."""
     found = get_batch(batch, store=current_store(ctx))
     if as_json:
         emit(found.to_json())

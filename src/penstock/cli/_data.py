@@ -218,7 +218,7 @@ def _show_drift(drifts: tuple[ColumnDrift, ...]) -> None:
 @json_option
 @click.pass_context
 def check(ctx: click.Context, name: str, as_json: bool) -> None:
-    """Compare a version, NAME@VERSION or NAME, with those before it: what is not normal.
+    """Compare a version, NAME@VERSION or NAME, with earlier versions, and list what is not normal.
 
     Exit code 1 if a pipeline with expect="learned" would have stopped.
     """

@@ -1,4 +1,4 @@
-"""penstock explain: why a model predicts what it predicts, for a row or a logged prediction."""
+"""penstock explain: the contribution of each input to a prediction, for a row or a logged prediction."""
 
 import json
 from typing import Any

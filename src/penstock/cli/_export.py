@@ -1,4 +1,4 @@
-"""``penstock export``: a pipeline as a file for another engine; runs to MLflow."""
+"""``penstock export``: a pipeline as a file for an orchestrator; runs to MLflow."""
 
 from importlib import import_module
 from pathlib import Path
@@ -31,7 +31,7 @@ class _Export(click.Group):
         return super().parse_args(ctx, ["pipeline", *args] if self._is_short(ctx, args) else args)
 
     def _is_short(self, ctx: click.Context, args: list[str]) -> bool:
-        """Return whether ``pipeline`` was left out: before a file, or one of its options."""
+        """Return whether ``pipeline`` was left out: before a file, or an option of it."""
         first = args[0].partition("=")[0] if args else ""
         if not first.startswith("-"):
             return bool(first) and first not in self.list_commands(ctx)
@@ -47,7 +47,7 @@ class _Export(click.Group):
     ),
 )
 def export() -> None:
-    """Export pipelines to other engines, and runs to MLflow.
+    """Export pipelines to orchestrators, and runs to MLflow.
 
     `penstock export FILE.py` is short for `penstock export pipeline FILE.py`.
     """
@@ -79,9 +79,9 @@ def pipeline(
     settings: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Write a pipeline as a file for another engine, with a task for each step.
+    """Write a pipeline as a file for an orchestrator, with a task for each step.
 
-    Parameters set here are the defaults in the file. What the engine does not carry over is listed
+    Parameters set here are the defaults in the file. Options that the engine lacks are listed
     in the file's head and on standard error.
     """
     params = {name.replace("-", "_"): value for name, value in pairs(settings, "--set").items()}

@@ -1,4 +1,4 @@
-"""``penstock features``: feature views, their values by key, and what brings them online."""
+"""``penstock features``: feature views, their values by key, and their materialization online."""
 
 from dataclasses import asdict
 from typing import Any
@@ -68,7 +68,7 @@ def list_command(ctx: click.Context, path: str | None, online: str | None, as_js
 def show(
     ctx: click.Context, name: str, path: str | None, online: str | None, as_json: bool
 ) -> None:
-    """Show feature view NAME: features, versions, freshness, and the models that use it."""
+    """Show feature view NAME: features, versions, freshness, and the models that use the view."""
     opened = open_features(ctx, path, online)
     view, fresh = opened.get_view(name), _freshness(opened, name)
     commits = opened.history(name).list_commits(20)

@@ -1,4 +1,4 @@
-"""``penstock features check``: what was served, compared with what the history says."""
+"""``penstock features check``: served values compared with the history."""
 
 import click
 

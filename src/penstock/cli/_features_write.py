@@ -125,7 +125,7 @@ def erase(
     online: str | None,
     as_json: bool,
 ) -> None:
-    """Erase all rows of a key for good: histories, online store, predictions that have it.
+    """Erase all rows of a key for good: histories, online store, predictions with that key.
 
     Exit code 1 if a file that no commit has yet may have rows of the key: erase again later.
     """

@@ -40,7 +40,7 @@ def history(
 ) -> None:
     """Show the audit trail of MODEL, or of MODEL@VERSION: stage changes, gates, approvals.
 
-    Without MODEL: that of the store, of users, roles, tokens and what was changed through a server.
+    Without MODEL: that of the store, of users, roles, tokens and of changes through a server.
     Exits with 1 if the history was tampered with.
     """
     store = current_store(ctx)

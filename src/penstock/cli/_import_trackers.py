@@ -1,4 +1,4 @@
-"""``penstock import wandb`` and ``neptune``: runs of other trackers, as they were."""
+"""``penstock import wandb`` and ``neptune``: runs of Weights & Biases and Neptune, unchanged."""
 
 import sys
 from collections.abc import Callable

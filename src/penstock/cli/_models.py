@@ -123,7 +123,7 @@ def promote(
     actor: str | None,
     as_json: bool,
 ) -> None:
-    """Promote a version of MODEL if its gates pass; pending proofs are executed first.
+    """Promote a version of MODEL if all gates pass; pending proofs are executed first.
 
     Default VERSION: the newest that is not rejected. MODEL@VERSION is accepted too.
     """
@@ -216,7 +216,7 @@ def archive(
 ) -> None:
     """Archive a version of MODEL; the version must be named.
 
-    The production version can be archived only while no deployment serves it.
+    The production version can be archived only while no deployment serves that version.
     """
     registry = Registry(store=current_store(ctx))
     name, number = _ref(model, version)

@@ -1,4 +1,4 @@
-"""``penstock import`` and ``export``: from other trackers, to MLflow and back."""
+"""``penstock import`` and ``export``: runs and models from trackers, to MLflow and back."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -22,7 +22,7 @@ _SHOWN = 20
 
 @click.group(name="import")
 def import_() -> None:
-    """Import runs and models from other tools."""
+    """Import runs and models from trackers."""
 
 
 import_.add_command(wandb)
@@ -52,7 +52,7 @@ def import_from_mlflow(
     """Import everything from SOURCE: MLflow's SQLite database, an mlruns folder, or a server's URL.
 
     Ids, names, numbers and times stay. A repeated import reads only what is new or has changed, so
-    a killed one is just started again. What cannot come along is listed.
+    start a killed import again. Facts that penstock has no place for are listed.
     """
     done = import_mlflow(
         source,
@@ -85,7 +85,7 @@ def import_from_mlflow(
 def export_to_mlflow(ctx: click.Context, runs: tuple[str, ...], target: str, as_json: bool) -> None:
     """Write RUNS to a running MLflow server, with parameters, metrics, tags and artifacts.
 
-    A run that is there already is not written again. What has no place there is listed.
+    A run that exists there is not written again. Facts without a place there are listed.
     """
     done = export_runs(runs, to=target, store=current_store(ctx))
     if as_json:
@@ -117,7 +117,7 @@ def export_to_mlflow(ctx: click.Context, runs: tuple[str, ...], target: str, as_
 def export_model_folder(ctx: click.Context, ref: str, folder: Path, as_json: bool) -> None:
     """Write model version REF as a folder that `mlflow.pyfunc.load_model` reads.
 
-    It needs nothing of the store: `mlflow models serve -m FOLDER` answers wherever penstock is
+    The folder needs no store: `mlflow models serve -m FOLDER` answers wherever penstock is
     installed beside MLflow.
     """
     store = current_store(ctx)

@@ -56,7 +56,7 @@ def new(
     model: ModelChoice,
     as_json: bool,
 ) -> None:
-    """Create a pipeline file for a table, with a README and a test; it runs as written."""
+    """Create a pipeline file for a table, with a README and a test; the file runs as written."""
     project = new_project(
         name,
         data=data,

@@ -63,7 +63,7 @@ def notebook() -> None:
 def check(paths: Sequence[Path], fail_on: FindingLevel, as_sarif: bool, as_json: bool) -> None:
     """Check the notebooks of PATHS: order, hidden state, leakage, seeds, paths, packages.
 
-    A comment "# penstock: ignore NB5 REASON" suppresses a rule for its line; on a line of its own,
+    A comment "# penstock: ignore NB5 REASON" suppresses a rule for that line; alone on a line,
     for the cell.
     """
     if as_json and as_sarif:
@@ -256,8 +256,8 @@ def _say_promoted(promoted: PromotedNotebook, *, plan_only: bool) -> None:
 def sync(path: Path, script: Path | None, use: SyncSide | None, as_json: bool) -> None:
     """Bring the notebook PATH and its percent script to the same cells.
 
-    The side that changed since the last sync is written to the other. If both changed, nothing is
-    written, and the changes of both are shown.
+    The side that changed since the last sync is written to the second file. If both changed,
+    nothing is written, and the changes of both are shown.
     """
     try:
         result = sync_notebook(path, script=script, use=use)
@@ -282,7 +282,7 @@ def sync(path: Path, script: Path | None, use: SyncSide | None, as_json: bool) -
 def clean(path: Path | None, as_text: bool) -> None:
     """Print a notebook, of PATH or standard input, without outputs, counts and times.
 
-    It is git's filter; see: penstock notebook git.
+    This is git's filter; see: penstock notebook git.
     """
     data = path.read_bytes() if path is not None else sys.stdin.buffer.read()
     try:
@@ -297,7 +297,7 @@ def clean(path: Path | None, as_text: bool) -> None:
 @notebook.command(epilog=examples("penstock notebook git"))
 @json_option
 def git(as_json: bool) -> None:
-    """Keep outputs out of this repository's commits, and its diffs readable."""
+    """Keep outputs out of this repository's commits, and diffs readable."""
     files = set_up_git(Path.cwd())
     if as_json:
         emit({"files": [str(file) for file in files]})

@@ -1,4 +1,4 @@
-"""``penstock users``, ``tokens`` and ``projects``: who may do what in a store that people share."""
+"""``penstock users``, ``tokens`` and ``projects``: permissions in a shared store."""
 
 from typing import Any
 
@@ -55,7 +55,7 @@ def add(
 ) -> None:
     """Add a user NAME, in lower case; an e-mail address will do.
 
-    From the first user on, the store's server answers nobody who has not signed in, and approvals
+    From the first user on, the store's server answers signed-in users only, and approvals
     count from users only.
     """
     found = Users(store=current_store(ctx, create=True))
@@ -77,7 +77,7 @@ def add(
 def first(ctx: click.Context, as_json: bool) -> None:
     """Add the first user: `admin`, with a token for a week that is printed once.
 
-    A server listens on addresses that other machines reach only for a store with users.
+    A server listens on addresses beyond this machine only for a store with users.
     """
     new = create_first_admin(store=current_store(ctx, create=True))
     if new is None:
@@ -168,7 +168,7 @@ def password(ctx: click.Context, name: str, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def disable(ctx: click.Context, name: str, as_json: bool) -> None:
-    """Refuse user NAME from now on; what NAME did stays."""
+    """Refuse user NAME from now on; the records of NAME stay."""
     user = Users(store=current_store(ctx)).disable(name)
     _report(user, f"{name} is disabled.", as_json=as_json)
 
@@ -210,9 +210,9 @@ def create(
     expires: str,
     as_json: bool,
 ) -> None:
-    """Create a token of USER and print it: the only time it is shown.
+    """Create a token of USER and print the secret, which is never shown again.
 
-    Programs send it as `Authorization: Bearer TOKEN`; penstock reads it from PENSTOCK_TOKEN.
+    Programs send it as `Authorization: Bearer TOKEN`; penstock reads the token from PENSTOCK_TOKEN.
     """
     new = Tokens(store=current_store(ctx)).create(
         user,
@@ -294,7 +294,7 @@ def projects() -> None:
 def add_project(
     ctx: click.Context, name: str, names: tuple[str, ...], note: str, as_json: bool
 ) -> None:
-    """Create a project NAME, or change which names belong to it.
+    """Create a project NAME, or change the names in the project.
 
     Experiments, models, deployments, schedules and data sets of these names are the project's; runs
     are their experiment's.
@@ -324,13 +324,13 @@ def list_projects(ctx: click.Context, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def remove_project(ctx: click.Context, name: str, as_json: bool) -> None:
-    """Remove project NAME with the roles in it; what it contained stays."""
+    """Remove project NAME with all roles in the project; runs and models stay."""
     Projects(store=current_store(ctx)).remove(name)
     _report({"removed": name}, f"{name} is removed.", as_json=as_json)
 
 
 def _ask_password() -> Secret:
-    """Ask twice, unseen; never an option, which other users of the machine would see in its list."""
+    """Ask twice, unseen; never an option, which the machine's list of processes would show."""
     return Secret(click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
 
 

@@ -71,8 +71,8 @@ def predict(
 ) -> None:
     """Predict all rows of a source with MODEL, as the model server does.
 
-    Default version: the one in production. MODEL@staging and MODEL@latest are accepted too. The
-    same command after a kill predicts only what is missing.
+    Default version: production. MODEL@staging and MODEL@latest are accepted too. The
+    same command after a kill predicts the missing rows only.
     """
     done = predict_rows(
         model,

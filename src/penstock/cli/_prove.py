@@ -46,7 +46,7 @@ def verify(
 ) -> None:
     """Execute RUN again, each step in a fresh process on the recorded inputs; compare all outputs.
 
-    RUN is a run id, a unique prefix of one, or `last`.
+    RUN is a run id, a unique prefix of an id, or `last`.
     """
     store = current_store(ctx)
     run_id = store.metadata.runs.get(run).run_id

@@ -211,7 +211,7 @@ def run(
 
 
 def _report_result(store: "Store", result: PipelineResult, *, quiet: bool, as_json: bool) -> None:
-    """Print the result as JSON, or the findings; the error, if no progress has printed it yet."""
+    """Print the result as JSON, or the findings; the error, if no progress line has shown the error yet."""
     if as_json:
         emit(result.to_json())
     elif not quiet:

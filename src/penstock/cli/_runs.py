@@ -166,7 +166,7 @@ def experiments(
 @json_option
 @click.pass_context
 def show(ctx: click.Context, run: str, logs: str | None, console: bool, as_json: bool) -> None:
-    """Show RUN (an id, a unique prefix of one, or `last`): steps, metrics, provenance."""
+    """Show RUN (an id, a unique prefix of an id, or `last`): steps, metrics, provenance."""
     store = current_store(ctx)
     # A killed process cannot record its end.
     store.metadata.runs.kill_dead()
@@ -272,7 +272,7 @@ def _show_run(store: "Store", run: RunRecord, steps: list[StepRunRecord]) -> Non
 
 
 def _step_json(step: StepRunRecord) -> dict[str, Any]:
-    """Return a step's record, with how it trained."""
+    """Return a step's record, with the course of training."""
     trained = training_facts(step)
     return {**to_json(step), **({"training": trained} if trained else {})}
 

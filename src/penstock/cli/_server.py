@@ -1,4 +1,4 @@
-"""``penstock server``: the store over HTTP, for other machines and for programs."""
+"""``penstock server``: the store over HTTP, for machines and programs."""
 
 import json
 
@@ -50,8 +50,8 @@ def server(
 ) -> None:
     """Serve the store over HTTP: the API at /api/v1, the web UI at /.
 
-    Other programs use it as a store: PENSTOCK_STORE=http://HOST:PORT, with PENSTOCK_TOKEN where the
-    store has users; only such a store may be served on an address that other machines reach.
+    Programs use the server as a store: PENSTOCK_STORE=http://HOST:PORT, with PENSTOCK_TOKEN where
+    the store has users; only such a store may be served on an address beyond this machine.
     """
     if openapi:
         emit(describe_api())

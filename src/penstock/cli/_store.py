@@ -68,7 +68,7 @@ def info(ctx: click.Context, as_json: bool) -> None:
 def users(ctx: click.Context, kind: str, actor: str | None, as_json: bool) -> None:
     """Set whether a `single` person or a `team` uses the store.
 
-    In a team's store the trainer of a version cannot be its only approver. Every change is in the
+    In a team's store the trainer of a version cannot be the only approver. Every change is in the
     audit trail: `penstock history MODEL`.
     """
     setting = "true" if kind == "single" else "false"
@@ -90,7 +90,8 @@ def approvals(
 ) -> None:
     """Show or set how many people approve a version before production, and for how long.
 
-    Only people other than the trainer count, and only for the gates and the report that they saw.
+    Only people other than the trainer count, and only for the gates and the report that the
+    approver saw.
     """
     opened = current_store(ctx, create=True)
     rules = set_approval_rules(needed=needed, expires_after=expires, actor=actor, store=opened)
@@ -112,10 +113,11 @@ def approvals(
 @json_option
 @click.pass_context
 def unsafe_models(ctx: click.Context, policy: str | None, actor: str | None, as_json: bool) -> None:
-    """Show or set what the store allows of an UnsafeModel, which is a pickle.
+    """Show or set the store's rule for an UnsafeModel, which is a pickle.
 
-    `refuse` (the default), `register`, or `production`: staging and production, too. Wherever it is
-    allowed, it is loaded in an isolated process only. Every change is in the audit trail.
+    `refuse` (the default), `register`, or `production`: staging and production, too. Wherever a
+    pickle is allowed, that model is loaded in an isolated process only. Every change is in the
+    audit trail.
     """
     opened = current_store(ctx, create=policy is not None)
     if policy is not None:

@@ -167,7 +167,7 @@ def say_best(study: Study) -> None:
 
 
 def _split_words(words: tuple[str, ...]) -> tuple[str | None, list[str]]:
-    """Return the target, and the ranges that follow `--search` without repeating it."""
+    """Return the target, and the ranges that follow `--search` without a repetition of the option."""
     ranges = [word for word in words if "=" in word]
     targets = [word for word in words if "=" not in word]
     if len(targets) > 1:

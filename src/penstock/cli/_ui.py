@@ -28,7 +28,7 @@ def ui(ctx: click.Context, host: str, port: int, allowed_hosts: tuple[str, ...])
     """Start the web UI: runs, models, deployments, schedules and lineage.
 
     In a store with users readers sign in, and have buttons for what their roles permit; only such a
-    store may be served on an address that other machines reach.
+    store may be served on an address beyond this machine.
     """
     serve_ui(
         host=host,

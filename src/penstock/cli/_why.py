@@ -23,7 +23,7 @@ def why(
 ) -> None:
     """Explain why STEP of RUN was executed or cached, and which part of the key changed.
 
-    RUN is a run id, a unique prefix of one, or `last`.
+    RUN is a run id, a unique prefix of an id, or `last`.
     """
     if len(words) != (1 if last else min(len(words), 2)) or words == ("last",):
         raise ParameterError(

@@ -10,7 +10,7 @@ _ACTOR: ContextVar[str | None] = ContextVar("penstock_actor", default=None)
 
 
 def current_actor() -> str:
-    """Return who acts: the name of ``use_actor``, by default this process's user.
+    """Return the actor: the name of ``use_actor``, by default this process's user.
 
     A context variable, so that a server can answer several people at once, each in a task or thread.
 

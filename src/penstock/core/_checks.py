@@ -1,4 +1,4 @@
-"""Checks of arguments with one form of message: the name, what came, what is allowed."""
+"""Checks of arguments with one form of message: the name, the value, the allowed values."""
 
 import math
 from collections.abc import Iterable
@@ -31,7 +31,7 @@ def require_number(
 
     Args:
         name: Name of the argument.
-        value: What came.
+        value: The value.
         low: Smallest value allowed.
         high: Largest value allowed.
         above: A bound that is not allowed itself.
@@ -74,7 +74,7 @@ def require_choice(
 
     Args:
         name: Name of the argument.
-        value: What came.
+        value: The value.
         allowed: All values that are allowed.
         why: Why the value matters, as a sentence.
         error: The error to raise.
@@ -104,7 +104,7 @@ def require_type(
     *,
     error: type[PenstockError] = ParameterError,
 ) -> None:
-    """Refuse a value of another type.
+    """Refuse a value of the wrong type.
 
     >>> require_type("path", 3, str, 'Give a path: FileSource("rides.csv").')
     Traceback (most recent call last):
@@ -113,13 +113,13 @@ def require_type(
 
     Args:
         name: Name of the argument.
-        value: What came.
+        value: The value.
         types: Types that are allowed; True and False are no numbers.
-        fix: What to give.
+        fix: How to fix the argument.
         error: The error to raise.
 
     Raises:
-        ParameterError: If the value has another type.
+        ParameterError: If the value has the wrong type.
     """
     allowed = types if isinstance(types, tuple) else (types,)
     if isinstance(value, allowed) and (bool in allowed or not isinstance(value, bool)):
@@ -139,7 +139,7 @@ def require_reason(text: str, deed: str) -> str:
         deed: The deed, such as ``A rejection``.
 
     Returns:
-        The reason, without space around it.
+        The reason, without surrounding space.
 
     Raises:
         ParameterError: If the reason is empty.
@@ -175,5 +175,5 @@ def _range(low: float | None, high: float | None, above: float | None) -> str:
 
 
 def _by_name(name: str, value: Any) -> dict[str, Any]:
-    """Return the value as an attribute of the error, if the name can be one."""
+    """Return the value as an attribute of the error, if the name is legal for an attribute."""
     return {name: value} if name.isidentifier() and name not in {"what", "why", "fix"} else {}

@@ -1,4 +1,4 @@
-"""The single clock: aware UTC time, replaceable in tests; no other module reads the system's."""
+"""The single clock: aware UTC time, replaceable in tests; no second module reads the system's."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""All errors that penstock raises on purpose, in a tree, each with a what, a why and a fix.
+"""All errors that penstock raises on purpose, in a tree, each with the event, the reason and a fix.
 
 PenstockError
 ├── DefinitionError (TypeError)        a step or pipeline is written wrongly
@@ -13,7 +13,7 @@ PenstockError
 ├── StoreError                         the store cannot be opened, read or written
 ├── SerializationError (TypeError)     a value cannot be stored or read back safely
 ├── StepError                          the user's step raised; carries the original traceback
-├── SignInError                        nobody knows who asks: 401
+├── SignInError                        sender unknown: 401
 ├── AccessError                        whoever asks may not: 403
 ├── RateLimitError                     too often: 429
 ├── GateError                          a gate or a proof has failed
@@ -123,7 +123,7 @@ class SignInError(PenstockError):
 
 
 class AccessError(PenstockError):
-    """A request whose sender has no permission for it."""
+    """A request whose sender has no permission."""
 
 
 class RateLimitError(PenstockError):
@@ -163,7 +163,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def summarize_error(error: BaseException, longest: int = 300) -> str:
-    r"""Return an error as part of a sentence: one line, without the full stop.
+    r"""Return an error as part of a sentence: a single line, without the full stop.
 
     >>> summarize_error(ValueError("Input X contains NaN.\nUse an imputer."))
     'ValueError: Input X contains NaN. Use an imputer'

@@ -1,4 +1,4 @@
-"""Identity: who is known to act, how that is known, and what they may do in which project.
+"""Identity: the actor, the evidence for that, and the permissions by project.
 
 Apart from the actor, which is a name that anyone may write: an identity has been proved by a token,
 a session or the permission to open the store's files.
@@ -30,7 +30,7 @@ class Identity:
 
     Args:
         actor: Name of the user.
-        permissions: What the user may do, by project; ``*`` for all projects.
+        permissions: Permissions by project; ``*`` for all projects.
         attested: How the identity is known: ``token ID``, ``session ID``; empty for the user of a
             process that opened an embedded store.
         is_service: Whether the user is a program.
@@ -61,16 +61,16 @@ def local_identity() -> Identity:
 
 
 def current_identity() -> Identity | None:
-    """Return the identity of `use_identity`; None where nobody has signed in."""
+    """Return the identity of `use_identity`; None without a signed-in user."""
     return _IDENTITY.get()
 
 
 @contextlib.contextmanager
 def use_identity(identity: Identity) -> Iterator[None]:
-    """Make all changes inside the block as an identity: it is the actor of each.
+    """Make all changes inside the block as an identity, the actor of each change.
 
     Args:
-        identity: Who acts.
+        identity: The actor's identity.
     """
     token = _IDENTITY.set(identity)
     try:

@@ -8,12 +8,12 @@ from penstock.core.records import Edge
 
 @runtime_checkable
 class HasLineage(Protocol):
-    """A step output that knows where it was read from, or what it is known as outside the run.
+    """A step output that knows its source, or its name outside the run.
 
     A Snapshot names its source, a ModelVersion the version. The edges are written in the same
     commit as the step's result.
     """
 
     def lineage_edges(self, artifact: str) -> Sequence[Edge]:
-        """Return the edges between the value's artifact node (``artifact:sha256:…``) and others."""
+        """Return the edges between the value's artifact node (``artifact:sha256:…``) and further nodes."""
         ...

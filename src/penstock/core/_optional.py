@@ -7,14 +7,14 @@ from penstock.core._errors import MissingPackageError
 
 
 def require(module: str, *, extra: str, purpose: str) -> ModuleType:
-    """Import an optional package, or raise an error with the command that installs it.
+    """Import an optional package, or raise an error with the command that installs the package.
 
     >>> require("json", extra="none", purpose="the example").__name__
     'json'
 
     Args:
         module: Import name, dots allowed.
-        extra: The extra of penstock that installs it.
+        extra: The extra of penstock with the package.
         purpose: The feature that needs the package, for the message.
 
     Raises:

@@ -1,6 +1,6 @@
-"""Permission and Role: what operations of the store demand, and what people may do.
+"""Permission and Role: demands of the store's operations, and rights of people.
 
-Every operation that a server offers names a `Permission`; nothing else decides who may call it.
+Every operation that a server offers names a `Permission`; nothing else decides on a call.
 """
 
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ class Role(StrEnum):
 
     @property
     def permissions(self) -> frozenset[Permission]:
-        """What the role may do.
+        """Permissions of the role.
 
         >>> sorted(Role.APPROVER.permissions)
         [<Permission.APPROVE: 'approve'>, <Permission.READ: 'read'>]

@@ -19,7 +19,7 @@ _SHAPES = (
 
 
 class Secret:
-    """A password, token or key: neither ``print`` nor a log, a traceback, a pickle or JSON has it.
+    """A password, token or key: neither ``print`` nor a log, a traceback, a pickle or JSON shows the text.
 
     >>> key = Secret("correct horse")
     >>> print(key, [key], f"{key:>5}")
@@ -37,7 +37,7 @@ class Secret:
         self._value = value.reveal() if isinstance(value, Secret) else value
 
     def reveal(self) -> str:
-        """Return the text: at the one place that needs it."""
+        """Return the text: only where the secret is used."""
         return self._value
 
     def to_json(self) -> str:

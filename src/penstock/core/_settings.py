@@ -182,7 +182,7 @@ def allowed_hosts(project: Path | None = None) -> frozenset[str]:
 def online_store_url(project: Path | None = None) -> str | None:
     """Return the URL of the online store of features; None if none is set.
 
-    It is PENSTOCK_ONLINE_STORE, else ``[tool.penstock] online_store``.
+    This is PENSTOCK_ONLINE_STORE, else ``[tool.penstock] online_store``.
 
     Raises:
         SettingsError: If pyproject.toml cannot be read, or has no text there.

@@ -23,7 +23,7 @@ def side_by_side(
     [1, 2]
 
     Args:
-        function: Releases the interpreter's lock for most of its time.
+        function: Releases the interpreter's lock for most of the time.
         items: The items.
         if_worth: Whether the work is worth the start of threads.
         at_most: Items at once, where each takes much memory.

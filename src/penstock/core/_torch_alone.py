@@ -1,4 +1,4 @@
-"""One thread of torch at a time: a product that two threads share has other last bits."""
+"""One thread of torch at a time: a product computed by two threads differs in the last bits."""
 
 import threading
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ _ONE_AT_A_TIME = threading.Lock()  # torch's number of threads belongs to the wh
 
 @contextmanager
 def one_torch_thread(torch: ModuleType) -> Iterator[None]:
-    """Let torch compute on one thread while the block runs; blocks wait for each other.
+    """Let torch compute on one thread while the block runs; blocks run one after the next.
 
     Args:
         torch: The module.

@@ -5,7 +5,7 @@ _SILENT = ("hour", "honest", "honour", "heir")
 
 
 def with_article(word: str, *, begins: bool = False) -> str:
-    """Return a word with its article.
+    """Return a word with the article.
 
     >>> with_article("int"), with_article("'amount'"), with_article("UInt64")
     ('an int', "an 'amount'", 'a UInt64')
@@ -14,7 +14,7 @@ def with_article(word: str, *, begins: bool = False) -> str:
 
     Args:
         word: The word, maybe in quotes.
-        begins: Whether a sentence begins with it.
+        begins: Whether a sentence begins with the word.
     """
     plain = word.lstrip("'\"`([{").lower()
     has_vowel = plain[:1] in set("aeiou") and not plain.startswith(_LIKE_CONSONANTS)

@@ -23,7 +23,7 @@ class Acceptance:
     """A decision that refused rows are right.
 
     Args:
-        by: Who accepted them.
+        by: Actor of the acceptance.
         at: Time, ISO.
         reason: Why they are right.
     """
@@ -43,14 +43,14 @@ def accept_rows(
 ) -> Acceptance:
     """Accept rows of a data set that expectations or the recorded schema refuse.
 
-    The next reading of just these rows passes; its findings stay as warnings, and the rows count as
-    normal from then on. Other rows are judged as before.
+    The next reading of just these rows passes; the findings stay as warnings, and the rows count as
+    normal from then on. All further rows are judged as before.
 
     Args:
         dataset: Name of the source.
         digest: Ordered digest of the rows, or its first 12 digits, as the refusal shows it.
         reason: Why they are right.
-        actor: Who accepts; by default the current user.
+        actor: Actor of the acceptance; by default the current user.
         store: Store of the runs; by default the project's store.
 
     Raises:
@@ -73,7 +73,7 @@ def accept_rows(
 
 
 def find_acceptance(store: Store, dataset: str, ordered_digest: str) -> Acceptance | None:
-    """Return the acceptance of rows; None if nobody accepted them."""
+    """Return the acceptance of rows; None if there is none."""
     text = store.metadata.settings.get(_key(dataset, short(ordered_digest)))
     return None if text is None else Acceptance(**json.loads(text))
 

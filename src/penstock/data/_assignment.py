@@ -77,7 +77,7 @@ def by_time(times: "Codes", validation: float, test: float, gap: timedelta) -> "
 
 
 def by_group(codes: "Codes", validation: float, test: float, seed: int) -> "Parts":
-    """Assign whole groups at random until each subset is as near to its share as they allow."""
+    """Assign whole groups at random until each subset is as near to the requested share as possible."""
     import numpy as np
 
     sizes = np.bincount(codes)

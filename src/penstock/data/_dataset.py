@@ -30,17 +30,17 @@ class DatasetVersion:
     """Rows of a data set that were read, once or several times.
 
     Args:
-        dataset: Name of the data set: that of its source.
+        dataset: Name of the data set: that of the source.
         number: From 1, in the order in which the rows were first read.
         rows: Number of rows.
-        ordered_digest: Digest of the rows in order: what makes it a version.
+        ordered_digest: Digest of the rows in order: the identity of a version.
         order_free_digest: Digest of the rows as a multiset.
         schema: The columns.
         first_at: Time of the first reading.
         last_at: Time of the last reading.
         readings: Number of readings.
-        run_ids: Runs that read it, oldest first.
-        read: What the last reading read: window, versions, offsets.
+        run_ids: Runs that read the version, oldest first.
+        read: Facts of the last reading: window, versions, offsets.
     """
 
     dataset: str
@@ -80,7 +80,7 @@ class DatasetVersion:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A named table with its versions, oldest first; at least one.
+    """A named table with its versions, oldest first; never empty.
 
     Args:
         name: Name of the source.
@@ -118,7 +118,7 @@ def require_dataset_name(name: str) -> None:
     >>> require_dataset_name("rides 2026")
 
     Raises:
-        ParameterError: If it cannot.
+        ParameterError: If there is none.
     """
     require_label(name, "data set")
     if _NAME.fullmatch(name) and name not in {".", ".."}:
@@ -163,7 +163,7 @@ def get_dataset(name: str, *, store: Store | str | None = None) -> Dataset:
 
 
 def get_dataset_version(ref: str, *, store: Store | str | None = None) -> DatasetVersion:
-    """Return a version of a data set: ``name@number``, or ``name`` for the one last read.
+    """Return a version of a data set: ``name@number``, or ``name`` for the last reading.
 
     Raises:
         NotFoundError: If there is no such data set or version.
@@ -179,11 +179,11 @@ def load_snapshot(version: DatasetVersion | str, *, store: Store | str | None = 
     """Return the rows of a version, from the run that read them last.
 
     Args:
-        version: A version, or ``name@number``, or ``name`` for the one last read.
+        version: A version, or ``name@number``, or ``name`` for the last reading.
         store: Store of the runs; by default the project's store.
 
     Raises:
-        NotFoundError: If there is no such version, or no run has its rows any more.
+        NotFoundError: If there is no such version, or no run has the rows any more.
     """
     store = open_store(store)
     if not isinstance(version, DatasetVersion):
@@ -220,7 +220,7 @@ def last_reading(store: Store, name: str) -> Snapshot | None:
 
 
 def list_versions(store: Store, name: str) -> tuple[DatasetVersion, ...]:
-    """Return the versions of a data set, oldest first; none if it was never ingested."""
+    """Return the versions of a data set, oldest first; none without an ingestion."""
     return _dataset(store, name).versions
 
 

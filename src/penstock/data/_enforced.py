@@ -59,7 +59,7 @@ class WindowGuard:
         return batch if self._first is None else batch.clear()
 
     def finish(self, reading: Reading) -> None:
-        """Report what was removed.
+        """Report the removed rows.
 
         Raises:
             DataError: If rows lie outside the window, or have no time.
@@ -76,7 +76,7 @@ class WindowGuard:
             reading.findings.append(Finding("info", "window", name, text))
 
     def batches(self, batches: "Iterable[pl.DataFrame]") -> "Iterator[pl.DataFrame]":
-        """Check batches one at a time; all have times of one type.
+        """Check batches in order; all have times of one type.
 
         Raises:
             DataError: See `check`; or if only some times have a zone.

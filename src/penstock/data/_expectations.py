@@ -1,4 +1,4 @@
-"""Expectations: what rows must be like to be ingested, as declared by the user."""
+"""Expectations: conditions of ingested rows, as declared by the user."""
 
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -157,7 +157,7 @@ class Expectations:
 def _comparable(
     name: str, option: str, values: "pl.Series", compare: Callable[["pl.Series"], "pl.Series"]
 ) -> "pl.Series":
-    """Compare a column with limits or values; limits of another type are refused."""
+    """Compare a column with limits or values; limits of a different type are refused."""
     import polars as pl
 
     try:

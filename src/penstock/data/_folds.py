@@ -1,6 +1,6 @@
 """``cut_folds``: the folds of a cross-validation, each a Split with train and test rows.
 
-Notation: a row i has the time t_i; its label is known at t_i + gap. A test block is [a, b].
+Notation: a row i has the time t_i; the label is known at t_i + gap. A test block is [a, b].
 """
 
 from collections.abc import Sequence
@@ -91,8 +91,8 @@ def cut_folds(
 
     ``kfold``, ``stratified`` and ``group`` are scikit-learn's, shuffled with the seed. ``purged``
     tests each period of time and trains on the rows before and after it whose labels share no time
-    with it, without an embargo after it. ``rolling`` tests each period but the first and trains on
-    the rows before it.
+    with it, without an embargo. ``rolling`` tests each period but the first and trains on
+    the earlier rows.
 
     >>> import polars as pl
     >>> table = pl.DataFrame({"size": range(20), "price": [i * 1.5 for i in range(20)]})
@@ -175,7 +175,7 @@ def _pairs(
 def purged_rows(times: "np.ndarray[Any, Any]", rules: FoldRules) -> list[tuple[Rows, Rows]]:
     """Return train and test rows of purged folds: periods of time with whole moments.
 
-    A train row i stays if its label, known at t_i + gap, is known before the test block [a, b]
+    A train row i stays if the label, known at t_i + gap, is known before the test block [a, b]
     begins; or if t_i lies after b + gap + embargo.
 
     Args:

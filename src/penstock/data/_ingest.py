@@ -63,9 +63,10 @@ def ingest(
         cutoff: Last moment, not included.
         expect: ``Expectations``, ``"learned"`` (like the accepted versions in the store), a schema
             of pandera, or a list of them; rows that are not as expected stop the reading, or are warned of.
-        references: By column the Snapshot (or frame) that its values must exist in: ``customers`` for
-            a column of the same name, ``(customers, "id")`` for another, with ``"warn"`` at the end
-            for a finding instead of an error. A tuple of columns refers to a tuple of columns.
+        references: By column the Snapshot (or frame) that the values must exist in: ``customers``
+            for a column of the same name, ``(customers, "id")`` for a different column, with
+            ``"warn"`` at the end for a finding instead of an error. A tuple of columns refers to a
+            tuple of columns.
         run_id: The run that reads, for the record.
         store: If passed, columns have the types of the source's last reading recorded there, the
             schema is checked against that reading, and this reading is recorded.
@@ -132,7 +133,7 @@ def _read(
 def _continuing(
     source: IncrementalSource, store: "Store", last: Snapshot | None
 ) -> IncrementalSource:
-    """Return the source after its last reading, if that was of the same place and options."""
+    """Return the source after the last reading, if that was of the same place and options."""
     if last is None or digest_json(dict(last.source)) != digest_json(source.describe()):
         return source.continuing(None)
     record = store.metadata.artifacts.last_snapshot(source.name)

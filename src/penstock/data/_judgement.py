@@ -25,7 +25,7 @@ _SCHEMA = frozenset({"missing", "retyped"})
 def judge_rows(
     snapshot: Snapshot, name: str, expected: "Sequence[Expected | Reference]", store: Store | None
 ) -> Snapshot:
-    """Return the snapshot with what is not as expected as findings.
+    """Return the snapshot with the deviations as findings.
 
     Args:
         snapshot: The rows, with findings of the comparison with the recorded schema.
@@ -34,8 +34,8 @@ def judge_rows(
         store: Store of accepted versions and acceptances; None if nothing is recorded.
 
     Raises:
-        SchemaError: If columns differ from the recorded schema, and nobody accepted that.
-        ExpectationError: If rows are not as expected, and nobody accepted them.
+        SchemaError: If columns differ from the recorded schema, and that was not accepted.
+        ExpectationError: If rows are not as expected, and were not accepted.
         NotFoundError: If an expectation names a column that does not exist.
     """
     snapshot = snapshot.with_findings(_check(snapshot, name, expected, store))

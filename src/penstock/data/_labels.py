@@ -16,14 +16,14 @@ _MOST_LABELS = 500
 
 
 def fold_targets(frame: "pl.DataFrame", target: str | Sequence[str]) -> "tuple[pl.DataFrame, str]":
-    """Return the table with one target column: several 0-1 columns become lists of their names.
+    """Return the table with a single target column: several 0-1 columns become lists of their names.
 
     >>> import polars as pl
     >>> table = pl.DataFrame({"x": [1, 2], "red": [1, 0], "round": [True, True]})
     >>> fold_targets(table, ["red", "round"])[0]["labels"].to_list()
     [['red', 'round'], ['round']]
 
-    A row in which one of the columns is missing has no target.
+    A row in which a column is missing has no target.
 
     Args:
         frame: The table.
@@ -34,8 +34,8 @@ def fold_targets(frame: "pl.DataFrame", target: str | Sequence[str]) -> "tuple[p
 
     Raises:
         NotFoundError: If a column does not exist.
-        DataError: If a column holds other values.
-        ParameterError: If no column is named, or one twice.
+        DataError: If a column holds further values.
+        ParameterError: If no column is named, or a column twice.
     """
     import polars as pl
 

@@ -1,6 +1,6 @@
-"""describe_table: schema and profile of a table in chunks, whatever its size.
+"""describe_table: schema and profile of a table in chunks, of any size.
 
-Up to 2^24 rows every column is loaded whole, one after the other. Above, two passes over the chunks
+Up to 2^24 rows every column is loaded whole, in order. Above, two passes over the chunks
 (see decision 0044): the first takes every k-th row, the extremes and the number of distinct values;
 the second counts all rows against the bins and levels of the sample. The results depend on the
 rows only, not on the chunks.
@@ -77,11 +77,11 @@ class _LargeColumn:
         self._missing = self._infinite = 0
 
     def sample(self, series: "pl.Series", start: int) -> None:
-        """First pass: keep what the cut points and levels are made of.
+        """First pass: collect the samples for cut points and levels.
 
         Args:
             series: The next values.
-            start: Number of the first one, from 0.
+            start: Number of the first value, from 0.
         """
         import polars as pl
 
@@ -228,7 +228,7 @@ def _has_order(series: "pl.Series") -> bool:
 
 
 def _finite(series: "pl.Series") -> "pl.Series":
-    """Return the values without those that a profile counts apart; 0 and -0 are one value."""
+    """Return the values without those that a profile counts apart; 0 and -0 are the same value."""
     if not series.dtype.is_float():
         return series
     finite = series.filter(series.is_finite())
@@ -236,7 +236,7 @@ def _finite(series: "pl.Series") -> "pl.Series":
 
 
 def _with(sample: "pl.Series", more: "pl.Series") -> "pl.Series":
-    """Return a sample with the values of a second one that the sample lacks."""
+    """Return a sample with the values of a second sample that the first lacks."""
     import polars as pl
 
     if sample.dtype.is_nested():

@@ -22,9 +22,9 @@ class LearnedExpectations:
     """Rows must be like the accepted versions of their data set: those that were ingested before.
 
     Compared are the rows a day, the time of the newest row, copies of rows, and of each column the
-    share of missing values, the distribution, new values, and whether it looks swapped with
-    another. New rows are compared with the most similar version, so that seasons and slow trends
-    are no faults; how far versions usually are from one another is learned from them.
+    share of missing values, the distribution, new values, and whether two columns look
+    swapped. New rows are compared with the most similar version, so that seasons and slow trends
+    are no faults; the usual distance between versions is learned from the versions.
 
     Args:
         min_versions: Accepted versions that are needed; with fewer nothing is checked.
@@ -71,10 +71,10 @@ Expected: TypeAlias = "Expectations | LearnedExpectations | PanderaExpectations"
 
 
 def as_expectations(value: object) -> list[Expected]:
-    """Return what ``expect=`` of ingest means: one or several, ``"learned"`` for the default.
+    """Return the meaning of ``expect=`` of ingest: a single value or several, ``"learned"`` for the default.
 
     Raises:
-        ParameterError: If it is something else.
+        ParameterError: If the value has no meaning.
     """
     if value is None:
         return []

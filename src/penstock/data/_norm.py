@@ -1,7 +1,7 @@
-"""Norm: what accepted versions of a data set were like, and how far new rows are from that.
+"""Norm: the properties of accepted versions of a data set, and the distance of new rows.
 
 New rows are compared with the most similar accepted version, so that seasons and slow trends are no
-faults; what counts as far is learned from how far accepted versions are from one another.
+faults; the limit is learned from the distances between accepted versions.
 """
 
 import math
@@ -40,7 +40,7 @@ class Version:
 
     Args:
         snapshot: The rows; their table is not loaded.
-        copies: Number of rows that are exact copies of another; None if not known.
+        copies: Number of rows that are exact copies of earlier rows; None if not known.
     """
 
     snapshot: Snapshot
@@ -48,10 +48,10 @@ class Version:
 
 
 class Norm:
-    """What is normal for a data set.
+    """The normal properties of a data set.
 
     Args:
-        versions: Accepted versions, oldest first; at least one.
+        versions: Accepted versions, oldest first; never empty.
     """
 
     def __init__(self, versions: Sequence[Version]) -> None:
@@ -59,11 +59,11 @@ class Norm:
         self._snapshots = [version.snapshot for version in versions]
 
     def check(self, new: Snapshot, copies: int) -> list[Told]:
-        """Return what is not normal about new rows.
+        """Return the deviations of new rows.
 
         Args:
             new: The new rows.
-            copies: Number of its rows that are exact copies of another.
+            copies: Number of rows that are exact copies of earlier rows.
         """
         return [*self._check_rows(new, copies), *self._check_columns(new), *self._check_swaps(new)]
 
@@ -370,6 +370,6 @@ def _gap(snapshot: Snapshot) -> float | None:
 
 
 def _error(share: float, rows: int) -> float:
-    """Return the standard error of a share; of one row where it is 0."""
+    """Return the standard error of a share; of a single row where that is 0."""
     share = min(max(share, 1 / max(rows, 1)), 1.0)
     return math.sqrt(share * (1 - share) / max(rows, 1))

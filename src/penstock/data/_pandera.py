@@ -19,7 +19,7 @@ _EXAMPLES = 3
 
 @dataclass(frozen=True, slots=True)
 class PanderaExpectations:
-    """A pandera schema; rows that fail one of its checks stop the step, or are warned of.
+    """A pandera schema; rows that fail a check stop the step, or are warned of.
 
     ``expect=schema`` of ingest means the same. The rows are checked, never coerced or filtered.
 

@@ -57,7 +57,7 @@ class ColumnProfile:
     sample: int = 0
 
     def describe(self, column: Column) -> Column:
-        """Return a column with its limits and categories."""
+        """Return a column with limits and categories."""
         levels = None
         # With a shortened list, known categories would count as never seen.
         if column.kind in {"category", "boolean"} and len(self.top) == self.unique:

@@ -25,7 +25,7 @@ _MANY_ROWS = 1 << 16  # fewer are profiled faster than threads start
 def describe_columns(
     names: Sequence[str], rows: int, column: "Callable[[str], pl.Series]"
 ) -> tuple[Schema, TableProfile]:
-    """Compute schema and profile of a table, whose columns are loaded one after the other.
+    """Compute schema and profile of a table, whose columns are loaded in order.
 
     Args:
         names: Columns in order.
@@ -202,7 +202,7 @@ def _profile_numbers(series: "pl.Series", kind: Kind) -> ColumnProfile:
 def _count_ordered(
     edges: tuple[float, ...], finite: "np.ndarray[Any, Any]", values: "np.ndarray[Any, Any]"
 ) -> tuple[int, ...]:
-    """Count values in bins from the finite ones in order, much faster than one by one."""
+    """Count values in bins from the finite ones in order, much faster than value by value."""
     import numpy as np
 
     ends = np.searchsorted(finite, np.asarray(edges[1:-1]), side="right")

@@ -33,8 +33,8 @@ def find_proxies(split: Split) -> list[Finding]:
 
     A tree of depth 3 on the column, scored on the held-out thirds of at most 20,000 train rows
     (fewer for tables of more than 50 columns); levels are replaced by their mean target in the
-    other thirds. AUC (several classes: each against the rest, weighted) from 0.98 or R2 from 0.95
-    is a
+    remaining thirds. AUC (several classes: each against the rest, weighted) from 0.98 or R2 from
+    0.95 is a
     failure, from 0.9 a warning.
     """
     usable = [c.name for c in split.schema if c.kind not in ("constant", "text", "other")]
@@ -48,7 +48,7 @@ def find_proxies(split: Split) -> list[Finding]:
 
 
 def _find_of_labels(split: Split, usable: list[str], limit: int) -> list[Finding]:
-    """Return the features that tell one of the most frequent labels, one finding per feature."""
+    """Return the features that tell a frequent label, one finding per feature."""
     import numpy as np
 
     matrix = split.train.Y.to_numpy()

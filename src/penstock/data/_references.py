@@ -1,7 +1,7 @@
-"""References: values of a column that must exist in another data set, as a foreign key of a database.
+"""References: values of a column that must exist in a second data set, as a foreign key of a database.
 
-The other data set is passed as its rows, not by name: as an argument of the step its version is part
-of the step's key, so that rows are checked again when it changes.
+The second data set is passed as rows, not by name: as an argument of the step its version is part
+of the step's key, so that rows are checked again when the data change.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +27,7 @@ _FIX = (
 
 @dataclass(frozen=True)
 class Reference:
-    """A check that the values of columns exist in columns of another data set.
+    """A check that the values of columns exist in columns of a second data set.
 
     Rows without a value refer to nothing and pass, as in a database.
 
@@ -39,9 +39,9 @@ class Reference:
 
     Args:
         columns: The referring columns.
-        rows: The other data set.
-        keys: Its columns, in the same order.
-        name: Name of the other data set.
+        rows: The second data set.
+        keys: Columns of these rows, in the same order.
+        name: Name of the second data set.
         on_failure: ``stop`` or ``warn``.
     """
 
@@ -52,7 +52,7 @@ class Reference:
     on_failure: OnFailure = "stop"
 
     def check(self, snapshot: Snapshot) -> list[Finding]:
-        """Return a finding if values do not exist in the other data set.
+        """Return a finding if values do not exist in the second data set.
 
         Raises:
             NotFoundError: If a column does not exist, with did-you-mean.
@@ -134,11 +134,11 @@ class Reference:
 
 
 def as_references(value: object) -> list[Reference]:
-    """Return what ``references=`` of ingest means.
+    """Return the meaning of ``references=`` of ingest.
 
     Args:
-        value: By column (or tuple of columns) the rows that it refers to; or these rows, the
-            column there, and ``stop`` or ``warn``.
+        value: By column (or tuple of columns) the rows that the column refers to; or these rows,
+            the column there, and ``stop`` or ``warn``.
 
     Raises:
         ParameterError: If a reference cannot be understood.

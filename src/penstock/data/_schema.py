@@ -143,7 +143,7 @@ def check_schema(recorded: Schema, found: Schema) -> list[Finding]:
 
 
 def _to_json(column: Column) -> dict[str, Any]:
-    """Return the facts that a schema records; its ``levels`` is the number of distinct values."""
+    """Return the facts that a schema records; ``levels`` is the number of distinct values."""
     return {
         "name": column.name,
         "kind": column.kind,

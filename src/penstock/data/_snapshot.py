@@ -188,7 +188,7 @@ class Snapshot:
         return self.chunks.batches(columns)
 
     def column(self, name: str) -> "pl.Series":
-        """Return the values of a column; the other columns are not loaded.
+        """Return the values of a column; no further columns are loaded.
 
         Raises:
             NotFoundError: If there is no such column.
@@ -237,7 +237,7 @@ class Snapshot:
     def lineage_edges(self, artifact: str) -> list[Edge]:
         """Return the edges from the source's lineage nodes to the stored value; see HasLineage.
 
-        A source whose rows come from others names these nodes: ``"origins": ["view:spend@3"]``.
+        A source whose rows come from elsewhere names these nodes: ``"origins": ["view:spend@3"]``.
         """
         edges = []
         for origin in self.source.get("origins", [f"source:{self.source['name']}"]):

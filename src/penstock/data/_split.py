@@ -27,7 +27,8 @@ class Subset:
         rows: Positions in the whole table, rising, shape (n,).
         target: The column to predict.
         features: The columns to predict from.
-        labels: The labels of a target of several labels per row; empty for any other target.
+        labels: The labels of a target of several labels per row; empty for a target of single
+            labels.
     """
 
     rows: "Rows"

@@ -25,7 +25,7 @@ def frame_of(table: Any) -> "tuple[pl.DataFrame, str]":
     """Return the polars frame of a Snapshot, a polars or a pandas frame, and the ordered digest.
 
     Raises:
-        DataError: If the table is of any other type.
+        DataError: If the table is of the wrong type.
     """
     if isinstance(table, Snapshot):
         return table.table, table.ordered_digest
@@ -138,7 +138,7 @@ def missing_of(series: "pl.Series") -> "np.ndarray[Any, Any]":
 
 
 def require_parts(parts: "dict[str, Rows]", target: "pl.Series", task: Task) -> None:
-    """Check that no subset is empty and that the train rows contain more than one class.
+    """Check that no subset is empty and that the train rows contain two classes or more.
 
     Raises:
         DataError: If a check fails.

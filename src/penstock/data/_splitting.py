@@ -282,7 +282,7 @@ def _note_left_out(
 
 
 def _note_shares(rows: "dict[str, Rows]", wanted: dict[str, float]) -> list[Finding]:
-    """Return findings where equal times or whole groups moved a subset far from its share."""
+    """Return findings where equal times or whole groups moved a subset far from the requested share."""
     total = sum(map(len, rows.values()))
     findings = []
     for name, share in wanted.items():

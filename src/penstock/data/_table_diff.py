@@ -29,7 +29,7 @@ class TableDiff:
         after: Number of rows after.
         added: Rows that only the second table has.
         deleted: Rows that only the first table has.
-        changed: Rows with a known key and other values.
+        changed: Rows with a known key and changed values.
         columns_changed: Number of changed rows by column, the most first.
         findings: Changes of the columns.
         examples: A few rows by kind of change: ``added``, ``deleted``, ``changed``.
@@ -85,7 +85,7 @@ def diff_tables(
     Args:
         before: The earlier table, or a snapshot.
         after: The later table, or a snapshot.
-        key: Column or columns that identify a row; without, equal rows are matched one by one.
+        key: Column or columns that identify a row; without, equal rows are matched in pairs.
 
     Raises:
         NotFoundError: If a table lacks a key column.
@@ -126,7 +126,7 @@ def _as_table(value: Any, name: str) -> "pl.DataFrame":
 def _aligned(
     before: "pl.DataFrame", after: "pl.DataFrame", told: set[str]
 ) -> "tuple[pl.DataFrame, pl.DataFrame, tuple[Finding, ...]]":
-    """Give columns of both tables a common type; what has none is a finding, never equal."""
+    """Give columns of both tables a common type; columns without a common type are a finding, never equal."""
     import polars as pl
 
     findings = []
@@ -187,7 +187,7 @@ def _by_key(
 
 
 def _without(table: "pl.DataFrame", other: "pl.DataFrame", shared: Sequence[str]) -> "pl.DataFrame":
-    """Return the rows of a table beyond those of another, counting equal rows."""
+    """Return the rows of a table beyond those of a second table, counting equal rows."""
     import polars as pl
 
     def numbered(frame: "pl.DataFrame") -> "pl.DataFrame":
@@ -206,7 +206,7 @@ def _without(table: "pl.DataFrame", other: "pl.DataFrame", shared: Sequence[str]
 
 
 def _readable(changed: "pl.DataFrame", key: Sequence[str], values: Sequence[str]) -> "pl.DataFrame":
-    """Return changed rows as key, column, before and after: one line per value."""
+    """Return changed rows as key, column, before and after: a line per value."""
     import polars as pl
 
     lines = [

@@ -91,7 +91,7 @@ class TableWriter:
             self._cut(is_last=False)
 
     def finish(self) -> WrittenTable:
-        """Return the table; at least one row must have been added.
+        """Return the table; a row must have been added.
 
         Raises:
             StoreError: If rows cannot be stored.

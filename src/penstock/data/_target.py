@@ -93,7 +93,7 @@ def choose_task(target: "pl.Series", requested: Task | None) -> Task:
 
 
 def require_variety(target: "pl.Series", distinct: int) -> None:
-    """Check that the target has more than one value.
+    """Check that the target has two values or more.
 
     Raises:
         DataError: If the target has a single value, or none.

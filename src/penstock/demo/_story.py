@@ -70,7 +70,7 @@ def run_demo(folder: Path) -> ps.stores.Store:
     """Run the whole loop, and return the store of the records.
 
     Args:
-        folder: Folder of the demo's files; emptied first if an earlier demo made it.
+        folder: Folder of the demo's files; emptied first if made by an earlier demo.
 
     Raises:
         ParameterError: If the folder contains anything else.

@@ -1,4 +1,4 @@
-"""payments.py - is a card payment fraud? The pipeline of `penstock demo`, copied beside its data."""
+"""payments.py - is a card payment fraud? The pipeline of `penstock demo`, copied beside the data."""
 
 from datetime import date
 from typing import Literal
@@ -14,7 +14,7 @@ payments = ps.FileSource("payments", time="time")
 
 @ps.step
 def keep_features(rows: ps.Snapshot) -> ps.Table:
-    """Leave the payment's own number out: it says nothing about the next one."""
+    """Leave the payment's own number out: the number says nothing about later payments."""
     return rows.table.drop("payment_id")
 
 
@@ -35,7 +35,7 @@ def payments_fraud(
     encoder: Literal["robust", "strict"] = "robust",
     learning_rate: float = 0.1,
 ) -> ps.ModelVersion:
-    """From the day files to a registered version that has passed its gates."""
+    """From the day files to a registered version that has passed all gates."""
     rows = ps.steps.ingest(payments, since=since, cutoff=cutoff)
     split = ps.steps.split(keep_features(rows), target="fraud", by_time="time", test=0.05)
     model = train(split, encoder, learning_rate)

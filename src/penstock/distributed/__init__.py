@@ -1,4 +1,4 @@
-"""Training on many workers: one result for every number of workers, or plain DDP on request."""
+"""Training on many workers: the same result for every number of workers, or plain DDP on request."""
 
 from typing import TYPE_CHECKING
 

@@ -34,14 +34,14 @@ class Batches:
     [4, 4, 2, 4, 4, 2]
 
     The order of an epoch depends on the seed and the epoch only: neither on the number of workers
-    nor on what was drawn before.
+    nor on earlier draws.
 
     Args:
         rows: Number of rows, 1 or more.
         size: Rows of a batch, over all workers together.
         epochs: Number of epochs.
         shuffle: False to use the rows in order.
-        drop_last: True to leave out the last batch of an epoch if it is smaller.
+        drop_last: True to leave out the last batch of an epoch if that batch is smaller.
         seed: Seed of the order; by default the seed of the step, outside of steps 0.
 
     Raises:

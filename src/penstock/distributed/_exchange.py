@@ -35,7 +35,7 @@ def exchange(layout: Layout, own: TreeSum[Slot], world: World, shards: int) -> S
 
 
 def _swap(layout: Layout, own: Slot | None, world: World, distributed: Any) -> Slot | None:
-    """Exchange with one worker in each round: log2 W rounds."""
+    """Exchange with a single worker in each round: log2 W rounds."""
     for bit in range(world.size.bit_length() - 1):
         other = world.rank ^ (1 << bit)
         mine = own or layout.take()

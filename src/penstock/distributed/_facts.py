@@ -30,7 +30,7 @@ def check_threads(torch: Any, threads: int | None) -> int:
     """Return the number of torch's threads, which must be the declared number.
 
     Raises:
-        ParameterError: If torch uses another number of threads.
+        ParameterError: If torch uses a different number of threads.
     """
     step = current_step()
     wanted = threads or (step.threads if step is not None else None) or 1
@@ -47,7 +47,7 @@ def check_threads(torch: Any, threads: int | None) -> int:
 
 
 def record_facts(parallel: "DataParallel") -> None:
-    """Record in the step how it trains."""
+    """Record in the step how the step trains."""
     step = current_step()
     if step is not None:
         step.notes["distributed"] = {

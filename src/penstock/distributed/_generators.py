@@ -1,4 +1,4 @@
-"""Generators seeded by keys: what is drawn in a shard depends on the shard alone."""
+"""Generators seeded by keys: draws in a shard depend on the shard alone."""
 
 import hashlib
 import random
@@ -18,7 +18,7 @@ def key_seed(seed: int, purpose: str, *path: int) -> int:
 
     Args:
         seed: Seed of the step.
-        purpose: What is drawn.
+        purpose: Purpose of the draws.
         *path: Numbers of the place, such as step of training and shard.
 
     Returns:

@@ -12,7 +12,7 @@ _REDUCTIONS = ("all_reduce", "reduce", "reduce_scatter", "reduce_scatter_tensor"
 
 @contextmanager
 def only_fixed_order() -> Iterator[None]:
-    """Refuse float reductions of torch, and its own parallel module, inside a with-block."""
+    """Refuse float reductions of torch, and torch's parallel module, inside a with-block."""
     torch = import_torch()
     distributed, parallel = torch.distributed, torch.nn.parallel.DistributedDataParallel
     kept = {name: getattr(distributed, name) for name in _REDUCTIONS}

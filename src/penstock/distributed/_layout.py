@@ -1,6 +1,6 @@
-"""Layout: gradients, buffers and the loss of a tree node in one piece of memory.
+"""Layout: gradients, buffers and the loss of a tree node in a single piece of memory.
 
-One piece is added with one call for each dtype, and is one message between workers. Places depend
+A piece is added with a call for each dtype, and is a single message between workers. Places depend
 on the module alone, so that every worker has the same.
 """
 
@@ -12,7 +12,7 @@ _ALIGNMENT = 64  # bytes; as torch aligns tensors of their own
 
 
 class Layout:
-    """Places of tensors in a piece of memory: first a byte for each, whether it is present.
+    """Places of tensors in a piece of memory: first a byte for each, whether the tensor is present.
 
     Args:
         torch: The package.
@@ -36,7 +36,7 @@ class Layout:
         self._free: list[Slot] = []
 
     def take(self) -> "Slot":
-        """Return an unused piece of memory; its contents are undefined."""
+        """Return an unused piece of memory; the contents are undefined."""
         if self._free:
             return self._free.pop()
         return Slot(
@@ -97,7 +97,7 @@ class Slot:
         self.present = [mine or theirs for mine, theirs in pairs]
 
     def seal(self, *, empty: bool = False) -> None:
-        """Write which tensors are present into the memory, before it is sent."""
+        """Write which tensors are present into the memory, before the memory is sent."""
         marks = [0 if empty else 1, *map(int, self.present)]
         self.data[: len(marks)] = self.layout.torch.tensor(marks, dtype=self.data.dtype)
 

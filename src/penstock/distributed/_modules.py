@@ -76,7 +76,7 @@ def require_one_device(module: Any) -> str:
 
 
 class BufferRules:
-    """The module's buffers: those that move with the batch by a known rule, and all others.
+    """The module's buffers: those that move with the batch by a known rule, and all remaining buffers.
 
     Args:
         torch: The package.
@@ -115,7 +115,7 @@ class BufferRules:
             buffer.copy_(value + 1)
 
     def require_unchanged(self) -> None:
-        """Refuse state that moved and is not known: it would depend on the number of workers.
+        """Refuse state that moved and is not known: such state would depend on the number of workers.
 
         Raises:
             ParameterError: With the names of the module and of the buffer or attribute.
@@ -154,7 +154,7 @@ class BufferRules:
 
 
 def _moves(torch: Any, module: Any) -> bool:
-    """Return whether a module is known to move its buffers with each batch now."""
+    """Return whether a module is known to move buffers with each batch now."""
     known = isinstance(module, torch.nn.modules.batchnorm._NormBase)  # noqa: SLF001 - the base of all
     return known and module.training and module.track_running_stats
 

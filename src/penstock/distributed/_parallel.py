@@ -1,4 +1,4 @@
-"""DataParallel: one result for every number of workers, by logical shards and a fixed tree."""
+"""DataParallel: the same result for every number of workers, by logical shards and a fixed tree."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -34,23 +34,23 @@ class DataParallel:
         parallel.step((x[batch.rows], y[batch.rows]), loss)
     ```
 
-    Every worker is given the whole batch and computes its logical shards. Without a launcher there
-    is one worker, which computes all shards.
+    Every worker is given the whole batch and computes a part of the logical shards. Without a
+    launcher there is a single worker, which computes all shards.
 
     Args:
         module: The module, the same on all workers; the parameters of the first worker are sent to
-            the others.
+            the rest.
         optimizer: An optimizer of the module's parameters.
-        shards: Number of logical shards, at least the number of workers. Another number is
-            another result. By default the number that the step declares; outside of steps 8.
-        seed: Seed of what is drawn in the module; by default the seed of the step.
+        shards: Number of logical shards, at least the number of workers. A different number is
+            a different result. By default the number that the step declares; outside of steps 8.
+        seed: Seed of random draws in the module; by default the seed of the step.
         threads: Threads of torch on each worker; the number is part of the result.
         invariant: False for torch's DistributedDataParallel, whose result depends on the number of
             workers.
 
     Raises:
-        ParameterError: If the module, the optimizer or the number of workers rules out one result
-            for every number of workers; by name.
+        ParameterError: If the module, the optimizer or the number of workers rules out an equal
+            result for every number of workers; by name.
     """
 
     def __init__(
@@ -98,7 +98,8 @@ class DataParallel:
             batch: The whole batch, the same on all workers: a tensor, or a tuple, list or dict of
                 tensors with equally many rows.
             loss: Function of the module and of the batch's tensors that returns the mean loss over
-                the rows. A tuple or list is passed as arguments, any other batch as one argument.
+                the rows. A tuple or list is passed as arguments, any other batch as a single
+                argument.
 
         Returns:
             The mean loss over the batch.
@@ -146,10 +147,10 @@ class DataParallel:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from the place in a checkpoint; the number of workers may be another.
+        """Continue from the place in a checkpoint; the number of workers may differ.
 
         Raises:
-            ConflictError: If the result would be another: other shards, seed, threads or tree.
+            ConflictError: If the result would differ: different shards, seed, threads or tree.
         """
         mine = self.state_dict()
         for name in sorted(mine.keys() - {"steps"}):
@@ -230,7 +231,7 @@ class DataParallel:
         return [each for each in self.module.parameters() if each.requires_grad]
 
     def _layout_of(self, rules: BufferRules) -> Layout:
-        """Return the memory's layout, which changes with what is trained."""
+        """Return the memory's layout, which changes with the trained parameters."""
         loss = self._torch.zeros(1, dtype=self._torch.float64, device=self._parameters()[0].device)
         like = [*self._parameters(), *rules.averaged, loss]
         shape = [(tuple(tensor.shape), tensor.dtype) for tensor in like]
@@ -239,7 +240,7 @@ class DataParallel:
         return self._layout
 
     def _send_start(self) -> None:
-        """Give all workers the parameters and buffers of the first one."""
+        """Give all workers the parameters and buffers of the first worker."""
         if self.world.size > 1:
             for tensor in self._tensors():
                 self._torch.distributed.broadcast(tensor.detach(), src=0)

@@ -75,7 +75,7 @@ class TreeSum(Generic[T]):
     '((a+b)+c)'
 
     Args:
-        join: Adds the value of a right node to that of its left sibling.
+        join: Adds the value of a right node to that of the left sibling.
     """
 
     def __init__(self, join: Callable[[T, T], T]) -> None:
@@ -83,7 +83,7 @@ class TreeSum(Generic[T]):
         self._open: list[tuple[TreeNode, T | None]] = []
 
     def add(self, node: TreeNode, value: T | None) -> None:
-        """Add the value of the next node; None if all of its shards are empty."""
+        """Add the value of the next node; None if all shards of the node are empty."""
         while node.place % 2 and self._open and self._open[-1][0].level == node.level:
             _, left = self._open.pop()
             value = self._joined(left, value)

@@ -1,4 +1,4 @@
-"""World: the worker processes of a step, as a process in it sees them."""
+"""World: the worker processes of a step, in the view of a process of that step."""
 
 import os
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ def import_torch() -> Any:
 
 
 def join_world() -> World:
-    """Connect to the other workers, unless connected, and return this process's place."""
+    """Connect to all workers, unless connected, and return this process's place."""
     torch = import_torch()
     world = find_world()
     distributed = torch.distributed

@@ -1,4 +1,4 @@
-"""Groups of columns that tell the same: what one loses when shuffled, the other gives back.
+"""Groups of columns that tell the same: the loss of a shuffled column is made up by the rest.
 
 Strength of association, 0 to 1: Spearman's rank correlation of two numbers, Cramér's V of two
 categories, correlation ratio of a category and the ranks of a number.

@@ -40,7 +40,7 @@ class Difference:
         difference: Challenger minus champion.
         low: Lower end of the difference's 95 % interval, paired row by row.
         high: Upper end of the interval.
-        needs: What the rows lack for a valid interval; empty if nothing.
+        needs: Why the rows are too few for a valid interval; empty if they are not.
     """
 
     challenger: float
@@ -126,19 +126,19 @@ def compare(
     resamples: int = 500,
     seed: int = 0,
 ) -> Comparison:
-    """Score the champion on unseen rows of a report, and compare it with the challenger.
+    """Score the champion on unseen rows of a report, and compare the champion with the challenger.
 
     The moves of both figures are compared row by row, so that the difficulty of a row cancels out.
 
     Args:
-        report: The challenger's report; its holdout rows are used.
+        report: The challenger's report; the report's holdout rows are used.
         champion: The production model, or a fitted estimator.
         trained_on: The champion's training rows, which are left out.
         resamples: Bootstrap resamples, where a model's own interval needs resampling.
         seed: Seed of the resamples.
 
     Raises:
-        DataError: If the holdout lacks columns that the champion needs, its labels differ, or the
+        DataError: If the holdout lacks columns that the champion needs, the labels differ, or the
             champion was trained on nearly all of the rows.
     """
     unseen, note = _unseen(report, trained_on)

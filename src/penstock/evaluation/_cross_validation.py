@@ -100,7 +100,7 @@ class CrossValidation:
 def mean_over_folds(values: Sequence[float], ratio: float) -> Estimate:
     """Return the mean over folds with a 95 % interval by the corrected resampled t.
 
-    Folds share train rows, so the variance of their mean is not s²/k: it is (1/k + r) s². The
+    Folds share train rows, so the variance of their mean is not s²/k, but (1/k + r) s². The
     interval of a plain t-test would be too narrow.
 
     >>> print(mean_over_folds([0.8, 0.82, 0.84], 0.5))

@@ -86,7 +86,7 @@ def evaluate(
             else the class told by the labels (see ``penstock.tables.find_positive``). If neither
             tells, metrics that need a positive class are absent with the reason.
         metrics: Metrics of the user's own by name, as functions of truth and prediction, two arrays
-            of n labels or numbers; or a list of what ``penstock.evaluation.metric`` made.
+            of n labels or numbers; or a list of results of ``penstock.evaluation.metric``.
         importance: Whether the importance of the model's inputs is measured, by shuffling each of
             them on at most 1,000 rows.
         quantiles: Quantiles of the target that the model forecasts, a value per row for each, lowest
@@ -98,7 +98,7 @@ def evaluate(
     Raises:
         ParameterError: If the subset or the positive class does not exist, or quantiles do not rise.
         NotFoundError: If a slice column does not exist.
-        DataError: If the subset is empty, the model cannot predict the rows, or its predictions are
+        DataError: If the subset is empty, the model cannot predict the rows, or the predictions are
             no values of the target (numbers of clusters, several targets).
     """
     levels = _read_quantiles(quantiles, split)

@@ -1,7 +1,7 @@
 """Fairness of a binary model by group: fairlearn's definitions from four counts per group.
 
-Notation: a group's selection rate is P(prediction positive), its true positive rate P(prediction
-positive | truth positive), its false positive rate P(prediction positive | truth negative).
+Notation: a group's selection rate is P(prediction positive), the true positive rate P(prediction
+positive | truth positive), the false positive rate P(prediction positive | truth negative).
 A deliberate difference to fairlearn: a rate without rows (a group without a positive row) is left
 out; fairlearn counts such a rate as 0.
 

@@ -190,7 +190,7 @@ def row_f1(outcomes: Outcomes) -> Floats:
 
 
 def row_counts(outcomes: Outcomes) -> tuple[Floats, Floats]:
-    """Return twice the hits of each row, and its true plus its predicted labels, both (n,)."""
+    """Return twice the hits of each row, and the true plus the predicted labels, both (n,)."""
     truth, prediction = (each.astype(np.float64) for each in (outcomes.truth, outcomes.prediction))
     return 2 * (truth * prediction).sum(axis=1), (truth + prediction).sum(axis=1)
 

@@ -1,4 +1,4 @@
-"""The gate language: text to a tree of terms; apart because it knows names, not reports.
+"""The gate language: text to a tree of terms; apart because the grammar knows names, not reports.
 
 roc_auc >= 0.70                          a metric against a number
 roc_auc >= champion.roc_auc - 0.005      against the production model on the same rows
@@ -73,7 +73,7 @@ def parse_gate(text: str, *, metrics: Iterable[str] | None = ()) -> Gate:
 
     Args:
         text: A rule in the language of this module.
-        metrics: Names of further metrics: the user's own; None if any name may be one.
+        metrics: Names of further metrics: the user's own; None if any name may be a metric.
 
     Raises:
         ParameterError: If the text cannot be parsed or names no metric; a caret shows where.

@@ -1,4 +1,4 @@
-"""A gate as a tree of terms: what the gate language can say, without the text and the report."""
+"""A gate as a tree of terms: all constructs of the gate language, without the text and the report."""
 
 import keyword
 from dataclasses import dataclass
@@ -150,7 +150,7 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class Proved:
-    """A claim that a check or a proof answers as a whole; one of PROOFS."""
+    """A claim that a check or a proof answers as a whole; see PROOFS."""
 
     proof: Proof
 

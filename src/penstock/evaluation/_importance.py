@@ -1,6 +1,6 @@
 """Permutation importance: how much the headline metric loses when a column is shuffled.
 
-A column that a second one stands in for loses little when it alone is shuffled; columns that tell
+A column that a second one stands in for loses little when shuffled alone; columns that tell
 the same are therefore shuffled together too.
 
 Source: Breiman (2001), Random Forests; Fisher, Rudin and Dominici (2019) on correlated columns.
@@ -113,7 +113,8 @@ def measure_importance(
 ) -> Importances | str:
     """Shuffle each input of a model on some rows, and measure the loss of a metric.
 
-    Equal rows, models and seeds give equal importances: nothing depends on the time it takes.
+    Equal rows, models and seeds give equal importances: nothing depends on the time of the
+    computation.
 
     Args:
         model: The model.

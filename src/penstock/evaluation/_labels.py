@@ -33,7 +33,7 @@ def judge_labels(
         classes: The K labels.
 
     Raises:
-        DataError: If the model has other labels, or predicts other values than 0 and 1.
+        DataError: If the model has different labels, or predicts values that are not 0 or 1.
     """
     order = _order(model, classes)
     found = predict_several(model, frame)
@@ -66,11 +66,11 @@ def constant_labels(outcomes: Outcomes, train: "pl.Series") -> Outcomes:
 
 
 def measure_labels(outcomes: Outcomes, *, resamples: int, seed: int) -> tuple[SliceResult, ...]:
-    """Measure each label as a target of two classes: has it or not.
+    """Measure each label as a target of two classes: present or not.
 
     Returns:
-        For each label the rows that have it, and precision, recall, F1, average precision and area
-        under the curve, as far as the rows define them.
+        For each label the number of rows with that label, and precision, recall, F1, average
+        precision and area under the curve, as far as the rows define them.
     """
     results = []
     for code, label in enumerate(outcomes.classes):

@@ -1,4 +1,4 @@
-"""``measure``: every metric of a task with its interval, or the reason why it is absent."""
+"""``measure``: every metric of a task with an interval, or the reason for being absent."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -18,8 +18,8 @@ class Estimate:
         value: The metric on the test rows.
         low: Lower end of the interval, at most the value.
         high: Upper end of the interval, at least the value.
-        needs: What the rows lack for a valid interval; empty if nothing. If not empty, the ends are
-            not shown and no gate may use them.
+        needs: Why the rows are too few for a valid interval; empty if they are not. If not empty,
+            the ends are not shown and no gate may use them.
     """
 
     value: float
@@ -143,7 +143,7 @@ def get_metric(name: str, task: str | None = None) -> Metric:
 
 
 def format_figure(value: float) -> str:
-    """Format a figure: three decimals, or three digits when it is small or large.
+    """Format a figure: three decimals, or three digits for small and large values.
 
     >>> format_figure(0.8123), format_figure(12345.6), format_figure(0.00012), format_figure(-0.0)
     ('0.812', '12,346', '0.00012', '0')

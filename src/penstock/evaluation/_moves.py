@@ -160,7 +160,7 @@ def area_moves(positive: NDArray[np.bool_], scores: Floats) -> Floats:
 
 
 def _average_precision(outcomes: Outcomes) -> Floats:
-    """Compute the moves: a row changes the precision at its own rank and at all ranks below."""
+    """Compute the moves: a row changes the precision at the row's rank and at all ranks below."""
     assert outcomes.scores is not None
     order, starts, ends = order_scores(outcomes.scores)
     positive = outcomes.truth == 1

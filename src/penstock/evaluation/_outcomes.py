@@ -76,7 +76,7 @@ class Outcomes:
         return np.lexsort(keys)
 
     def of_label(self, code: int) -> "Outcomes":
-        """Return the rows of a ``multilabel`` target as those of one label: has it (1) or not."""
+        """Return the rows of a ``multilabel`` target as those of a single label: present (1) or not."""
         return replace(
             self,
             task="binary",
@@ -87,7 +87,7 @@ class Outcomes:
         )
 
     def all_labels(self) -> "Outcomes":
-        """Return each label of each row as a row of its own, (n x K,), row by row."""
+        """Return each label of each row as a separate row, (n x K,), row by row."""
         return replace(
             self,
             task="binary",

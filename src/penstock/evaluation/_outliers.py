@@ -1,4 +1,4 @@
-"""Models without a target, judged by one: outliers as the positive class; what cannot be compared."""
+"""Models without a target, judged by a target: outliers as the positive class; checks of comparability."""
 
 from dataclasses import replace
 from typing import Any
@@ -16,7 +16,8 @@ def require_comparable(task: str, split: Split) -> None:
         split: The split that the model is evaluated on.
 
     Raises:
-        DataError: If the model predicts clusters, or outliers for a target of other than two classes.
+        DataError: If the model predicts clusters, or outliers for a target without exactly two
+            classes.
     """
     if task == "clustering":
         raise DataError(

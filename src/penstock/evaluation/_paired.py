@@ -3,7 +3,7 @@
 Each row moves both figures (``_moves``); the similarity of the moves is the figures' correlation.
 
 means of errors  Student's t of the differences of the moves
-others           each figure keeps the skewed interval that it has alone (``intervals``), and both
+others           each figure keeps the skewed interval of the figure alone (``intervals``), and both
                  are read as a normal pair with that correlation: two nearly equal models differ by
                  nearly nothing, two that have little in common by the result of MOVER (Zou and
                  Donner 2008, Statistics in Medicine 27, 1693)
@@ -12,7 +12,7 @@ Few rows, or none, may distinguish two models. Therefore an unseen row is added 
 Bonett and Price (2012, Journal of Educational and Behavioral Statistics 37, 479) do for shares: as
 large as the rows seen, and at least as large as a further mispredicted row. Where few rows are
 ranked wrongly, the correlation is at least the value derived from the correlation of the scores
-within the classes (Hanley and McNeil 1983, Radiology 148, 839; their table lies above its cube).
+within the classes (Hanley and McNeil 1983, Radiology 148, 839; their table lies above the cube).
 """
 
 from math import sqrt

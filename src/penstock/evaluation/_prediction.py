@@ -35,7 +35,8 @@ class ScoredRows:
         probability: True if the scores are probabilities.
         classes: The model's labels in the order of the scores' columns; empty if unknown.
         epsilon: Resolution of the scores as returned by the model.
-        quantiles: Quantiles that the scores are forecasts of; empty for any other scores.
+        quantiles: Quantiles that the scores are forecasts of; empty for all further kinds of
+            scores.
     """
 
     values: Sequence[Any]
@@ -47,10 +48,10 @@ class ScoredRows:
 
 
 def as_model(model: object, frame: "pl.DataFrame", *, columns: Iterable[Column] = ()) -> Model:
-    """Return a model as it is; make one of a fitted estimator.
+    """Return a model unchanged; make a model of a fitted estimator.
 
     Args:
-        model: A Model, or what has ``predict`` and optionally ``predict_proba`` or
+        model: A Model, or an object with ``predict`` and optionally ``predict_proba`` or
             ``decision_function``, ``classes_``.
         frame: Rows to find the estimator's frame type with.
         columns: The training columns with their limits and categories, where known.

@@ -1,4 +1,4 @@
-"""Proof: a gate without figures, and how its evidence is judged; one table for all such gates."""
+"""Proof: a gate without figures, and the judgement of the evidence; a single table for all such gates."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
@@ -15,7 +15,7 @@ _FINDINGS_SHOWN = 3
 class Proof(Protocol):
     """A claim about a model that a gate names as a whole.
 
-    A new proof is a class here and an entry in ``PROOFS``; if its evidence is a record, a function
+    A new proof is a class here and an entry in ``PROOFS``; if the evidence is a record, a function
     in ``penstock.release`` produces the record.
 
     Attributes:
@@ -64,7 +64,7 @@ class NoLeakage:
 
 
 class Verified:
-    """The run was executed again, and its outputs were the same."""
+    """The run was executed again, and all outputs were the same."""
 
     gate = "verified"
     kind = "verified"

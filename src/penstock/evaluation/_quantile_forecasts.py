@@ -31,7 +31,8 @@ def read_quantiles(quantiles: Sequence[float]) -> tuple[float, ...]:
     """Return the quantiles of a forecast, checked.
 
     Raises:
-        ParameterError: If there are fewer than two, one is not between 0 and 1, or they do not rise.
+        ParameterError: If there are fewer than two, a quantile is not between 0 and 1, or they do
+            not rise.
     """
     found = tuple(float(each) for each in quantiles)
     if (
@@ -60,7 +61,7 @@ def target_names(quantiles: Sequence[float]) -> list[str]:
 def predict_quantiles(
     model: Model, frame: "pl.DataFrame", quantiles: Sequence[float]
 ) -> ScoredRows:
-    """Predict the quantiles of rows; the values are those of the middle one.
+    """Predict the quantiles of rows; the values are those of the middle quantile.
 
     Args:
         model: A model of Q values per row, lowest quantile first.
@@ -71,7 +72,7 @@ def predict_quantiles(
         The rows, with the quantiles as scores of shape (n, Q).
 
     Raises:
-        DataError: If the model predicts another number of values, or named them otherwise.
+        DataError: If the model predicts a different number of values, or named them otherwise.
     """
     targets = [target.name for target in model.signature.targets]
     named = [name for name in targets if name.startswith(_NAME_OF_TARGET)]
@@ -135,7 +136,7 @@ class QuantilesFigure:
         kind: ``pinball``, ``interval_coverage``, ``interval_width``, ``interval_score`` or
             ``crossing``.
         quantiles: All quantiles of the forecast.
-        at: Places of the quantiles that the figure is about: one, or lower and upper.
+        at: Places of the quantiles that the figure is about: a single place, or lower and upper.
     """
 
     kind: Kind
@@ -190,7 +191,7 @@ def quantile_metrics(quantiles: Sequence[float]) -> tuple[UserMetric, ...]:
 
 
 def quantile_metric(kind: Kind, quantiles: Sequence[float], at: Sequence[int]) -> UserMetric:
-    """Make one of the metrics of ``quantile_metrics``."""
+    """Make a metric of ``quantile_metrics``."""
     function = QuantilesFigure(kind, tuple(quantiles), tuple(at))
     return UserMetric(_name(function), function, _BETTER.get(kind, "lower"))
 
@@ -208,7 +209,7 @@ def _crosses(forecasts: Floats) -> NDArray[np.bool_]:
 
 
 class MiddleQuantile:
-    """An estimator of several quantiles that predicts the middle one; for evaluation, never stored.
+    """An estimator of several quantiles that predicts the middle quantile; for evaluation, never stored.
 
     Args:
         estimator: The estimator of all quantiles, lowest first.
@@ -227,7 +228,7 @@ class MiddleQuantile:
 
 
 def middle_quantiles(quantiles: Sequence[float]) -> list[int]:
-    """Return the places of the point prediction: of 0.5, else of the nearest on each side of it.
+    """Return the places of the point prediction: of 0.5, else of the nearest on each side.
 
     >>> middle_quantiles([0.1, 0.5, 0.9, 0.95]), middle_quantiles([0.1, 0.2, 0.9])
     ([1], [1, 2])

@@ -1,7 +1,7 @@
 """Ready metrics of rankings and quantile forecasts, for ``metrics=`` of evaluate.
 
-A ranking is judged by query: its metrics are means over queries, and so are their intervals, since
-the rows of a query are ranked against one another.
+A ranking is judged by query: metrics are means over queries, and so are the intervals, since
+the rows of a query are ranked among themselves.
 
 Source: Järvelin and Kekäläinen (2002) for NDCG; Koenker and Bassett (1978) for the pinball loss.
 """
@@ -25,7 +25,7 @@ RankingKind = Literal["ndcg", "average_precision", "reciprocal_rank"]
 
 @dataclass(frozen=True)
 class RankedByQuery:
-    """A figure per query of how high its relevant rows are ranked.
+    """A figure per query of the ranks of the relevant rows.
 
     Args:
         kind: ``ndcg``, ``average_precision`` or ``reciprocal_rank``.

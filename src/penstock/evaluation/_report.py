@@ -133,8 +133,9 @@ class EvaluationReport:
             ``trained_on``, ``signature``.
         user_metrics: Name, direction and code of the metrics that are functions of the user's.
         importance: Permutation importance of the model's inputs; None if not measured.
-        quantiles: Quantiles that the model forecasts, lowest first; empty for any other model.
-        labels: Rows and metrics of each label of a ``multilabel`` target; empty for any other.
+        quantiles: Quantiles that the model forecasts, lowest first; empty for all models without
+            quantiles.
+        labels: Rows and metrics of each label of a ``multilabel`` target; else empty.
     """
 
     bundle_type: ClassVar[str] = "penstock.evaluation:EvaluationReport"
@@ -215,7 +216,7 @@ class EvaluationReport:
 
     @property
     def signature(self) -> Signature | None:
-        """Signature of the evaluated model; None in reports of versions that did not record it."""
+        """Signature of the evaluated model; None in reports of versions that did not record a signature."""
         stored = self.parts.get("signature")
         return None if stored is None else Signature.from_json(stored)
 

@@ -1,7 +1,7 @@
 """MASE: errors divided by those of the seasonal naive forecast on the training series.
 
 Notation: y_t is the t-th training value of a series in time order, m the season. The scale of a
-series is the mean of |y_t - y_(t-m)| over its training rows.
+series is the mean of |y_t - y_(t-m)| over the training rows.
 
 Source: Hyndman and Koehler (2006), Another look at measures of forecast accuracy, International
 Journal of Forecasting 22, 679.
@@ -29,14 +29,15 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class ScaledError:
-    """The absolute error of each row over the scale of its series.
+    """The absolute error of each row over the scale of the series.
 
     Args:
-        season: Rows from one season to the next: 7 for daily values of weeks, 1 for none.
-        series: Column of the series; empty for a single one.
+        season: Rows from one season to the next: 7 for daily values of weeks, 1 without seasons.
+        series: Column of the series; empty for a single series.
         time: Column of times; empty for the column by which the rows are split.
-        scales: Scale of each series by its text, as learned from the training rows; None before.
-        unknown: Why a series has no scale, by its text.
+        scales: Scale of each series by the text of the series, as learned from the training rows;
+            None before.
+        unknown: Why a series has no scale, by the text of the series.
     """
 
     season: int
@@ -111,14 +112,14 @@ def mase(season: int = 1, *, series: str = "", time: str = "") -> UserMetric:
     'mase_7'
 
     The scale of each series is the mean absolute error of "as one season before" over its training
-    rows. It is not known, and the metric is absent with the reason, where these rows have no order
-    in time, are not evenly spaced, are fewer than a season and a row, or never change.
+    rows. The scale is not known, and the metric is absent with the reason, where these rows have no
+    order in time, are not evenly spaced, are fewer than a season and a row, or never change.
 
     Args:
         season: Rows from one season to the next: 7 for daily values of weeks, 12 for months of
             years, 1 for a series without a season.
         series: Column that names the series of a row; by default all rows are one series.
-        time: Column of times; by default the one by which the rows are split.
+        time: Column of times; by default the split's.
 
     Raises:
         ParameterError: If the season is less than 1.
@@ -138,14 +139,14 @@ def bound_mase(
 
 
 def bind_metric(found: UserMetric, split: Split) -> UserMetric:
-    """Return a metric with what it learns from the training rows; any other metric itself."""
+    """Return a metric with scales from the training rows; metrics without scales unchanged."""
     if isinstance(found.function, ScaledError):
         return replace(found, function=found.function.bind(split))
     return found
 
 
 def _scale(times: list[Any], values: Floats, season: int) -> float | str:
-    """Return the scale of a series, or why it is not known."""
+    """Return the scale of a series, or the reason why there is none."""
     if any(time is None for time in times):
         return "a training row has no time"
     order = sorted(range(len(times)), key=lambda at: times[at])

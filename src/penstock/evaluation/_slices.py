@@ -34,7 +34,7 @@ class SliceResult:
 
     @property
     def small(self) -> bool:
-        """True if the slice has too few rows for comparisons; gaps and ratios leave it out."""
+        """True if the slice has too few rows for comparisons; gaps and ratios leave the slice out."""
         return self.rows < SMALL_ROWS
 
     def to_json(self) -> dict[str, Any]:

@@ -33,7 +33,7 @@ _FEWEST_RESAMPLES = 200  # with fewer, the outer quantiles are those of a handfu
 def measure_user_metrics(
     metrics: tuple[UserMetric, ...], rows: JudgedRows, *, resamples: int, seed: int
 ) -> Measured:
-    """Compute user metrics with intervals; one that fails is absent with the reason.
+    """Compute user metrics with intervals; a failing metric is absent with the reason.
 
     Args:
         metrics: The metrics.
@@ -127,7 +127,7 @@ def compare_user_metric(
         seed: Seed of the resamples.
 
     Returns:
-        Both values, the ends of the difference's interval, and what the interval lacks.
+        Both values, the ends of the difference's interval, and the interval's lacks.
 
     Raises:
         DataError: If the function fails.

@@ -18,7 +18,7 @@ _LIVE: dict[tuple[str, str], UserMetric] = {}
 
 
 def remember(found: UserMetric) -> dict[str, Any]:
-    """Keep a metric for this process; return the facts by which others find the function."""
+    """Keep a metric for this process; return the facts by which later processes find the function."""
     _LIVE[found.name, found.code] = found
     function = found.function
     code = getattr(function, "__code__", None)
@@ -37,7 +37,7 @@ def remember(found: UserMetric) -> dict[str, Any]:
 
 
 def find_metric(facts: Mapping[str, Any]) -> UserMetric | str:
-    """Return a report's metric with its function; or the reason why the function is not found.
+    """Return a report's metric with the function; or the reason why the function is not found.
 
     Args:
         facts: Facts that ``remember`` returned.

@@ -1,6 +1,6 @@
 """User metrics: functions of truth and prediction, with intervals, gates and comparison.
 
-A function that returns one value per row is a mean over rows, with the intervals of means. A
+A function that returns a value per row is a mean over rows, with the intervals of means. A
 function that returns a number gets the bias-corrected and accelerated bootstrap interval.
 
 Source: Efron (1987), Better bootstrap confidence intervals, JASA 82, 171.
@@ -43,7 +43,7 @@ class UserMetric:
         name: Name in reports and gates, a Python name.
         function: Takes truth and prediction; returns a number, or a value per row whose mean counts.
         better: ``higher``, ``lower`` or ``zero`` (the nearer to 0 the better).
-        by: Column whose groups the function returns a value for, instead of one per row.
+        by: Column whose groups the function returns a value for, instead of a value per row.
     """
 
     name: str
@@ -57,7 +57,7 @@ class UserMetric:
 
     @property
     def code(self) -> str:
-        """Digest of the function and the user code and values that it reaches."""
+        """Digest of the function and the user code and values within reach."""
         return code_digest(self.function, find_project()).digest
 
     @property
@@ -290,7 +290,7 @@ def accelerated_ends(
 
 
 def why_not_resampled(rows: int, failed: int, resamples: int) -> str:
-    """Return what the bootstrap of a function lacks; empty if nothing."""
+    """Return the reason why the bootstrap of a function is not valid; empty if valid."""
     if rows < FEWEST_RESAMPLED:
         return f"{rows} rows, {FEWEST_RESAMPLED} are needed"
     if failed > _MOST_FAILED * resamples:

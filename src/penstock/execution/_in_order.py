@@ -100,7 +100,7 @@ def _bounded(
 
 
 def _end_with(parent: int) -> None:
-    """End this worker when the process that started it is gone, however it ended."""
+    """End this worker when the process that started it is gone, for any reason."""
 
     def watch() -> None:
         while os.getppid() == parent:

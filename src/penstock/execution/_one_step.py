@@ -50,7 +50,7 @@ def run_step(
 
     The result is recorded under the same key as by any runner. A step that has ended well and whose
     key still holds is not executed again. The last step to end ends the run. Several processes may
-    execute different steps of a run at once; a step that another process executes is waited for.
+    execute different steps of a run at once; a step under execution elsewhere is waited for.
 
     Args:
         run: Id of the run; a unique prefix, or ``"last"``.
@@ -103,7 +103,7 @@ def list_items(
     target: Pipeline[..., Any] | str | None = None,
     store: Store | str | None = None,
 ) -> list[str]:
-    """List the items of a map of a run, as the names that `run_step` executes one by one.
+    """List the items of a map of a run, as the names that `run_step` executes singly.
 
     Orchestrators make a task of each: ``["train[0]", "train[1]"]``. The map itself, executed
     afterwards, collects their results. A map whose branch is not taken has no items.
@@ -147,9 +147,9 @@ def _loaded(
 
 @contextmanager
 def _claimed(store: Store, record: RunRecord, graph: Graph, step: str) -> Iterator[None]:
-    """Claim the step, in a run that several processes may work on; release it in the end.
+    """Claim the step, in a run that several processes may work on; release the claim in the end.
 
-    A step that another process executes is waited for: what it has made is then used.
+    A step under execution elsewhere is waited for: the result is then used.
     """
     steps, claim = store.metadata.steps, claim_here(record.run_id, step, record.attempt)
     if not steps.claim_step(claim):
@@ -168,7 +168,7 @@ def _claimed(store: Store, record: RunRecord, graph: Graph, step: str) -> Iterat
 
 
 def _result(records: Sequence[StepRunRecord], step: str, name: str) -> StepRunRecord:
-    """Return the step run of a step; of an item of a mapped pipeline, a failed one or the last."""
+    """Return the step run of a step; of an item of a mapped pipeline, a failed step run or the last."""
     own = [record for record in records if record.step.startswith(f"{step}/")]
     failed = [record for record in own if record.state is StepState.FAILED]
     return next(iter(failed), None) or next(each for each in records if each.step == name)

@@ -1,4 +1,4 @@
-"""RecordedRun: a run as `why` reads it, and the earlier runs of the same pipeline."""
+"""RecordedRun: a run in the form for `why`, and the earlier runs of the same pipeline."""
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property

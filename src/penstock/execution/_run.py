@@ -165,7 +165,7 @@ def resume_run(
         target: The pipeline or ``file.py:name``; by default the entry point of the run.
         params: Parameters passed again; must equal those of the run.
         options: Runner, workers, failure policy, reporter and store; may differ from those of the
-            first attempt. The other options are those that the run was started with.
+            first attempt. All further options are those of the run's start.
 
     Raises:
         NotFoundError: If there is no such run, or the pipeline's file is gone.
@@ -235,7 +235,7 @@ def prepare_pipeline(
         steps: Names of the steps that the caller will execute; None for any.
 
     Raises:
-        ConflictError: If the run would have other steps than these; nothing is recorded then.
+        ConflictError: If the run would have different steps; nothing is recorded then.
     """
     target = load_pipeline(pipeline) if isinstance(pipeline, str) else pipeline
     session = new_session(target, params, options, QuietReporter(), steps=steps)

@@ -57,10 +57,11 @@ class FeatureStore(OnlineHalf):
     Args:
         path: Folder or URL (``s3://``, ``gs://``, ``az://``) of the tables; by default the folder
             ``features`` beside the artifacts of the store.
-        online: The online store, or its URL: ``sqlite:///path``, ``redis://host:6379/0``; by default
-            the setting ``online_store``, else the file ``online.db`` in the folder of the tables.
+        online: The online store, or the URL: ``sqlite:///path``, ``redis://host:6379/0``; by
+            default the setting ``online_store``, else the file ``online.db`` in the folder of the
+            tables.
         options: Options of the object store; secrets as ``"${NAME}"``. They are part of the
-            signature of models that are trained on its features.
+            signature of models that are trained on these features.
         store: The store whose features these are; by default the project's.
 
     Raises:
@@ -175,7 +176,8 @@ class FeatureStore(OnlineHalf):
             views: Views, names, ``"view:feature"`` for single features, or on-demand views, whose
                 inputs are joined too and left out again.
             time: Column with the time of a label; aware.
-            target: Column of the labels with the target: features that reveal it are refused.
+            target: Column of the labels with the target: features that reveal the target are
+                refused.
             event_time_only: Use rows from their event on, even those that were known only later.
                 A model would be trained on values that serving does not have: for comparisons only.
             versions: Versions of the histories by view; by default the newest.
@@ -306,7 +308,7 @@ class FeatureStore(OnlineHalf):
 
         Raises:
             NotFoundError: If there is no such view or feature.
-            ConflictError: If a view in the code differs from the one in the store.
+            ConflictError: If a view in the code differs from the view in the store.
         """
         return [self._resolve(each) for each in views]
 

@@ -22,7 +22,7 @@ class FileDataset:
 
     Each file is read once to record the digest, so a step that creates the dataset is executed
     again when a file changed. A file that changes later is refused where it is read. An image is an
-    array of shape (height, width, 3), a NumPy file the array that it holds.
+    array of shape (height, width, 3), a NumPy file the array of the file.
 
     >>> import tempfile
     >>> import polars as pl
@@ -41,7 +41,7 @@ class FileDataset:
         column: Column with the names of files, relative to the folder.
         folder: The folder; names that lead out of the folder are refused.
         target: Column with the target; None to return the values only.
-        transform: Function from an array to what a row should give, for example a tensor.
+        transform: Function from an array to the value of a row, for example a tensor.
     """
 
     def __init__(

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class HashedLevels(NamedColumns):
-    """Encoder of levels by a hash (scikit-learn's FeatureHasher): 1 or -1 in one of the columns.
+    """Encoder of levels by a hash (scikit-learn's FeatureHasher): 1 or -1 in a single column.
 
     The target is not used, nothing is learned, and a level that was absent from training has its
-    column like any other. Levels that share a column cannot be told apart.
+    column all the same. Levels that share a column cannot be told apart.
 
     >>> import polars as pl
     >>> shops = pl.DataFrame({"shop": ["north", "south", None]})

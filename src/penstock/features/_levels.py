@@ -29,7 +29,8 @@ class LevelMeans(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     ways.
 
     Args:
-        target_type: ``binary``, ``multiclass`` or ``regression``; None to infer it from the target.
+        target_type: ``binary``, ``multiclass`` or ``regression``; None to infer the type from the
+            target.
         random_state: Seed of the folds.
     """
 

@@ -60,11 +60,11 @@ _LOOK_UP_S = 1.0
 
 
 class OnlineHalf(ABC):
-    """What FeatureStore does with its online store.
+    """The methods of FeatureStore for the online store.
 
     Args:
         path: Folder or URL of the tables.
-        online: The online store or its URL.
+        online: The online store or the URL.
     """
 
     def __init__(self, path: str, online: OnlineStore | str | Path | None) -> None:
@@ -75,7 +75,7 @@ class OnlineHalf(ABC):
         self._codecs: dict[str, tuple[str, RowCodec]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what another process needs; it opens tables anew."""
+        """Return the state for a second process, which opens tables anew."""
         return {**self.__dict__, "_pushed_to": {}, "_codecs": {}, "_looked_up": {}}
 
     @abstractmethod
@@ -116,13 +116,13 @@ class OnlineHalf(ABC):
         that was killed is continued.
 
         Args:
-            view: The view or its name.
+            view: The view or the name.
             rebuild: Whether to write all entries anew, while the present ones answer. Always so if
                 columns were added to the view.
 
         Raises:
             NotFoundError: If there is no such view.
-            ConflictError: If the entries there are those of another feature store.
+            ConflictError: If the entries there belong to a second feature store.
             StoreError: If the online store does not respond.
         """
         history = self.history(view)
@@ -148,22 +148,22 @@ class OnlineHalf(ABC):
         """Return the features of keys as they are now, from the online store.
 
         Args:
-            views: Views as for ``join``. A view that is named has the definition by which it was
+            views: Views as for ``join``. A view that is named has the definition of the last
                 materialized; on-demand views are computed by the same code as in a join.
             keys: The keys, and the request's inputs of on-demand views: a dict of values or lists,
-                a list of dicts, or a frame. Other columns are ignored.
+                a list of dicts, or a frame. Further columns are ignored.
             now: The time by which values expire; by default that of the clock.
 
         Returns:
-            The features of each key in order, and for each view whether it has values
+            The features of each key in order, and for each view whether there are values
             (``PRESENT``), was deleted or has only nulls (``NULL``), is older than the ttl
             (``EXPIRED``) or unknown (``NOT_FOUND``).
 
         Raises:
             NotFoundError: If a view was never materialized, or has no such feature.
-            ConflictError: If a view in the code is not the one that was materialized.
-            SchemaError: If a key or input is missing or has another dtype.
-            DataError: If values were written for other columns than those of the definition.
+            ConflictError: If a view in the code is not the materialized view.
+            SchemaError: If a key or input is missing or has the wrong dtype.
+            DataError: If values were written for columns that are not in the definition.
             StoreError: If the online store does not respond.
         """
         asked = [views] if isinstance(views, FeatureView | OnDemandView | str) else views
@@ -206,7 +206,7 @@ class OnlineHalf(ABC):
         """Append rows to a view's history and put them online at once.
 
         Args:
-            view: The view or its name.
+            view: The view or the name.
             rows: Rows as for ``write``, or as for ``delete``.
             is_deleted: Whether the rows delete.
 
@@ -214,8 +214,8 @@ class OnlineHalf(ABC):
             The version of the history that has the rows.
 
         Raises:
-            SchemaError: If a column is missing, has another dtype, or times have no zone.
-            DataError: If a key or time is null, or a row is known before it happened or after now.
+            SchemaError: If a column is missing, has the wrong dtype, or times have no zone.
+            DataError: If a key or time is null, or a row is known before the event or after now.
             StoreError: If the online store does not respond; the rows are in the history then, and
                 ``materialize`` brings them online.
         """
@@ -241,20 +241,20 @@ class OnlineHalf(ABC):
         """Compute the rows of past intervals and append each interval's to the history, once.
 
         An interval that is there already is not computed again: a backfill that was killed is
-        continued, and many may run side by side, each with its own days.
+        continued, and many may run side by side, each for different days.
 
         Args:
-            view: The view or its name.
-            compute: Returns the rows from a time up to another, which is not included.
+            view: The view or the name.
+            compute: Returns the rows from a start time up to an end time, which is not included.
             start: Start of the first interval; aware.
-            end: End of the last one; aware.
+            end: End of the last interval; aware.
             every: Length of an interval.
             name: Name of the backfill: under another name intervals are computed again, and their
                 rows correct those that are there.
 
         Raises:
             ParameterError: If a time has no zone, or the length is not positive.
-            SchemaError: If a column is missing, has another dtype, or times have no zone.
+            SchemaError: If a column is missing, has the wrong dtype, or times have no zone.
         """
         intervals = split_time(start, end, parse_duration(every))
         return backfill(self.history(view), compute, intervals, name)
@@ -268,8 +268,9 @@ class OnlineHalf(ABC):
     ) -> Erasure:
         """Remove all rows of keys for good: from histories, the online store, logs and their files.
 
-        Rows of other keys stay bit-equal, which is checked. One that was killed is completed by
-        another. A materialization that runs at the same time may bring entries back: erase again.
+        Rows of other keys stay bit-equal, which is checked. A killed erasure is completed by
+        a repetition. A materialization that runs at the same time may bring entries back: erase
+        again.
 
         Args:
             keys: The keys: a dict of values or lists, a list of dicts, or a frame, with some or all
@@ -278,7 +279,7 @@ class OnlineHalf(ABC):
             logs: Logs with values of features, such as ``PredictionFeatureLog()``.
 
         Returns:
-            Where how many rows were, which files were removed, and digests of the other rows.
+            Numbers of rows by place, the removed files, and digests of the remaining rows.
 
         Raises:
             NotFoundError: If no view has these key columns.
@@ -301,7 +302,7 @@ class OnlineHalf(ABC):
         return select(self._materialized(name), [feature] if feature else None)
 
     def _require_materialized(self, view: FeatureView) -> None:
-        """Check that a view in the code is the one that was materialized."""
+        """Check that a view in the code is the materialized view."""
         known = self._materialized(view.name)
         if known != view and known.digest != view.digest:
             raise ConflictError(
@@ -313,7 +314,7 @@ class OnlineHalf(ABC):
             )
 
     def _materialized(self, name: str) -> FeatureView:
-        """Return the view as it was materialized; looked up once a second."""
+        """Return the view as last materialized; looked up once a second."""
         text, codec = self._codecs.get(name, ("", None))
         if codec is not None and monotonic() - self._looked_up.get(name, -_LOOK_UP_S) < _LOOK_UP_S:
             return codec.view

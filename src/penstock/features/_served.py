@@ -24,7 +24,7 @@ _TIME = "__time"
 
 @dataclass(frozen=True, slots=True)
 class Recomputed:
-    """What a history says of keys at times.
+    """The state of keys at times in a history.
 
     Args:
         view: The view.
@@ -44,7 +44,7 @@ class Recomputed:
 def recompute_served(
     features: FeatureStore, view: str, keys: "pl.DataFrame", at: "pl.Series"
 ) -> Recomputed:
-    """Return what the history of a view says of keys at times, as it is known now.
+    """Return the state of keys at times in the history of a view, as known now.
 
     Args:
         features: The feature store.

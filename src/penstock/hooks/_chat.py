@@ -53,7 +53,7 @@ def _plain(text: str, most: int) -> dict[str, Any]:
 
 
 def _runs(text: str, **style: str) -> dict[str, Any]:
-    """Return a block of text runs: unlike a TextBlock it reads no markup, so no link can hide."""
+    """Return a block of text runs: unlike a TextBlock, these have no markup, so no link can hide."""
     lines = _cut(text, _MOST_CARD).split("\n")
     ended = [f"{line}\n" for line in lines[:-1]] + lines[-1:]
     return {

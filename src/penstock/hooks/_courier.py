@@ -1,6 +1,6 @@
 """Courier: delivers the events of the outbox to the hooks; any process of the store may do so.
 
-At least once: an event is removed when it has been delivered, and its id is the same at every
+At least once: an event is removed after delivery, and the id is the same at every
 attempt. In order: an event that fails is retried before later events are sent, unless the receiver
 refuses the event. A lease ensures that a single process at a time delivers a hook's events.
 """
@@ -38,7 +38,7 @@ _LAST_S = 5.0  # seconds that an ending process waits for its last events
 
 
 class HasStore(Protocol):
-    """What `delivers` decorates methods of."""
+    """Owner of the methods that `delivers` decorates."""
 
     _store: Store
 
@@ -46,7 +46,7 @@ class HasStore(Protocol):
 def delivers(
     method: Callable[Concatenate[Of, Params], Result],
 ) -> Callable[Concatenate[Of, Params], Result]:
-    """Deliver the events of a method's changes before it returns, if the store has hooks.
+    """Deliver the events of a method's changes before the return, if the store has hooks.
 
     Whoever promotes from a script or a shell runs no scheduler; without this the events would wait
     for the next run. A receiver that cannot be reached delays the method for some seconds at most.

@@ -1,4 +1,4 @@
-"""Where events may be sent: a URL's name is resolved, checked and connected to as one operation.
+"""Where events may be sent: a URL's name is resolved, checked and connected to as a single operation.
 
 A hook's URL makes this machine send requests, so a hook must not become a way into the network
 around the machine (as in CVE-2026-2393). Private, link-local and metadata addresses are refused
@@ -24,7 +24,7 @@ class Destination:
 
     Args:
         url: URL to connect to: the address in the place of the name.
-        host: The name with its port, for the Host header.
+        host: The name with the port, for the Host header.
         name: The name alone, for which the certificate must be valid.
         address: The address.
         port: The port.

@@ -45,7 +45,7 @@ def read_route(url: str) -> MailRoute:
     MailRoute(to=('ml@example.org',), sender='penstock@example.org', user='ci')
 
     Raises:
-        ParameterError: If the URL names no recipient, or an address cannot be one.
+        ParameterError: If the URL names no recipient, or an address is not legal.
     """
     parts = urlsplit(url)
     given = parse_qs(parts.query, keep_blank_values=True)

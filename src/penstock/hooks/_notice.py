@@ -1,4 +1,4 @@
-"""Notice: an event as people read it, in a chat or in a mail."""
+"""Notice: an event as a text for people, in a chat or in a mail."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -30,13 +30,13 @@ _MOST_METRICS = 6
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """An event as people read it.
+    """An event as a text for people.
 
     Args:
-        title: What happened, on one line.
+        title: The event, on a single line.
         text: Error, reason or message; may be empty.
         facts: Names and values, in their order.
-        level: Whether it is good or bad news.
+        level: Good or bad news.
     """
 
     title: str
@@ -59,7 +59,7 @@ def notice_of(message: Mapping[str, Any]) -> Notice:
     'tips v3 is in production'
 
     Args:
-        message: The event as `message_of` makes it.
+        message: The event in the form of `message_of`.
     """
     noun, _, what = message["type"].partition(".")
     title, text, facts = _TOLD[noun](what, message["data"])

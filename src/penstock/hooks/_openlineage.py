@@ -1,6 +1,6 @@
-"""Events in OpenLineage form: a pipeline and its steps are jobs, their outputs are datasets.
+"""Events in OpenLineage form: a pipeline and its steps are jobs, outputs are datasets.
 
-Source: OpenLineage 2-0-2, https://openlineage.io/spec/2-0-2/OpenLineage.json, and its facets.
+Source: OpenLineage 2-0-2, https://openlineage.io/spec/2-0-2/OpenLineage.json, and the facets.
 """
 
 import uuid

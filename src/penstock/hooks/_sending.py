@@ -1,4 +1,4 @@
-"""Sender: one try to deliver an event, in the form that its hook wants."""
+"""Sender: a single try to deliver an event, in the form of the hook."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
@@ -30,7 +30,7 @@ class Sender:
     """Sends events; connections of HTTP are kept until the end of the with-block.
 
     Args:
-        store: Store with what the events are about.
+        store: Store with the subjects of the events.
     """
 
     def __init__(self, store: Store) -> None:
@@ -45,7 +45,7 @@ class Sender:
             self._client.close()
 
     def send(self, hook: HookRecord, event: EventRecord) -> Attempt:
-        """Try to deliver an event to its hook."""
+        """Try to deliver an event to the hook."""
         if hook.form == "email":
             return send_mail(hook, event, self._notice(event))
         return self._post(hook, event)
@@ -113,7 +113,7 @@ class Sender:
 
 
 def target_of(hook: HookRecord) -> str:
-    """Return the URL that is posted to: of a chat it is the hook's secret."""
+    """Return the URL for posts: of a chat the hook's secret."""
     return (hook.secret or "") if hook.form in SECRET_URLS else hook.url
 
 

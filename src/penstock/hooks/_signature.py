@@ -1,6 +1,7 @@
 """Signatures in the Standard Webhooks form, which any Standard Webhooks library can verify.
 
-The signed text is ``id.timestamp.body``; the signature is ``v1,`` and the base64 of its HMAC-SHA-256.
+The signed text is ``id.timestamp.body``; the signature is ``v1,`` and the base64 of the
+HMAC-SHA-256.
 
 Source: Standard Webhooks, https://www.standardwebhooks.com (specification, "Signature scheme").
 """
@@ -27,7 +28,7 @@ def headers_of(secret: str, event_id: str, moment: datetime, body: bytes) -> dic
     """Return the headers that sign a message.
 
     Args:
-        secret: As `new_secret` makes it.
+        secret: A result of `new_secret`.
         event_id: Id of the event, the same at every attempt.
         moment: Current time: receivers refuse a message signed more than five minutes ago.
         body: The message's bytes.

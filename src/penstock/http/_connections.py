@@ -49,7 +49,7 @@ class Connection(HttpToolsProtocol):
     received: int = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in uvicorn
-        """Accept a connection, or refuse it if no present connection can be closed."""
+        """Accept a connection, or refuse if no present connection can be closed."""
         self.reading_since = self.loop.time()
         crowded = len(self.connections) >= self.server_state.limit
         super().connection_made(transport)
@@ -70,7 +70,7 @@ class Connection(HttpToolsProtocol):
             self.close_after_answer()
 
     def on_body(self, body: bytes) -> None:
-        """Count what has arrived: a large file takes longer than a minute."""
+        """Count arrived bytes: a large file takes longer than a minute."""
         self.received += len(body)
         super().on_body(body)
 
@@ -86,7 +86,7 @@ class Connection(HttpToolsProtocol):
 
     @property
     def has_headers(self) -> bool:
-        """True from a request's last header to the end of its response."""
+        """True from a request's last header to the end of the response."""
         cycle: Any = self.cycle  # uvicorn's types declare it as always present
         return cycle is not None and not cycle.response_complete
 

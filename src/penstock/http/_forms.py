@@ -17,7 +17,7 @@ def read_form(content_type: str, body: bytes) -> Mapping[str, str]:
     {'name': 'ada', 'role': '', 'x': 'a b'}
 
     Raises:
-        HttpError: 415 for another type, 413 for a large body, 400 for one that cannot be read.
+        HttpError: 415 for the wrong type, 413 for a large body, 400 for an unreadable body.
     """
     if content_type.partition(";")[0].strip().lower() != FORM:
         raise HttpError(415, "The body is no form.", fix=f"Send {FORM}.")

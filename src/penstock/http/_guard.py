@@ -25,7 +25,7 @@ SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
 
 
 def require_bind(host: str, *, has_users: bool) -> None:
-    """Refuse an address that other machines reach, for a store that asks nobody who they are.
+    """Refuse an address beyond this machine, for a store without users.
 
     Args:
         host: Address to listen on.
@@ -83,7 +83,7 @@ def require_own_page(call: Call) -> None:
 
 
 def require_json(call: Call) -> None:
-    """Refuse a body not declared as JSON; pages may send other types to any site without preflight.
+    """Refuse a body not declared as JSON; pages may send further types to any site without preflight.
 
     The default type of ``curl -d`` passes where no browser is involved.
 

@@ -21,7 +21,7 @@ def is_loopback(host: str) -> bool:
 
 
 def url_host(host: str) -> str:
-    """Return an address as a URL has it: IPv6 in brackets.
+    """Return an address in the form of URLs: IPv6 in brackets.
 
     >>> url_host("::1"), url_host("127.0.0.1")
     ('[::1]', '127.0.0.1')

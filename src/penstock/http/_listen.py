@@ -25,7 +25,7 @@ def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
 
     Args:
         host: Address of this machine.
-        port: TCP port; 0 takes a free one.
+        port: TCP port; 0 for a free port.
         shared: Let further processes of this user listen on the same port; the system distributes
             connections among them.
 
@@ -52,8 +52,8 @@ def hold_back_new(listener: socket.socket) -> bool:
     """Let no further connection begin on a listening socket; say whether the system can do that.
 
     Whoever connects is neither refused nor accepted until the socket closes: then the system's
-    second try, a second later, is refused. Without it, a connection made between the last accept
-    and the close is reset, as if its request might have been handled.
+    second try, a second later, is refused. Else a connection made between the last accept
+    and the close is reset, as if the request might have been handled.
     """
     if sys.platform != "linux":
         return False

@@ -1,4 +1,4 @@
-"""Server: run an application on a socket and stop without a reset; apart from its connections.
+"""Server: run an application on a socket and stop without a reset; apart from the connections.
 
 uvicorn closes idle connections when stopping, even those whose next request is on the way. Here a
 stop answers the requests that still arrive before closing.

@@ -1,4 +1,4 @@
-"""find_batch_prediction: a prediction of a batch by its id: the batch's run and the row's number."""
+"""find_batch_prediction: a prediction of a batch by id: the batch's run and the row's number."""
 
 import re
 from typing import Any
@@ -27,7 +27,7 @@ def find_batch_prediction(store: Store, prediction_id: str) -> PredictionRecord 
         prediction_id: The id.
 
     Raises:
-        NotFoundError: If the batch has no such row, or refused it.
+        NotFoundError: If the batch has no such row, or refused that row.
     """
     parts = _ID.fullmatch(prediction_id)
     if parts is None:

@@ -1,4 +1,4 @@
-"""ColumnChecker: the received values of one column to values of the training type, with warnings.
+"""ColumnChecker: the received values of a column to values of the training type, with warnings.
 
 The common case (every value has the plain type and is in range) is a few passes in C.
 """

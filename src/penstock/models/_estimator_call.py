@@ -1,4 +1,4 @@
-"""EstimatorCall: one call of an estimator for labels and probabilities, without duplicated work.
+"""EstimatorCall: a single call of an estimator for labels and probabilities, without duplicated work.
 
 Nothing here changes a prediction: work is shared only where both results provably come from the
 same numbers. A row's prediction is that of a call with this row alone; see `_row_wise`.
@@ -39,7 +39,7 @@ class EstimatorCall:
 
     Attributes:
         last: The final estimator, which answers each row as in a call with this row alone.
-        is_graph: Whether a graph alone answers, which has one thread in any case.
+        is_graph: Whether a graph alone answers, which is single-threaded in any case.
     """
 
     def __init__(self, estimator: Any, form: Any = None) -> None:
@@ -84,7 +84,7 @@ class EstimatorCall:
         return getattr(self.last, name)(self.transform(rows))
 
     def transform(self, rows: Any) -> Any:
-        """Return what the final estimator takes: the rows behind a pipeline's transformers."""
+        """Return the input of the final estimator: the rows behind a pipeline's transformers."""
         return rows if self._head is None else self._head.transform(rows)
 
 

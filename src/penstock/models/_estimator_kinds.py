@@ -1,6 +1,7 @@
-"""What an estimator predicts: labels and numbers, clusters, outliers, several targets.
+"""Kinds of predictions of an estimator: labels and numbers, clusters, outliers, several targets.
 
-Read off scikit-learn's tags and fitted attributes; apart from the signature, which only stores it.
+Read off scikit-learn's tags and fitted attributes; apart from the signature, which only stores
+them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -61,8 +62,8 @@ def cluster_labels(estimator: Any, predicted: Sequence[Any]) -> tuple[Any, ...]:
     """Return all labels that a fitted clusterer can predict, in order.
 
     Args:
-        estimator: The clusterer, or a pipeline that ends with it.
-        predicted: Labels that it predicted, where its attributes do not show them.
+        estimator: The clusterer, or a pipeline that ends with a clusterer.
+        predicted: Predicted labels, where the attributes do not show them.
     """
     last = _last(estimator)
     count = next((size for size in map(_count, _sizes(last)) if size), 0)
@@ -100,7 +101,7 @@ def find_targets(estimator: Any, output: Any, truth: Any) -> tuple[Target, ...]:
 
     Args:
         estimator: The fitted estimator.
-        output: Its predictions of some rows.
+        output: The estimator's predictions of some rows.
         truth: True values of some rows: a frame has the names of the targets; None if unknown.
 
     Raises:

@@ -1,6 +1,6 @@
-"""Explanation: contributions of a model's inputs to its predictions (Shapley values).
+"""Explanation: contributions of a model's inputs to the predictions (Shapley values).
 
-Exact for trees; for other models by permutations of the inputs, with the inputs of other rows in
+Exact for trees; else by permutations of the inputs, with the inputs of background rows in
 the place of those left out. Contributions and base value add up to the explained output, or no
 explanation is returned.
 
@@ -87,13 +87,13 @@ def explain_rows(
     Args:
         model: The model.
         frame: The inputs, n rows.
-        background: Rows that stand for the unknown, for models other than trees; None for the
+        background: Rows that stand for the unknown, for models that are not trees; None for the
             frame itself.
-        limit_s: Seconds of predicting after which models other than trees give up; None for no
+        limit_s: Seconds of predicting after which models that are not trees give up; None for no
             limit.
 
     Raises:
-        ServingError: If it takes longer than the limit.
+        ServingError: If the computation takes longer than the limit.
         MissingPackageError: If shap is not installed.
         DataError: If there are too few background rows, or the contributions do not add up.
     """

@@ -15,12 +15,12 @@ class ViewInputs:
     """The features of a view that a model needs.
 
     Args:
-        view: Definition of the view, as ``FeatureView.describe`` returns it.
+        view: Definition of the view, a result of ``FeatureView.describe``.
         features: The features, inputs of the model or of on-demand views.
         table: Id of the Delta table of the training rows.
         version: Version of the history that was joined for training.
         path: Folder or URL of the feature store.
-        missing: What to do with a key that has no value, or an expired one: ``"null"`` or
+        missing: Treatment of a key without a value, or with an expired value: ``"null"`` or
             ``"refuse"``.
         options: Options of the object store that has the feature store; secrets as ``"${NAME}"``.
     """
@@ -49,7 +49,7 @@ class OnDemandInputs:
     """The features of an on-demand view that are inputs of a model.
 
     Args:
-        view: Definition of the view, as ``OnDemandView.describe`` returns it.
+        view: Definition of the view, a result of ``OnDemandView.describe``.
         features: The features that are inputs of the model.
     """
 

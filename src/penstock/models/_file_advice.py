@@ -1,4 +1,4 @@
-"""How a model in a file of another library becomes one that can be registered; apart: a table of words."""
+"""How a model in a library's file becomes a model that can be registered; apart: a table of words."""
 
 from collections.abc import Mapping
 from pathlib import PurePath

@@ -1,6 +1,6 @@
-"""Check of whole frames by the rule of requests: a row is taken or refused as a request with it is.
+"""Check of whole frames by the rule of requests: a row is taken or refused as a request with that row.
 
-Numbers and dates of the training type are compared as columns; every other value goes through the
+Numbers and dates of the training type are compared as columns; all further values go through the
 ColumnChecker of requests, each distinct value once.
 """
 
@@ -23,7 +23,7 @@ _MARGIN_S = 1.0  # times this close to a limit are compared by the checker of re
 
 @dataclass(frozen=True, slots=True)
 class CheckedFrame:
-    """The rows of a frame that a request may have, and the reasons for the others.
+    """The rows of a frame that a request may have, and the reasons for the refused rows.
 
     Args:
         frame: Accepted rows, with the training types.
@@ -87,7 +87,7 @@ def _check_column(checker: ColumnChecker, frame: "pl.DataFrame", found: _Finding
 def _quick(
     checker: ColumnChecker, series: "pl.Series", dtype: "pl.DataType"
 ) -> "tuple[pl.Series, pl.Series] | None":
-    """Return the column in its training type, and which values a request has without remark."""
+    """Return the column in the training type, and the values that a request has without remark."""
     import polars as pl
 
     came = series.dtype

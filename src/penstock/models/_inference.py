@@ -80,7 +80,7 @@ def infer_signature(
     extra_fields: ExtraFields = "refuse",
     evaluated: Signature | None = None,
 ) -> Signature:
-    """Infer an estimator's signature, and test the estimator the way serving calls it.
+    """Infer an estimator's signature, and test the estimator in the way of serving.
 
     >>> import polars as pl
     >>> from sklearn.dummy import DummyClassifier
@@ -138,7 +138,7 @@ def infer_signature(
 def describe_estimator(
     estimator: Any, sample: "pl.DataFrame", *, columns: Iterable[Column] = ()
 ) -> Signature:
-    """Describe an estimator as far as predicting frames needs it: inputs, classes, frame type.
+    """Describe an estimator as far as needed for predicting frames: inputs, classes, frame type.
 
     Raises:
         DataError: If columns are missing, or the estimator takes no type of frame.

@@ -32,9 +32,9 @@ def _has(method: str) -> Any:
 class LabelEncodingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
     """Classifier that encodes any labels as 0 to n - 1 for the classifier inside, and decodes them.
 
-    XGBoost's ``XGBClassifier`` refuses text labels; wrapped, it is fitted on them as scikit-learn's
-    own classifiers are, and ``classes_``, ``predict`` and the columns of ``predict_proba`` follow
-    the labels.
+    XGBoost's ``XGBClassifier`` refuses text labels; wrapped, the classifier is fitted on them as
+    scikit-learn's own classifiers are, and ``classes_``, ``predict`` and the columns of
+    ``predict_proba`` follow the labels.
 
     >>> from sklearn.tree import DecisionTreeClassifier
     >>> model = LabelEncodingClassifier(DecisionTreeClassifier())
@@ -46,7 +46,7 @@ class LabelEncodingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator
     Threads: predicting from several threads at once is as safe as the classifier's ``predict``.
 
     Args:
-        classifier: The classifier, not fitted: ``fit`` clones it.
+        classifier: The classifier, not fitted: ``fit`` makes a clone.
     """
 
     def __init__(self, classifier: object) -> None:

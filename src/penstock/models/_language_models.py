@@ -33,7 +33,7 @@ class _Storable(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         return True
 
     def __getstate__(self) -> Any:
-        """Return the attributes; in a store with each model in its own format."""
+        """Return the attributes; in a store with each model in the model's format."""
         state = super().__getstate__()
         for name in self._get_param_names():
             if type(state.get(name)).__module__.partition(".")[0] in _LIBRARIES:
@@ -58,9 +58,9 @@ _LIBRARIES = frozenset({"transformers", "sentence_transformers"})
 class LanguageModelEstimator(_Storable):
     """A trained model of Hugging Face that judges a text, as a scikit-learn estimator.
 
-    It takes one text column. Each text is predicted as in a call with this text alone, on one
-    thread, so that a request and a batch get the same bits. A missing text is the empty one, which a
-    tokenizer without special tokens refuses. Stored,
+    Takes a single text column. Each text is predicted as in a call with this text alone, on one
+    thread, so that a request and a batch get the same bits. A missing text is the empty text, which
+    a tokenizer without special tokens refuses. Stored,
     model and tokenizer are the files that the library itself saves, with weights in safetensors.
 
     >>> from transformers import AutoModelForSequenceClassification, AutoTokenizer  # doctest: +SKIP
@@ -70,13 +70,14 @@ class LanguageModelEstimator(_Storable):
     >>> LanguageModelEstimator(model, tokenizer).predict(["late again"])  # doctest: +SKIP
     array(['complaint'], dtype='<U9')
 
-    Threads: calls wait for each other.
+    Threads: calls are made in sequence.
 
     Args:
-        model: A model with one score (logit) per class, or one number: ``AutoModelForSequenceClassification``.
-        tokenizer: Its fast tokenizer.
+        model: A model with a score (logit) per class, or a single number:
+            ``AutoModelForSequenceClassification``.
+        tokenizer: The model's fast tokenizer.
         classes: Labels in the order of the scores; by default those of the model's ``id2label``. A
-            model with one score is a regression.
+            model with a single score is a regression.
         max_tokens: Tokens of a text that are read; at most, and by default, as many as model and
             tokenizer take.
     """
@@ -206,12 +207,12 @@ class LanguageModelEstimator(_Storable):
 class SentenceEncoder(TransformerMixin, _Storable):  # type: ignore[misc]  # scikit-learn has no types
     """A model of sentence-transformers as a transformer of a text column; stored with the model.
 
-    `TextEmbedding` records the digest of a model's files and finds them again; this one keeps them
-    in the store, with the estimator after it: ``make_pipeline(SentenceEncoder(model),
-    LogisticRegression())``. Each text is encoded by itself, on one thread; a missing or blank text
+    `TextEmbedding` records the digest of a model's files and finds them again; this class keeps
+    them in the store, with the estimator behind: ``make_pipeline(SentenceEncoder(model),
+    LogisticRegression())``. Each text is encoded alone, on one thread; a missing or blank text
     is a vector of zeros.
 
-    Threads: calls wait for each other.
+    Threads: calls are made in sequence.
 
     Args:
         model: A ``sentence_transformers.SentenceTransformer``.

@@ -63,7 +63,7 @@ class Model:
 
         Args:
             estimator: The fitted estimator.
-            sample: Some rows of the features; columns that the estimator does not name as its
+            sample: Some rows of the features; columns that the estimator does not name as
                 features are no inputs.
             columns: The training columns with their limits and categories, where known.
 
@@ -84,12 +84,13 @@ class Model:
 
         Args:
             version: The version.
-            form: ``onnx`` for the form that answers requests where the version has one; see OnnxForm.
-            store: Its store; by default the project's.
+            form: ``onnx`` for the form that answers requests where the version has such a form; see
+                OnnxForm.
+            store: The version's store; by default the project's.
 
         Raises:
-            SerializationError: If the stored format can run code, or the ONNX form computes other
-                answers than at registration.
+            SerializationError: If the stored format can run code, or the ONNX form computes
+                different answers than at registration.
             MissingPackageError: If the ONNX form is asked for, and onnxruntime is not installed.
             StoreError: If the bytes are damaged or missing.
             DataError: If the signature is damaged, or the version has no ONNX form that may answer.
@@ -251,12 +252,12 @@ class Model:
         return pl.Series(plain)
 
     def predict_as_is(self, frame: "pl.DataFrame") -> Predictions:
-        """Predict the rows of a frame without a check: evaluation reports what is not usable.
+        """Predict the rows of a frame without a check: evaluation reports unusable values.
 
         Where ``predict_proba`` fails there are no probabilities; there are no scores.
 
         Raises:
-            DataError: If an input column is missing, or there is more than one value per row.
+            DataError: If an input column is missing, or there is several values per row.
         """
         rows, call = self._select(frame), self._call
         if self.signature.targets:
@@ -308,19 +309,20 @@ class Model:
         """Compute how much each input contributes to the predictions of rows (Shapley values).
 
         Exact for trees (scikit-learn, XGBoost, LightGBM, CatBoost, also behind a pipeline); by
-        permutations of the inputs for other models. Contributions and base value add up to the
+        permutations of the inputs for all further models. Contributions and base value add up to
+        the
         explained output of the native form: for two classes that of the positive class, else of the
-        predicted one.
+        predicted class.
 
         Args:
             frame: The inputs, shape (n, inputs).
-            background: Rows whose inputs stand in for unknown ones, 20 or more; only models other
+            background: Rows whose inputs stand in for unknown ones, 20 or more; only models that
                 than trees need them. By default the frame.
-            limit_s: Seconds of predicting after which models other than trees give up; or None.
+            limit_s: Seconds of predicting after which models that are not trees give up; or None.
 
         Raises:
-            ServingError: If it takes longer than the limit.
-            MissingPackageError: If shap is not installed; penstock's extra ``explain`` has it.
+            ServingError: If the computation takes longer than the limit.
+            MissingPackageError: If shap is not installed; penstock's extra ``explain`` has shap.
             DataError: If an input is missing, the background rows are too few, or the contributions
                 do not add up.
         """

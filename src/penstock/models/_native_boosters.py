@@ -15,7 +15,7 @@ _ROOTS = ("xgboost", "lightgbm")
 
 
 def as_estimator(value: Any) -> Any:
-    """Return a native booster or a graph as an estimator; any other value itself.
+    """Return a native booster or a graph as an estimator; all further values unchanged.
 
     Args:
         value: A fitted estimator, a Booster of XGBoost or LightGBM, or an ``onnx.ModelProto``.
@@ -31,7 +31,7 @@ def as_estimator(value: Any) -> Any:
 
 
 class _ClassesOf:
-    """A booster of a classification objective: its labels are 0 to n - 1."""
+    """A booster of a classification objective: the labels are 0 to n - 1."""
 
     def __init__(self, rows: "_XGBoostRows | _LightGBMRows") -> None:
         import numpy as np

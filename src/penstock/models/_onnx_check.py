@@ -1,8 +1,8 @@
 """make_onnx_form: convert a model's final estimator, and compare both forms where they could differ.
 
 Rows of data alone do not show a threshold that was rounded: a value must lie between the threshold
-and its rounded form. So rows are searched by bisection between two rows of data, down to neighbouring
-doubles of which the native form answers one otherwise than the other.
+and the rounded form. So rows are searched by bisection between two rows of data, down to
+neighbouring doubles of which the native form answers the first unlike the second.
 """
 
 import warnings
@@ -48,7 +48,7 @@ def make_onnx_form(
 
     Args:
         estimator: The fitted estimator or pipeline.
-        signature: Its signature.
+        signature: The model's signature.
         rows: Rows of the inputs, such as those of the holdout; more than 400 are not used.
 
     Returns:
@@ -140,7 +140,7 @@ def _compare(
 
 
 def _require_usual_threshold(last: Any) -> None:
-    """Refuse a classifier whose label is not the likeliest one: CatBoost can be told a threshold."""
+    """Refuse a classifier whose label is not the likeliest: CatBoost can be told a threshold."""
     ask = getattr(last, "get_probability_threshold", None)
     threshold = None if ask is None or len(getattr(last, "classes_", ())) != 2 else ask()  # noqa: PLR2004 - of two
     if threshold is not None and threshold != 1 / 2:
@@ -184,7 +184,7 @@ def _difference(
     """Return the largest difference of both forms.
 
     Raises:
-        NotConverted: If a row differs by more than the tolerance, or depends on the others.
+        NotConverted: If a row differs by more than the tolerance, or depends on further rows.
     """
     import numpy as np
 
@@ -212,7 +212,7 @@ def _difference(
 
 
 class _Native:
-    """Answers of the native estimator as doubles, each row as in a call with it alone."""
+    """Answers of the native estimator as doubles, each row as in a call with that row alone."""
 
     def __init__(self, last: Any, is_classifier: bool) -> None:
         self._ask = last.predict_proba if is_classifier else last.predict
@@ -232,7 +232,7 @@ class _Native:
 def _tables(
     call: EstimatorCall, signature: Signature, rows: "pl.DataFrame"
 ) -> "Iterator[NDArray[Any]]":
-    """Iterate over what the final estimator takes: of rows, and of those with other values in them."""
+    """Iterate over the inputs of the final estimator: of rows, and of rows with changed values."""
     sample = cast_sample(rows.head(_ROWS), signature.inputs)
     for place, frame in enumerate([sample, *_variants(sample, signature)]):
         try:
@@ -248,7 +248,7 @@ def _tables(
 
 
 def _require_zeros(given: Any, last: Any) -> None:
-    """Refuse sparse rows of XGBoost and others: what these leave out may be missing, and not zero."""
+    """Refuse sparse rows of XGBoost and the like: left-out values may be missing, and not zero."""
     if hasattr(given, "toarray") and type(last).__module__.partition(".")[0] != "sklearn":
         raise NotConverted("its rows are sparse, which not every library takes as zeros")
 
@@ -319,7 +319,7 @@ def _rows_differ(found: "NDArray[Any]", expected: "NDArray[Any]") -> "NDArray[An
 
 
 def holdout_rows(report: object) -> "pl.DataFrame | None":
-    """Return the inputs of a report's holdout; None if it has none."""
+    """Return the inputs of a report's holdout; None if there are none."""
     holdout = getattr(report, "holdout", None)
     found: pl.DataFrame | None = getattr(holdout, "X", None)
     return found

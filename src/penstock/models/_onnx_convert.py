@@ -1,4 +1,4 @@
-"""Conversion of a fitted estimator to ONNX, in the type in which its own library computes.
+"""Conversion of a fitted estimator to ONNX, in the type in which the library computes.
 
 Linear models compute with doubles. Trees of scikit-learn, XGBoost and CatBoost cast to float32 before
 they compare with a threshold, so a graph of float32 takes the same branch. LightGBM and
@@ -55,11 +55,11 @@ class Converted:
     """An estimator as a graph.
 
     Args:
-        graph: The ``onnx.ModelProto``; its one input is a matrix.
-        converter: Package and version that converted it.
-        tolerance: Largest difference to be expected of the same calculation in its type.
+        graph: The ``onnx.ModelProto``; the only input is a matrix.
+        converter: Package and version of the conversion.
+        tolerance: Largest difference to be expected of the same calculation in that type.
         has_thresholds: Whether answers change at thresholds, beside which rows must be compared.
-        is_network: Whether it is a network, whose rounding has no bound that its weights show.
+        is_network: True for a network, whose rounding has no bound that the weights show.
     """
 
     graph: Any
@@ -74,10 +74,10 @@ def convert_estimator(estimator: Any, width: int) -> Converted:
 
     Args:
         estimator: The final estimator of a model.
-        width: Number of columns that it takes.
+        width: Number of columns of the input.
 
     Raises:
-        NotConverted: If it is of no known kind, or the converter refuses it.
+        NotConverted: If the kind is not known, or the converter refuses the estimator.
     """
     kind = type(estimator)
     package, name = kind.__module__.partition(".")[0], kind.__name__

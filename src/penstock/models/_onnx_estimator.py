@@ -27,20 +27,21 @@ class OnnxEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
     """A graph of ONNX, as a scikit-learn estimator that onnxruntime computes.
 
     A graph with one input takes the columns as a matrix, in their order; a graph with several takes
-    each from the column of its name. An ``onnx.ModelProto`` that a step returns is registered as it
-    is; wrap it to name classes that the graph does not name.
+    each from the column of its name. An ``onnx.ModelProto`` that a step returns is registered
+    unchanged; wrap the proto to name classes that the graph does not name.
 
     >>> from penstock.models import OnnxEstimator
     >>> from penstock.stores import read_onnx
     >>> OnnxEstimator(read_onnx("churn.onnx"), classes=["no", "yes"])  # doctest: +SKIP
 
-    A graph of a classifier, as skl2onnx and onnxmltools write it, has an output of labels and one of
-    probabilities, and mostly names its classes. A graph with one output of numbers is a regression,
-    or with ``classes`` a network that returns a score (logit) per class, or for two classes the
-    logit of the second; if it ends with Softmax or Sigmoid, these are probabilities already.
+    A graph of a classifier, as skl2onnx and onnxmltools write it, has an output of labels and an
+    output of probabilities, and mostly names its classes. A graph with a single output of numbers
+    is a regression, or with ``classes`` a network that returns a score (logit) per class, or for
+    two classes the logit of the second; if the graph ends with Softmax or Sigmoid, these are
+    probabilities already.
 
-    Each row is predicted as in a call with this row alone, on one thread: trees in one call for all
-    rows, other graphs row by row.
+    Each row is predicted as in a call with this row alone, on one thread: trees in a single call
+    for all rows, all further graphs row by row.
 
     Threads: any number may predict at once.
 
@@ -112,7 +113,7 @@ class OnnxEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
 
     @available_if(_has_classes)  # type: ignore[untyped-decorator]  # scikit-learn has no types
     def predict_both(self, X: object) -> "tuple[NDArray[Any], NDArray[Any]]":  # noqa: N803 - scikit-learn's name
-        """Compute labels and probabilities in one call of the graph; see ``predict_proba``."""
+        """Compute labels and probabilities in a single call of the graph; see ``predict_proba``."""
         return self._predict(X)
 
     def predict_scores(self, X: object) -> "NDArray[Any]":  # noqa: N803 - scikit-learn's name
@@ -219,7 +220,7 @@ class OnnxEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
         return f"OnnxEstimator({', '.join(each.name for each in self.inputs[:5])})"
 
     def __getstate__(self) -> Any:
-        """Return the attributes; in a store with the graph in its own format."""
+        """Return the attributes; in a store with the graph in the format of ONNX."""
         state = {**super().__getstate__()}
         state.pop("_known", None)
         nested = nested_state(self.model)
@@ -245,7 +246,7 @@ def _require_order(own: Sequence[Any], known: Sequence[Any]) -> None:
 
 
 class _Facts:
-    """What a graph says about itself: its session, which output is what, and its classes."""
+    """The session of a graph, the meaning of the outputs, and the classes."""
 
     def __init__(self, model: Any, own: Sequence[Any] | None) -> None:
         if type(model).__name__ != "ModelProto":
@@ -361,7 +362,7 @@ def _roles(outputs: Sequence[tuple[str, str]]) -> tuple[str | None, str | None]:
 
 
 def _named_classes(model: Any, makers: Mapping[str, Any]) -> tuple[Any, ...] | None:
-    """Return the classes that a graph names, in the order of its probabilities."""
+    """Return the classes that a graph names, in the order of the probabilities."""
     for node in model.graph.node:
         if node.op_type not in _CLASSIFIERS | {"ZipMap"}:
             continue

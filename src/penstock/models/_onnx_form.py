@@ -32,17 +32,17 @@ _FACTS = (
 
 @dataclass(frozen=True, slots=True)
 class OnnxForm:
-    """What came of converting a model's final estimator to ONNX, decided once at registration.
+    """The result of converting a model's final estimator to ONNX, decided once at registration.
 
     Args:
-        form: The form that answers requests and batches: ``onnx`` if it proved the same answers,
-            else ``native``.
+        form: The form that answers requests and batches: ``onnx`` if proved to give the same
+            answers, else ``native``.
         reason: Why, as a sentence.
-        covers: Class of the estimator that was converted; the transformers before it stay native.
-        converter: Package and version that converted it.
+        covers: Class of the estimator that was converted; the transformers before stay native.
+        converter: Package and version of the conversion.
         tolerance: Largest difference allowed, relative to the larger of 1 and the value.
         largest_difference: Largest difference seen, in the same measure; None if none was computed.
-        rows: Number of rows compared that came from data, or were made of it.
+        rows: Number of rows compared that came from data, or were made of data.
         beside_thresholds: Number of rows compared that lie beside a change of the native answer.
         missing: Whether rows with missing values were compared; if not, they are answered natively.
         bounded: Whether rows with values beyond twice the compared ones are answered natively: sums
@@ -77,7 +77,7 @@ class OnnxForm:
 
     @classmethod
     def from_bundle(cls, parts: Mapping[str, Any]) -> Self:
-        """Return the form of parts that ``to_bundle`` returned; the graph is read when it is used."""
+        """Return the form of parts that ``to_bundle`` returned; the graph is read on use."""
         return cls(**parts["facts"], parts=parts)
 
     def answers(self, native: object) -> "FormAnswers":
@@ -87,7 +87,7 @@ class OnnxForm:
             native: The final estimator; answers rows that the graph is not asked for.
 
         Raises:
-            SerializationError: If the graph now computes other answers than at registration.
+            SerializationError: If the graph now computes different answers than at registration.
             MissingPackageError: If onnxruntime is not installed.
         """
         answers = FormAnswers(native, self)
@@ -99,7 +99,7 @@ class FormAnswers:
     """A final estimator whose rows a graph answers.
 
     Rows whose likeliest two classes are closer than twice the tolerance, and rows with values that
-    were not compared, are answered by the native estimator: each as in a call with it alone.
+    were not compared, are answered by the native estimator: each as in a call with that row alone.
 
     Threads: several at once are as safe as the native estimator.
 
@@ -165,10 +165,10 @@ class FormAnswers:
         return np.asarray(self._graph.predict_scores(table), dtype=np.float64)
 
     def require_same(self) -> None:
-        """Check that the graph computes what it computed at registration, within the tolerance.
+        """Check that the graph computes the values of registration, within the tolerance.
 
         Raises:
-            SerializationError: If it does not.
+            SerializationError: If the values differ.
         """
         inputs = self._form.parts["inputs"].to_numpy()
         expected = self._form.parts["answers"].to_numpy()
@@ -217,11 +217,11 @@ class FormAnswers:
 def read_onnx_form(
     version: ModelVersionRecord, *, store: "Store | str | None" = None
 ) -> OnnxForm | None:
-    """Read what came of converting a registered version; None if it was not tried.
+    """Read the result of converting a registered version; None if not tried.
 
     Args:
         version: The version.
-        store: Its store; by default the project's.
+        store: The version's store; by default the project's.
 
     Raises:
         StoreError: If the stored form is damaged.
@@ -245,7 +245,7 @@ def describe_form(version: ModelVersionRecord, *, store: "Store | str | None" = 
 def require_onnx_form(
     version: ModelVersionRecord, *, store: "Store | str | None" = None
 ) -> OnnxForm:
-    """Return the ONNX form of a version that may answer with it.
+    """Return the ONNX form of a version that may answer with the form.
 
     Raises:
         DataError: If the version has none, with the reason.
@@ -266,10 +266,10 @@ def require_onnx_form(
 
 
 def as_numbers(rows: Any) -> Any:
-    """Return what a final estimator takes as a matrix of doubles.
+    """Return the input of a final estimator as a matrix of doubles.
 
     Raises:
-        ValueError: If it is no table of numbers.
+        ValueError: If the input is no table of numbers.
     """
     import numpy as np
 
@@ -288,7 +288,7 @@ def as_numbers(rows: Any) -> Any:
 def _few_numbers(rows: list[tuple[Any, ...]]) -> Any:
     """Return rows of a polars frame as doubles, without the threads that polars converts with.
 
-    On a busy machine of 2 cores these took a millisecond to wait for each other.
+    On a busy machine of 2 cores these took a millisecond to synchronize.
     """
     import numpy as np
 

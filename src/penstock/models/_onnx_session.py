@@ -1,8 +1,9 @@
 """OnnxSession: a graph of ONNX under onnxruntime, whose answers do not depend on threads or rows.
 
 One thread, in order, and without folding of constants, so that loading a graph computes nothing.
-Kernels of matrix products may add in another order for many rows than for one. A graph with other
-operators than those listed here, which treat each row and value by itself, is called row by row.
+Kernels of matrix products may add in a different order for many rows than for a single row. A graph
+with further operators than those listed here, which treat each row and value by itself, is called
+row by row.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,9 +38,10 @@ class OnnxInput:
     """An input of a graph.
 
     Args:
-        name: Its name.
+        name: Name of the input.
         dtype: NumPy's name of the type: ``float32``, ``int64``, ``bool``; ``str`` for texts.
-        width: Values per row; 0 for an input of shape [rows]; None where the graph leaves it open.
+        width: Values per row; 0 for an input of shape [rows]; None where the graph leaves the width
+            open.
         rows: Rows per call where the graph states a number; None for any number.
     """
 
@@ -76,7 +78,7 @@ class OnnxSession:
 
     @property
     def is_by_row(self) -> bool:
-        """Whether each row is a call of its own."""
+        """Whether each row is a separate call."""
         return self._by_row
 
     def run(self, feeds: Mapping[str, Any], outputs: Sequence[str]) -> list[Any]:

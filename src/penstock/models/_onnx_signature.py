@@ -37,7 +37,7 @@ def infer_onnx_signature(
 
     Raises:
         DataError: If the graph takes no table, fails on a row of zeros, or the names do not fit.
-        ParameterError: If it is no graph.
+        ParameterError: If the model is no graph.
     """
     estimator = as_estimator(model)
     found = infer_signature(

@@ -1,8 +1,8 @@
 """Trees that compare doubles as a graph of doubles: LightGBM's and HistGradientBoosting's.
 
-The converters write their thresholds as float32, so that a value next to one takes the other branch
-(decision 0053). Here thresholds and leaves stay doubles; only the sum of the leaves is returned as
-float32, which is all that the operator can.
+The converters write thresholds as float32, so that a value next to a threshold takes the wrong
+branch (decision 0053). Here thresholds and leaves stay doubles; only the sum of the leaves is
+returned as float32, which is all that the operator can.
 """
 
 from collections.abc import Iterator
@@ -62,7 +62,8 @@ def hist_graph(estimator: Any, width: int) -> Any:
     """Write a fitted HistGradientBoosting model as a graph of raw scores.
 
     Raises:
-        UnfitTreesError: If it has categorical columns, or a loss whose answer is not the sum itself.
+        UnfitTreesError: If the model has categorical columns, or a loss whose answer is not the sum
+            itself.
     """
     if estimator.is_categorical_ is not None:
         raise UnfitTreesError("it splits by categories")
@@ -93,8 +94,9 @@ def lightgbm_graph(estimator: Any, width: int) -> Any:
     """Write a fitted model of LightGBM as a graph of raw scores.
 
     Raises:
-        UnfitTreesError: If it has categorical splits, linear leaves, zeros that are missing, or an
-            objective whose answer is not the sum itself, the logistic function or the softmax of it.
+        UnfitTreesError: If the model has categorical splits, linear leaves, zeros that are missing,
+            or an objective whose answer is not the sum itself, the logistic function or the softmax
+            of the sum.
     """
     document = estimator.booster_.dump_model()
     objective = str(document["objective"]).split()
@@ -110,7 +112,7 @@ def lightgbm_graph(estimator: Any, width: int) -> Any:
 
 
 def _numbered(root: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any], int, int]]:
-    """Number the nodes of a tree, and iterate over each with the numbers of its children."""
+    """Number the nodes of a tree, and iterate over each with the numbers of the children."""
     waiting, following = [(0, root)], 1
     while waiting:
         node, held = waiting.pop()

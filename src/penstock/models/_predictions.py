@@ -1,4 +1,4 @@
-"""Predictions: all that a model returns for rows, in one object."""
+"""Predictions: all that a model returns for rows, in a single object."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -46,7 +46,7 @@ def plain_values(output: Any) -> list[Any]:
     [1.5, 2.0]
 
     Raises:
-        DataError: If there is more than one value per row.
+        DataError: If there is several values per row.
     """
     shape = getattr(output, "shape", None)
     if shape is not None and len(shape) > 1:

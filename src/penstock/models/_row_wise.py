@@ -1,8 +1,8 @@
 """Row-wise predictions: a row's result does not depend on the rows that are predicted with it.
 
-Matrix products of BLAS choose another order of summation for one row than for many, so that the
-last bits of a linear model's scores would depend on the size of the request. Linear models are
-called here with one product per row, whose result is that of a request with a single row.
+Matrix products of BLAS choose a different order of summation for a single row than for many, so
+that the last bits of a linear model's scores would depend on the size of the request. Linear models
+are called here with a product per row, whose result is that of a request with a single row.
 """
 
 import copy
@@ -78,7 +78,7 @@ def row_wise(estimator: Any) -> Any:
         estimator: A fitted estimator; the final step of a pipeline.
 
     Returns:
-        A copy of a linear model that shares its coefficients; any other estimator itself.
+        A copy of a linear model that shares the coefficients; all further estimators unchanged.
     """
     package, name = _kind(estimator)
     if package != "sklearn" or name not in _LINEAR_CLASSIFIERS | _LINEAR_REGRESSORS:
@@ -93,7 +93,7 @@ def row_wise(estimator: Any) -> Any:
 
 
 def is_row_wise(estimator: Any) -> bool:
-    """Check whether ``row_wise`` makes each row's result independent of the other rows.
+    """Check whether ``row_wise`` makes each row's result independent of the remaining rows.
 
     False where that is not known for the estimator's kind: clusterers, mixtures and detectors that
     multiply a matrix of all rows, such as KMeans, GaussianMixture and EllipticEnvelope, neighbours,
@@ -123,7 +123,7 @@ def is_row_wise(estimator: Any) -> bool:
 
 
 class _ByRow:
-    """The linear function of a model, as a call with each row alone computes it."""
+    """The linear function of a model, as in calls with each row alone."""
 
     def __init__(self, estimator: Any, own: Any) -> None:
         self._estimator, self._own = estimator, own

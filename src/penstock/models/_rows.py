@@ -31,7 +31,7 @@ ExtraFields: TypeAlias = Literal["refuse", "ignore"]
 
 
 class FewRows:
-    """Checked rows of numbers, as a graph takes them; a frame is made where one is needed.
+    """Checked rows of numbers, as a graph takes them; a frame is made where needed.
 
     Args:
         columns: The values of each column.

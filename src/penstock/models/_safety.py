@@ -48,21 +48,21 @@ def require_safe(record: ArtifactRecord) -> ArtifactRecord:
 
 
 def require_model(record: ArtifactRecord) -> ArtifactRecord:
-    """Return the record if it is a model: of a safe format, or a declared `UnsafeModel`.
+    """Return the record if the artifact is a model: of a safe format, or a declared `UnsafeModel`.
 
-    Whether a declared one may be registered is for the store to say; see `require_allowed`.
+    Whether a declared model may be registered is up to the store; see `require_allowed`.
 
     Raises:
-        SerializationError: If it is a pickle without a declaration, or no model.
+        SerializationError: If the artifact is a pickle without a declaration, or no model.
     """
     return record if record.format == _UNSAFE else require_safe(record)
 
 
 def require_allowed(record: ArtifactRecord, *, store: "Store") -> ArtifactRecord:
-    """Return the record if the store allows its registration and loading.
+    """Return the record if the store allows registration and loading.
 
     Raises:
-        SerializationError: If it has no safe format, and is not declared or not allowed.
+        SerializationError: If there is no safe format, and is not declared or not allowed.
     """
     if record.format != _UNSAFE:
         return require_safe(record)
@@ -81,11 +81,11 @@ def require_unsafe_allowed(record: ArtifactRecord, where: str, *, store: "Store"
 
     Args:
         record: The stored model.
-        where: What it is to do, for the message: ``go to production``.
+        where: Use of the model, for the message: ``go to production``.
         store: The store with the policy.
 
     Raises:
-        GateError: If it is an `UnsafeModel`, and the store does not allow these there.
+        GateError: If the model is an `UnsafeModel`, and the store does not allow these there.
     """
     if record.format == _UNSAFE and store.unsafe_models != "production":
         raise GateError(
@@ -98,7 +98,7 @@ def require_unsafe_allowed(record: ArtifactRecord, where: str, *, store: "Store"
 
 
 def unsafe_reason(record: ArtifactRecord) -> str:
-    """Return why a stored model is unsafe; empty for a safe one."""
+    """Return why a stored model is unsafe; empty for a safe model."""
     return str(record.metadata.get("why_unsafe", "")) if record.unsafe else ""
 
 

@@ -48,7 +48,7 @@ def try_estimator(
     Args:
         estimator: The fitted estimator.
         sample: Rows of the inputs.
-        frame_types: The frame types to offer; a single one where the type is already known.
+        frame_types: The frame types to offer; a single type where already known.
 
     Raises:
         DataError: If the estimator has no ``predict``, takes no type of frame, fails on a single
@@ -75,7 +75,7 @@ def try_estimator(
 
 
 def offer_rows(estimator: Any, rows: "pl.DataFrame") -> tuple[FrameType, Any]:
-    """Find the frame type of an estimator by offering some rows, with its predictions of them.
+    """Find the frame type of an estimator by offering some rows, with the predictions.
 
     Raises:
         DataError: If the estimator has no ``predict``, or takes no type of frame.
@@ -84,7 +84,7 @@ def offer_rows(estimator: Any, rows: "pl.DataFrame") -> tuple[FrameType, Any]:
 
 
 def select_features(estimator: Any, frame: "pl.DataFrame") -> "pl.DataFrame":
-    """Select the columns that an estimator names as its features; all if it names none.
+    """Select the columns that an estimator names as features; all without such names.
 
     Raises:
         DataError: If columns are missing.
@@ -195,7 +195,7 @@ def require_predict(estimator: Any) -> None:
     """Check that a value can predict.
 
     Raises:
-        DataError: If it has no ``predict``.
+        DataError: If there is no ``predict``.
     """
     if not callable(getattr(estimator, "predict", None)):
         raise DataError(

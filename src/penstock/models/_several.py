@@ -91,7 +91,7 @@ def _scores(ask: Callable[[], Any], targets: Sequence[Target]) -> "NDArray[np.fl
 
 
 def _last(shares: Any, target: Target) -> "NDArray[np.float64]":
-    """Return the probability that the label applies (1); training rows may all have had one."""
+    """Return the probability that the label applies (1); training rows may all have had the label."""
     import numpy as np
 
     array = np.asarray(shares, dtype=np.float64)

@@ -48,7 +48,7 @@ class Signature:
             warning.
         features: Inputs that come from feature views: serving looks them up when a request leaves
             them out. None if there are none.
-        targets: The targets of a ``multi_output`` model, in the order of its predictions.
+        targets: The targets of a ``multi_output`` model, in the order of the predictions.
         extras: Outputs beside the prediction, computed for requests that ask for them.
         unsafe: Why the model is stored as a pickle; empty for a model of a safe format.
     """
@@ -136,7 +136,7 @@ class Signature:
         return check_frame(self._checker.columns, frame)
 
     def reading(self, rules: Mapping[str, ReadingRule]) -> "Signature":
-        """Return a signature that reads the texts of some inputs by other rules.
+        """Return a signature that reads the texts of some inputs by further rules.
 
         Args:
             rules: Reading rule by input.

@@ -75,7 +75,7 @@ def _columns(old: Signature, new: Signature) -> Iterator[tuple[str, bool]]:
 
 
 def _lookups(old: Signature, new: Signature) -> Iterator[tuple[str, bool]]:
-    """Compare what requests may leave out, and the fields that they have instead."""
+    """Compare what requests may leave out, and the fields that replace these."""
     before, after = {*old.names}, {*new.names}
     was, now = (each.features.columns if each.features else {} for each in (old, new))
     keys, new_keys = (each.features.request if each.features else () for each in (old, new))

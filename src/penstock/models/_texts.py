@@ -30,7 +30,7 @@ def read_texts(values: Sequence[Any], column: Column, levels: frozenset[str] | N
     Args:
         values: The received values of a column.
         column: The column.
-        levels: The column's categories; a category is a value, even if it looks like a missing
+        levels: The column's categories; a category is a value, even if spelled like a missing
             mark.
     """
     rule = column.reading

@@ -33,7 +33,7 @@ def read_datetime(value: Any, column: Column) -> datetime:
 def read_date(value: Any, _column: Column) -> date:
     """Read an ISO date; for a time, return the day.
 
-    A time with an offset is accepted at midnight only: 23:00 in a zone is the next day in another,
+    A time with an offset is accepted at midnight only: 23:00 in a zone is the next day elsewhere,
     and training days have no zone.
     """
     if type(value) is date:

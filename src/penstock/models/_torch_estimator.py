@@ -23,9 +23,10 @@ class TorchEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
     """A trained ``torch.nn.Module`` that takes a matrix of numbers, as a scikit-learn estimator.
 
     Columns become a matrix in their order, as type ``dtype``. To scale or encode them, put fitted
-    transformers before it: ``make_pipeline(preparation, TorchEstimator(net, classes=[…]))``. The
-    network is trained before; ``fit`` changes nothing. It predicts in evaluation mode, without
-    gradients. Stored, its weights are in safetensors and its class comes from recorded source.
+    transformers in front: ``make_pipeline(preparation, TorchEstimator(net, classes=[…]))``. The
+    network is trained before; ``fit`` changes nothing. Predictions are made in evaluation mode,
+    without gradients. Stored, the weights are in safetensors and the class comes from recorded
+    source.
 
     >>> import torch
     >>> from penstock.models import TorchEstimator
@@ -37,7 +38,7 @@ class TorchEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
     Threads: several at once are as safe as the network's ``forward``.
 
     Args:
-        module: The network. It returns a number per row, shape (n,) or (n, 1), or for classes a
+        module: The network. Returns a number per row, shape (n,) or (n, 1), or for classes a
             score (logit) per class, shape (n, classes); for two classes also the logit of the
             second.
         classes: Labels in the order of the scores; None for a regression.
@@ -148,7 +149,7 @@ class TorchEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
         return tags
 
     def __getstate__(self) -> Any:
-        """Return the attributes; in a store with the network in its own format."""
+        """Return the attributes; in a store with the network in torch's format."""
         state = super().__getstate__()
         nested = nested_state(self.module)
         if nested is None:

@@ -1,4 +1,4 @@
-"""Exact contributions for trees; columns that a pipeline makes are summed back to its inputs."""
+"""Exact contributions for trees; columns that a pipeline makes are summed back to the inputs."""
 
 import warnings
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Contributions:
     Args:
         contributions: Shape (n, inputs).
         base: Shape (n,).
-        output: What the model itself answers, in the same unit, shape (n,).
+        output: Predictions of the model, in the same unit, shape (n,).
         unit: Name of the output without the class.
         method: How the contributions were computed.
         tolerance: How far the sum may miss the output, relative to 1 or the output.
@@ -45,7 +45,7 @@ class Contributions:
 def explain_trees(
     model: "Model", frame: "pl.DataFrame", chosen: "NDArray[np.intp]"
 ) -> Contributions | None:
-    """Compute the contributions of trees exactly; None for other models.
+    """Compute the contributions of trees exactly; None for models of a different kind.
 
     Args:
         model: The model: trees, or a pipeline that ends in trees.
@@ -95,14 +95,14 @@ def _take_apart(estimator: Any) -> tuple[Any, Any]:
 
 
 def find_owners(head: Any, names: list[str]) -> list[int] | None:
-    """Return for each column that a pipeline makes the position of the input it is made of.
+    """Return for each column that a pipeline makes the position of the source input.
 
     Args:
         head: Fitted transformers with ``get_feature_names_out``.
         names: The inputs.
 
     Returns:
-        Positions; None if a column's name does not tell one single input.
+        Positions; None if a column's name does not tell a single input.
     """
     try:
         made = [str(name) for name in head.get_feature_names_out()]

@@ -1,4 +1,4 @@
-"""Alerts: one open record per fault, repeated while the fault lasts, resolved when it is gone."""
+"""Alerts: one open record per fault, repeated while the fault lasts, resolved afterwards."""
 
 from dataclasses import replace
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""ColumnDrift: the difference of a column's values from training, and the checks behind it."""
+"""ColumnDrift: the difference of a column's values from training, with the checks."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ _TELLS_NOTHING = 5.0  # limits: a change that may be this large is not "as in tr
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A test of one aspect of a column: evidence, effect size and verdict.
+    """A test of a single aspect of a column: evidence, effect size and verdict.
 
     Args:
         aspect: ``distribution``, ``missing``, ``new`` or ``level``.
@@ -143,7 +143,7 @@ class ColumnDrift:
 
     @property
     def reason(self) -> str:
-        """Why the column drifted or not, as one or more sentences."""
+        """Why the column drifted or not, as sentences."""
         reasons = [check.reason for check in self.checks if check.drifted]
         reasons = reasons or [check.reason for check in self.checks if check.is_unclear]
         if not reasons and self.main:
@@ -152,7 +152,7 @@ class ColumnDrift:
 
     @property
     def severity(self) -> float:
-        """The largest effect as a multiple of its minimum, for sorting."""
+        """The largest effect as a multiple of the minimum, for sorting."""
         effects = (check.effect.value / check.minimum for check in self.checks if check.minimum)
         return max(effects, default=0.0)
 

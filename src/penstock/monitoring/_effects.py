@@ -30,7 +30,7 @@ _NORMAL_90 = 3.290
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A distance with its 95 % interval.
+    """A distance with a 95 % interval.
 
     Args:
         value: The distance between the two samples.
@@ -55,7 +55,7 @@ def wasserstein(profile: ColumnProfile, ordered: "Floats", *, n: float, m: float
 
     Args:
         profile: The reference, with quantiles.
-        ordered: Current values without NaN, sorted, shape (rows,), at least one.
+        ordered: Current values without NaN, sorted, shape (rows,), never empty.
         n: Effective reference rows.
         m: Effective current rows.
 
@@ -132,8 +132,8 @@ def share_measures(
 
     Args:
         reference: Counts by bin.
-        current: Counts by bin, at least one row.
-        name: The column; seeds the resamples, so that a column's figures never depend on other
+        current: Counts by bin, a row or more.
+        name: The column; seeds the resamples, so that a column's figures never depend on further
             columns.
         tau: Autocorrelation time, 1 or more.
 

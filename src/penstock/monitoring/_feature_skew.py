@@ -1,4 +1,4 @@
-"""FeatureSkew: how often a served feature differs from its history; apart because reports store it."""
+"""FeatureSkew: how often a served feature differs from the history; apart because reports store these figures."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -15,7 +15,7 @@ class FeatureSkew:
     Args:
         view: Name of the view.
         feature: The feature.
-        rows: Rows that were served with it.
+        rows: Rows that were served with the feature.
         mismatches: Rows on which history and served value differ.
         low: Lower end of the share's 95 % interval (Wilson).
         high: Upper end.
@@ -51,7 +51,7 @@ class FeatureSkew:
 
     @property
     def subject(self) -> str:
-        """The feature with its view, as ``view:feature``."""
+        """The feature with the view, as ``view:feature``."""
         return f"{self.view}:{self.feature}"
 
     def to_json(self) -> dict[str, Any]:

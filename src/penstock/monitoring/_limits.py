@@ -17,7 +17,7 @@ _OF_A_COLUMN = ("w1", "tvd", "ratio", "ratio_floor", "missing", "new")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The alarm limits: evidence beyond ``alpha`` and an effect significantly above its minimum.
+    """The alarm limits: evidence beyond ``alpha`` and an effect significantly above the minimum.
 
     >>> limits = Limits(w1=0.2, columns={"amount": {"w1": 0.05}})
     >>> limits.w1, limits.of("amount").w1
@@ -33,9 +33,9 @@ class Limits:
         new: Minimum share of values absent from training.
         errors: Minimum share of rows that the model failed on.
         performance: Minimum loss of a metric between 0 and 1.
-        performance_share: Minimum loss of any other metric, as a share of the value at
+        performance_share: Minimum loss of all further metrics, as a share of the value at
             registration.
-        skew: Minimum share of rows on which a feature differs from its history at that time.
+        skew: Minimum share of rows on which a feature differs from the history at that time.
         metric: The metric whose loss raises an alarm; None for the task's headline metric.
         min_truth: Ground truth values needed before performance is judged.
         max_rows: Number of newest rows compared.

@@ -104,7 +104,7 @@ class DriftReport:
 
     @property
     def headline(self) -> str:
-        """The report in one sentence."""
+        """The report as a sentence."""
         if not self.rows:
             return "No row was answered in this window."
         sentences = [self._column_sentence(), *self._skew_sentences()]

@@ -1,14 +1,14 @@
-"""Skew of features: what a model was given, compared with what the history says of the same time.
+"""Skew of features: served values compared with the history at the same time.
 
 Features are looked up, or come with a request that has the key, too. Each difference has a cause,
-by what is known of the row that was served:
+by the facts of the served row:
 
-    late data   another row was served: an older one, or one of another version
+    late data   a different row was served: older, or of a different version
     ttl         the values had expired and were served, or had not and were not
-    type        the same row; the value is the right one in a narrower type
+    type        the same row; the value is right in a narrower type
     missing     a null was served as a value, or a value as null
-    transform   the same row; another value
-    request     the value came with the request, and the history does not have it
+    transform   the same row; a different value
+    request     the value came with the request, and the history does not have that value
 """
 
 import math
@@ -89,7 +89,7 @@ def compare_served(
 
     Args:
         records: Predictions of a model version.
-        inputs: Where its features come from.
+        inputs: Origin of the features.
         sent: The inputs of each record as the server read them, to compare features that came with
             requests as well; by default only those that were looked up.
         limit: Share of mismatches above which a skew is an alarm.
@@ -195,7 +195,7 @@ def _together(parts: Sequence[FeatureSkew]) -> FeatureSkew:
 def _cause(
     served: Mapping[str, Any], value: Any, feature: str, place: int, right: Recomputed
 ) -> Cause:
-    """Return why a served value is not the right one."""
+    """Return why a served value is not right."""
     wanted = right.values[feature][place]
     event, _, version = right.origins.row(place)
     came = served.get("event_time"), served.get("version")
@@ -216,7 +216,7 @@ def _cause(
 
 
 def _is_narrower(value: Any, wanted: Any) -> bool:
-    """Return whether a value is another one after a cast to a narrower type.
+    """Return whether a value is changed by a cast to a narrower type.
 
     >>> _is_narrower(float(np.float32(0.1)), 0.1), _is_narrower(3.0, 3.7), _is_narrower(2, 3)
     (True, True, False)

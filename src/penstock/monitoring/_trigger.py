@@ -33,10 +33,10 @@ class TriggerDecision:
 
 
 class Trigger:
-    """A trigger that starts a run when a report calls for it, at most once per cool-down.
+    """A trigger that starts a run when a report calls for a run, at most once per cool-down.
 
-    The time of the last start is stored in the store, so that restarts and other processes respect
-    the cool-down. A failing start counts too: a broken pipeline is not started in a loop.
+    The time of the last start is stored in the store, so that restarts and further processes
+    respect the cool-down. A failing start counts too: a broken pipeline is not started in a loop.
 
     ```python
     trigger = Trigger(cool_down="1d", start=lambda cutoff: run(big_tips, cutoff=cutoff).run_id)
@@ -65,7 +65,7 @@ class Trigger:
         self._kinds = frozenset(kinds)
 
     def consider(self, report: DriftReport) -> TriggerDecision:
-        """Start a run if the report calls for one and the cool-down is over.
+        """Start a run if the report calls for that and the cool-down is over.
 
         Args:
             report: The drift report.

@@ -1,4 +1,4 @@
-"""A notebook as a step: what a step's key is made of, and its execution from that alone."""
+"""A notebook as a step: the content for the step's key, and the execution from that alone."""
 
 import ast
 import contextlib
@@ -26,13 +26,13 @@ _LONGEST_PATH = 1000  # characters; a longer text is no path
 
 
 def notebook_contents(path: str | Path) -> dict[str, Any]:
-    """Return what decides what a notebook computes: its code cells, and the packages they import.
+    """Return all that decides on a notebook's results: code cells, and the imported packages.
 
     Outputs, counts, markdown and ids are left out: they change nothing.
 
     Raises:
         NotFoundError: If the file cannot be read.
-        PenstockError: If it is no Python notebook.
+        PenstockError: If the file is no Python notebook.
     """
     notebook = require_runnable(path)
     cells = [[cell.index, cell.source, list(cell.tags)] for cell in notebook.code_cells]
@@ -47,7 +47,7 @@ def execute_contents(
     timeout_s: float | None = None,
     kernel: str = "python3",
 ) -> dict[str, Any]:
-    """Execute what `notebook_contents` returned, in a fresh kernel in the notebook's folder.
+    """Execute the result of `notebook_contents`, in a fresh kernel in the notebook's folder.
 
     Files that the kernel reads are recorded as read by the running step.
 

@@ -38,7 +38,7 @@ _SKIPPED = frozenset({".ipynb_checkpoints", ".git", ".venv", "node_modules", "__
 
 @dataclass(frozen=True, slots=True)
 class NotebookReport:
-    """What the rules found in a notebook.
+    """The findings of the rules in a notebook.
 
     Args:
         path: The file.
@@ -51,7 +51,7 @@ class NotebookReport:
     cells: int
 
     def counting(self, level: FindingLevel = "info") -> list[NotebookFinding]:
-        """Return the findings of a level or a more severe one that are not suppressed."""
+        """Return the findings of a level or above that are not suppressed."""
         return [
             found
             for found in self.findings
@@ -133,7 +133,7 @@ def _all_findings(analysis: Analysis) -> list[NotebookFinding]:
 
 
 def _judged(found: NotebookFinding, notebook: Notebook) -> NotebookFinding:
-    """Return a finding with the reason of a suppression, or with a note that it has none."""
+    """Return a finding with the reason of a suppression, or with a note on the lack of a reason."""
     if found.cell == 0:
         return found
     reason = _reason(notebook.cell(found.cell), found)
@@ -148,7 +148,7 @@ def _judged(found: NotebookFinding, notebook: Notebook) -> NotebookFinding:
 def _reason(cell: NotebookCell, found: NotebookFinding) -> str | None:
     """Return the reason of a suppression; "" without a reason, None without a suppression.
 
-    A comment on a line of its own counts for the cell, one behind code for its line.
+    A comment alone on a line counts for the cell, behind code for that line.
     """
     for number, line in enumerate(cell.source.splitlines(), start=1):
         comment = _SUPPRESSION.search(line)

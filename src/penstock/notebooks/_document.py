@@ -55,8 +55,8 @@ class Notebook:
     Args:
         path: The file.
         cells: All cells, in order.
-        language: Language of the kernel, in lower case; empty if the file does not name it.
-        problem: Why the file is no notebook that could be read; None if it is one.
+        language: Language of the kernel, in lower case; empty if the file does not name a language.
+        problem: Why the file is no readable notebook; None for a notebook.
     """
 
     path: Path
@@ -82,7 +82,7 @@ class Notebook:
 def read_notebook(path: str | Path) -> Notebook:
     """Read a notebook: nbformat 3 and 4, and percent scripts (``.py`` with ``# %%``).
 
-    A file that is no notebook, such as a saved web page, is returned with its ``problem``.
+    A file that is no notebook, such as a saved web page, is returned with the ``problem``.
 
     Raises:
         NotFoundError: If there is no such file.

@@ -1,4 +1,4 @@
-"""What a cell does with the notebook's names, in the order of execution: the vocabulary of `_flow`."""
+"""The uses of the notebook's names in a cell, in the order of execution: the vocabulary of `_flow`."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,15 +15,15 @@ EventKind = Literal[
 
 @dataclass(frozen=True)
 class Deferred:
-    """The body of a function or class: read when it is called, not where it stands.
+    """The body of a function or class: read at the call, not at the definition.
 
     Args:
         name: Name of the definition.
-        line: Its line.
-        events: What a call does; empty for a class.
+        line: Line of the definition.
+        events: Events of a call; empty for a class.
         methods: Bodies of a class's methods by name.
         bases: Names of a class's bases.
-        is_class: Whether it is a class.
+        is_class: True for a class.
     """
 
     name: str
@@ -42,13 +42,13 @@ class Deferred:
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happens to a name.
+    """An event of a name.
 
     Args:
         kind: ``read``, ``write``, ``delete`` and ``import`` are about the binding; ``change`` is a
-            change of the value in place; ``call`` calls the name or passes it to a call; ``method``
-            calls the method ``other`` of the value; ``star`` and ``opaque`` bring names that the
-            text does not show; ``branch`` and ``try`` hold other events.
+            change of the value in place; ``call`` calls the name or passes the name to a call;
+            ``method`` calls the method ``other`` of the value; ``star`` and ``opaque`` bring names
+            that the text does not show; ``branch`` and ``try`` hold further events.
         name: The name; the module of a ``star``.
         line: Line in the cell, from 1.
         other: Name of the method, of the source of an alias, or the module of an import.

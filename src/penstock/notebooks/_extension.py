@@ -1,4 +1,4 @@
-"""``%load_ext penstock``: warnings of hidden state as it happens, the order of cells on the run, rich displays."""
+"""``%load_ext penstock``: immediate warnings of hidden state, the order of cells on the run, rich displays."""
 
 import html
 import sys

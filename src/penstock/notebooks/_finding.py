@@ -1,4 +1,4 @@
-"""Findings about a notebook, and the rules with what each means and how it is fixed."""
+"""Findings about a notebook, and the rules with meaning and fix of each."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -14,7 +14,7 @@ class NotebookRule:
     Args:
         code: ``NB1`` to ``NB11``.
         title: A few words.
-        why: Why it matters.
+        why: Consequence of a violation.
         fix: The usual repair.
     """
 
@@ -106,11 +106,11 @@ class NotebookFinding:
         level: ``error``, ``warning`` or ``info``.
         cell: Position of the cell among all cells, from 1; 0 for the whole file.
         line: Line in the cell, from 1.
-        message: What was found, as a sentence.
-        fix: How it is repaired; the rule's if empty.
+        message: The finding, as a sentence.
+        fix: How to fix the notebook; the rule's fix if empty.
         cell_id: Id of the cell in the file; may be empty.
         name: The name or value that the finding is about; may be empty.
-        suppressed: The reason of a suppression in the cell; None if it counts.
+        suppressed: The reason of a suppression in the cell; None if the finding counts.
     """
 
     rule: str
@@ -125,14 +125,14 @@ class NotebookFinding:
 
     @property
     def why(self) -> str:
-        """Why it matters."""
+        """Consequence of the finding."""
         return RULES[self.rule].why
 
     @property
     def repair(self) -> str:
-        """How it is repaired."""
+        """How to fix the notebook."""
         return self.fix or RULES[self.rule].fix
 
     def to_json(self) -> dict[str, Any]:
-        """Return the finding with its reason and fix as plain JSON."""
+        """Return the finding with reason and fix as plain JSON."""
         return {**asdict(self), "why": self.why, "fix": self.repair}

@@ -62,7 +62,7 @@ _CAUGHT = frozenset({"NameError", "Exception", "BaseException"})
 
 
 def cell_flow(cell: NotebookCell) -> CellFlow:
-    """Return what a cell does with names; nothing if it does not parse.
+    """Return the events of names in a cell; none without a syntax tree.
 
     >>> flow = cell_flow(NotebookCell(1, "code", "b = a + 1"))
     >>> flow.reads, flow.writes
@@ -89,12 +89,12 @@ class FlowWalker(ast.NodeVisitor):
         self._scopes = list(scopes)
 
     def walk(self, nodes: Iterable[ast.AST]) -> None:
-        """Walk nodes, one after the other."""
+        """Walk nodes in order."""
         for node in nodes:
             self.visit(node)
 
     def emit(self, kind: EventKind, name: str, line: int, other: str = "") -> None:
-        """Add an event, unless its name is a local one of a function."""
+        """Add an event, unless the name is local to a function."""
         if not any(name in names for names, _ in self._scopes):
             self.events.append(Event(kind, name, line, other))
 
@@ -172,12 +172,12 @@ class FlowWalker(ast.NodeVisitor):
         self.visit(node.target)
 
     def visit_IfExp(self, node: ast.IfExp) -> None:
-        """One of two values."""
+        """Either of two values."""
         self.visit(node.test)
         self._branch([node.body], [node.orelse])
 
     def visit_BoolOp(self, node: ast.BoolOp) -> None:
-        """The first value, perhaps the others."""
+        """The first value, perhaps the rest."""
         self.visit(node.values[0])
         self._branch(node.values[1:], [])
 
@@ -249,7 +249,7 @@ class FlowWalker(ast.NodeVisitor):
         self.walk(node.orelse)
 
     def visit_If(self, node: ast.If) -> None:
-        """One of two bodies; of a constant condition the one that runs."""
+        """Either of two bodies; of a constant condition the body that runs."""
         if isinstance(node.test, ast.Constant):
             self.walk(node.body if node.test.value else node.orelse)
             return
@@ -260,7 +260,7 @@ class FlowWalker(ast.NodeVisitor):
             self._branch(node.body, node.orelse)
 
     def visit_Match(self, node: ast.Match) -> None:
-        """One of the cases, or none."""
+        """A single case, or none."""
         self.visit(node.subject)
         bodies: list[list[ast.AST]] = []
         for case in node.cases:
@@ -280,7 +280,7 @@ class FlowWalker(ast.NodeVisitor):
     visit_AsyncWith = visit_With  # noqa: N815 - names of ast
 
     def visit_Try(self, node: ast.Try) -> None:
-        """The body and what follows it, or a handler."""
+        """The body and the rest, or a handler."""
         caught = {
             name.id if isinstance(name, ast.Name) else ""
             for handler in node.handlers
@@ -329,7 +329,7 @@ class FlowWalker(ast.NodeVisitor):
     visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815 - names of ast
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
-        """Execute the class's body now, its methods later."""
+        """Execute the class's body now, methods later."""
         self._decorators(node.decorator_list)
         self.walk([*node.bases, *(each.value for each in node.keywords)])
         methods: dict[str, Deferred] = {}

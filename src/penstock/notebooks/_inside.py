@@ -1,4 +1,4 @@
-"""What penstock asks a kernel: executed inside of it, between the cells; changes nothing there."""
+"""Questions of penstock to a kernel: executed inside, between the cells; changes nothing there."""
 
 import hashlib
 import random
@@ -31,7 +31,7 @@ def opened_files() -> dict[str, list[str]]:
 
 
 def describe_values(names: Mapping[str, Any], hidden: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Return what each of the notebook's names stands for: digest, type, kind.
+    """Return the value behind each of the notebook's names: digest, type, kind.
 
     Args:
         names: The kernel's names.

@@ -1,4 +1,4 @@
-"""A fresh kernel in a notebook's folder: cells in, outputs, times and what their names stand for out."""
+"""A fresh kernel in a notebook's folder: cells in, outputs, times and values of names out."""
 
 import json
 import os
@@ -28,7 +28,7 @@ class CellRun:
         state: ``finished``, ``failed`` or ``skipped``.
         seconds: Duration.
         outputs: As in a notebook file.
-        error: Name and message of the exception; None without one.
+        error: Name and message of the exception; None without an exception.
         cell_id: Id of the cell in the file; may be empty.
         source: The cell's text.
     """
@@ -63,7 +63,7 @@ class Kernel:
 
     Args:
         client: Client of nbclient.
-        notebook: Its notebook of format 4, with a spare cell at the end for questions.
+        notebook: The notebook in format 4, with a spare cell at the end for questions.
     """
 
     def __init__(self, client: Any, notebook: Any) -> None:
@@ -73,7 +73,7 @@ class Kernel:
         """Execute the cell at a place of the notebook, from 0.
 
         Args:
-            place: Its place.
+            place: Position of the cell.
             index: Position in the user's file, for the record.
 
         Raises:
@@ -94,7 +94,7 @@ class Kernel:
         return list(self._notebook.cells[place].metadata.get("tags", []))
 
     def ask(self, code: str) -> Any:
-        """Evaluate an expression about the kernel's names, and return it as JSON does.
+        """Evaluate an expression about the kernel's names, and return the JSON value.
 
         Raises:
             PenstockError: If the expression fails there.
@@ -139,7 +139,7 @@ class Kernel:
 
 
 def new_document(sources: Sequence[tuple[str, str, str]]) -> Any:  # Any: nbformat's NotebookNode
-    """Return a notebook of format 4 with cells of kind, source and id, and a spare one at the end."""
+    """Return a notebook of format 4 with cells of kind, source and id, and a spare cell at the end."""
     v4 = require("nbformat.v4", extra="notebooks", purpose=_PURPOSE)
     makers = {"code": v4.new_code_cell, "markdown": v4.new_markdown_cell, "raw": v4.new_raw_cell}
     cells = []
@@ -156,7 +156,7 @@ def new_document(sources: Sequence[tuple[str, str, str]]) -> Any:  # Any: nbform
 def open_kernel(
     document: Any, folder: Path, *, timeout_s: float | None = None, kernel: str = "python3"
 ) -> Iterator[Kernel]:
-    """Start a fresh kernel in a folder, with a fixed hash seed; it ends with the block.
+    """Start a fresh kernel in a folder, with a fixed hash seed; the kernel ends with the block.
 
     Args:
         document: Notebook of `new_document`.

@@ -1,4 +1,4 @@
-"""IPython's magics and shell lines by what they mean to a plain program."""
+"""IPython's magics and shell lines by the meaning for a plain program."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -122,8 +122,8 @@ class Magic:
         text: The line, as written.
         line: Line in the cell, from 1.
         name: Name of the magic; ``!`` for a shell line.
-        argument: What follows the name.
-        is_cell: Whether it takes the whole cell.
+        argument: Text after the name.
+        is_cell: True if the whole cell is the argument.
     """
 
     text: str
@@ -143,12 +143,12 @@ class Magic:
 
     @property
     def is_opaque(self) -> bool:
-        """Whether it can define names that the text does not show."""
+        """Whether the magic can define names that the text does not show."""
         return self.name in OPAQUE
 
     @property
     def is_install(self) -> bool:
-        """Whether it installs packages."""
+        """Whether the magic installs packages."""
         words = f"{self.name} {self.argument}".replace("! ", "").strip()
         return "install" in words.split() and words.startswith(_SHELL_INSTALLS)
 

@@ -1,4 +1,4 @@
-"""Outputs of cells compared: what changes from kernel to kernel without a meaning is masked."""
+"""Outputs of cells compared: changes from kernel to kernel without a meaning are masked."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -30,7 +30,7 @@ def outputs_digest(outputs: Iterable[Mapping[str, Any]]) -> str:
 
 
 def comparable(outputs: Iterable[Mapping[str, Any]]) -> list[Any]:
-    """Return outputs without what has no meaning; chunks of a stream are joined."""
+    """Return outputs without parts that have no meaning; chunks of a stream are joined."""
     streams: dict[str, list[str]] = {}
     found: list[Any] = []
     for output in outputs:
@@ -54,7 +54,7 @@ def comparable(outputs: Iterable[Mapping[str, Any]]) -> list[Any]:
 
 
 def stream_text(outputs: Iterable[Mapping[str, Any]], name: str) -> str:
-    """Return what a cell printed to a stream."""
+    """Return the printed text of a cell on a stream."""
     return "".join(source_text(each.get("text")) for each in outputs if each.get("name") == name)
 
 

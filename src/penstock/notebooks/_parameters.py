@@ -18,7 +18,7 @@ class NotebookParameter:
     """A parameter of a notebook.
 
     Args:
-        name: Its name.
+        name: Name of the parameter.
         default: The literal.
         line: Line in the cell, from 1.
     """
@@ -41,7 +41,7 @@ def list_parameters(notebook: Notebook) -> dict[str, NotebookParameter]:
 
 
 def literals(statements: list[ast.stmt]) -> dict[str, NotebookParameter]:
-    """Return the assignments of literals to single names, the last one by name.
+    """Return the assignments of literals to single names, the last by name.
 
     >>> literals(ast.parse("size = 3; names = ['a']; model = fit()").body)["size"].default
     3
@@ -70,7 +70,7 @@ def read_parameters(notebook: Notebook, given: Mapping[str, Any]) -> dict[str, A
         given: Values or texts by name.
 
     Raises:
-        ParameterError: If the notebook has no such parameter, or a value does not fit its type.
+        ParameterError: If the notebook has no such parameter, or a value does not fit the type.
     """
     known = list_parameters(notebook)
     for name in given:

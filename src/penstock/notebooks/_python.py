@@ -27,7 +27,7 @@ class PythonCell:
 
     Args:
         text: Python source; magics are replaced by ``pass`` or by the Python behind them.
-        tree: Its syntax tree; None if the text is no Python 3.
+        tree: The syntax tree; None if the text is no Python 3.
         magics: Magics and shell lines, in order.
         problem: Why the text does not parse.
         problem_line: Line of the fault.
@@ -87,7 +87,7 @@ def _take_out(source: str) -> tuple[str, tuple[Magic, ...]]:
 
 
 def _cell_head(magic: Magic) -> str:
-    """Return what the line of a cell magic does itself: ``%%capture out`` defines ``out``."""
+    """Return the events of a cell magic's line: ``%%capture out`` defines ``out``."""
     names = [word for word in magic.argument.split() if word.isidentifier()]
     return f"{names[0]} = None" if magic.name == "capture" and names else ""
 
@@ -112,7 +112,7 @@ def _plain_lines(lines: list[str], magics: list[Magic]) -> list[str]:
 
 
 def _special(line: str, number: int) -> tuple[str, Magic] | None:
-    """Return a special line's plain Python and its magic; None for a line of Python."""
+    """Return a special line's plain Python and the magic; None for a line of Python."""
     if (found := _ASSIGNED.match(line)) and _is_no_python(line):
         name, rest = _name(found["sign"], found["rest"])
         code = rest if name in PYTHON_LINES else "None"

@@ -44,7 +44,7 @@ class NotebookResult:
         state: ``finished``, or ``failed`` if a cell failed.
         cells: The execution of each code cell, in order.
         differing: With ``twice``, the cells whose outputs differ between two fresh kernels.
-        output: The executed notebook, if one was asked for.
+        output: The executed notebook, if requested.
         values: Values of the names asked for.
     """
 
@@ -83,7 +83,7 @@ class Execution:
     """How a notebook is executed.
 
     Args:
-        keep_going: Whether cells after a failed one are executed.
+        keep_going: Whether cells after a failure are executed.
         timeout_s: Longest duration of a cell, seconds; None for no limit.
         kernel: Name of the kernel.
     """
@@ -112,7 +112,7 @@ def run_notebook(
         path: The notebook.
         parameters: Values or texts by name: names assigned literals in the cell tagged
             ``parameters``.
-        keep_going: Execute the cells after a failed one too; the result's ``share`` tells how many
+        keep_going: Execute the cells after a failure too; the result's ``share`` tells how many
             finished.
         twice: Execute in two fresh kernels and compare the outputs of each cell.
         output: File to write the executed notebook to.
@@ -127,7 +127,7 @@ def run_notebook(
 
     Raises:
         NotFoundError: If the file cannot be read.
-        ParameterError: If a parameter is unknown, or its value does not fit.
+        ParameterError: If a parameter is unknown, or the value does not fit.
         PenstockError: If the file is no Python notebook, or the kernel dies.
         MissingPackageError: If the packages of ``penstock[notebooks]`` are missing.
     """
@@ -171,14 +171,14 @@ def require_runnable(path: str | Path) -> Notebook:
 def execute(
     notebook: Notebook, values: Mapping[str, Any], how: Execution
 ) -> tuple[Any, list[CellRun]]:  # Any: nbformat's NotebookNode
-    """Execute a notebook without a record; return the executed document and its cells."""
+    """Execute a notebook without a record; return the executed document and the cells."""
     with opened(notebook, values, how) as (document, kernel, places):
         cells = list(executed_cells(kernel, document, places, how))
     return document, cells
 
 
 def places_of(notebook: Notebook, values: Mapping[str, Any]) -> list[tuple[str, str, str, int]]:
-    """Return kind, source, id and position of all cells, with the injected one behind its tag."""
+    """Return kind, source, id and position of all cells, with the injected cell behind the tag."""
     cells = [(cell.kind, cell.source, cell.cell_id, cell.index) for cell in notebook.cells]
     if values:
         tagged = parameter_cell(notebook)
@@ -212,7 +212,7 @@ def opened(
 def executed_cells(
     kernel: Kernel, document: Any, places: Sequence[tuple[int, int]], how: Execution
 ) -> Iterator[CellRun]:
-    """Execute the cells at places, each with its position in the file; see `Execution`."""
+    """Execute the cells at places, each with the position in the file; see `Execution`."""
     stopped = False
     for place, index in places:
         cell = document.cells[place]
@@ -225,7 +225,7 @@ def executed_cells(
 
 
 def executed_one(kernel: Kernel, place: int, index: int) -> CellRun:
-    """Execute one cell; an exception that the cell's tags announce is no failure."""
+    """Execute a cell; an exception that the cell's tags announce is no failure."""
     done = kernel.execute(place, index=index)
     expected = "raises-exception" in kernel.tags(place)
     return replace(done, state=StepState.FINISHED) if expected else done
@@ -245,7 +245,7 @@ def _execute_recorded(
 
 
 def _record(run: Run, position: int, cell: CellRun, started: datetime) -> None:
-    """Record a cell as a step of the run, with its outputs as an artifact and its prints as the log."""
+    """Record a cell as a step of the run, with the outputs as an artifact and printed text as the log."""
     name = f"cell {cell.cell}" if cell.cell else "parameters"
     executed = cell.state is not StepState.SKIPPED
     record = StepRunRecord(
@@ -272,7 +272,7 @@ def _record(run: Run, position: int, cell: CellRun, started: datetime) -> None:
 
 
 def _keep(run: Run, notebook: Notebook, document: Any, output: str | Path | None) -> Path | None:
-    """Store the executed notebook with the run; write it to a file as well if asked for."""
+    """Store the executed notebook with the run; write a file as well if requested."""
     nbformat = require("nbformat", extra="notebooks", purpose="writing notebooks")
     text = nbformat.writes(document) + "\n"
     run.log_artifact(text.encode(), name=f"{notebook.path.stem}.ipynb")

@@ -1,4 +1,4 @@
-"""Names that a scope binds: what inside a function is no name of the notebook."""
+"""Names that a scope binds: names inside a function that are no names of the notebook."""
 
 import ast
 from collections.abc import Iterable, Iterator, Sequence

@@ -38,7 +38,7 @@ class SyncResult:
     Args:
         notebook: The notebook.
         script: The percent script.
-        action: What was done.
+        action: The action taken.
         outputs_dropped: Positions of cells whose text changed, so that their outputs are gone.
     """
 
@@ -51,10 +51,10 @@ class SyncResult:
 def sync_notebook(
     path: str | Path, *, script: str | Path | None = None, use: SyncSide | None = None
 ) -> SyncResult:
-    """Bring a notebook and its percent script to the same cells.
+    """Bring a notebook and the percent script to the same cells.
 
-    The side that changed since the last sync is written to the other. Ids, metadata and outputs of
-    cells with unchanged text are kept. If both changed, nothing is written.
+    The side that changed since the last sync is written to the second file. Ids, metadata and
+    outputs of cells with unchanged text are kept. If both changed, nothing is written.
 
     Args:
         path: The notebook, or the script.
@@ -75,7 +75,7 @@ def sync_notebook(
 
 
 def cleaned(text: str) -> str:
-    """Return a notebook's text without outputs, counts and times: what belongs into a commit.
+    """Return a notebook's text without outputs, counts and times: the text for a commit.
 
     >>> cell = '{"cell_type": "code", "source": "1", "outputs": [1], "execution_count": 7}'
     >>> cleaned('{"cells": [' + cell + '], "nbformat": 4}').count("7")
@@ -112,7 +112,7 @@ def set_up_git(folder: Path) -> list[Path]:
         folder: A folder of the repository.
 
     Returns:
-        The files changed: the repository's settings and its ``.gitattributes``.
+        The files changed: the repository's settings and the ``.gitattributes`` file.
 
     Raises:
         PenstockError: If the folder is in no repository.

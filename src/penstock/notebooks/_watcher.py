@@ -1,4 +1,4 @@
-"""The order in which the cells of a live notebook really run, and what in its names no file shows."""
+"""The order in which the cells of a live notebook really run, and the state of names that no file shows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,13 +14,13 @@ class CellExecution:
     """An execution of a cell in a live kernel.
 
     Args:
-        number: Its number, from 1: the order in which cells ran.
-        cell_id: Id of the cell, where the front end sends one; else empty.
+        number: Number of the execution, from 1: the order in which cells ran.
+        cell_id: Id of the cell, where the front end sends ids; else empty.
         source: The cell's text.
-        flow: What it does with names.
+        flow: Events of names.
         versions: By name read, the version of the value.
-        seconds: Duration; 0 while it runs.
-        ok: Whether it ended without an exception.
+        seconds: Duration; 0 while running.
+        ok: True after an end without an exception.
     """
 
     number: int
@@ -62,11 +62,11 @@ class CellWatcher:
         self._newest: dict[str, CellExecution] = {}
 
     def begin(self, source: str, cell_id: str = "") -> list[str]:
-        """Note that a cell begins; return what a reader of the file would not see, as sentences.
+        """Note that a cell begins; return hidden facts for readers of the file, as sentences.
 
         Args:
-            source: Its text.
-            cell_id: Its id, where the front end sends one.
+            source: Text of the cell.
+            cell_id: Id of the cell, where the front end sends ids.
         """
         flow = cell_flow(NotebookCell(1, "code", source))
         number = len(self.executions) + 1
@@ -99,7 +99,7 @@ class CellWatcher:
         return [*found, *self._repeated(name, writer, execution)]
 
     def _gone(self, name: str, writer: CellExecution) -> list[str]:
-        """Report a value of a text that its cell no longer has."""
+        """Report a value of a text that the cell no longer has."""
         newest = self._newest.get(writer.cell_id)
         if newest is None or newest is writer or name in newest.flow.writes:
             return []
@@ -108,7 +108,7 @@ class CellWatcher:
         ]
 
     def _stale(self, name: str, writer: CellExecution, seen: set[int]) -> list[str]:
-        """Report a value computed from another one that was changed since."""
+        """Report a value computed from a value that was changed since."""
         if writer.number in seen:
             return []
         for source, version in writer.versions.items():
@@ -126,7 +126,7 @@ class CellWatcher:
         return []
 
     def _repeated(self, name: str, writer: CellExecution, execution: CellExecution) -> list[str]:
-        """Report a cell that changes its own input a second time."""
+        """Report a cell that changes an input of the same cell a second time."""
         same = bool(execution.cell_id) and writer.cell_id == execution.cell_id
         again = same or writer.source == execution.source
         updates = name in execution.flow.writes or name in execution.flow.changes

@@ -82,7 +82,7 @@ class SnapshotRecord:
         ordered_digest: Digest of the rows in order.
         order_free_digest: Digest of the rows as a multiset.
         rows: Number of rows.
-        read: What was read, as plain JSON: versions, offsets, ranges, statements.
+        read: Facts of the reading, as plain JSON: versions, offsets, ranges, statements.
     """
 
     source: str

@@ -1,4 +1,4 @@
-"""The audit trail of the store: who did what, when, and by which way."""
+"""The audit trail of the store: actor, action, time and way of each change."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ class AuditRecord:
 
     Args:
         at: Time of the change.
-        actor: Who made it.
+        actor: Actor of the change.
         action: Noun and verb, such as ``user.create``, ``token.revoke``, ``schedule.pause``.
         subject: Name of the changed thing.
         facts: Further facts; never a secret.

@@ -1,4 +1,4 @@
-"""Documents of other programs' protocols, kept whole."""
+"""Documents of foreign protocols, stored whole."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,12 +10,12 @@ from penstock.core.records._empty import empty
 
 @dataclass(frozen=True, slots=True)
 class DocumentRecord:
-    """A fact that only another program's protocol knows, as JSON.
+    """A fact of a foreign protocol, such as MLflow's, as JSON.
 
     Args:
         kind: Kind of the document, such as ``mlflow.logged_model``.
-        key: Key of the document, unique in its kind.
-        owner: What the document belongs to, such as a run's id; or empty.
+        key: Key of the document, unique within the kind.
+        owner: Owner of the document, such as a run's id; or empty.
         body: The document, JSON-like.
         updated_at: Time of the last write.
         revision: Number of writes; a change states the revision that was read.

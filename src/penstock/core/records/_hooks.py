@@ -15,7 +15,7 @@ class HookRecord:
 
     Args:
         name: Unique name.
-        url: Target of the events; of a chat its host alone.
+        url: Target of the events; of a chat the host alone.
         form: ``webhook`` (Standard Webhooks, signed), ``openlineage``, ``slack``, ``teams`` or
             ``email``.
         secret: Key for the signature of a webhook, the API key for OpenLineage, the password of a

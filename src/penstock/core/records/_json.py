@@ -1,8 +1,8 @@
-"""to_json: the one JSON form of every record, for CLI, web UI, webhooks and results.
+"""to_json: the JSON form of every record, for CLI, web UI, webhooks and results.
 
 A form is the record's fields by name, so that a new noun or field has a form without code here.
-Only what differs stands in the three tables: fields that are internal or secret, fields with
-another name, and facts that a reader would otherwise compute.
+Only the differences stand in the three tables: fields that are internal or secret, fields with
+a different name, and facts that a reader would otherwise compute.
 """
 
 import math
@@ -50,7 +50,7 @@ def to_json(value: object) -> Any:  # Any: JSON
 
     Args:
         value: Records, dataclasses, mappings, sequences, times, enums and JSON's own types; a value
-            with ``to_json()`` or NumPy's ``tolist()`` is asked for its form; others become text.
+            with ``to_json()`` or NumPy's ``tolist()`` returns that form; the rest becomes text.
 
     Returns:
         dict, list, str, int, float, bool and None. Times are RFC 3339 in UTC; NaN and infinities,

@@ -61,8 +61,8 @@ class ModelVersionRecord:
         revision: Number of changes; a move states the revision that was read.
         note: Markdown by the user.
         tags: Free labels.
-        onnx: Stored digest of the ONNX form and its check (see penstock.models.OnnxForm); None if
-            none was tried, and the model is answered by its native form.
+        onnx: Stored digest of the ONNX form and the check (see penstock.models.OnnxForm); None if
+            none was tried, and the native form answers.
     """
 
     model: str
@@ -97,21 +97,21 @@ class ModelVersionRecord:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalRecord:
-    """An approval or rejection of a version, bound to what its actor saw.
+    """An approval or rejection of a version, bound to the evidence that the actor saw.
 
     Args:
         model: The model's name.
         version: Version number.
-        actor: Who decided.
+        actor: The approver.
         approved: False for a rejection.
         reason: Why.
         at: When.
         version_digest: Content digest of the version that was decided about; None in records made
-            before penstock wrote it.
+            before penstock wrote digests.
         gates_digest: Digest of the gates and the report that were decided about; the same.
         expires_at: Time from which an approval no longer counts; None for never.
         attested: How the actor was known: ``token ID``, ``session ID``; empty for a name that
-            nobody checked.
+            there was no check.
     """
 
     model: str

@@ -25,10 +25,10 @@ class PredictionRecord:
         truth: Ground truth, once posted.
         truth_at: Time of the post.
         error: Set if the request failed: the model failed on the row, or refused the row although
-            the other version of a rollout would have predicted.
+            the second version of a rollout would have predicted.
         row_index: Position of the row in the request, from 0; a request that failed has a single
             record, with 0. Requests are counted by their first row.
-        features: What was looked up in feature views, by view: key, values, status, event time,
+        features: Looked-up features, by view: key, values, status, event time,
             knowledge time and version; of a request that has the features and the key, only the
             key. None if there was neither.
         form: The form of the version that answered, ``native`` or ``onnx``; None in older records,

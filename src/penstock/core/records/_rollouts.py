@@ -1,4 +1,4 @@
-"""Rollouts: where the move of a deployment's traffic to a new version stands, and its limits."""
+"""Rollouts: progress and limits of a deployment's move to a new version."""
 
 import math
 from collections.abc import Mapping
@@ -43,7 +43,7 @@ class RolloutRules:
             that is acceptable; for errors and losses the sign is turned, so that less is always
             worse. A step is passed when a smaller difference is excluded with the same certainty.
         step_truth: Fewest posted true values of the new version per step; only with ``metric``.
-        step_time: Longest time for a step, as a duration; after it the rollout is rolled back. None
+        step_time: Longest time for a step, as a duration; then the rollout is rolled back. None
             for no limit.
         grace: How long the new version may be without requests before the rollout pauses; after
             twice that time the rollout is rolled back.

@@ -32,7 +32,7 @@ class RunRecord:
         host: Machine of the run.
         pid: Process of the run; with ``pid_started`` unique on the host.
         pid_started: Start time of that process, seconds since 1970.
-        user: Actor who started the run.
+        user: Actor that started the run.
         error: A line about the failure.
         params: Values as passed and as logged, JSON-like.
         tags: Free labels.

@@ -21,7 +21,7 @@ class ScheduleRecord:
         params: The pipeline's parameters as plain JSON.
         options: Options of the runs: missed, max_active_runs, window, runner, workers.
         created_at: Time of creation; UTC as all times.
-        created_by: Actor who created the schedule.
+        created_by: Actor that created the schedule.
         paused_at: Time of the pause; None while the schedule makes ticks.
         cursor: Progress of the trigger: the last moment or the state last seen.
         looked_at: Time of the last check.

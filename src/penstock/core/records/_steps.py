@@ -44,10 +44,10 @@ class StepRunRecord:
         attempt: 1, plus 1 for each retry.
         started_at: Time of the start.
         ended_at: Time of the end.
-        inputs: Content digest by argument name, for arguments from other steps.
+        inputs: Content digest by argument name, for arguments from earlier steps.
         outputs: Content digest by output name.
         addresses: Stored digest by content digest, for all digests named above; by ``input:NAME``
-            or ``output:NAME`` where equal contents are stored as other bytes there. Read with
+            or ``output:NAME`` where equal contents are stored as different bytes there. Read with
             `input_address` and `output_address`.
         error: Exception as a single line.
         traceback: The whole traceback, from the user's code on.
@@ -75,7 +75,7 @@ class StepRunRecord:
 
     @property
     def seconds(self) -> float:
-        """Duration of the step; 0 if it was not executed, or has not ended.
+        """Duration of the step; 0 if the step was not executed, or has not ended.
 
         Of the function's call, if this process has just run the step; else from start to end.
         """

@@ -1,4 +1,4 @@
-"""Tokens of programs and sessions of browsers: what a request proves its sender with."""
+"""Tokens of programs and sessions of browsers: proofs of a request's sender."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,16 +12,16 @@ class TokenRecord:
     """A token; the store has only the digest of the secret.
 
     Args:
-        token_id: Public beginning of the token, by which it is listed and revoked.
-        user: Whose token it is.
+        token_id: Public beginning of the token, for lists and for revoking.
+        user: Owner of the token.
         digest: SHA-256 of the whole token.
         created_at: Time of creation.
-        label: What the token is for.
-        role: The most that the token may do, whatever its user may; None for all of the user's.
+        label: Purpose of the token.
+        role: Upper limit of the token's permissions; None for all of the user's.
         project: The only project that the token is for; ``*`` for all of the user's.
-        expires_at: Time from which it is refused; None if it does not expire.
+        expires_at: Time of expiry; None if the token does not expire.
         used_at: Last use, to the minute; None if never used.
-        revoked_at: Since when it is refused; None if not revoked.
+        revoked_at: Time of revocation; None if not revoked.
     """
 
     token_id: str
@@ -46,14 +46,14 @@ class SessionRecord:
 
     Args:
         session_id: Public name of the session.
-        user: Who signed in.
+        user: The user.
         digest: SHA-256 of the cookie's value.
         created_at: Time of the sign-in.
         expires_at: Time from which the cookie is refused.
         seen_at: Last request, to the minute.
         address: Network address of the sign-in.
-        token_id: The token that the user signed in with; its limits hold for the session. None for
-            a password.
+        token_id: The token that the user signed in with; the token's limits hold for the session.
+            None for a password.
     """
 
     session_id: str

@@ -1,4 +1,4 @@
-"""Users, what they may do in which project, and projects."""
+"""Users, projects, and roles of users in projects."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -47,7 +47,7 @@ class GrantRecord:
         user: The user.
         project: The project, or ``*`` for all.
         role: The role there; a user may have several.
-        actor: Who granted it.
+        actor: Actor of the grant.
         at: When.
     """
 
@@ -60,7 +60,7 @@ class GrantRecord:
 
 @dataclass(frozen=True, slots=True)
 class ProjectRecord:
-    """A part of the store that a team works in: the names that belong to it.
+    """A part of the store that a team works in: the names in the project.
 
     Args:
         name: Unique name.

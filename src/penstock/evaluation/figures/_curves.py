@@ -26,7 +26,7 @@ _MOST_CURVES = 8
 
 
 def draw_roc(report: Drawable, outcomes: Outcomes) -> "go.Figure | None":
-    """Draw the ROC curve, for several classes one each."""
+    """Draw the ROC curve, a curve per class for several classes."""
     if "roc_auc" not in report.metrics:
         return None
     figure = new_figure(
@@ -42,7 +42,7 @@ def draw_roc(report: Drawable, outcomes: Outcomes) -> "go.Figure | None":
 
 
 def draw_precision_recall(report: Drawable, outcomes: Outcomes) -> "go.Figure | None":
-    """Draw precision by recall, for several classes one each."""
+    """Draw precision by recall, a curve per class for several classes."""
     scored = outcomes.scores is not None and not outcomes.bad_scores
     if report.task == "regression" or not scored or not outcomes.truth.any():
         return None

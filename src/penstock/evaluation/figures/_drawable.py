@@ -1,4 +1,4 @@
-"""Drawable: what figures need of a report; apart so that figures know no report."""
+"""Drawable: the part of a report that figures need; apart so that figures know no report."""
 
 from typing import TYPE_CHECKING, Any, Protocol
 

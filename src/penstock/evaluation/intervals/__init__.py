@@ -7,7 +7,7 @@ shares           Wilson's score interval on the figure's own denominator, with P
 areas            normal interval of the logit with DeLong's (1988) variance, by Student's t; where few rows
                  are ranked wrongly score interval with Hanley and McNeil's variance as a function
                  of the area (Newcombe 2006)
-average precision  normal interval of the logit (Boyd, Eng and Page 2013) with the variance of its
+average precision  normal interval of the logit (Boyd, Eng and Page 2013) with the variance of the
                  influence function, by Student's t
 labels           of several per row: the share with the figure's variance, over rows
 correlation      Jeffreys' posterior of the four counts

@@ -25,7 +25,7 @@ def bisect(goes_on: Callable[[float], bool], first: float, last: float) -> float
 
 
 def logit_ends(value: float, half: float) -> Ends:
-    """Compute the ends of a share from the half width of its interval, on the logit."""
+    """Compute the ends of a share from the half width of the interval, on the logit."""
     odds, half = log(value / (1 - value)), half / (value * (1 - value))
     low, high = (1 / (1 + exp(min(side - odds, HIGHEST))) for side in (half, -half))
     return low, high

@@ -1,4 +1,4 @@
-"""What an interval needs to hold: enough rows, and enough rows that carry the figure."""
+"""Conditions of a valid interval: enough rows, and enough rows that carry the figure."""
 
 import numpy as np
 
@@ -28,7 +28,7 @@ _FEWEST = {
 
 
 def why_too_few(name: str, outcomes: Outcomes) -> str:
-    """Return what an interval lacks to hold; empty if the interval holds."""
+    """Return the reason why an interval is not valid; empty if valid."""
     rows = len(outcomes)
     if outcomes.task == "multilabel":
         return _why_too_few_labels(name, outcomes)

@@ -31,7 +31,7 @@ def area_interval(outcomes: Outcomes, value: float) -> Ends:
 
 
 def ranked_interval(outcomes: Outcomes, value: float) -> Ends:
-    """Compute the interval of average precision: of the logit, with the variance of its moves."""
+    """Compute the interval of average precision: of the logit, with the variance of the moves."""
     positives = float((outcomes.truth == 1).sum())
     if positives < 2:  # noqa: PLR2004 - a single row has no variance
         return 0.0, 1.0

@@ -43,7 +43,7 @@ def share_interval(hits: float, rows: float) -> Ends:
 
 
 def share_of_variance(value: float, variance: float, rows: float) -> Ends:
-    """Compute the interval of a figure as of the share that has its variance."""
+    """Compute the interval of a figure as of the share with the same variance."""
     if variance > 0 and 0 < value < 1:
         rows = min(rows, value * (1 - value) / variance)
     return share_interval(value * rows, rows)
@@ -83,7 +83,7 @@ def class_interval(name: str, outcomes: Outcomes, value: float) -> Ends:
 
 
 def label_interval(name: str, outcomes: Outcomes, value: float) -> Ends:
-    """Compute the interval of a metric of several labels per row: of the share with its variance.
+    """Compute the interval of a metric of several labels per row: of the share with the same variance.
 
     Args:
         name: A metric of a ``multilabel`` target.

@@ -42,7 +42,7 @@ class ConstantDigests:
     Attributes:
         complete: False if something has no digest.
         has_fingerprint: True if there is a source whose state is known.
-        unknown_state: True if a source cannot tell the state of its data.
+        unknown_state: True if a source cannot tell the state of the data.
         untraced: Digests of arguments with a source whose data no trace of the step sees, by name.
     """
 

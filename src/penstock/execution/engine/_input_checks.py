@@ -1,6 +1,6 @@
 """Checks that a step declares of its inputs, made as soon as the earlier step has ended.
 
-A model that the registry would refuse so fails the step that trained it, before it is evaluated.
+A model that the registry would refuse so fails the training step, before the evaluation.
 """
 
 from collections.abc import Mapping

@@ -138,7 +138,7 @@ class KeyMaker:
         return None
 
     def _call(self, node: Node) -> dict[str, Any]:
-        """Return what a source's ``fingerprint`` can be told: the call's arguments, the store."""
+        """Return the possible arguments of a source's ``fingerprint``: the call's arguments, the store."""
         return {"store": self._store, **node.arguments}
 
     def _shown(self, code: CodeDigest, constants: Mapping[str, str]) -> Mapping[str, str]:
@@ -200,7 +200,7 @@ class KeyMaker:
 
 
 def _of_workers(node: Node) -> dict[str, Any]:
-    """Return what a step's result depends on beside its code: shards, or else workers."""
+    """Return the dependences of a step's result beside code: shards, or else workers."""
     step, parts = node.step, dict[str, Any]()
     if step.shards is not None:
         parts["shards"] = {"count": step.shards, "tree": TREE_VERSION, "threads": step.threads}

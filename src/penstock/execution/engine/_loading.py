@@ -107,7 +107,7 @@ def module_of(file: str) -> ModuleType:
 
 
 def _require_no_other_path(path: Path) -> None:
-    """Refuse a folder without modules and a file of another type: neither is a module's name."""
+    """Refuse a folder without modules and a file of the wrong type: neither is a module's name."""
     if path.is_dir() and not (path / "__init__.py").is_file():
         files = sorted(item.name for item in path.glob("*.py") if not item.name.startswith("test_"))
         raise NotFoundError(

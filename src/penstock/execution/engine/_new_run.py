@@ -130,7 +130,7 @@ def _record(
 
 
 def _require_steps(graph: Graph, expected: set[str]) -> None:
-    """Refuse a graph with other steps than those that the caller, an exported file, executes."""
+    """Refuse a graph whose steps differ from those that the caller, an exported file, executes."""
     names = {node.name for node in graph.nodes}
     if other := sorted(names ^ expected):
         has = "has no" if other[0] in expected else "has a"

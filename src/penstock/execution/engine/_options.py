@@ -28,8 +28,8 @@ class RunOptions:
 
     Args:
         runner: Name of the runner that executes the steps.
-        workers: Maximum number of steps at the same time, where there are workers; None for one
-            for each core.
+        workers: Maximum number of steps at the same time, where there are workers; None for the
+            number for each core.
         on_failure: Failure policy.
         seed: The run seed that every step's seed derives from.
         use_cache: False to execute every step, even if a cached result exists.

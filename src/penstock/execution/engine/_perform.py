@@ -23,8 +23,8 @@ def perform(
     Args:
         runner: Executes the steps.
         session: The session.
-        shared: Heartbeat of many short runs; its owner also delivers their events to hooks. By
-            default the run has its own.
+        shared: Heartbeat of many short runs; the owner also delivers their events to hooks. By
+            default the run has a separate heartbeat.
 
     Raises:
         KeyboardInterrupt: If the run is interrupted; the run is marked as killed.

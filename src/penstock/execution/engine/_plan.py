@@ -106,7 +106,7 @@ class Planner:
         return earlier.attempt + 1
 
     def confirm_sources(self, node: Node, outcome: Outcome) -> Outcome:
-        """Look again at sources that no trace sees; a changed one makes the result unreusable."""
+        """Look again at sources that no trace sees; a changed source makes the result unreusable."""
         key = self._untraced.pop(node.name, None)
         name = key and outcome.error is None and self._keys.find_changed_source(node, key)
         if not name:

@@ -86,7 +86,7 @@ class ReadyQueue:
         self._postponed.clear()
 
     def end(self, name: str) -> None:
-        """Record that a node has ended: followers that wait for no other node are ready."""
+        """Record that a node has ended: followers that wait for no further node are ready."""
         self._unfinished.discard(name)
         for follower in self._followers.pop(name, ()):
             needed = self._needed[follower.name]

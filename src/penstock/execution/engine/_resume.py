@@ -83,7 +83,7 @@ def resumed_session(
 
 
 def _last_of_pipelines(store: Store) -> str:
-    """Return the newest run of a pipeline: a tracked script, even a newer one, has no steps."""
+    """Return the newest run of a pipeline: a tracked script, even if newer, has no steps."""
     runs = store.metadata.runs.search("pipeline != ''", order_by="created_at desc", limit=1)
     return runs[0].run_id if runs else "last"
 

@@ -25,7 +25,7 @@ class Selection:
         return {own, *self._graph.needed_by(own)}
 
     def executes(self, name: str) -> bool:
-        """Return whether a node may be executed; of the others an earlier result is required."""
+        """Return whether a node may be executed; of all further nodes an earlier result is required."""
         return self._alone is None or is_within(self._alone, name)
 
     def is_whole(self, node: Node) -> bool:
@@ -33,7 +33,7 @@ class Selection:
         return self._alone is None or not self._alone.startswith(f"{node.name}[")
 
     def has_item(self, node: Node, key: Any) -> bool:
-        """Return whether an item of a map or loop is the one to execute, or contains it."""
+        """Return whether an item of a map or loop is selected, or contains the selected item."""
         name = node.item_name(key)
         return self._alone == name or str(self._alone).startswith(f"{name}/")
 
@@ -41,7 +41,7 @@ class Selection:
         """Return the names of an item's nodes that are needed; None for all.
 
         Args:
-            nodes: Nodes of the item; each stands after the nodes that it needs.
+            nodes: Nodes of the item; each stands after the nodes that the node needs.
         """
         alone = self._alone
         if alone is None or not any(is_within(alone, node.name) for node in nodes):

@@ -22,7 +22,8 @@ class Session:
         graph: Graph to execute.
         store: Store that records the run.
         project: Folder of the user's code.
-        seed: The run seed; a resumed run keeps that of its first attempt, whatever the options say.
+        seed: The run seed; a resumed run keeps that of its first attempt, regardless of the
+            options.
         reporter: Progress reporter.
         options: Options of the run.
         refresh: Nodes to execute even if a cached result exists.
@@ -50,11 +51,11 @@ class Runner(Protocol):
     """The execution of a session's steps, each recorded in the session's store.
 
     ``run`` is called once, in the thread in which the user waits. ``run`` records every step before
-    it returns, and passes KeyboardInterrupt on after marking the running step as killed.
+    the call returns, and passes KeyboardInterrupt on after marking the running step as killed.
     """
 
     def check(self, graph: Graph) -> None:
-        """Refuse a graph that cannot be executed as its steps ask.
+        """Refuse a graph that cannot be executed as the steps require.
 
         Raises:
             ParameterError: If an option of a step cannot be kept here.

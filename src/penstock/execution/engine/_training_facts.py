@@ -1,4 +1,4 @@
-"""How a step trained: workers, shards, and torch's switches with their price; read from its facts."""
+"""How a step trained: workers, shards, and torch's switches with their price; read from the step's facts."""
 
 from typing import Any
 

@@ -40,7 +40,7 @@ class ProcessRunner:
     """
 
     def check(self, graph: Graph) -> None:
-        """See Runner; a process of its own keeps every option of a step."""
+        """See Runner; a separate process honours every option of a step."""
 
     def run(self, session: Session) -> list[StepRunRecord]:
         """See Runner."""

@@ -1,4 +1,4 @@
-"""A rank: one of the processes that execute a step together; started by torch's elastic agent.
+"""A rank: a process among those that execute a step together; started by torch's elastic agent.
 
 The request and the outcomes are files in a folder of the step; torch's environment names the rank.
 """
@@ -34,7 +34,7 @@ class _Echo:
         return len(text)
 
     def flush(self) -> None:
-        """Write what is buffered."""
+        """Write buffered output."""
         if self._file is not None:
             self._file.flush()
 
@@ -48,7 +48,7 @@ class _Echo:
 
 
 def main() -> None:
-    """Execute the work in the folder that the command line names; ends with 1 if it failed."""
+    """Execute the work in the folder that the command line names; ends with 1 after a failure."""
     folder, world = Path(sys.argv[1]), find_world()
     request: tuple[Setup, str, bytes] = pickle.loads(request_path(folder).read_bytes())  # noqa: S301 - written by our own process
     setup, name, packed = request

@@ -1,7 +1,7 @@
 """Ranks: the processes that execute a step together, started and watched on one machine.
 
-torch's elastic agent starts a process for each rank over loopback and ends all if one of them
-ends badly. The process here waits for the agent, shows what rank 0 prints, and joins the outcomes.
+torch's elastic agent starts a process for each rank over loopback and ends all if a process
+ends badly. This process waits for the agent, shows what rank 0 prints, and joins the outcomes.
 """
 
 import os
@@ -102,7 +102,7 @@ def rank_environment(threads: int | None) -> dict[str, str]:
 
 
 def _wait(popen: "subprocess.Popen[bytes]", folder: Path, guard: Watch) -> int:
-    """Wait for the agent; shows what rank 0 prints. Every process is gone afterwards."""
+    """Wait for the agent; shows the output of rank 0. Every process is gone afterwards."""
     shown = 0
     try:
         while True:
@@ -134,7 +134,7 @@ def join_outcomes(
 
     Args:
         work: The step.
-        outcomes: Outcome of each rank; None where a rank ended without one.
+        outcomes: Outcome of each rank; None where a rank ended without an outcome.
         failure: The failure that came first; None if all ranks ended well.
         store: Store of the run, which drops the checkpoints of a step that ended well.
     """
@@ -182,7 +182,7 @@ def _failure(work: Work, outcomes: Sequence[Outcome | None], report: str) -> Out
 
 
 def lost_rank(name: str, rank: str, code: int) -> Outcome:
-    """Return the outcome of a step, one of whose ranks was ended by a signal."""
+    """Return the outcome of a step after a rank was ended by a signal."""
     why = f"{rank} was ended by signal {signal.Signals(-code).name}; the others were ended"
     return lost(name, why)
 

@@ -43,7 +43,7 @@ class RayRunner:
     """
 
     def check(self, graph: Graph) -> None:
-        """See Runner; a process of its own keeps every option of a step."""
+        """See Runner; a separate process honours every option of a step."""
 
     def run(self, session: Session) -> list[StepRunRecord]:
         """See Runner."""
@@ -172,7 +172,7 @@ class RayTasks:
         self._ended.append((task.work, outcome))
 
     def _lose(self, task: _Task, error: Exception) -> None:
-        """Take note that a task was lost: it is executed elsewhere if its node was lost."""
+        """Take note that a task was lost: the task is executed elsewhere if the node was lost."""
         name = task.work.node.name
         if isinstance(error, self._ray.exceptions.OutOfMemoryError):
             self._ended.append((task.work, lost(name, f"its node ran out of memory: {error}")))

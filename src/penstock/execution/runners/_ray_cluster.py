@@ -22,7 +22,7 @@ def ray_cluster(purpose: str, workers: int | None) -> Iterator[Any]:
     machine and ended with the block.
 
     Args:
-        purpose: What Ray is needed for, for the error if it is not installed.
+        purpose: Use of Ray, for the error if Ray is not installed.
         workers: Number of cores of a Ray that is started here; None for all.
     """
     ray = require("ray", extra="ray", purpose=purpose)
@@ -53,9 +53,9 @@ def alive_nodes(ray: Any) -> frozenset[str]:
 
 
 def is_node_lost(ray: Any, error: Exception, nodes: frozenset[str]) -> bool:
-    """Return whether a task failed because its node was lost.
+    """Return whether a task failed because the node was lost.
 
-    A dead process is often noticed some seconds before its node.
+    A dead process is often noticed some seconds before the node.
 
     Args:
         ray: The package.
@@ -75,12 +75,12 @@ def is_node_lost(ray: Any, error: Exception, nodes: frozenset[str]) -> bool:
 
 
 def cores_of(ray: Any) -> float:
-    """Return the number of cores of the cluster as it is now."""
+    """Return the number of cores of the cluster at present."""
     return float(ray.cluster_resources().get("CPU", 1))
 
 
 def on_this_node(ray: Any) -> Any:
-    """Return the strategy that places an actor on the node of this process, which outlives others."""
+    """Return the strategy that places an actor on the node of this process, which outlives all workers."""
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     return NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)

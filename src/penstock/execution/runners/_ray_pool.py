@@ -1,7 +1,7 @@
 """RayRunPool: executes whole runs as Ray tasks, on this machine or on a cluster.
 
 A run's task asks this process, through a mailbox in the cluster, whether the run goes on; so a
-pruner judges the runs of all nodes. A run whose node is lost is resumed on another node: its
+pruner judges the runs of all nodes. A run whose node is lost is resumed on a second node: the
 finished steps are kept.
 """
 
@@ -71,7 +71,7 @@ class RayRunPool:
         pipeline: The pipeline.
         listener: Receiver of starts and points, in this process.
         size: Maximum number of runs at the same time; None for as many as the cluster has room for.
-        store: Store that records the runs; every node must reach it.
+        store: Store that records the runs; reachable from every node.
     """
 
     def __init__(
@@ -206,7 +206,7 @@ class RayRunPool:
             self._ended.append(RunEnd(run_id, None, why))
 
     def _move(self, task: _Task) -> None:
-        """Execute a run again on another node: from where it was, if it had been recorded."""
+        """Execute a run again on a second node: from the last recorded state, if any."""
         order = task.order
         if self._store.metadata.runs.count(f"run_id = '{order.run_id}'"):
             self._mark_killed(order.run_id, "its node was lost")
@@ -243,14 +243,14 @@ class Mailbox:
         return await self._answers[ticket]
 
     async def take(self) -> list[tuple[Any, ...]]:
-        """Return the messages, at least one."""
+        """Return the messages, never empty."""
         letters = [await self._letters.get()]
         while not self._letters.empty():
             letters.append(self._letters.get_nowait())
         return letters
 
     async def answer(self, ticket: str, stops: bool) -> None:
-        """Give a task the answer to its point."""
+        """Give a task the answer to the reported point."""
         waiting = self._answers.pop(ticket, None)
         if waiting is not None and not waiting.done():
             waiting.set_result(stops)
@@ -295,7 +295,7 @@ def execute_order(setup: _ClusterSetup, order: RunOrder, mailbox: Any) -> RunEnd
 
 
 def _pipeline_of(setup: _ClusterSetup) -> Pipeline[..., Any]:
-    """Return the pipeline; its source is restored where this machine has no such file."""
+    """Return the pipeline; the source is restored where this machine has no such file."""
     target = setup.runs.target
     if target is None:
         return unpack_pipeline(setup.runs.packed)

@@ -1,8 +1,8 @@
 """Ranks of a step as tasks of a Ray cluster, on as many nodes as needed.
 
 A placement group reserves the processors of all ranks, or of none: two steps that each hold half of
-a cluster would wait for each other forever. Each rank is a process of its own, started by a task on
-the node of the rank's part of the group; rank 0 listens for the others.
+a cluster would wait for each other forever. Each rank is a separate process, started by a task on
+the node of the rank's part of the group; rank 0 listens for the rest.
 """
 
 import logging
@@ -44,9 +44,9 @@ class _RankEnd:
     """How a rank ended.
 
     Args:
-        outcome: What the rank reported; None if it was killed.
+        outcome: The rank's report; None if it was killed.
         code: Exit code of the process.
-        tail: The last lines that it wrote.
+        tail: The last lines of the rank's output.
     """
 
     outcome: Outcome | None
@@ -177,7 +177,7 @@ class RayRanks:
             self._waited[call.remote(self._setup, name, self._packed, task)] = rank
 
     def _settle(self) -> None:
-        """A rank has failed: take what the others end with soon, so that a lost node is known."""
+        """A rank has failed: take the outcomes of the remaining ranks soon, so that a lost node is known."""
         waited = list(self._waited)
         ready, _ = self._ray.wait(waited, num_returns=len(waited), timeout=_SETTLES_AFTER_S)
         for reference in ready:
@@ -186,7 +186,7 @@ class RayRanks:
         self.end()
 
     def _failure(self) -> Outcome | None:
-        """Return the failure of the rank that ended first with one."""
+        """Return the failure of the rank that failed first."""
         name = self._work.node.name
         bad = [(rank, end) for rank, end in self._ends.items() if not end.is_good]
         # A rank that was killed is the cause of the errors of its peers.
@@ -223,7 +223,7 @@ class _RankTask:
     threads: int | None
 
     def environment(self) -> dict[str, str]:
-        """Return the variables by which torch finds the other ranks."""
+        """Return the variables by which torch finds the remaining ranks."""
         variables = {
             **rank_environment(self.threads),
             "RANK": str(self.rank),
@@ -251,7 +251,7 @@ def find_place() -> tuple[str, int]:
 
 
 def execute_rank(setup: Setup, name: str, packed: bytes, task: _RankTask) -> _RankEnd:
-    """Execute a rank in a process of its own, which ends with this task."""
+    """Execute a rank in a separate process, which ends with this task."""
     with ranks_folder() as folder, Watch() as guard:
         request_path(folder).write_bytes(pickle.dumps((setup, name, packed)))
         command = [sys.executable, "-m", "penstock.execution.runners._rank", str(folder)]
@@ -282,7 +282,7 @@ def _interface(address: str) -> str | None:
 
 
 def _bundle(step: Step[..., Any], count: int) -> dict[str, float]:
-    """Return the resources of a rank: its processors, and its share of cards and memory."""
+    """Return the resources of a rank: processors, and the share of cards and memory."""
     resources = step.resources
     bundle: dict[str, float] = {"CPU": resources.cpu or 1}
     if resources.gpu:

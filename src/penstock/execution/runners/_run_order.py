@@ -1,4 +1,4 @@
-"""RunOrder: a whole run to be executed in any process, and RunEnd: how it ended."""
+"""RunOrder: a whole run to be executed in any process, and RunEnd: the end of the run."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -51,9 +51,9 @@ class RunEnd:
         run_id: Id of the run.
         state: State at the end; None if the run could not be started.
         error: Line about the failure; or None.
-        stopped: True if the run was stopped where it logged a metric.
+        stopped: True if the run was stopped at a logged metric.
         refusal: The error because of which the run could not be started; or None.
-        record: The run's record at the end; None if the process does not know it.
+        record: The run's record at the end; None if the process does not know the run.
     """
 
     run_id: str
@@ -79,8 +79,8 @@ class RunListener(Protocol):
 class RunExecutor:
     """Executes ordered runs in sequence in this process, as a with-block.
 
-    What the runs of a study share is made once: the outer run, the heartbeat, the delivery of
-    events to hooks, and the recorded state of the process while it is unchanged.
+    Shared objects of a study's runs are made once: the outer run, the heartbeat, the delivery of
+    events to hooks, and the recorded state of the process while unchanged.
 
     Args:
         pipeline: The pipeline of the runs.

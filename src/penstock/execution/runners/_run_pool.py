@@ -52,8 +52,8 @@ class RunSetup:
     Args:
         store: Address of the store.
         artifacts: URL of the artifact store.
-        target: Entry point of the pipeline; None if it is in no file.
-        packed: The pipeline, pickled, if it is in no file.
+        target: Entry point of the pipeline; None without a file.
+        packed: The pipeline, pickled, without a file.
         path: Folders in which modules are searched.
     """
 
@@ -82,7 +82,7 @@ class LocalRunPool:
         self._orders: list[RunOrder] = []
 
     def submit(self, order: RunOrder) -> None:
-        """See RunPool; the run is recorded in `wait`, before which no other can be submitted."""
+        """See RunPool; the run is recorded in `wait`, before which no second run can be submitted."""
         self._orders.append(order)
 
     def wait(self) -> Sequence[RunEnd]:
@@ -202,6 +202,6 @@ def make_run_setup(pipeline: Pipeline[..., Any], store: Store) -> RunSetup:
 
 
 def unpack_pipeline(packed: bytes) -> Pipeline[..., Any]:
-    """Return the pipeline that the process which started this one has pickled."""
+    """Return the pipeline that the starting process has pickled."""
     pipeline: Pipeline[..., Any] = pickle.loads(packed)  # noqa: S301 - from our own process
     return pipeline

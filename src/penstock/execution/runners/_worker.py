@@ -1,6 +1,6 @@
-"""A worker process: takes work in sequence, executes it and answers; started by penstock only.
+"""A worker process: takes work in sequence, executes and answers; started by penstock only.
 
-The worker ends with the process that started it: a watcher ends it (see ``_watcher``), and it
+The worker ends with the process that started it: a watcher sees to that (see ``_watcher``), and it
 notices a closed connection by itself.
 """
 

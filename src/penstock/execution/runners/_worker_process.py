@@ -1,4 +1,4 @@
-"""WorkerProcess: a process that executes steps of a run, as the run's process sees it."""
+"""WorkerProcess: a process that executes steps of a run, in the view of the run's process."""
 
 import os
 import socket

@@ -136,7 +136,7 @@ class _Tee:
 
 
 class _Recorder(logging.Handler):
-    """Handler that captures log records, and prints a record only if no other handler would."""
+    """Handler that captures log records, and prints a record only if no further handler would."""
 
     def __init__(self, log: LineLog, tees: tuple[_Tee, ...], target: TextIO | None) -> None:
         super().__init__()

@@ -19,7 +19,7 @@ class Outcome:
         error: Error line if the step failed; else None.
         traceback: The traceback from the user's code on, if the step failed.
         raised: Names of the exception's class and base classes, if the step failed.
-        exception: The exception, if it was raised in this process.
+        exception: The exception, if raised in this process.
         logs: Printed and logged lines.
         seconds: Duration of the function's call.
         facts: Settings of the execution (``seed``, ``threads``, ``hash_seed``), logged metrics and

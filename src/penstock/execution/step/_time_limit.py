@@ -24,7 +24,7 @@ def can_limit_time() -> bool:
 def time_limit(seconds: float | None) -> Iterator[bool]:
     """Raise TimeoutError from the block after a number of seconds.
 
-    Only the main thread of a process can be interrupted, and not while it is inside a C function
+    Only the main thread of a process can be interrupted, and not inside a C function
     that does not return to Python. There, and where the code catches the exception and continues,
     the error is raised when the block has ended.
 

@@ -1,4 +1,4 @@
-"""Work: a step of a run to be done; and how it is done: arguments, execution, stored outputs."""
+"""Work: a step of a run to be executed; and the execution: arguments, execution, stored outputs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,8 +22,8 @@ class Work:
 
     Args:
         node: The step with the constant arguments.
-        record: The step run: running if the step is to be executed; else as it ended.
-        inputs: Records of the inputs by path, where the work is sent to another process.
+        record: The step run: running if the step is to be executed; else ended.
+        inputs: Records of the inputs by path, where the work is sent to a worker.
     """
 
     node: Node
@@ -32,7 +32,7 @@ class Work:
 
     @property
     def executes(self) -> bool:
-        """True if the step is to be executed; False if it was reused, skipped or has ended."""
+        """True if the step is to be executed; False if the step was reused or skipped, or has ended."""
         return self.record.state is StepState.RUNNING
 
     def changed(self, **changes: Any) -> "Work":
@@ -49,7 +49,7 @@ def do_work(
         store: Store of the values; nothing is recorded there.
         work: The step.
         inputs: Value by path, as in ``Node.inputs``; or the exception raised while loading them.
-        rank: Number of this process among those that execute the step; None for a single one.
+        rank: Number of this process among those that execute the step; None for a single process.
     """
     node, record = work.node, work.record
     key = record.key or record.facts.get("key")

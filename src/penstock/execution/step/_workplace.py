@@ -36,10 +36,10 @@ class Workplace:
     Args:
         store: Store of the values; nothing is recorded there.
         project: Folder of the user's code.
-        pipeline: The pipeline, if known: the modules of its project are used, and all state that
-            its code reaches is restored.
+        pipeline: The pipeline, if known: the modules of the pipeline's project are used, and all
+            state that the code reaches is restored.
         rank: Number of this process among those that execute each step together.
-        keeper: Restores the process after each step; by default a new one.
+        keeper: Restores the process after each step; by default a new keeper.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
-"""Loading a language model from a folder, and texts to vectors: each text by itself, one thread.
+"""Loading a language model from a folder, and texts to vectors: each text alone, on one thread.
 
-A text in a padded batch has other last bits than alone, and so has a product that two threads
+A text in a padded batch has different last bits than alone, and so has a product that two threads
 share. Both are avoided, so that a request and a batch get the same numbers.
 """
 
@@ -32,7 +32,7 @@ def load_encoder(place: Path, recorded: tuple[EmbeddingFile, ...]) -> Encode:
     """Load a language model whose files are compared with the recorded ones first.
 
     Raises:
-        DataError: If a file is missing or changed, or the model has code of its own.
+        DataError: If a file is missing or changed, or the model brings code.
         MissingPackageError: If the library that reads the model is not installed.
     """
     require_same(place, recorded, list_files(place))

@@ -24,8 +24,8 @@ class TextEmbedding(NamedColumns):
     """Transformer of text columns to vectors of a language model, read from local files.
 
     The digests of the model's files are learned by ``fit``, and are compared before the first text
-    is transformed: a file that changed or is missing is an error with its name. A text has the same
-    vector, bit for bit, alone and among others, on machines with the same processor and libraries.
+    is transformed: a file that changed or is missing is an error with the name. A text has the same
+    vector, bit for bit, alone and in a batch, on machines with the same processor and libraries.
     A missing text is a vector of zeros. Texts beyond the model's maximum length are cut.
 
     >>> TextEmbedding("models/all-MiniLM-L6-v2")
@@ -53,7 +53,7 @@ class TextEmbedding(NamedColumns):
         Raises:
             MissingPackageError: If a package that is needed is not installed.
             NotFoundError: If there is no such model.
-            DataError: If the model has pickled weights or code of its own.
+            DataError: If the model has pickled weights or brings code.
         """
         self._read(X, reset=True)
         place = find_model(self.model)

@@ -1,4 +1,4 @@
-"""OnlineFeatures: the answer to a question by key, and how it is put together from several views."""
+"""OnlineFeatures: the answer to a question by key, put together from several views."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class OnlineFeatures:
     Args:
         frame: The keys and request inputs as they were asked for, and the features; a row for each
             key in order.
-        statuses: For each view, what is known of each key.
+        statuses: For each view, the state of each key.
         at: The time of the answer.
     """
 
@@ -47,13 +47,13 @@ def answer_online(
     Args:
         store: The online store.
         codecs: The codec of each view of the plan.
-        plan: What to read and compute.
+        plan: Features to read and compute.
         keys: The keys, and the inputs of on-demand views that come with the request.
         at: The time of the question; by default that of the clock.
 
     Raises:
-        SchemaError: If a key or input is missing or has another dtype.
-        DataError: If a value was written for other columns.
+        SchemaError: If a key or input is missing or has the wrong dtype.
+        DataError: If a value was written for different columns.
     """
     import polars as pl
 

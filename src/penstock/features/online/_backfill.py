@@ -10,12 +10,12 @@ from penstock.features.views import History, to_rows
 
 @dataclass(frozen=True, slots=True)
 class FeatureBackfill:
-    """What a backfill did.
+    """The result of a backfill.
 
     Args:
         view: Name of the view.
         versions: Versions of the history with the rows, by interval.
-        written: Number of intervals that were computed and written; the others were there already.
+        written: Number of intervals that were computed and written; the rest existed.
     """
 
     view: str
@@ -29,7 +29,7 @@ def backfill(
     intervals: list[tuple[datetime, datetime]],
     name: str,
 ) -> FeatureBackfill:
-    """Write the rows of intervals, each in one commit, those that are there already left out.
+    """Write the rows of intervals, each in a single commit, without the intervals that exist.
 
     Args:
         history: The history.
@@ -49,7 +49,7 @@ def backfill(
 
 
 def split_time(start: datetime, end: datetime, every: timedelta) -> list[tuple[datetime, datetime]]:
-    """Return the intervals of a length from start to end; the last one may be shorter.
+    """Return the intervals of a length from start to end; the last interval may be shorter.
 
     Raises:
         ParameterError: If times have no zone, or the length is not positive.

@@ -1,4 +1,4 @@
-"""Digests of rows and of what is online: equal for equal entries, whatever the store and the order."""
+"""Digests of rows and of online entries: equal for equal entries in any store and order."""
 
 import hashlib
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Erasure of keys: from histories, online stores and logs, with a report that proves it."""
+"""Erasure of keys: from histories, online stores and logs, with a report as proof."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -27,15 +27,15 @@ _BATCH = 50_000
 
 @dataclass(frozen=True, slots=True)
 class ErasedPlace:
-    """What an erasure did in one place.
+    """The result of an erasure in a single place.
 
     Args:
         kind: ``"history"``, ``"online"`` or ``"log"``.
         place: Where the rows were.
         view: Name of the view; empty for a log.
         rows: Rows that were removed.
-        digest_before: Digest of all other rows before.
-        digest_after: Digest of all other rows after; of a history, always the same.
+        digest_before: Digest of all remaining rows before.
+        digest_after: Digest of all remaining rows after; of a history, always the same.
         files_removed: Names of files that were removed.
         files_pending: Names of files with rows of the keys that no commit has, written within the
             last hour: by a writer that will commit them, or that was killed. Erase again after an
@@ -58,7 +58,7 @@ class Erasure:
 
     Args:
         keys: Number of keys.
-        places: What was done where.
+        places: Results by place.
     """
 
     keys: int
@@ -97,7 +97,7 @@ def erase_keys(
     keys: "pl.DataFrame",
     logs: Sequence[FeatureLog] = (),
 ) -> Erasure:
-    """Erase keys; an erasure that was killed is completed by another one.
+    """Erase keys; an erasure that was killed is completed by a repetition.
 
     Args:
         histories: Histories whose key columns include those of ``keys``.

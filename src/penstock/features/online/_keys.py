@@ -28,15 +28,15 @@ def columns_asked(plan: JoinPlan) -> "dict[str, pl.DataType]":
 
 
 def read_asked(given: Any, declared: "Mapping[str, pl.DataType]", owner: str) -> "pl.DataFrame":
-    """Return the declared columns of what was given, in its order of rows.
+    """Return the declared columns of the arguments, in the order of the rows.
 
     Args:
         given: A polars or pandas frame, a dict of values or lists, or a list of dicts.
-        declared: Names with their dtypes; other columns are ignored.
-        owner: What needs them, for messages.
+        declared: Names with their dtypes; further columns are ignored.
+        owner: User of the columns, for messages.
 
     Raises:
-        SchemaError: If a column is missing or has another dtype.
+        SchemaError: If a column is missing or has the wrong dtype.
     """
     import polars as pl
 
@@ -53,10 +53,10 @@ def read_asked(given: Any, declared: "Mapping[str, pl.DataType]", owner: str) ->
 
 
 def read_erased(given: Any, views: "Sequence[FeatureView]") -> "pl.DataFrame":
-    """Return the keys to erase: those columns of what was given that are keys of views.
+    """Return the keys to erase: those columns of the argument that are keys of views.
 
     Raises:
-        SchemaError: If a key has another dtype, or is none of any view.
+        SchemaError: If a key has the wrong dtype, or belongs to no view.
     """
     import polars as pl
 
@@ -109,10 +109,10 @@ def _series(name: str, values: Any, kind: "pl.DataType | None", owner: str) -> "
 
 
 def _unchanged(values: Any, column: "pl.Series", kind: "pl.DataType | None") -> "pl.Series":
-    """Return a column if polars has taken the values as they are: some it converts in silence.
+    """Return a column if polars has taken the values as they are: some are converted in silence.
 
     Raises:
-        ValueError: If a value became another one.
+        ValueError: If a value changed.
     """
     import polars as pl
 

@@ -17,9 +17,9 @@ class LookedUp:
     """The features of keys of a view, and the rows that they come from.
 
     Args:
-        view: The view, by the definition of its entries.
+        view: The view, by the definition of the entries.
         values: The features, a row for each key; null where there are no values.
-        statuses: What is known of each key.
+        statuses: State of each key.
         entries: The entry of each key.
     """
 

@@ -1,6 +1,6 @@
 """Rows of a history into an online store: those after the version that was materialized last.
 
-Versions, not event times, decide what is new, so that rows that come late are not missed.
+Versions, not event times, decide on new rows, so that rows that come late are not missed.
 """
 
 import json
@@ -36,7 +36,7 @@ _ROWS_AT_ONCE = 500_000
 
 @dataclass(frozen=True, slots=True)
 class Materialization:
-    """What a materialization did.
+    """The result of a materialization.
 
     Args:
         view: Name of the view.
@@ -82,7 +82,7 @@ def materialize(history: History, store: OnlineStore, *, rebuild: bool = False) 
             Always so if the columns of the view have changed, or the history was made anew.
 
     Raises:
-        ConflictError: If the entries are those of another feature store, and not to be replaced.
+        ConflictError: If the entries are those of a second feature store, and not to be replaced.
     """
     newest, name = history.version(), history.view.name
     known = store.read_progress(name)
@@ -122,7 +122,7 @@ def freshness(history: History, store: OnlineStore) -> Freshness:
 
 
 def definition_of(history: History) -> str:
-    """Return the definition of a history's view as text, as progress has it, with its place."""
+    """Return the definition of a history's view as text, in the form of the progress record, with the place."""
     return json.dumps({**history.view.describe(), _PLACE: history.uri})
 
 
@@ -132,10 +132,10 @@ def view_of(progress: Progress) -> FeatureView:
 
 
 def _require_own(history: History, newest: HistoryVersion, known: Progress, url: str) -> None:
-    """Check that entries are of this history, or of an earlier one at its place.
+    """Check that entries are of this history, or of an earlier one at the same place.
 
     Raises:
-        ConflictError: If they are of another place and table.
+        ConflictError: If they are of a different place and table.
     """
     place = json.loads(known.definition).get(_PLACE, history.uri)  # earlier versions had none
     if known.table != newest.table and place != history.uri:
@@ -206,7 +206,7 @@ def _stops(history: History, after: int, newest: int) -> list[int]:
 def _with_last(
     batches: "Iterable[pl.DataFrame]", history: History
 ) -> "Iterator[tuple[pl.DataFrame, bool]]":
-    """Return batches, each with whether it is the last; an empty one if there are none."""
+    """Return batches, each with a flag for the last; an empty batch if there are none."""
     import polars as pl
 
     waiting = None

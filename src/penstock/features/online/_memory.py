@@ -53,7 +53,7 @@ class MemoryOnlineStore:
         return [stored.get(key) for key in keys]
 
     def read_progress(self, view: str) -> Progress | None:
-        """Return what of the view's history is online; see OnlineStore."""
+        """Return the online part of the view's history; see OnlineStore."""
         return self._progress.get(view)
 
     def scan(self, view: str) -> Iterator[tuple[bytes, Entry]]:
@@ -68,13 +68,13 @@ class MemoryOnlineStore:
             return sum(stored.pop(key, None) is not None for key in set(keys))
 
     def clear(self, view: str) -> None:
-        """Remove all entries of a view, and its progress."""
+        """Remove all entries of a view, and the view's progress."""
         with self._lock:
             self._entries.pop(view, None)
             self._progress.pop(view, None)
 
     def replace(self, view: str, by: str, version: int) -> bool:
-        """Replace a view's entries by those of another; see OnlineStore."""
+        """Replace a view's entries by those of a second view; see OnlineStore."""
         with self._lock:
             reached = self._progress.get(by)
             if reached is None or reached.version < version:

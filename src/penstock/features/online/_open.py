@@ -1,4 +1,4 @@
-"""Online stores by URL; apart from the stores, of which none knows another."""
+"""Online stores by URL; apart from the stores, which are independent."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def open_online(url: str | Path) -> OnlineStore:
 
     Args:
         url: ``sqlite:///path``, a path, or ``redis://host:6379/0`` with secrets as ``${NAME}``;
-            ``?prefix=shop`` at its end gives all names in Redis another begin.
+            ``?prefix=shop`` at the end gives all names in Redis a prefix.
 
     Raises:
         SettingsError: If there is no store for such URLs.

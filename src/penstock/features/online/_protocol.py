@@ -16,7 +16,7 @@ NOTHING = -1
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What of a history is online: all rows up to a version.
+    """The online part of a history: all rows up to a version.
 
     Args:
         table: Id of the history's Delta table.
@@ -33,7 +33,7 @@ class OnlineStore(Protocol):
     """A store of entries: ``key``, ``sort_key``, ``is_deleted``, ``value``, as ``RowCodec`` makes them.
 
     Threads and processes: any number may put and get at the same time. The comparison of sort keys
-        happens in the store, so that an older row never replaces a newer one.
+        happens in the store, so that an older row never replaces a newer row.
     """
 
     @property
@@ -57,7 +57,7 @@ class OnlineStore(Protocol):
         Args:
             view: Name of the view.
             entries: Entries in any order; several may have the same key.
-            progress: What is online once these entries are, recorded with them or after them,
+            progress: State after these entries, recorded with them or after them,
                 by the rule of ``advance``.
             after: The version up to which all rows were online before.
 
@@ -71,7 +71,7 @@ class OnlineStore(Protocol):
         ...
 
     def read_progress(self, view: str) -> Progress | None:
-        """Return what of the view's history is online; None if nothing was recorded."""
+        """Return the online part of the view's history; None if nothing was recorded."""
         ...
 
     def scan(self, view: str) -> Iterator[tuple[bytes, Entry]]:
@@ -83,22 +83,23 @@ class OnlineStore(Protocol):
         ...
 
     def clear(self, view: str) -> None:
-        """Remove all entries of a view, and its progress."""
+        """Remove all entries of a view, and the view's progress."""
         ...
 
     def replace(self, view: str, by: str, version: int) -> bool:
-        """Replace a view's entries and progress by those of another, in one step; that one is gone.
+        """Replace a view's entries and progress by those of a second view, in a single step; the second is removed.
 
         Returns:
-            Whether it was done: not if the other has not progressed to the version.
+            Whether that was done: not if the second view has not progressed to the version.
         """
         ...
 
     def scrub(self) -> None:
-        """Overwrite what removed entries have left on disk.
+        """Overwrite the remains of removed entries on disk.
 
         Raises:
-            StoreError: If readers or the service prevent it; nothing is lost, and it may be repeated.
+            StoreError: If readers or the service prevent it; nothing is lost, and the call may be
+                repeated.
         """
         ...
 
@@ -108,12 +109,12 @@ class OnlineStore(Protocol):
 
 
 def advance(known: Progress | None, progress: Progress, after: int) -> Progress | None:
-    """Return what is online after a put: no gap is jumped over, and nothing goes back.
+    """Return the online state after a put: no gap is jumped over, and nothing goes back.
 
     Args:
-        known: What was recorded before.
-        progress: What the put brought.
-        after: The version after which its rows began.
+        known: Recorded progress before.
+        progress: Progress of the put.
+        after: The version after which the put's rows began.
     """
     reached = NOTHING if known is None else known.version
     same = known is None or known.table == progress.table

@@ -12,11 +12,11 @@ def push_rows(
 ) -> int:
     """Append rows to a history, put them online, and return the version that has them.
 
-    First the history: what answers online can always be joined, and ``seq`` decides who is newer.
+    First the history: online values can always be joined, and ``seq`` decides on the newer row.
 
     Args:
         history: The history.
-        codec: The codec of its view.
+        codec: The codec of the view.
         store: The online store.
         rows: The rows as a user writes them.
         is_deleted: Whether they delete.

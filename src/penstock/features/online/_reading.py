@@ -17,7 +17,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class OnlineStatus(StrEnum):
-    """What an online store knows of a key.
+    """The state of a key in an online store.
 
     >>> OnlineStatus.NOT_FOUND == "NOT_FOUND"
     True
@@ -56,7 +56,7 @@ def read_online(
 def read_with_status(
     store: OnlineStore, codec: RowCodec, keys: "pl.DataFrame", at: datetime
 ) -> "tuple[pl.DataFrame, list[OnlineStatus]]":
-    """Return the features of keys as ``read_online`` does, and what is known of each key."""
+    """Return the features of keys as ``read_online`` does, and the state of each key."""
     values, states, _ = read_entries(store, codec, keys, at)
     return values, states
 
@@ -64,7 +64,7 @@ def read_with_status(
 def read_entries(
     store: OnlineStore, codec: RowCodec, keys: "pl.DataFrame", at: datetime
 ) -> "tuple[pl.DataFrame, list[OnlineStatus], list[Entry | None]]":
-    """Return the features of keys, what is known of each key, and the entries themselves."""
+    """Return the features of keys, the state of each key, and the entries themselves."""
     if at.tzinfo is None:
         raise ParameterError(
             what=f"The time {at} has no zone.",

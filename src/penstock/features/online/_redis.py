@@ -58,8 +58,8 @@ return 1
 class RedisOnlineStore:
     """An OnlineStore in Redis, with a hash for each view.
 
-    Threads and processes: any number, on any machine. What Redis keeps after a crash depends on its
-        persistence; what is lost is materialized again, for progress is written after the entries.
+    Threads and processes: any number, on any machine. State after a crash of Redis depends on the
+        persistence; lost entries are materialized again, for progress is written after the entries.
 
     Args:
         url: ``redis://host:6379/0``, ``rediss://`` with TLS; secrets as ``${NAME}``.
@@ -81,7 +81,7 @@ class RedisOnlineStore:
         self._replace = self._client.register_script(_REPLACE)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Return how another process connects to the same server."""
+        """Return how a second process connects to the same server."""
         return _connect, (self._given, self._prefix)
 
     @property
@@ -128,7 +128,7 @@ class RedisOnlineStore:
         return found
 
     def read_progress(self, view: str) -> Progress | None:
-        """Return what of the view's history is online; see OnlineStore."""
+        """Return the online part of the view's history; see OnlineStore."""
         with self._errors():
             names = ["table", "version", "definition"]
             table, version, definition = self._client.hmget(self._progress(view), names)
@@ -153,12 +153,12 @@ class RedisOnlineStore:
             )
 
     def clear(self, view: str) -> None:
-        """Remove all entries of a view, and its progress."""
+        """Remove all entries of a view, and the view's progress."""
         with self._errors():
             self._client.unlink(self._progress(view), self._entries(view))
 
     def replace(self, view: str, by: str, version: int) -> bool:
-        """Replace a view's entries by those of another, in one script; see OnlineStore."""
+        """Replace a view's entries by those of a second view, in a single script; see OnlineStore."""
         names = [
             each for name in (view, by) for each in (self._entries(name), self._progress(name))
         ]
@@ -166,7 +166,7 @@ class RedisOnlineStore:
             return bool(self._replace(keys=names, args=[version]))
 
     def scrub(self) -> None:
-        """Have Redis write its files anew, if it has any; see OnlineStore."""
+        """Let Redis write all files anew, if there are any; see OnlineStore."""
         with self._errors():
             facts = self._client.info("persistence")
             if facts["aof_enabled"]:

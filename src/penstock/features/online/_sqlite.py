@@ -1,4 +1,4 @@
-"""SqliteOnlineStore: the embedded online store, a file beside the histories; one writer, many readers."""
+"""SqliteOnlineStore: the embedded online store, a file beside the histories; a single writer, many readers."""
 
 import os
 import re
@@ -43,7 +43,7 @@ class SqliteOnlineStore:
     >>> store.get("spend", [b"7"])
     [None]
 
-    Threads and processes: any number may read while one writes; writers wait for each other.
+    Threads and processes: any number may read during a write; writers wait.
 
     Args:
         path: The file; created when something is stored.
@@ -55,7 +55,7 @@ class SqliteOnlineStore:
         self._opened: weakref.WeakSet[_Connection] = weakref.WeakSet()
 
     def __reduce__(self) -> tuple[type, tuple[Path]]:
-        """Return how another process opens the same file."""
+        """Return how a second process opens the same file."""
         return type(self), (self.path,)
 
     @property
@@ -71,7 +71,7 @@ class SqliteOnlineStore:
         progress: Progress | None = None,
         after: int = NOTHING,
     ) -> int:
-        """Store entries whose sort key is larger, and the progress, in one transaction."""
+        """Store entries whose sort key is larger, and the progress, in a single transaction."""
         winners: dict[bytes, tuple[bytes, bytes, bool, bytes]] = {}
         for entry in entries.iter_rows():
             known = winners.get(entry[0])
@@ -106,7 +106,7 @@ class SqliteOnlineStore:
         return [found.get(key) for key in keys]
 
     def read_progress(self, view: str) -> Progress | None:
-        """Return what of the view's history is online; see OnlineStore."""
+        """Return the online part of the view's history; see OnlineStore."""
         with self._errors():
             return _progress(self._connection(), view)
 
@@ -131,13 +131,13 @@ class SqliteOnlineStore:
             return connection.total_changes - before
 
     def clear(self, view: str) -> None:
-        """Remove all entries of a view, and its progress."""
+        """Remove all entries of a view, and the view's progress."""
         with self._writing() as connection:
             connection.execute(f"DROP TABLE IF EXISTS {_table(view)}")
             connection.execute("DELETE FROM progress WHERE view = ?", (view,))
 
     def replace(self, view: str, by: str, version: int) -> bool:
-        """Replace a view's entries by those of another, in one transaction; see OnlineStore."""
+        """Replace a view's entries by those of a second view, in a transaction; see OnlineStore."""
         with self._writing() as connection:
             reached = _progress(connection, by)
             if reached is None or reached.version < version:
@@ -149,7 +149,7 @@ class SqliteOnlineStore:
         return True
 
     def scrub(self) -> None:
-        """Write the file anew, without what was removed, and empty its log; see OnlineStore."""
+        """Write the file anew, without removed entries, and empty the log; see OnlineStore."""
         with self._errors():
             connection = self._connection()
             connection.execute("VACUUM")
@@ -212,7 +212,7 @@ class SqliteOnlineStore:
 
 
 def _table(view: str) -> str:
-    """Return a view's table, quoted; a and A are one name in SQLite, and ^ is in none of ours."""
+    """Return a view's table, quoted; a and A are the same name in SQLite, and ^ is in none of ours."""
     name = re.sub("[A-Z]", r"^\g<0>", view).replace('"', '""')
     return f'"entries of {name}"'
 

@@ -74,7 +74,7 @@ class RowCodec:
         """Return the key of each row of a frame that has the key columns.
 
         Raises:
-            SchemaError: If a key has another dtype: its bytes would be those of another key.
+            SchemaError: If a key has the wrong dtype: the bytes would be those of a different key.
         """
         owner = f"feature view {self.view.name!r}"
         kinds = self.view.entity.dtypes.items()

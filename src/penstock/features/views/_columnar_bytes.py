@@ -67,7 +67,7 @@ def decode_columns(rows: list[bytes], layout: RowLayout, skip: int = 0) -> "pl.D
 
 
 def _decode_group(matrix: Any, nulls: Any, group: ColumnGroup) -> "Iterator[tuple[str, pl.Series]]":
-    """Return columns of one dtype: slices of one column, which costs less than one by one."""
+    """Return columns of one dtype: slices of a single column, which costs less than single columns."""
     height = len(matrix)
     block = matrix[:, group.places].reshape(height, len(group.names), group.size)
     flat = _from_fixed(
@@ -82,7 +82,7 @@ def _decode_group(matrix: Any, nulls: Any, group: ColumnGroup) -> "Iterator[tupl
 
 
 def with_nulls(values: "pl.Series", null: Any) -> "pl.Series":
-    """Return a column with nulls; all other bits stay."""
+    """Return a column with nulls; all further bits stay."""
     import polars as pl
 
     if not null.any():
@@ -165,7 +165,7 @@ def _element_bytes(flat: "pl.Series") -> list[bytes]:
 
 
 def _cut(rows: list[bytes], null: Any, ends: list[int]) -> "list[bytes | None]":
-    """Return the next value of varying length of each row, and move the ends behind it."""
+    """Return the next value of varying length of each row, and move the ends behind that value."""
     found: list[bytes | None] = []
     for number, (row, missing) in enumerate(zip(rows, null.tolist(), strict=True)):
         if missing:

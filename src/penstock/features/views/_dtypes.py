@@ -146,7 +146,7 @@ def _is_storable(kind: "pl.DataType", *, nested: bool = False) -> bool:
 
 
 def widens(given: "pl.DataType", kind: "pl.DataType") -> bool:
-    """Return whether a dtype is an integer and the other as wide or wider."""
+    """Return whether a dtype is an integer and the second as wide or wider."""
     order = {name: place for place, name in enumerate(_INTEGERS)}
     small, large = (each.base_type().__name__ for each in (given, kind))
     return small in order and large in order and order[small] <= order[large]

@@ -67,10 +67,10 @@ class Commit:
     """A commit of a history.
 
     Args:
-        version: The version that it made.
+        version: The version after the operation.
         at: When.
-        operation: What it did: ``write``, ``create table``, ``optimize``, …
-        rows: Rows that it added; None where that is not recorded.
+        operation: Kind of the operation: ``write``, ``create table``, ``optimize``, …
+        rows: Added rows; None where that is not recorded.
     """
 
     version: int
@@ -177,7 +177,7 @@ class History:
             once: A name; rows that were appended under the same name are not appended again.
 
         Raises:
-            ConflictError: If other writers came first a thousand times.
+            ConflictError: If concurrent writers came first a thousand times.
         """
         delta = require_delta()
         for _ in range(_TRIES):
@@ -215,7 +215,7 @@ class History:
         return None if found is None else int(found)
 
     def compact(self) -> None:
-        """Join small files into large ones; all versions stay readable, other writers go on."""
+        """Join small files into large ones; all versions stay readable, concurrent writers go on."""
         self.table().optimize.compact()
 
     def version(self) -> HistoryVersion:
@@ -322,7 +322,7 @@ class History:
         return not following.exists()
 
     def table(self) -> Any:
-        """Return the Delta table in its newest version."""
+        """Return the Delta table in the newest version."""
         return open_table(self.uri, None, self.uri, self.options)
 
 

@@ -1,4 +1,4 @@
-"""Point-in-time join: for each label the values that were known at its time, never later ones.
+"""Point-in-time join: for each label the values that were known at the label's time, never later ones.
 
 A history without the rows that lose when they become known is a step function of knowledge time
 (``leading``): a plain as-of search over ``available_at`` finds the winner among the known rows.
@@ -70,7 +70,7 @@ def read_labels(frame: Any, time: str, selections: "list[ViewSelection]") -> "pl
     """Return the labels as a polars frame, with keys as declared; the time is unchanged.
 
     Raises:
-        SchemaError: If a key or the time is missing or has another dtype.
+        SchemaError: If a key or the time is missing or has the wrong dtype.
         DataError: If a label has no time, or a feature has the name of a column of the labels.
     """
     import polars as pl
@@ -189,8 +189,8 @@ def require_free(names: "Iterable[str]", owner: str, taken: "Mapping[str, str]")
 
     Args:
         names: Names of the columns.
-        owner: What they belong to, for messages.
-        taken: Names that are taken, each with what has them.
+        owner: Owner of the names, for messages.
+        taken: Names that are taken, each with the owner.
 
     Raises:
         DataError: If a name is taken.

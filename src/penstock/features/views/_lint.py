@@ -22,7 +22,7 @@ def check_features(table: "pl.DataFrame", features: Sequence[str], *, target: st
 
     - ``L5``: a feature predicts the target almost alone: probably made of the target.
     - ``target_encoding``: a feature is the mean target of a category over these very rows, smoothed
-      or not: each row's value contains its own target.
+      or not: each row's value contains the row's target.
 
     Args:
         table: Labels with features.

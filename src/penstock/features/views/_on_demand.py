@@ -55,7 +55,7 @@ class OnDemandView:
     Args:
         name: Name of the view.
         transform: Expressions by feature, or a function from a polars frame of the inputs to a
-            frame with a row for each. Each row must depend on its own inputs only.
+            frame with a row for each. Each row must depend on the same row's inputs only.
         features: Names with their dtypes.
         request: Inputs that come with the request, or stand in the labels; with dtypes.
         views: Feature views whose features are inputs.
@@ -126,7 +126,7 @@ class OnDemandView:
         return self.digest
 
     def describe(self) -> dict[str, Any]:
-        """Return the definition as plain JSON; a function is described by the digest of its code."""
+        """Return the definition as plain JSON; a function is described by the digest of the code."""
         return {
             "name": self.name,
             "transform": self._describe_transform(),
@@ -145,7 +145,7 @@ class OnDemandView:
             views: The feature views with the inputs.
 
         Raises:
-            DefinitionError: If the transform is a function, or would run one.
+            DefinitionError: If the transform is a function, or would run a function.
         """
         import polars as pl
 

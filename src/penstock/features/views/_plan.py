@@ -1,4 +1,4 @@
-"""What a join reads and computes: asked features, and the inputs of on-demand views beside them."""
+"""The plan of a join: requested features, and the inputs of on-demand views beside them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from penstock.features.views._view import FeatureView
 
 @dataclass(frozen=True, slots=True)
 class JoinPlan:
-    """What a join reads and computes.
+    """The features that a join reads and computes.
 
     Args:
-        selections: Features to read, one selection for each view.
+        selections: Features to read, a selection for each view.
         on_demand: Views to compute then.
         output: Names of the features that were asked for, in order.
     """
@@ -24,7 +24,7 @@ class JoinPlan:
 
 
 def plan_join(asked: Sequence[ViewSelection | OnDemandView]) -> JoinPlan:
-    """Return what a join of these views reads, computes and returns."""
+    """Return the plan of a join of these views."""
     output = [name for each in asked for name in _names(each)]
     needed: dict[str, tuple[FeatureView, dict[str, None]]] = {}
 
@@ -44,7 +44,7 @@ def plan_join(asked: Sequence[ViewSelection | OnDemandView]) -> JoinPlan:
 
 
 def _require_distinct(selections: list[ViewSelection], on_demand: list[OnDemandView]) -> None:
-    """Check that no column has two meanings: one of them would be read for the other."""
+    """Check that no column has two meanings: the wrong column would be read."""
     taken = dict.fromkeys(
         (name for each in selections for name in each.view.key_columns), "the keys"
     )

@@ -19,12 +19,12 @@ _PENDING_HOURS = 1
 
 
 def remove_rows(history: History, seqs: Sequence[int]) -> None:
-    """Write the files anew that have these rows, without them; the other rows stay as they are.
+    """Write the files anew that have these rows, without these rows; all further rows stay unchanged.
 
-    The rows are named by ``seq``: the log of the table must not repeat what is removed.
+    The rows are named by ``seq``: the log of the table must not repeat removed rows.
 
     Raises:
-        ConflictError: If other removals came first a hundred times.
+        ConflictError: If concurrent removals came first a hundred times.
     """
     delta = require_delta()
     for start in range(0, len(seqs), _ROWS_PER_COMMIT):
@@ -89,7 +89,7 @@ def _exists(history: History, file: str) -> bool:
 
 
 def has_rows_of(history: History, file: str, keys: "pl.DataFrame") -> bool:
-    """Return whether a file of a table has rows of keys; true if it cannot be read."""
+    """Return whether a file of a table has rows of keys; true if the file cannot be read."""
     import polars as pl
 
     uri = f"{history.uri.rstrip('/')}/{file}"

@@ -20,7 +20,7 @@ DECIMAL = 16
 
 @dataclass(frozen=True, slots=True)
 class ColumnGroup:
-    """Columns of one dtype of fixed width.
+    """Columns of a single dtype of fixed width.
 
     Args:
         kind: The dtype.
@@ -46,7 +46,7 @@ class RowLayout:
         bitmap: Bytes of the bitmap of nulls.
         width: Bytes of all columns of fixed width.
         groups: These columns, by dtype.
-        tails: Number, name and dtype of the others.
+        tails: Number, name and dtype of the remaining columns.
     """
 
     kinds: "Mapping[str, pl.DataType]"

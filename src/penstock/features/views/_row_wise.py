@@ -65,8 +65,8 @@ def require_row_wise(
 
     Args:
         compute: The function.
-        inputs: The dtypes of its inputs.
-        owner: What computes, for messages.
+        inputs: The dtypes of the inputs.
+        owner: Name of the computation, for messages.
         constants: Values that the function compares with: rows have them, so that both branches
             of a condition are computed.
 

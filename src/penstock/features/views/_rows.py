@@ -19,7 +19,7 @@ def to_rows(view: FeatureView, frame: Any, *, is_deleted: bool = False) -> "pl.D
     Args:
         view: The view.
         frame: A polars or pandas frame with the key columns, the time columns of the view and,
-            unless the rows are deletes, all features. Other columns are ignored.
+            unless the rows are deletes, all features. Further columns are ignored.
         is_deleted: Whether the rows delete.
 
     Raises:
@@ -68,7 +68,7 @@ def read_moments(
     Args:
         given: The columns by name.
         name: The column.
-        owner: What the rows are for, for messages.
+        owner: Use of the rows, for messages.
         up: Whether times are rounded up to whole microseconds, as for rows: no row is known early.
 
     Raises:

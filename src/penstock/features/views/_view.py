@@ -39,7 +39,7 @@ class FeatureView:
 
     Args:
         name: Name of the view.
-        entity: What the features belong to.
+        entity: Owner of the features.
         features: Names with dtypes; rows with a different dtype are refused.
         ttl: Maximum age of a value, counted from the event time; older ones are missing, offline
             and online. By default values do not expire.

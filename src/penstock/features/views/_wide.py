@@ -29,7 +29,7 @@ def write_wide(
         folder: The folder; appears when all files are complete.
         labels: The labels.
         blocks: Features in order of the plan's selections, with the rows of the labels.
-        plan: What to compute of them, and to keep.
+        plan: Aggregations to compute, and columns to return.
 
     Raises:
         ConflictError: If the folder exists.

@@ -1,8 +1,8 @@
 """Windows: sums, counts, means and ends over the last hour or month, at regular times, exact.
 
-A window of length L at time t has the events with t - L <= event_time < t. It is read at multiples
-of ``every``, and made of tiles of that length: a batch over all events, and a stream that merges
-tiles as events arrive, late ones too, end in the same bits.
+A window of length L at time t has the events with t - L <= event_time < t. Values are read at
+multiples of ``every``, and made of tiles of that length: a batch over all events, and a stream that
+merges tiles as events arrive, late ones too, end in the same bits.
 """
 
 from collections.abc import Mapping
@@ -63,7 +63,7 @@ class Windows:
     [1.5, 2.0, 0.0]
 
     Args:
-        entity: What the events belong to.
+        entity: Owner of the events.
         features: Aggregates by feature name.
         every: Distance of the times at which windows are read; windows as long as this tumble,
             longer ones slide. Times are multiples of this since 1970, in UTC.

@@ -44,7 +44,7 @@ class TabularNet(BaseEstimator):  # type: ignore[misc]
 
     Fitting needs torch, uses one thread, and gives the same weights again on the same processor
     with the same libraries. Predicting needs NumPy only; a row has the same prediction, bit for
-    bit, alone and among others.
+    bit, alone and in a batch.
 
     Args:
         hidden: Number of units of each hidden layer.

@@ -1,7 +1,7 @@
 """The trained network in NumPy: sums in a fixed order, so that a row has the same bits in any batch.
 
 A matrix product of a library adds in an order that depends on the number of rows. Here each output
-is the bias plus one product after the other, in the order of the inputs.
+is the bias plus product after product, in the order of the inputs.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,7 +1,7 @@
 """A table's columns as the network's inputs: numbers by two scales, levels as whole numbers.
 
-Everything learned is a plain value or an array, so that every form of an estimator can hold it.
-Each result depends on its own row only, bit for bit.
+Everything learned is a plain value or an array, so that every form of an estimator can hold these.
+Each result depends on the same row only, bit for bit.
 """
 
 from collections import Counter

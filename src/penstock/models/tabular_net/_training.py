@@ -1,4 +1,4 @@
-"""Training of the network in torch: one thread, its own random numbers, early stopping."""
+"""Training of the network in torch: one thread, separate random numbers, early stopping."""
 
 import itertools
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A promoted pipeline against its golden digests, and against a fresh execution of its notebook."""
+"""A promoted pipeline against its golden digests, and against a fresh execution of the notebook."""
 
 import importlib.metadata
 import json
@@ -27,8 +27,8 @@ class PromotionDifference:
     Args:
         step: Name of the step.
         output: Name of the output; empty if the step failed.
-        expected: Digest of the notebook's value; None if it has none.
-        found: Digest of the pipeline's output, or the step's error; None if it has none.
+        expected: Digest of the notebook's value; None without a value.
+        found: Digest of the pipeline's output, or the step's error; None without an output.
     """
 
     step: str
@@ -42,7 +42,7 @@ class PipelineFailedError(PenstockError):
 
 
 def compare_with_golden(plan: str | Path) -> list[PromotionDifference]:
-    """Run a promoted pipeline and compare its outputs with the digests of its promotion.
+    """Run a promoted pipeline and compare the outputs with the digests of its promotion.
 
     Args:
         plan: The ``plan.toml`` beside the pipeline.
@@ -59,7 +59,7 @@ def compare_with_golden(plan: str | Path) -> list[PromotionDifference]:
 
 
 def compare_with_notebook(plan: str | Path) -> list[PromotionDifference]:
-    """Run a promoted pipeline and its notebook, fresh and from top to bottom, and compare every value.
+    """Run a promoted pipeline and the notebook, fresh and from top to bottom, and compare every value.
 
     Args:
         plan: The ``plan.toml`` beside the pipeline.
@@ -92,7 +92,7 @@ def expected_digests(plan: Plan, recording: Recording) -> Digests:
 
 
 def run_promoted(folder: Path, plan: Plan) -> Digests:
-    """Run a promoted pipeline in a process of its own, in the notebook's folder.
+    """Run a promoted pipeline in a separate process, in the notebook's folder.
 
     Returns:
         Digests by step and output.

@@ -1,4 +1,4 @@
-"""What each step of a plan takes and returns, from the text and from a recorded execution."""
+"""Inputs and outputs of each step of a plan, from the text and from a recorded execution."""
 
 import ast
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ _PASSING = ("/.cache/", "/.config/", "__pycache__", "/.ipython/", "/.matplotlib/
 
 @dataclass(frozen=True)
 class StepNeeds:
-    """What the text of a step does with the notebook's variables.
+    """Uses in the text of a step with the notebook's variables.
 
     Args:
         reads: Names read before the step binds them.
@@ -37,8 +37,8 @@ class StepNeeds:
 def connect(plan: Plan, notebook: Notebook, parts: NotebookParts, recording: Recording) -> Plan:
     """Return the plan with inputs and outputs; steps are joined where a value cannot pass between them.
 
-    What cannot pass: a function, an object of a class of the notebook, a value without a digest
-    (an open file, a generator), and files that one step writes and a later one reads.
+    Values that cannot pass: a function, an object of a class of the notebook, a value without a
+    digest (an open file, a generator), and files that a step writes and a later step reads.
     """
     steps = list(plan.steps)
     while True:
@@ -55,7 +55,7 @@ def connect(plan: Plan, notebook: Notebook, parts: NotebookParts, recording: Rec
 
 
 def needs_of(step: PlannedStep, parts: NotebookParts, recording: Recording) -> StepNeeds:
-    """Return what a step does with the notebook's variables."""
+    """Return the uses of the notebook's variables in a step."""
     body = [each for cell in step.cells for each in parts.bodies[cell]]
     flow = CellFlow(step.cells[0], tuple(event for each in body for event in each.flow.events))
     local = _local(flow.reads, parts)
@@ -94,13 +94,13 @@ def _passing(body: Sequence[Statement]) -> frozenset[str]:
 
 
 def _perhaps(flow: CellFlow, writes: set[str]) -> set[str]:
-    """Return names that are bound on some ways only: on the others the older value goes on."""
+    """Return names that are bound on some ways only: on the rest the older value goes on."""
     sure = {e.name for e in flow.events if e.kind in {"write", "define", "import"}}
     return writes - sure
 
 
 def _local(reads: Mapping[str, int], parts: NotebookParts) -> list[str]:
-    """Return the local definitions that a step needs, also those that others need, in order."""
+    """Return the local definitions that a step needs, also those that definitions need, in order."""
     found: list[str] = []
     waiting = [name for name in reads if name in parts.local_definitions]
     while waiting:
@@ -119,7 +119,7 @@ def _variables(parts: NotebookParts) -> set[str]:
 
 
 def _seen_changes(step: PlannedStep, recording: Recording) -> set[str]:
-    """Return names whose value had another digest after the step's cells than before."""
+    """Return names whose value had a different digest after the step's cells than before."""
     before, after = recording.before(step.cells[0]), recording.after(step.cells[-1])
     return {
         name
@@ -131,7 +131,7 @@ def _seen_changes(step: PlannedStep, recording: Recording) -> set[str]:
 def _cut(
     steps: Sequence[PlannedStep], needs: Sequence[StepNeeds], recording: Recording
 ) -> tuple[int, int] | None:
-    """Return the places of two steps that must be one; None if all values can pass."""
+    """Return the places of two steps that must be joined; None if all values can pass."""
     for later, need in enumerate(needs):
         for name in sorted(need.reads):
             earlier = _source(name, later, needs)
@@ -159,7 +159,7 @@ def _can_pass(name: str, step: PlannedStep, recording: Recording) -> bool:
 
 
 def _writer(steps: Sequence[PlannedStep], later: int, recording: Recording) -> int | None:
-    """Return an earlier step that a file binds to this one: one writes what the other opens."""
+    """Return an earlier step that a file binds to this step: a file written by the first and opened by the second."""
     read, written = (_files(steps[later], recording, kind) for kind in ("read", "written"))
     for place in range(later):
         old_read, old_written = (
@@ -242,7 +242,7 @@ def _finals(
 
 
 def _text(notebook: Notebook, steps: Sequence[PlannedStep], place: int) -> str:
-    """Return the markdown from the end of the step before to the last cell of this one."""
+    """Return the markdown from the end of the step before to the last cell of this step."""
     first = steps[place - 1].cells[-1] if place else 0
     cells = notebook.cells[first : steps[place].cells[-1]]
     return "\n\n".join(

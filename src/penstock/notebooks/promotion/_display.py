@@ -1,4 +1,4 @@
-"""Statements that only show something, or set how libraries behave; what is not known is kept."""
+"""Statements that only show something, or set how libraries behave; unknown statements are kept."""
 
 import ast
 import re
@@ -107,8 +107,8 @@ def is_display(node: ast.AST, analysis: Analysis, *, assigned: bool = False) -> 
 
     Args:
         node: The statement.
-        analysis: The notebook's, for what names stand for.
-        assigned: Whether an assignment of a picture counts, whose name nobody reads.
+        analysis: The notebook's, for the meaning of names.
+        assigned: Whether an assignment of a picture counts, whose name is never read.
     """
     match node:
         case ast.Expr(value=value):
@@ -144,7 +144,7 @@ def _shows(node: ast.AST, analysis: Analysis) -> bool:
 
 
 def _is_picture(node: ast.Call, analysis: Analysis) -> bool:
-    """Return whether a call is one of a plotting library, or of a figure or axes."""
+    """Return whether a call is a call of a plotting library, or of a figure or axes."""
     name = analysis.dotted(node.func)
     if name.startswith(_PICTURES):
         return "savefig" not in name and "write_" not in name

@@ -28,13 +28,13 @@ class PlannedStep:
     """A step of a plan.
 
     Args:
-        name: Name of the step and of its function.
-        cells: Positions of its cells, from 1, in order.
-        inputs: Names that it takes; computed.
-        outputs: Names that it returns, with their types; computed.
-        text: Markdown above and between its cells.
-        draws: Whether it continues the random generators of the step before.
-        hands_on: Whether it returns the states of the random generators.
+        name: Name of the step and of the function.
+        cells: Positions of the cells, from 1, in order.
+        inputs: Names of the inputs; computed.
+        outputs: Names of the outputs, with their types; computed.
+        text: Markdown above and between the cells.
+        draws: True if the step continues the random generators of the step before.
+        hands_on: True if the step returns the states of the random generators.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Plan:
 
     Args:
         notebook: The notebook, relative to the plan's folder.
-        pipeline: Name of the pipeline and of its module.
+        pipeline: Name of the pipeline and of the module.
         steps: The steps, in order.
         parameters: Parameters of the pipeline with their defaults.
     """
@@ -81,7 +81,7 @@ class Plan:
 
 
 def first_plan(notebook: Notebook, parts: NotebookParts, pipeline: str, target: str) -> Plan:
-    """Return a plan by headings, or by what the cells do where there are no headings."""
+    """Return a plan by headings, or by the uses in the cells where there are no headings."""
     kept = list(parts.bodies)
     sections = _by_headings(notebook, kept)
     if len(sections) <= 1:
@@ -100,7 +100,8 @@ def read_plan(path: Path, parts: NotebookParts) -> Plan:
     """Read an edited plan.
 
     Raises:
-        PenstockError: If it cannot be read, or its cells are not the notebook's, once each, in order.
+        PenstockError: If the plan cannot be read, or the cells are not the notebook's, once each,
+            in order.
     """
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -118,7 +119,7 @@ def read_plan(path: Path, parts: NotebookParts) -> Plan:
 
 
 def joined(one: PlannedStep, other: PlannedStep) -> PlannedStep:
-    """Return one step of two neighbours, with the name of the one that does more."""
+    """Return a joined step of two neighbours, with the name of the larger."""
     name = one.name if len(one.cells) >= len(other.cells) else other.name
     return PlannedStep(name, (*one.cells, *other.cells))
 
@@ -174,7 +175,7 @@ def _by_roles(
 
 
 def _role(notebook: Notebook, parts: NotebookParts, cell: int) -> int | None:
-    """Return what a cell does, as a place in the order of the work; None if it cannot be told."""
+    """Return the kind of a cell, as a place in the order of the work; None if unknown."""
     analysis = analyse(notebook)
     found: set[int] = set()
     for statement in parts.bodies[cell]:

@@ -1,4 +1,4 @@
-"""``promote_notebook``: a notebook to a pipeline with tests, written only after it was proved equal."""
+"""``promote_notebook``: a notebook to a pipeline with tests, written only after a proof of equality."""
 
 import ast
 import os
@@ -106,7 +106,7 @@ def promote_notebook(
 
     Raises:
         NotFoundError: If the notebook cannot be read.
-        PenstockError: If cells prevent the promotion, each named with its reason.
+        PenstockError: If cells prevent the promotion, each named with the reason.
         ConflictError: If a file in the folder is not the promotion's own, and ``overwrite`` is not set.
     """
     notebook, folder = require_runnable(path), Path(folder)
@@ -145,7 +145,7 @@ class _Work:
         return [c.index for c in self._notebook.code_cells if c.index not in self._parts.bodies]
 
     def plan(self) -> Plan:
-        """Return the folder's plan, or a first one, with inputs and outputs."""
+        """Return the folder's plan, or a first plan, with inputs and outputs."""
         target = os.path.relpath(self._notebook.path.resolve(), self._folder.resolve())
         name = module_name(self._notebook.path.stem)
         if self._edited:
@@ -159,7 +159,7 @@ class _Work:
         return connected
 
     def proved(self, plan: Plan) -> tuple[Plan, dict[str, str], int]:
-        """Return a plan whose pipeline is equal to the notebook, its files, and the number of values."""
+        """Return a plan whose pipeline is equal to the notebook, the files, and the number of values."""
         is_first = True
         while True:
             expected = expected_digests(plan, self._recording)
@@ -294,7 +294,7 @@ def _tried(
 
 
 def _run(folder: Path, plan: Plan) -> tuple[Digests, str | None]:
-    """Run a trial; return its digests, or the name of the step that failed with its error."""
+    """Run a trial; return its digests, or the name of the step that failed with the error."""
     try:
         return run_promoted(folder, plan), None
     except PipelineFailedError as error:
@@ -304,7 +304,7 @@ def _run(folder: Path, plan: Plan) -> tuple[Digests, str | None]:
 
 
 def _wider(plan: Plan, step: str) -> Plan | None:
-    """Return a plan with a step joined to the one before, or to the next for the first; None if alone."""
+    """Return a plan with a step joined to the step before, or to the next for the first; None if alone."""
     steps = list(plan.steps)
     place = next(number for number, each in enumerate(steps) if each.name == step)
     if len(steps) == 1:

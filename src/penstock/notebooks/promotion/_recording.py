@@ -1,4 +1,4 @@
-"""A fresh top-down execution of a notebook, with what each name stands for after each cell."""
+"""A fresh top-down execution of a notebook, with the value of each name after each cell."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from penstock.notebooks._run import Execution, executed_one, opened
 
 @dataclass(frozen=True)
 class CellRecord:
-    """What a cell did in a fresh kernel.
+    """The effects of a cell in a fresh kernel.
 
     Args:
         cell: Position, from 1; 0 for injected parameters.
         run: State, outputs and time.
         values: Kind, type and digest by name, after the cell.
         generators: Digest of the states of the global random generators, after the cell.
-        files: Files that it opened: ``read`` and ``written``.
+        files: Opened files: ``read`` and ``written``.
     """
 
     cell: int
@@ -66,7 +66,7 @@ class Recording:
         return self.cells[place].generators != before
 
     def changed(self) -> dict[str, bool]:
-        """Return by name whether its value was ever seen to change."""
+        """Return by name whether the value was ever seen to change."""
         seen: dict[str, set[str | None]] = {}
         for each in self.cells:
             for name, facts in each.values.items():
@@ -77,7 +77,7 @@ class Recording:
 def record_notebook(
     notebook: Notebook, values: Mapping[str, Any] | None = None, *, timeout_s: float | None = None
 ) -> Recording:
-    """Execute a notebook in a fresh kernel, and look at its names after each cell."""
+    """Execute a notebook in a fresh kernel, and look at the names after each cell."""
     how = Execution(timeout_s=timeout_s)
     done: list[CellRecord] = []
     with opened(notebook, values or {}, how) as (_, kernel, places):

@@ -1,4 +1,4 @@
-"""The promoted program: plain functions, a pipeline and its test, as text."""
+"""The promoted program: plain functions, a pipeline and the test, as text."""
 
 import ast
 import json
@@ -153,7 +153,7 @@ class Renderer:
         return "Any"
 
     def _type(self, dotted: str) -> str:
-        """Return a type as the module names it; adds an import where it has none."""
+        """Return a type as the module names it; adds an import where missing."""
         module, _, name = dotted.rpartition(".")
         if module == "builtins":
             return "None" if name == "NoneType" else name
@@ -203,7 +203,7 @@ def _call(before: str, items: Sequence[str], after: str) -> str:
 
 
 def _docstring(text: str, name: str) -> str:
-    """Return the markdown of a step as its docstring; the first line is a sentence."""
+    """Return the markdown of a step as the docstring; the first line is a sentence."""
     lines = [
         line.rstrip() for line in text.replace("\\", "\\\\").replace('"""', "'''").splitlines()
     ]

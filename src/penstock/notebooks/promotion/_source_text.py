@@ -14,8 +14,8 @@ STEP = "    "
 def body_text(statements: Sequence[Statement]) -> str:
     """Return statements as the indented body of a function, with their comments.
 
-    The text is parsed again and compared; where a line cannot be kept as it is (two statements on
-    it), the statement is written anew.
+    The text is parsed again and compared; where a line cannot be kept (two statements on
+    the same line), the statement is written anew.
     """
     parts = [part for each in statements for part in [_own_text(each)] if part]
     text = "\n".join(parts)
@@ -29,7 +29,7 @@ def body_text(statements: Sequence[Statement]) -> str:
 
 
 def module_text(statement: Statement) -> str:
-    """Return a statement of the module's top level with its comments."""
+    """Return a statement of the module's top level with comments."""
     text = _own_text(statement)
     try:
         same = _dump(ast.parse(text).body) == _dump([statement.node])

@@ -25,10 +25,10 @@ class Statement:
     """A statement of a cell's top level.
 
     Args:
-        cell: Position of its cell, from 1.
+        cell: Position of the cell, from 1.
         node: The statement.
         source: The cell's text as plain Python.
-        first: First line, with the comments above it.
+        first: First line, with the comments above.
     """
 
     cell: int
@@ -38,19 +38,19 @@ class Statement:
 
     @cached_property
     def flow(self) -> CellFlow:
-        """What the statement does with names."""
+        """The events of names in the statement."""
         walker = FlowWalker()
         walker.visit(self.node)
         return CellFlow(self.cell, tuple(walker.events))
 
     @property
     def reads(self) -> set[str]:
-        """Names that it reads, in bodies of functions too."""
+        """Read names, in bodies of functions too."""
         return set(self.flow.reads)
 
     @property
     def writes(self) -> set[str]:
-        """Names that it binds."""
+        """Bound names."""
         return set(self.flow.writes)
 
 
@@ -62,12 +62,12 @@ class NotebookParts:
         notebook: The notebook.
         imports: Statements of the module's head.
         settings: Settings of libraries: calls behind the imports.
-        definitions: Functions and classes that read only other parts of the module.
+        definitions: Functions and classes that read only further parts of the module.
         constants: Literals that definitions read, and containers that nothing changes.
         parameters: Literals that become parameters of the pipeline, by name.
         local_definitions: Functions that read computed names: written into each step that uses them.
         bodies: Statements of steps, by cell.
-        problems: What prevents a promotion: cell, line, sentence.
+        problems: Reasons against a promotion: cell, line, sentence.
     """
 
     notebook: Notebook
@@ -91,14 +91,14 @@ def sort_statements(notebook: Notebook, changed: Mapping[str, bool]) -> Notebook
     """Sort a notebook's statements.
 
     Args:
-        notebook: The notebook; its cells parse.
+        notebook: The notebook; all cells parse.
         changed: By name whether the value was seen to change after its definition.
     """
     return _Sorter(notebook, changed).parts
 
 
 class _Sorter:
-    """Sorts statements: what is bound once and reads nothing computed goes to the module."""
+    """Sorts statements: those bound once that read nothing computed go to the module."""
 
     def __init__(self, notebook: Notebook, changed: Mapping[str, bool]) -> None:
         self._analysis: Analysis = analyse(notebook)
@@ -127,7 +127,7 @@ class _Sorter:
         self._drop_unread_pictures()
 
     def _take_heads(self, statements: Sequence[Statement]) -> list[Statement]:
-        """Take imports and settings; drop what only shows something."""
+        """Take imports and settings; drop statements that only show something."""
         rest = []
         for each in statements:
             if _is_import(each.node):
@@ -228,7 +228,7 @@ class _Sorter:
 
 
 def statements_of(cell: NotebookCell) -> Iterator[Statement]:
-    """Yield the statements of a cell's top level, each with the comments above it."""
+    """Yield the statements of a cell's top level, each with the comments above."""
     last = 0
     for node in (cell.python.tree or ast.Module([], [])).body:
         first = last + 1

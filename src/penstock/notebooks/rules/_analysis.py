@@ -1,4 +1,4 @@
-"""What all rules read: the notebook, the events of its cells, and what its imported names stand for."""
+"""The input of all rules: the notebook, the events of the cells, and the meaning of imported names."""
 
 import ast
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ from penstock.notebooks._flow import cell_flow
 
 @dataclass(frozen=True)
 class Analysis:
-    """A notebook with what its cells do.
+    """A notebook with the events of the cells.
 
     Args:
         notebook: The notebook.
@@ -46,7 +46,7 @@ class Analysis:
                     yield cell, node, self.dotted(node.func)
 
     def dotted(self, node: ast.AST) -> str:
-        """Return what a name or chain of attributes stands for: ``np.random.rand`` in full."""
+        """Return the meaning of a name or chain of attributes: ``np.random.rand`` in full."""
         parts: list[str] = []
         while isinstance(node, ast.Attribute):
             parts.append(node.attr)

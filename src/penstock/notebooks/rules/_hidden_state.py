@@ -70,7 +70,7 @@ def check_hidden_state(analysis: Analysis) -> Iterator[NotebookFinding]:
 
 
 def _self_updates(cell: NotebookCell, flow: CellFlow) -> Iterator[NotebookFinding]:
-    """Find ``x = f(x)`` and ``x.append(…)`` where x comes from another cell."""
+    """Find ``x = f(x)`` and ``x.append(…)`` where x comes from an earlier cell."""
     found: set[str] = set()
     for node in ast.walk(cell.python.tree or ast.Module([], [])):
         name = _updated(node)
@@ -110,7 +110,7 @@ def _reads(value: ast.AST, name: str) -> bool:
 
 
 def _same(target: ast.Subscript, value: ast.AST) -> bool:
-    """Return whether the value reads the item that is replaced and gives another one each time."""
+    """Return whether the value reads the item that is replaced and gives a different item each time."""
     text = ast.unparse(target)
     reads = any(
         isinstance(node, ast.Subscript) and ast.unparse(node) == text for node in ast.walk(value)
@@ -119,7 +119,7 @@ def _same(target: ast.Subscript, value: ast.AST) -> bool:
 
 
 def _is_idempotent(value: ast.AST, name: str) -> bool:
-    """Return whether applying the expression to its own result gives the result again."""
+    """Return whether applying the expression to the result gives the result again."""
     if isinstance(value, ast.Subscript) and isinstance(value.value, ast.Name):
         return value.value.id == name and not isinstance(value.slice, ast.Slice | ast.Constant)
     if not isinstance(value, ast.Call):

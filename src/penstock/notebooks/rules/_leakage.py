@@ -1,4 +1,4 @@
-"""NB7: leakage by data flow: what was fitted on rows that are split only afterwards, or on test rows."""
+"""NB7: leakage by data flow: estimators fitted on rows that are split only afterwards, or on test rows."""
 
 import ast
 from collections.abc import Iterable, Iterator
@@ -36,12 +36,12 @@ _SPLITS = frozenset({"train_test_split"})
 
 @dataclass(frozen=True, slots=True)
 class _Origin:
-    """What a value was made from.
+    """The origin of a value.
 
     Args:
-        fitted: Where something was fitted on all rows to make it: cell, line, what.
-        is_test: Whether it holds test rows.
-        is_train: Whether it holds training rows.
+        fitted: Where something was fitted on all rows for the value: cell, line, estimator.
+        is_test: True with test rows.
+        is_train: True with training rows.
         kind: Dotted class, if the value is a new estimator.
     """
 
@@ -66,7 +66,7 @@ def check_leakage(analysis: Analysis) -> Iterator[NotebookFinding]:
 
 
 class _Walk:
-    """Follows what values are made from, statement by statement."""
+    """Follows the origin of values, statement by statement."""
 
     def __init__(self, analysis: Analysis) -> None:
         self._analysis = analysis
@@ -102,7 +102,7 @@ class _Walk:
                 self._note_fit(cell, node, kind, origin)
 
     def _note_fit(self, cell: NotebookCell, node: ast.Call, kind: str, origin: _Origin) -> None:
-        """Remember in the estimator that it was fitted on rows that are not split yet."""
+        """Remember in the estimator the fit on rows that are not split yet."""
         name = root_name(node.func)
         if name and not origin.is_train:
             place = (cell, node.lineno, kind.rpartition(".")[2])
@@ -146,7 +146,7 @@ class _Walk:
             self._origins[name] = origin if whole else _join([origin, self._name(name)])
 
     def _of(self, cell: NotebookCell, node: ast.AST) -> _Origin:
-        """Return what an expression is made from."""
+        """Return the origin of an expression."""
         if isinstance(node, ast.Name):
             return self._name(node.id)
         found = [self._of(cell, child) for child in ast.iter_child_nodes(node)]

@@ -42,7 +42,7 @@ def check_names(analysis: Analysis) -> Iterator[NotebookFinding]:
 
 @dataclass
 class _Known:
-    """What is bound at a point of the top-down execution.
+    """Bound names at a point of the top-down execution.
 
     Args:
         sure: Names bound for sure.
@@ -59,7 +59,7 @@ class _Known:
 
 
 class _TopDown:
-    """Follows a notebook from top to bottom and collects what a reading does not find."""
+    """Follows a notebook from top to bottom and collects names that a reading does not find."""
 
     def __init__(self, analysis: Analysis) -> None:
         self._analysis = analysis
@@ -143,7 +143,7 @@ class _TopDown:
         )
 
     def _is_told(self, name: str, level: FindingLevel = "error") -> bool:
-        """Return whether a name was reported at this level or a more severe one."""
+        """Return whether a name was reported at this level or above."""
         levels: tuple[FindingLevel, ...] = ("error", "warning", "info")
         return any((name, each) in self._found for each in levels[: levels.index(level) + 1])
 

@@ -55,7 +55,7 @@ def check_packages(analysis: Analysis) -> Iterator[NotebookFinding]:
 def find_requirements(path: Path) -> dict[str, bool] | None:
     """Return which packages a notebook's project declares, with whether the version is exact.
 
-    None if neither the notebook's folder nor one above it in the repository has such a file.
+    None if neither the notebook's folder nor a folder above in the repository has such a file.
     """
     for place in _project_folders(path.resolve().parent):
         found = [file for name in _FILES if (file := place / name).is_file()]

@@ -146,7 +146,7 @@ _SEEDS = {
 
 @dataclass(frozen=True, slots=True)
 class _Draw:
-    """A call that draws random numbers: of which library, and how it is seeded."""
+    """A call that draws random numbers: of which library, and with what seed."""
 
     library: str
     text: str
