@@ -84,15 +84,15 @@ def _callbacks() -> tuple[type, ...]:
             import_module(package)
         except ImportError:
             continue
-    found = tuple(sys.modules[name].Callback for name in _PACKAGES if name in sys.modules)
-    if not found:
+    classes = tuple(sys.modules[name].Callback for name in _PACKAGES if name in sys.modules)
+    if not classes:
         raise MissingPackageError(
             what="Neither lightning nor pytorch_lightning is installed.",
             why="It is needed for checkpoints of a Trainer.",
             fix="Run: pip install lightning",
             module="lightning",
         )
-    return found
+    return classes
 
 
 def _state(trainer: Any) -> dict[str, Any]:
@@ -172,8 +172,8 @@ def _in_memory(trainer: Any, content: dict[str, Any]) -> Iterator[dict[str, Any]
 
 
 def _trainer(package: str) -> type:
-    found: type = sys.modules[package].Trainer
-    return found
+    trainer_class: type = sys.modules[package].Trainer
+    return trainer_class
 
 
 _LOADERS = ("train_dataloader", "val_dataloaders")
@@ -181,7 +181,7 @@ _LOADERS = ("train_dataloader", "val_dataloaders")
 
 def _loaders(trainer: Any, stage: str) -> list[Any]:
     """Return a trainer's loaders, kept in lists and dicts of any depth."""
-    found, rest = [], [getattr(trainer, stage)]
+    loaders, rest = [], [getattr(trainer, stage)]
     while rest:
         each = rest.pop(0)
         if isinstance(each, Mapping):
@@ -189,8 +189,8 @@ def _loaders(trainer: Any, stage: str) -> list[Any]:
         elif isinstance(each, list | tuple):
             rest.extend(each)
         elif each is not None:
-            found.append(each)
-    return found
+            loaders.append(each)
+    return loaders
 
 
 def _samplers(trainer: Any, stage: str) -> Iterator[Any]:
@@ -202,8 +202,8 @@ def _samplers(trainer: Any, stage: str) -> Iterator[Any]:
 def _generators(trainer: Any, stage: str) -> list[Any]:
     """Return the generators of loaders and samplers; a shared generator comes more than once."""
     owners = [*_loaders(trainer, stage), *_samplers(trainer, stage)]
-    found = [getattr(owner, "generator", None) for owner in owners]
-    return [each for each in found if each is not None]
+    generators = [getattr(owner, "generator", None) for owner in owners]
+    return [each for each in generators if each is not None]
 
 
 def _require_exact(trainer: Any) -> None:

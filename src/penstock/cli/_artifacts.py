@@ -47,13 +47,13 @@ def artifacts(
     as_json: bool,
 ) -> None:
     """List the artifacts of RUN (an id, a unique prefix, or `last`), or only NAMES."""
-    found = get_run(run, store=current_store(ctx))
+    details = get_run(run, store=current_store(ctx))
     if download is not None:
-        _download(found, names, download, as_json=as_json)
+        _download(details, names, download, as_json=as_json)
     elif urls:
-        _show_urls(found, names, timedelta(hours=expires), as_json=as_json)
+        _show_urls(details, names, timedelta(hours=expires), as_json=as_json)
     else:
-        _list(found, names, as_json=as_json)
+        _list(details, names, as_json=as_json)
 
 
 def _list(run: Run, names: tuple[str, ...], *, as_json: bool) -> None:
@@ -84,11 +84,11 @@ def _download(run: Run, names: tuple[str, ...], folder: Path, *, as_json: bool) 
 
 
 def _show_urls(run: Run, names: tuple[str, ...], expires: timedelta, *, as_json: bool) -> None:
-    found = {name: run.artifact_url(name, expires=expires) for name in _chosen(run, names)}
+    urls = {name: run.artifact_url(name, expires=expires) for name in _chosen(run, names)}
     if as_json:
-        emit(found)
+        emit(urls)
         return
-    for name, url in found.items():
+    for name, url in urls.items():
         if url is None:
             say(
                 f"{plain(name)} is in the store's database and has no URL: use --download.",

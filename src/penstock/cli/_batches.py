@@ -30,11 +30,11 @@ def batches() -> None:
 @click.pass_context
 def list_(ctx: click.Context, model: str | None, limit: int, as_json: bool) -> None:
     """List batches of predictions, newest first."""
-    found = list_batches(model, limit=limit, store=current_store(ctx))
+    batches = list_batches(model, limit=limit, store=current_store(ctx))
     if as_json:
-        emit([batch.to_json() for batch in found])
+        emit([batch.to_json() for batch in batches])
         return
-    if not found:
+    if not batches:
         say("No batches. Predict one with: penstock predict MODEL --data SOURCE --out TARGET")
         return
     show_table(
@@ -50,7 +50,7 @@ def list_(ctx: click.Context, model: str | None, limit: int, as_json: bool) -> N
                 batch.data,
                 batch.out,
             ]
-            for batch in found
+            for batch in batches
         ],
     )
 
@@ -63,14 +63,14 @@ def list_(ctx: click.Context, model: str | None, limit: int, as_json: bool) -> N
 @click.pass_context
 def show(ctx: click.Context, batch: str, as_json: bool) -> None:
     """Show BATCH (an id, the id of a prediction in the batch, or `last`)."""
-    found = get_batch(batch, store=current_store(ctx))
+    details = get_batch(batch, store=current_store(ctx))
     if as_json:
-        emit(found.to_json())
+        emit(details.to_json())
         return
-    counts, manifest = found.counts, found.manifest
-    say(f"[bold]{plain(found.version)}[/]  {found.batch_id}  {found.state}")
-    say(f"[dim]Data:[/] {plain(found.data)}  [dim]Out:[/] {plain(found.out)}")
-    say(f"[dim]Started:[/] {ago(found.started_at)}  [dim]Took:[/] {duration(found.seconds)}")
+    counts, manifest = details.counts, details.manifest
+    say(f"[bold]{plain(details.version)}[/]  {details.batch_id}  {details.state}")
+    say(f"[dim]Data:[/] {plain(details.data)}  [dim]Out:[/] {plain(details.out)}")
+    say(f"[dim]Started:[/] {ago(details.started_at)}  [dim]Took:[/] {duration(details.seconds)}")
     if manifest:
         say(
             f"{counts['predicted'] or 0:,} rows predicted, {counts['refused'] or 0:,} refused, "
@@ -81,5 +81,5 @@ def show(ctx: click.Context, batch: str, as_json: bool) -> None:
             say(f"[dim]Refused rows:[/] {plain(manifest['refused_out'])}")
         for note in manifest["notes"]:
             say(f"  [yellow]![/] {plain(note)}")
-    elif found.run.error:
-        say(f"[red]✗[/] {plain(found.run.error)}")
+    elif details.run.error:
+        say(f"[red]✗[/] {plain(details.run.error)}")

@@ -98,20 +98,20 @@ def diff(ctx: click.Context, before: str, after: str, keys: tuple[str, ...], as_
     store = current_store(ctx)
     versions = [get_dataset_version(ref, store=store) for ref in (before, after)]
     first, second = (load_snapshot(version, store=store) for version in versions)
-    found = diff_tables(first.table, second.table, keys)
+    difference = diff_tables(first.table, second.table, keys)
     drifts = compare_snapshots(first, second)
     if as_json:
         emit(
             {
                 "versions": [version.ref for version in versions],
-                **found.to_json(),
+                **difference.to_json(),
                 "drift": [drift.to_json() for drift in drifts],
             }
         )
     else:
-        _show_diff(versions[0], versions[1], found)
+        _show_diff(versions[0], versions[1], difference)
         _show_drift(drifts)
-    if not found.is_equal:
+    if not difference.is_equal:
         ctx.exit(1)
 
 
@@ -179,24 +179,26 @@ def _show_version(version: DatasetVersion) -> None:
     )
 
 
-def _show_diff(before: DatasetVersion, after: DatasetVersion, found: TableDiff) -> None:
-    say(f"{plain(before.ref)} → {plain(after.ref)}: {found.before:,} → {found.after:,} rows")
-    if found.is_equal:
+def _show_diff(before: DatasetVersion, after: DatasetVersion, difference: TableDiff) -> None:
+    say(
+        f"{plain(before.ref)} → {plain(after.ref)}: {difference.before:,} → {difference.after:,} rows"
+    )
+    if difference.is_equal:
         say("  equal rows" if before.number == after.number else "  equal rows in another order")
     for count, what in (
-        (found.added, "added"),
-        (found.deleted, "deleted"),
-        (found.changed, "changed"),
+        (difference.added, "added"),
+        (difference.deleted, "deleted"),
+        (difference.changed, "changed"),
     ):
         if count:
             say(f"  {count:,} rows {what}")
-    for name, count in found.columns_changed.items():
+    for name, count in difference.columns_changed.items():
         say(f"    {count:,} in {plain(name)}")
-    for finding in found.findings:
+    for finding in difference.findings:
         say(f"  {plain(finding.message)}")
-    if not found.key and found.added and found.deleted:
+    if not difference.key and difference.added and difference.deleted:
         say("  With --key COLUMN, changed rows are told from added and deleted ones.")
-    for kind, rows in found.examples.items():
+    for kind, rows in difference.examples.items():
         columns = rows.columns[:8]
         say(f"\n{kind}, the first {rows.height}:")
         show_table(columns, rows.select(columns).iter_rows())
@@ -252,12 +254,12 @@ def accept(
     ctx: click.Context, name: str, digest: str, reason: str, actor: str | None, as_json: bool
 ) -> None:
     """Accept refused rows of data set NAME, named by the DIGEST that the refusal shows."""
-    found = accept_rows(name, digest, reason, actor=actor, store=current_store(ctx))
+    acceptance = accept_rows(name, digest, reason, actor=actor, store=current_store(ctx))
     if as_json:
-        emit({"name": name, "digest": digest, **asdict(found)})
+        emit({"name": name, "digest": digest, **asdict(acceptance)})
     else:
         say(
-            f"Rows {plain(digest)} of {plain(name)} are accepted by {plain(found.by)}. Run the pipeline again."
+            f"Rows {plain(digest)} of {plain(name)} are accepted by {plain(acceptance.by)}. Run the pipeline again."
         )
         known = [one.name for one in list_datasets(store=current_store(ctx))]
         if name not in known:

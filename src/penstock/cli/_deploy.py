@@ -224,30 +224,30 @@ def truth(ctx: click.Context, prediction_id: str, value: str, as_json: bool) -> 
     store = current_store(ctx)
     record = store.metadata.predictions.get(prediction_id)
     version = store.metadata.models.get_version(record.model, record.version)
-    found = _true_value(version, value)
-    store.metadata.predictions.add_truth({record.prediction_id: found}, now())
+    label = _true_value(version, value)
+    store.metadata.predictions.add_truth({record.prediction_id: label}, now())
     if as_json:
-        emit({"prediction_id": record.prediction_id, "truth": found})
+        emit({"prediction_id": record.prediction_id, "truth": label})
     else:
-        line = f"{record.prediction_id}: predicted {record.prediction}, was {found}"
+        line = f"{record.prediction_id}: predicted {record.prediction}, was {label}"
         say(f"[green]✓[/] {plain(line)}")
 
 
 def _listing(store: "Store", record: DeploymentRecord) -> dict[str, Any]:
-    found = availability(record.name, store=store)
+    status = availability(record.name, store=store)
     return {
         **to_json(record),
-        "servers": list(found.servers),
-        "last_answer_at": found.last_at,
+        "servers": list(status.servers),
+        "last_answer_at": status.last_at,
     }
 
 
-def _server(found: Availability) -> str:
+def _server(status: Availability) -> str:
     """Describe the servers that are up, or the time of the last prediction."""
-    if found.servers:
-        return ", ".join(found.servers)
+    if status.servers:
+        return ", ".join(status.servers)
     return "none running, " + (
-        f"last prediction {ago(found.last_at)}" if found.last_at else "no prediction logged"
+        f"last prediction {ago(status.last_at)}" if status.last_at else "no prediction logged"
     )
 
 

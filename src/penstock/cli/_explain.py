@@ -41,13 +41,13 @@ def explain(
             fix="Write penstock explain MODEL --row JSON, or penstock explain --prediction ID.",
         )
     if prediction is not None:
-        found = explain_prediction(prediction, store=store)
+        explanation = explain_prediction(prediction, store=store)
     else:
         name, number = parse_ref(str(model))
         registry = Registry(store=store)
         version = registry.get(name, number) if number is not None else _current(registry, name)
-        found = explain_version(version, [_read_row(str(row))], store=store)
-    document = found.row(0)
+        explanation = explain_version(version, [_read_row(str(row))], store=store)
+    document = explanation.row(0)
     if as_json:
         emit(document)
         return
@@ -72,15 +72,15 @@ def _current(registry: Registry, name: str) -> Any:
 
 def _read_row(text: str) -> dict[str, Any]:
     try:
-        found = json.loads(text)
+        row = json.loads(text)
     except ValueError as error:
         raise ParameterError(
             what=f"--row is no JSON: {error}.",
             fix='Write the inputs as an object: --row \'{"age": 41, "plan": "basic"}\'',
         ) from error
-    if not isinstance(found, dict):
+    if not isinstance(row, dict):
         raise ParameterError(
-            what=f"--row is a JSON {type(found).__name__}, not an object.",
+            what=f"--row is a JSON {type(row).__name__}, not an object.",
             fix='Write the inputs as an object: --row \'{"age": 41, "plan": "basic"}\'',
         )
-    return found
+    return row

@@ -35,10 +35,10 @@ def open_features(ctx: click.Context, path: str | None, online: str | None) -> F
 
 def read_key(view: FeatureView, parts: tuple[str, ...], *, whole: bool = True) -> pl.DataFrame:
     """Read ``COLUMN=VALUE`` texts as the declared dtypes."""
-    given = dict(part.partition("=")[::2] for part in parts)
+    values = dict(part.partition("=")[::2] for part in parts)
     dtypes = view.entity.dtypes
-    wrong = [name for name in given if name not in dtypes]
-    absent = [name for name in dtypes if name not in given] if whole else []
+    wrong = [name for name in values if name not in dtypes]
+    absent = [name for name in dtypes if name not in values] if whole else []
     if wrong or absent or not all("=" in part for part in parts):
         raise ParameterError(
             what=f"{' '.join(parts)!r} is no key of feature view {view.name!r}.",
@@ -46,7 +46,7 @@ def read_key(view: FeatureView, parts: tuple[str, ...], *, whole: bool = True) -
             fix="Write " + " ".join(f"{name}=VALUE" for name in dtypes) + ".",
         )
     columns = []
-    for name, text in given.items():
+    for name, text in values.items():
         try:
             columns.append(_read_value(name, text, dtypes[name]))
         except (pl.exceptions.PolarsError, ValueError) as error:

@@ -133,9 +133,9 @@ def get(
     view = opened.get_view(name)
     keys = read_key(view, key)
     if at is None:
-        found = opened.look_up(name, keys)
-        values, status = found.values, found.statuses[0].value
-        origin = found.describe_origins()[0]
+        features = opened.look_up(name, keys)
+        values, status = features.values, features.statuses[0].value
+        origin = features.describe_origins()[0]
     else:
         moment = read_time(at, "--at")
         label = keys.with_columns(pl.lit(moment).cast(pl.Datetime("us", "UTC")).alias("__time"))

@@ -21,10 +21,10 @@ def check(ctx: click.Context, deployment: str, limit: int, as_json: bool) -> Non
 
     Exit code 1 if a feature differs on more than 0.1 % of the rows.
     """
-    found = check_skew(deployment, limit=limit, store=current_store(ctx))
+    skews = check_skew(deployment, limit=limit, store=current_store(ctx))
     if as_json:
-        emit([each.to_json() for each in found])
-    elif not found:
+        emit([each.to_json() for each in skews])
+    elif not skews:
         say(f"{plain(deployment)} has looked up no features.")
     else:
         show_table(
@@ -38,11 +38,11 @@ def check(ctx: click.Context, deployment: str, limit: int, as_json: bool) -> Non
                     f"{each.low:.3%} to {each.high:.3%}",
                     each.cause,
                 ]
-                for each in found
+                for each in skews
             ],
         )
-        for each in found:
+        for each in skews:
             if each.is_alarm:
                 say(f"[bold red]✗[/] {plain(each.describe())}")
-    if any(each.is_alarm for each in found):
+    if any(each.is_alarm for each in skews):
         ctx.exit(1)

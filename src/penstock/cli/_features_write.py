@@ -37,13 +37,13 @@ def materialize(
     done = []
     for name in chosen:
         say(f"{plain(name)}: reading …", stderr=True)
-        found = opened.materialize(name, rebuild=rebuild)
-        done.append(asdict(found))
+        result = opened.materialize(name, rebuild=rebuild)
+        done.append(asdict(result))
         if not as_json:
-            again = ", written anew" if found.is_rebuilt else ""
+            again = ", written anew" if result.is_rebuilt else ""
             say(
-                f"[green]✓[/] {plain(name)} version {found.version}: {found.rows:,} rows, "
-                f"{found.changed:,} entries changed{again}"
+                f"[green]✓[/] {plain(name)} version {result.version}: {result.rows:,} rows, "
+                f"{result.changed:,} entries changed{again}"
             )
     if as_json:
         emit(done)
@@ -175,5 +175,5 @@ def _logs(ctx: click.Context) -> list[PredictionFeatureLog]:
 
 def _count(opened: FeatureStore, view: FeatureView, keys: pl.DataFrame) -> int:
     rows = opened.history(view).scan(list(keys.columns))
-    found = rows.join(keys.lazy(), on=keys.columns, how="semi").select(pl.len()).collect()
-    return int(found.item())
+    counted = rows.join(keys.lazy(), on=keys.columns, how="semi").select(pl.len()).collect()
+    return int(counted.item())

@@ -31,17 +31,17 @@ def say_findings(
         stderr: Whether to print to standard error.
         brief: Whether to leave out ordinary findings: identifiers and constants.
     """
-    found = list_findings(run_id, store=store)
+    findings = list_findings(run_id, store=store)
     if brief:
-        found = [(step, finding) for step, finding in found if finding.rule not in _ORDINARY]
-    if not found:
+        findings = [(step, finding) for step, finding in findings if finding.rule not in _ORDINARY]
+    if not findings:
         return
-    counts = Counter(finding.level for _, finding in found)
+    counts = Counter(finding.level for _, finding in findings)
     parts = [
         f"{count} {_NOUNS[level][count > 1]}" for level in _MARKS if (count := counts.get(level, 0))
     ]
     say(f"data: {', '.join(parts)}", stderr=stderr)
-    for step, finding in found[:limit]:
+    for step, finding in findings[:limit]:
         say(f"  {_MARKS[finding.level]} {plain(step)}: {plain(finding.message)}", stderr=stderr)
-    if len(found) > limit:
-        say(f"  and {len(found) - limit} more: penstock show {run_id}", stderr=stderr)
+    if len(findings) > limit:
+        say(f"  and {len(findings) - limit} more: penstock show {run_id}", stderr=stderr)

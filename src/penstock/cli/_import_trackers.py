@@ -25,8 +25,8 @@ def wandb(
 ) -> None:
     """Import runs of W&B from their logs: folders with files run-….wandb, logged offline or online."""
     store = current_store(ctx, create=True)
-    found = import_wandb(paths, experiment=experiment, progress=_progress(as_json), store=store)
-    _tell(found, as_json=as_json)
+    imported = import_wandb(paths, experiment=experiment, progress=_progress(as_json), store=store)
+    _tell(imported, as_json=as_json)
 
 
 @click.command(epilog=examples("penstock import neptune exports/data --files exports/files"))
@@ -48,10 +48,10 @@ def neptune(
 ) -> None:
     """Import runs of Neptune from the Parquet files of neptune-exporter."""
     store = current_store(ctx, create=True)
-    found = import_neptune(
+    imported = import_neptune(
         paths, files=files, experiment=experiment, progress=_progress(as_json), store=store
     )
-    _tell(found, as_json=as_json)
+    _tell(imported, as_json=as_json)
 
 
 def _progress(as_json: bool) -> Callable[[ImportedRun], None] | None:
@@ -68,13 +68,13 @@ def _tell_run(run: ImportedRun) -> None:
         say(f"    lost: {plain(sentence)}")
 
 
-def _tell(found: Imported, *, as_json: bool) -> None:
+def _tell(imported: Imported, *, as_json: bool) -> None:
     if as_json:
-        emit(to_json(found))
+        emit(to_json(imported))
     else:
-        for place, why in found.failed.items():
+        for place, why in imported.failed.items():
             say(f"[red]✗[/] {plain(place)}: {plain(why)}")
-        if not found.runs and not found.failed:
+        if not imported.runs and not imported.failed:
             say("There are no runs there.")
     # Nothing found is most likely a wrong path.
-    sys.exit(2 if not found.runs else 1 if found.failed else 0)
+    sys.exit(2 if not imported.runs else 1 if imported.failed else 0)

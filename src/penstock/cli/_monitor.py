@@ -90,17 +90,17 @@ def alerts(ctx: click.Context, name: str | None, with_resolved: bool, as_json: b
     metadata = current_store(ctx).metadata
     if name is not None:
         metadata.deployments.get(name)  # a misspelt name must not look like the absence of alerts
-    found = metadata.deployments.list_alerts(name, open_only=not with_resolved)
+    listed = metadata.deployments.list_alerts(name, open_only=not with_resolved)
     if as_json:
-        emit(found)
-    elif not found:
+        emit(listed)
+    elif not listed:
         say("No alerts." if with_resolved else "No open alerts.")
     else:
         show_table(
             ["deployment", "kind", "subject", "message", "raised", "seen"],
             [
                 [a.deployment, a.kind, a.subject, a.message, ago(a.raised_at), a.count]
-                for a in found
+                for a in listed
             ],
         )
 

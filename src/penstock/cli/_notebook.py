@@ -84,10 +84,12 @@ def _say_reports(reports: Sequence[NotebookReport]) -> None:
         counting = report.counting()
         if counting:
             say(f"[bold]{plain(report.path)}[/]")
-        for found in counting:
-            _say_finding(found)
-    counts = Counter(found.level for report in reports for found in report.counting())
-    hidden = sum(found.suppressed is not None for report in reports for found in report.findings)
+        for finding in counting:
+            _say_finding(finding)
+    counts = Counter(finding.level for report in reports for finding in report.counting())
+    hidden = sum(
+        finding.suppressed is not None for report in reports for finding in report.findings
+    )
     parts = [
         f"{counts[level]} {noun}{'s' * (counts[level] != 1)}" for level, noun in _NOUNS.items()
     ]
@@ -95,12 +97,12 @@ def _say_reports(reports: Sequence[NotebookReport]) -> None:
     say(f"{len(reports)} notebook{'s' * (len(reports) != 1)}: {', '.join(parts)}")
 
 
-def _say_finding(found: NotebookFinding) -> None:
-    place = f"cell {found.cell}, line {found.line}: " if found.cell else ""
-    say(f"  {_MARKS[found.level]} {found.rule} {place}{plain(found.message)}")
-    if found.level != "info":
-        say(f"      [dim]{plain(found.why)}[/]")
-    say(f"      {plain(found.repair)}")
+def _say_finding(finding: NotebookFinding) -> None:
+    place = f"cell {finding.cell}, line {finding.line}: " if finding.cell else ""
+    say(f"  {_MARKS[finding.level]} {finding.rule} {place}{plain(finding.message)}")
+    if finding.level != "info":
+        say(f"      [dim]{plain(finding.why)}[/]")
+    say(f"      {plain(finding.repair)}")
 
 
 @notebook.command(

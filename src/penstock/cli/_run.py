@@ -67,13 +67,13 @@ def _joined(args: Sequence[str], own: Mapping[str, bool]) -> list[str]:
     >>> _joined(["a.py", "--text", "-q1", "--seed", "3", "-q"], {"--seed": True, "-q": False})
     ['a.py', '--text=-q1', '--seed', '3', '-q']
     """
-    found: list[str] = []
+    words: list[str] = []
     rest = list(args)
     while rest:
         word = rest.pop(0)
         takes = own.get(word)
         if takes and rest:
-            found += [word, rest.pop(0)]
+            words += [word, rest.pop(0)]
         elif (
             takes is None
             and word.startswith("--")
@@ -82,10 +82,10 @@ def _joined(args: Sequence[str], own: Mapping[str, bool]) -> list[str]:
             and rest
             and not rest[0].startswith("--")
         ):
-            found.append(f"{word}={rest.pop(0)}")
+            words.append(f"{word}={rest.pop(0)}")
         else:
-            found.append(word)
-    return found
+            words.append(word)
+    return words
 
 
 @click.command(

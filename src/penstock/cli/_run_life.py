@@ -41,16 +41,16 @@ def edit(
     """Change the name, note, group or tags of RUN; archive or unarchive RUN."""
     if archived is None and not tags and not old_tags and {name, note, group} == {None}:
         raise click.UsageError("Name what to change, for example: --note TEXT or --tag NAME=VALUE")
-    found = get_run(run, store=current_store(ctx))
+    tracked = get_run(run, store=current_store(ctx))
     if note is not None and note.startswith("@"):
         note = _read(Path(note[1:]))
     pairs = dict(map(_pair, tags))
-    found.edit(name=name, note=note, group=group, archived=archived)
+    tracked.edit(name=name, note=note, group=group, archived=archived)
     if pairs:
-        found.set_tags(pairs)
+        tracked.set_tags(pairs)
     if old_tags:
-        found.delete_tags(old_tags)
-    record = found.store.metadata.runs.get(found.run_id)
+        tracked.delete_tags(old_tags)
+    record = tracked.store.metadata.runs.get(tracked.run_id)
     if as_json:
         emit(
             {

@@ -85,7 +85,7 @@ def runs(
     store = current_store(ctx)
     # A killed process cannot record its end.
     store.metadata.runs.kill_dead()
-    found = [
+    listed = [
         run.record
         for run in search_runs(
             filter,
@@ -97,14 +97,14 @@ def runs(
         )
     ]
     if as_json:
-        emit(found)
+        emit(listed)
         return
-    if not found:
+    if not listed:
         say("No runs." if not filter else f"No run matches {plain(repr(filter))}.")
         if reason := explain_no_match(filter, store=store) if filter else "":
             say(plain(reason))
         return
-    names = _common_metrics(found)
+    names = _common_metrics(listed)
     show_table(
         ["run", "state", "name", "experiment", "started", "took", *names],
         [
@@ -117,7 +117,7 @@ def runs(
                 duration(_seconds(run)),
                 *(run.metrics[name].last if name in run.metrics else None for name in names),
             ]
-            for run in found
+            for run in listed
         ],
     )
 
@@ -135,13 +135,13 @@ def experiments(
     ctx: click.Context, filter: str, order_by: str, limit: int, after: str | None, as_json: bool
 ) -> None:
     """Search experiments by FILTER: name, note, tags, dates and number of runs."""
-    found = search_experiments(
+    listed = search_experiments(
         filter, order_by=order_by, limit=limit, after=after, store=current_store(ctx)
     )
     if as_json:
-        emit(found)
+        emit(listed)
         return
-    if not found:
+    if not listed:
         say("No experiments." if not filter else f"No experiment matches {plain(repr(filter))}.")
         return
     show_table(
@@ -154,7 +154,7 @@ def experiments(
                 " ".join(f"{name}={value}" for name, value in experiment.tags.items()),
                 experiment.note.partition("\n")[0][:60],
             ]
-            for experiment in found
+            for experiment in listed
         ],
     )
 
@@ -223,9 +223,9 @@ def compare(ctx: click.Context, a: str, b: str, as_json: bool) -> None:
         say("No differences in parameters, metrics, steps, code and environment.")
 
 
-def _common_metrics(found: list[RunRecord]) -> list[str]:
+def _common_metrics(records: list[RunRecord]) -> list[str]:
     """Choose the three metrics that most of the runs have, in the order of logging."""
-    names = (name for run in found for name in run.metrics if not name.startswith(SYSTEM))
+    names = (name for run in records for name in run.metrics if not name.startswith(SYSTEM))
     counts = Counter(names)
     return [name for name, _ in counts.most_common(3)]
 
@@ -303,12 +303,12 @@ def _show_step(step: StepRunRecord) -> None:
 
 def _items(steps: Iterable[StepRunRecord]) -> dict[str, list[StepRunRecord]]:
     """Group the items by map and loop."""
-    found: dict[str, list[StepRunRecord]] = defaultdict(list)
+    items: dict[str, list[StepRunRecord]] = defaultdict(list)
     for step in steps:
         whole, bracket, _ = step.step.partition("[")
         if bracket:
-            found[whole].append(step)
-    return found
+            items[whole].append(step)
+    return items
 
 
 def _show_items(items: Sequence[StepRunRecord]) -> None:

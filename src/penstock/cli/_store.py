@@ -125,12 +125,12 @@ def unsafe_models(ctx: click.Context, policy: str | None, actor: str | None, as_
     if as_json:
         emit({"unsafe_models": opened.unsafe_models})
         return
-    told = {
+    answer = {
         "refuse": "refuses unsafe models",
         "register": "registers unsafe models; none goes to staging or production",
         "production": "lets unsafe models go to staging and production",
     }
-    say(f"[green]✓[/] The store {told[opened.unsafe_models]}.")
+    say(f"[green]✓[/] The store {answer[opened.unsafe_models]}.")
 
 
 @store.command(epilog=examples("penstock store check", "penstock store check --quick"))

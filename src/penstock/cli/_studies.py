@@ -19,11 +19,11 @@ def studies() -> None:
 @click.pass_context
 def list_(ctx: click.Context, limit: int, as_json: bool) -> None:
     """List studies, newest first."""
-    found = list_studies(limit=limit, store=current_store(ctx))
+    studies = list_studies(limit=limit, store=current_store(ctx))
     if as_json:
-        emit([study.to_json() for study in found])
+        emit([study.to_json() for study in studies])
         return
-    if not found:
+    if not studies:
         say("No studies. Start one with: penstock tune FILE.py --search NAME=RANGE --metric METRIC")
         return
     show_table(
@@ -38,7 +38,7 @@ def list_(ctx: click.Context, limit: int, as_json: bool) -> None:
                 ", ".join(f"{each.metric} ({each.direction})" for each in study.spec.objectives),
                 _best(study),
             ]
-            for study in found
+            for study in studies
         ],
     )
 
@@ -50,14 +50,16 @@ def list_(ctx: click.Context, limit: int, as_json: bool) -> None:
 @click.pass_context
 def show(ctx: click.Context, study: str, limit: int, as_json: bool) -> None:
     """Show STUDY (an id, a name or `last`): the best trials, importance, failures."""
-    found = get_study(study, store=current_store(ctx))
+    details = get_study(study, store=current_store(ctx))
     if as_json:
-        shares = {each.parameter: each.share for each in found.importance()}
-        emit({**found.to_json(), "importance": shares})
+        shares = {each.parameter: each.share for each in details.importance()}
+        emit({**details.to_json(), "importance": shares})
         return
-    spec = found.spec
+    spec = details.spec
     space = " ".join(f"{name}={each}" for name, each in spec.space.items())
-    say(f"[bold]{plain(found.name)}[/]  {found.study_id}  {found.state}  {plain(spec.sampler)}")
+    say(
+        f"[bold]{plain(details.name)}[/]  {details.study_id}  {details.state}  {plain(spec.sampler)}"
+    )
     say(f"[dim]Search:[/] {plain(space)}")
     show_table(
         ["trial", "state", *(each.metric for each in spec.objectives), *spec.space, "run"],
@@ -69,15 +71,15 @@ def show(ctx: click.Context, study: str, limit: int, as_json: bool) -> None:
                 *(trial.params.get(name) for name in spec.space),
                 trial.run_id,
             ]
-            for trial in _best_first(found)[:limit]
+            for trial in _best_first(details)[:limit]
         ],
     )
-    for trial in [t for t in found.trials if t.state is TrialState.FAILED][:5]:
+    for trial in [t for t in details.trials if t.state is TrialState.FAILED][:5]:
         say(f"[red]✗[/] trial {trial.number}: {plain(str(trial.error))}")
-    if importance := found.importance():
+    if importance := details.importance():
         text = " ".join(f"{each.parameter} {each.share:.0%}" for each in importance)
         say(f"[dim]Importance:[/] {plain(text)}")
-    say_best(found)
+    say_best(details)
 
 
 def _best(study: StudySummary) -> str:

@@ -78,11 +78,11 @@ def add(
 def list_hooks(ctx: click.Context, as_json: bool) -> None:
     """List webhooks: events delivered, pending and given up."""
     store = current_store(ctx)
-    found, counts = Webhooks(store=store).list(), store.metadata.hooks.count_events()
+    hooks, counts = Webhooks(store=store).list(), store.metadata.hooks.count_events()
     if as_json:
-        emit([{**to_json(hook), **_counts(counts, hook)} for hook in found])
+        emit([{**to_json(hook), **_counts(counts, hook)} for hook in hooks])
         return
-    if not found:
+    if not hooks:
         say("No webhooks. Add one: penstock webhooks add https://…")
         return
     show_table(
@@ -97,10 +97,10 @@ def list_hooks(ctx: click.Context, as_json: bool) -> None:
                 ago(hook.delivered_at),
                 *_counts(counts, hook).values(),
             )
-            for hook in found
+            for hook in hooks
         ],
     )
-    for hook in found:
+    for hook in hooks:
         if hook.error:
             say(f"[red]✗[/] {plain(hook.name)}: {plain(hook.error)}")
 
@@ -139,8 +139,8 @@ def deliver(ctx: click.Context, as_json: bool) -> None:
 @click.pass_context
 def retry(ctx: click.Context, name: str, as_json: bool) -> None:
     """Retry the events given up and the pending events at once."""
-    found = Webhooks(store=current_store(ctx))
-    number, delivered = found.retry(name), found.deliver()
+    webhooks = Webhooks(store=current_store(ctx))
+    number, delivered = webhooks.retry(name), webhooks.deliver()
     if as_json:
         emit({"tried": number, "delivered": delivered})
         return

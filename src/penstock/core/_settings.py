@@ -57,9 +57,9 @@ def find_project(start: Path | None = None) -> Path:
             why="The project is looked for from there.",
             fix="Change into a folder that exists.",
         ) from error
-    found = _marked(here)
-    if found is not None:
-        return found
+    marked = _marked(here)
+    if marked is not None:
+        return marked
     script = _script_folder()
     return here.resolve() if script is None else _marked(script) or script
 
@@ -86,10 +86,10 @@ def _is_there(path: Path) -> bool:
 def shared_folders() -> frozenset[Path]:
     """Return the folders that hold many unrelated things: root, home, temporary files."""
     named = (os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP"))
-    found = {Path(folder).resolve() for folder in (os.sep, *_TEMPORARY, *filter(None, named))}
+    folders = {Path(folder).resolve() for folder in (os.sep, *_TEMPORARY, *filter(None, named))}
     with suppress(RuntimeError, OSError):  # a user without a home
-        found.add(Path.home().resolve())
-    return frozenset(found)
+        folders.add(Path.home().resolve())
+    return frozenset(folders)
 
 
 def _script_folder() -> Path | None:
@@ -188,10 +188,10 @@ def online_store_url(project: Path | None = None) -> str | None:
         SettingsError: If pyproject.toml cannot be read, or has no text there.
     """
     path = (project or find_project()) / "pyproject.toml"
-    found = _environment("PENSTOCK_ONLINE_STORE") or _from_table(
+    url = _environment("PENSTOCK_ONLINE_STORE") or _from_table(
         _tool_table(path, _stamp(path)), "online_store"
     )
-    return None if found is None else found.value
+    return None if url is None else url.value
 
 
 def _from_argument(value: str | None) -> Setting | None:

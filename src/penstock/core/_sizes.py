@@ -22,12 +22,12 @@ def parse_bytes(text: str | float) -> int:
     Raises:
         ParameterError: If the text cannot be read.
     """
-    found = _SIZE.fullmatch(str(text).lower())
-    unit = found[2] if found else ""
+    match = _SIZE.fullmatch(str(text).lower())
+    unit = match[2] if match else ""
     unit = unit if unit in _UNITS else unit.removesuffix("b")
     factor = {**_UNITS, **_BINARY}.get(unit)
-    if found is None or factor is None:
+    if match is None or factor is None:
         raise ParameterError(
             what=f"{text!r} is no size.", fix="Write for example '512MiB' or '8GB'.", text=text
         )
-    return int(float(found[1]) * factor)
+    return int(float(match[1]) * factor)

@@ -58,8 +58,8 @@ def accept_rows(
     """
     require_type("dataset", dataset, str, "Give the name of the data set.")
     require_type("digest", digest, str, "Give the 12 digits that the refusal shows.")
-    found = _SHORT.fullmatch(digest)
-    if found is None:
+    match = _SHORT.fullmatch(digest)
+    if match is None:
         raise ParameterError(
             what=f"{digest!r} is no digest of rows.",
             fix="Give the 12 digits that the refusal shows.",
@@ -68,7 +68,7 @@ def accept_rows(
         actor or current_actor(), str(to_json(now())), require_reason(reason, "An acceptance")
     )
     text = json.dumps({"by": acceptance.by, "at": acceptance.at, "reason": acceptance.reason})
-    open_store(store).metadata.settings.set(_key(dataset, found[1]), text, actor=acceptance.by)
+    open_store(store).metadata.settings.set(_key(dataset, match[1]), text, actor=acceptance.by)
     return acceptance
 
 

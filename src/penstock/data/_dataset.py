@@ -169,8 +169,8 @@ def get_dataset_version(ref: str, *, store: Store | str | None = None) -> Datase
         NotFoundError: If there is no such data set or version.
     """
     require_type("ref", ref, str, 'Give "name@number" or "name".')
-    found = _REF.fullmatch(ref)
-    name, number = (found["name"], found["number"]) if found else (ref, None)
+    match = _REF.fullmatch(ref)
+    name, number = (match["name"], match["number"]) if match else (ref, None)
     dataset = get_dataset(name, store=store)
     return dataset.latest if number is None else dataset.version(int(number))
 
@@ -228,8 +228,8 @@ def _dataset(store: Store, name: str) -> Dataset:
     versions: dict[str, list[SnapshotRecord]] = {}
     for record in store.metadata.artifacts.list_snapshots(name):
         versions.setdefault(record.ordered_digest, []).append(record)
-    found = enumerate(versions.values(), 1)
-    return Dataset(name, tuple(_version(name, number, records) for number, records in found))
+    numbered = enumerate(versions.values(), 1)
+    return Dataset(name, tuple(_version(name, number, records) for number, records in numbered))
 
 
 def _version(name: str, number: int, records: Sequence[SnapshotRecord]) -> DatasetVersion:

@@ -123,8 +123,8 @@ class WindowGuard:
 def _with_one_type(batches: "list[pl.DataFrame]", name: str, source: str) -> "list[pl.DataFrame]":
     import polars as pl
 
-    told = {batch.schema[name] for batch in batches if batch[name].null_count() < batch.height}
-    zones = {has_zone(kind) for kind in told}
+    dtypes = {batch.schema[name] for batch in batches if batch[name].null_count() < batch.height}
+    zones = {has_zone(kind) for kind in dtypes}
     if len(zones) > 1:
         raise DataError(
             what=f"Some times of '{name}' in source '{source}' have a zone, and others have none.",
@@ -132,5 +132,5 @@ def _with_one_type(batches: "list[pl.DataFrame]", name: str, source: str) -> "li
             fix="Write all of them with a zone, or all without.",
             column=name,
         )
-    kind = told.pop() if len(told) == 1 else pl.Datetime("us", "UTC" if True in zones else None)
+    kind = dtypes.pop() if len(dtypes) == 1 else pl.Datetime("us", "UTC" if True in zones else None)
     return [batch.with_columns(pl.col(name).cast(kind)) for batch in batches]

@@ -73,8 +73,8 @@ class Expectations:
 
     def __post_init__(self) -> None:
         for name in ("not_null", "unique"):
-            given = getattr(self, name)
-            object.__setattr__(self, name, (given,) if isinstance(given, str) else given)
+            value = getattr(self, name)
+            object.__setattr__(self, name, (value,) if isinstance(value, str) else value)
         _require_sense(self)
 
     def check(self, snapshot: Snapshot) -> list[Finding]:
@@ -88,8 +88,8 @@ class Expectations:
         check_columns(snapshot.chunks.empty(), names, owner="the rows")
         table = snapshot.chunks.read(names)
         level = LEVELS_OF[self.on_failure]
-        found = [*self._check_rows(snapshot), *self._check_values(table)]
-        return [Finding(level, RULE, column, message) for column, message in found]
+        findings = [*self._check_rows(snapshot), *self._check_values(table)]
+        return [Finding(level, RULE, column, message) for column, message in findings]
 
     def _columns(self) -> list[str]:
         together = [(name,) if isinstance(name, str) else name for name in self.unique]
@@ -116,8 +116,8 @@ class Expectations:
             return
         total = table.height
         for name, family in self.types.items():
-            found = broad_family(str(table.schema[name]))
-            if found != family and not (family == "number" and found == "integer"):
+            group = broad_family(str(table.schema[name]))
+            if group != family and not (family == "number" and group == "integer"):
                 yield name, f"Column '{name}' is {table.schema[name]}, not {family}."
         for name in self.not_null:
             count = table[name].null_count()
@@ -250,9 +250,9 @@ def _require_pattern(name: str, pattern: Any) -> None:
     try:
         pl.Series([""]).str.contains(pattern)
     except pl.exceptions.PolarsError as error:
-        _, _, told = str(error).rpartition("\nerror: ")
+        _, _, reason = str(error).rpartition("\nerror: ")
         raise ParameterError(
-            what=f"matches= of '{name}' is no regular expression: {told.splitlines()[0]}.",
+            what=f"matches= of '{name}' is no regular expression: {reason.splitlines()[0]}.",
             fix="Correct the pattern; look-around and references to groups are not known.",
         ) from error
 

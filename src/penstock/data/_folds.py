@@ -183,12 +183,12 @@ def purged_rows(times: "np.ndarray[Any, Any]", rules: FoldRules) -> list[tuple[R
         rules: Folds, gap and embargo.
     """
     gap, embargo = _micros(rules.gap), _micros(rules.embargo)
-    found = []
+    folds = []
     for first, last in _blocks(times, rules.folds):
         test = (times >= first) & (times <= last)
         train = (times + gap < first) | (times > last + gap + embargo)
-        found.append((np.flatnonzero(train), np.flatnonzero(test)))
-    return found
+        folds.append((np.flatnonzero(train), np.flatnonzero(test)))
+    return folds
 
 
 def rolling_rows(times: "np.ndarray[Any, Any]", rules: FoldRules) -> list[tuple[Rows, Rows]]:
@@ -200,14 +200,14 @@ def rolling_rows(times: "np.ndarray[Any, Any]", rules: FoldRules) -> list[tuple[
     """
     gap = _micros(rules.gap)
     window = None if rules.window is None else _micros(rules.window)
-    found = []
+    folds = []
     for first, last in _blocks(times, rules.folds + 1)[1:]:
         test = (times >= first) & (times <= last)
         train = (times + gap < first) if gap else (times < first)
         if window is not None:
             train &= times >= first - gap - window
-        found.append((np.flatnonzero(train), np.flatnonzero(test)))
-    return found
+        folds.append((np.flatnonzero(train), np.flatnonzero(test)))
+    return folds
 
 
 def _blocks(times: "np.ndarray[Any, Any]", count: int) -> list[tuple[int, int]]:

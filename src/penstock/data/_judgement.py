@@ -83,7 +83,7 @@ def _refusal(
     cells = [
         one.message for one in snapshot.findings if one.column in columns and one.rule in _CELLS
     ]
-    told = " ".join([*(finding.message for finding in shown[:_SHOWN]), *cells[:3]])
+    summary = " ".join([*(finding.message for finding in shown[:_SHOWN]), *cells[:3]])
     more = f" And {len(shown) - _SHOWN} more." if len(shown) > _SHOWN else ""
     accept = (
         f"if these rows are right: penstock data accept {name} {short(snapshot.ordered_digest)}"
@@ -91,14 +91,14 @@ def _refusal(
     )
     if by_schema:
         return SchemaError(
-            what=f"Source '{name}' has changed since it was last read. {told}{more}",
+            what=f"Source '{name}' has changed since it was last read. {summary}{more}",
             why="The steps after it expect the columns they were written for.",
             fix="Fix the source, declare types= if the change is meant, or give it another name=; "
             f"{accept}",
             columns=columns,
         )
     return ExpectationError(
-        what=f"The rows of '{name}' are not as expected. {told}{more}",
+        what=f"The rows of '{name}' are not as expected. {summary}{more}",
         why="Nothing was stored.",
         fix=f"Fix the source; {accept}" if is_recorded else "Fix the source, or the expectation.",
         columns=columns,

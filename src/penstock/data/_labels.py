@@ -77,15 +77,15 @@ def labels_of(target: "pl.Series") -> tuple[Any, ...]:
             fix=f"Leave it out: pl.col({target.name!r}).list.drop_nulls(), or leave out the row.",
             target=target.name,
         )
-    found = tuple(values.drop_nulls().unique().sort().to_list())
-    if not 1 < len(found) <= _MOST_LABELS:
+    labels = tuple(values.drop_nulls().unique().sort().to_list())
+    if not 1 < len(labels) <= _MOST_LABELS:
         raise DataError(
-            what=f"The target {target.name!r} has {len(found):,} different labels.",
+            what=f"The target {target.name!r} has {len(labels):,} different labels.",
             why=f"2 to {_MOST_LABELS} are compared, each in figures of its own.",
             fix="Split by another column, or combine rare labels.",
             target=target.name,
         )
-    return found
+    return labels
 
 
 def label_matrix(

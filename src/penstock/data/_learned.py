@@ -59,11 +59,11 @@ class LearnedExpectations:
                 f"{len(known)}, so nothing was compared."
             )
             return [Finding("info", RULE, "", text)]
-        told = Norm(known).check(snapshot, count_copies(snapshot.batches()))
+        deviations = Norm(known).check(snapshot, count_copies(snapshot.batches()))
         stops = self.on_failure == "stop"
         return [
             Finding(level if stops or level != "fail" else "warn", RULE, column, message)
-            for level, column, message in told
+            for level, column, message in deviations
         ]
 
 
@@ -78,20 +78,20 @@ def as_expectations(value: object) -> list[Expected]:
     """
     if value is None:
         return []
-    found: list[Expected] = []
+    expectations: list[Expected] = []
     for each in value if isinstance(value, list | tuple) else [value]:
         if isinstance(each, Expectations | LearnedExpectations | PanderaExpectations):
-            found.append(each)
+            expectations.append(each)
         elif is_pandera(each):
-            found.append(PanderaExpectations(each))
+            expectations.append(PanderaExpectations(each))
         elif each == "learned":
-            found.append(LearnedExpectations())
+            expectations.append(LearnedExpectations())
         else:
             raise ParameterError(
                 what=f"expect is {each!r:.80}.",
                 fix='Give ps.Expectations(…), "learned", a schema of pandera, or a list of them.',
             )
-    return found
+    return expectations
 
 
 def _load(versions: Sequence[DatasetVersion], store: Store) -> list[Version]:

@@ -93,11 +93,11 @@ class Norm:
             return
         low, high = min(known), max(known)
         room = max(0.7 if len(known) < 3 else 0.35, high - low)  # noqa: PLR2004 - two tell no spread
-        found = math.log(rate)
-        if low - room <= found <= high + room:
+        logarithm = math.log(rate)
+        if low - room <= logarithm <= high + room:
             return
         unit = "rows a day" if new.first_time else "rows"
-        word = "fewer" if found < low else "more"
+        word = "fewer" if logarithm < low else "more"
         yield (
             "fail", "",
             (f"There are {rate:,.0f} {unit}, {word} than in accepted versions "
@@ -213,7 +213,7 @@ def _check_missing(
 def _check_numbers(
     name: str, column: ColumnProfile, before: Sequence[ColumnProfile]
 ) -> Iterator[Told]:
-    found = min((_distance(column, one) for one in before), default=0.0)
+    distance = min((_distance(column, one) for one in before), default=0.0)
     usual = _usual(before, _distance)
     noise = 4 / math.sqrt(max(column.rows - column.missing, 1))
     limits: tuple[tuple[Level, float], ...] = (
@@ -222,10 +222,10 @@ def _check_numbers(
     )
     was_constant = not any(map(_varies, before))  # nothing tells how it may change
     for level, limit in limits:
-        if found > limit:
+        if distance > limit:
             yield (
                 "warn" if was_constant else level, name,
-                (f"'{name}' moved: its quantiles are {found:.2g} of its usual spread away from the "
+                (f"'{name}' moved: its quantiles are {distance:.2g} of its usual spread away from the "
                 f"most similar accepted version, more than {limit:.2g}. Its middle was "
                 f"{_middle(before[-1])} and is {_middle(column)}."),
             )  # fmt: skip
@@ -259,13 +259,13 @@ def _check_levels(
         yield from _check_new(name, column, before, present)
     if all(len(one.top) == 1 for one in before):
         return
-    found = min(_variation(column, one) for one in before)
+    variation = min(_variation(column, one) for one in before)
     usual = _usual(before, _variation)
     limit = max(0.3, 3 * usual) + math.sqrt(max(len(column.top), 1) / present)
-    if found > limit:
+    if variation > limit:
         yield (
             "fail", name,
-            (f"{found:.0%} of the rows have another '{name}' than in the most similar accepted "
+            (f"{variation:.0%} of the rows have another '{name}' than in the most similar accepted "
             f"version, more than {limit:.0%}."),
         )  # fmt: skip
 
@@ -305,14 +305,14 @@ def _new_share(place: int, before: Sequence[ColumnProfile]) -> float:
 
 def _usual(before: Sequence[ColumnProfile], distance: Distance) -> float:
     """Return how far a version is from the most similar earlier one, exceptions left out."""
-    found = sorted(
+    distances = sorted(
         min(distance(before[place], one) for one in before[:place])
         for place in range(1, len(before))
     )
-    if not found:
+    if not distances:
         return 0.0
     # One change of regime must not excuse everything after it.
-    return found[-1] if len(found) < _FEW else found[int(0.9 * len(found)) - 1]
+    return distances[-1] if len(distances) < _FEW else distances[int(0.9 * len(distances)) - 1]
 
 
 def _distance(new: ColumnProfile, old: ColumnProfile) -> float:
@@ -326,8 +326,8 @@ def _distance(new: ColumnProfile, old: ColumnProfile) -> float:
 
 def _spread(column: ColumnProfile) -> float:
     q = column.quantiles
-    found = max((q[15] - q[5]) / 1.349, (q[19] - q[1]) / 3.29)
-    return found or column.std or max(abs(q[10]), 1e-12)
+    spread = max((q[15] - q[5]) / 1.349, (q[19] - q[1]) / 3.29)
+    return spread or column.std or max(abs(q[10]), 1e-12)
 
 
 def _variation(new: ColumnProfile, old: ColumnProfile) -> float:

@@ -54,8 +54,8 @@ class PanderaExpectations:
             self.schema.validate(rows, lazy=True)
         except errors.SchemaErrors as error:
             level = LEVELS_OF[self.on_failure]
-            told = _told(_as_frame(error.failure_cases), snapshot.rows)
-            return [Finding(level, RULE, column, message) for column, message in told]
+            failures = _told(_as_frame(error.failure_cases), snapshot.rows)
+            return [Finding(level, RULE, column, message) for column, message in failures]
         except Exception as error:
             raise ParameterError(
                 what=f"The pandera schema cannot be applied to the rows: {summarize_error(error)}",

@@ -106,7 +106,7 @@ class TableProfile:
             for key in ("quantiles", "edges", "counts"):
                 facts[key] = tuple(facts[key])
             facts["top"] = tuple((str(text), int(count)) for text, count in facts["top"])
-            found = facts.get("dependence")
-            facts["dependence"] = Dependence(**found) if found else None
+            dependence = facts.get("dependence")
+            facts["dependence"] = Dependence(**dependence) if dependence else None
             columns[stored["name"]] = ColumnProfile(**facts)
         return cls(value["rows"], columns)

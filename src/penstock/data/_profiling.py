@@ -39,9 +39,9 @@ def describe_columns(
         return fact, profile_column(series, (fact.kind, fact.distinct))
 
     at_once = max(1, _WORK_BYTES // (max(rows, 1) * _BYTES_PER_ROW))
-    found = side_by_side(describe, names, if_worth=rows > _MANY_ROWS, at_most=at_once)
-    profiles = {fact.name: profile for fact, profile in found}
-    return Schema(tuple(fact for fact, _ in found)), TableProfile(rows, profiles)
+    described = side_by_side(describe, names, if_worth=rows > _MANY_ROWS, at_most=at_once)
+    profiles = {fact.name: profile for fact, profile in described}
+    return Schema(tuple(fact for fact, _ in described)), TableProfile(rows, profiles)
 
 
 def profile_table(table: "pl.DataFrame") -> TableProfile:
@@ -125,10 +125,10 @@ def level_places(levels: Sequence[str], texts: "pl.Series") -> "np.ndarray[Any, 
     import polars as pl
 
     places = pl.DataFrame({"value": list(levels), "place": range(len(levels))})
-    found = pl.DataFrame({"value": texts}).join(
+    joined = pl.DataFrame({"value": texts}).join(
         places, on="value", how="left", maintain_order="left"
     )
-    return found["place"].fill_null(len(levels)).to_numpy()
+    return joined["place"].fill_null(len(levels)).to_numpy()
 
 
 def count_bins(edges: "tuple[float, ...]", values: "np.ndarray[Any, Any]") -> list[int]:

@@ -53,15 +53,15 @@ def _find_of_labels(split: Split, usable: list[str], limit: int) -> list[Finding
 
     matrix = split.train.Y.to_numpy()
     order = np.argsort(-matrix.sum(axis=0), kind="stable")[:_MOST_LABELS]
-    found: dict[str, Finding] = {}
+    findings: dict[str, Finding] = {}
     for place in order.tolist():
         chosen = _balanced(
             split.train_rows, matrix[:, place].astype(np.int64), min(limit, _MAX_ROWS)
         )
         if chosen is not None:
             for each in _find(split, usable, chosen, f" (label {split.classes[place]!r})"):
-                found.setdefault(each.column, each)
-    return list(found.values())
+                findings.setdefault(each.column, each)
+    return list(findings.values())
 
 
 def _find(

@@ -147,12 +147,12 @@ def as_references(value: object) -> list[Reference]:
         return []
     if not isinstance(value, Mapping):
         raise ParameterError(what=f"references is {value!r:.80}, no dict by column.", fix=_FIX)
-    return [_reference(columns, given) for columns, given in value.items()]
+    return [_reference(columns, referred) for columns, referred in value.items()]
 
 
-def _reference(columns: Any, given: Any) -> Reference:
+def _reference(columns: Any, referred: Any) -> Reference:
     names = _names(columns, "A column in references=")
-    rows, *rest = given if isinstance(given, list | tuple) and given else [given]
+    rows, *rest = referred if isinstance(referred, list | tuple) and referred else [referred]
     if len(rest) > 2:  # noqa: PLR2004 - column and level
         raise ParameterError(
             what=f"references= of {columns!r} has {len(rest) + 1} parts.", fix=_FIX

@@ -113,7 +113,7 @@ def check_columns(table: "pl.DataFrame", names: Sequence[str], *, owner: str = "
             raise _no_column(name, table.columns, owner)
 
 
-def check_schema(recorded: Schema, found: Schema) -> list[Finding]:
+def check_schema(recorded: Schema, actual: Schema) -> list[Finding]:
     """Compare a table's columns with the columns recorded before.
 
     A missing column and a column with a different type are failures; an added column, a wider
@@ -127,16 +127,16 @@ def check_schema(recorded: Schema, found: Schema) -> list[Finding]:
     """
     findings = []
     for column in recorded:
-        if column.name not in found:
-            hint = did_you_mean(column.name, [c.name for c in found if c.name not in recorded])
+        if column.name not in actual:
+            hint = did_you_mean(column.name, [c.name for c in actual if c.name not in recorded])
             hint = hint if hint.startswith("Did") else ""
             message = f"Column '{column.name}' is gone. {hint}".strip()
             findings.append(Finding("fail", "missing", column.name, message))
         else:
-            findings += _check_type(column, found[column.name])
+            findings += _check_type(column, actual[column.name])
     findings += [
         Finding("warn", "added", column.name, f"Column '{column.name}' is new ({column.dtype}).")
-        for column in found
+        for column in actual
         if column.name not in recorded
     ]
     return findings

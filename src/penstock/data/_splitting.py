@@ -154,9 +154,9 @@ def split_rows(
     plan = _Plan(target, by_time, by_group, tuple(drop), 0, task, positive)
     check_columns(frame, plan.columns)
     usable, findings = usable_rows(frame, target, by_time)
-    given = {"train": train, "validation": validation, "test": test}
+    shares = {"train": train, "validation": validation, "test": test}
     rows = {}
-    for name, positions in given.items():
+    for name, positions in shares.items():
         chosen = np.sort(np.asarray(positions, dtype=np.int64))
         _require_positions(name, chosen, frame.height)
         # Rows without a target or a time are left out, as in a drawn split.
@@ -286,10 +286,10 @@ def _note_shares(rows: "dict[str, Rows]", wanted: dict[str, float]) -> list[Find
     total = sum(map(len, rows.values()))
     findings = []
     for name, share in wanted.items():
-        found = len(rows.get(name, ())) / total
+        actual = len(rows.get(name, ())) / total
         # A single row more or less is rounding.
-        if abs(found - share) > max(_FAR_OFF, 1 / total):
-            text = f"The {name} part holds {found:.0%} of the rows instead of {share:.0%}."
+        if abs(actual - share) > max(_FAR_OFF, 1 / total):
+            text = f"The {name} part holds {actual:.0%} of the rows instead of {share:.0%}."
             findings.append(Finding("info", "share", "", text))
     return findings
 

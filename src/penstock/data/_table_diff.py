@@ -124,7 +124,7 @@ def _as_table(value: Any, name: str) -> "pl.DataFrame":
 
 
 def _aligned(
-    before: "pl.DataFrame", after: "pl.DataFrame", told: set[str]
+    before: "pl.DataFrame", after: "pl.DataFrame", reported: set[str]
 ) -> "tuple[pl.DataFrame, pl.DataFrame, tuple[Finding, ...]]":
     """Give columns of both tables a common type; columns without a common type are a finding, never equal."""
     import polars as pl
@@ -139,7 +139,7 @@ def _aligned(
             before = before.with_columns(pl.col(name).cast(common))
             after = after.with_columns(pl.col(name).cast(common))
         except pl.exceptions.PolarsError:
-            if name not in told:
+            if name not in reported:
                 message = f"Column '{name}' was {dtype} and is {after[name].dtype} now."
                 findings.append(Finding("warn", "retyped", name, message))
     return before, after, tuple(findings)

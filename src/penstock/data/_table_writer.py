@@ -169,21 +169,21 @@ class _Known:
         """Return where known chunks lie in the rows, in order and without overlap."""
         import numpy as np
 
-        found: list[tuple[int, TableChunk]] = []
+        matching: list[tuple[int, TableChunk]] = []
         end = 0
         if is_first and self._start is not None and _matches(rows, 0, self._start):
-            found, end = [(0, self._start)], self._start.rows
+            matching, end = [(0, self._start)], self._start.rows
         if not self._by_first:
-            return found
+            return matching
         firsts = np.array([int(first, 16) for first in self._by_first], dtype=np.uint64)
         for place in np.flatnonzero(np.isin(hashes, firsts)).tolist():
             if place < end:
                 continue
             chunk = self._match(rows, place, _as_json(hashes[place]))
             if chunk is not None:
-                found.append((place, chunk))
+                matching.append((place, chunk))
                 end = place + chunk.rows
-        return found
+        return matching
 
     def _match(self, rows: "pl.DataFrame", place: int, first: str) -> TableChunk | None:
         for chunk in self._by_first.get(first, ()):

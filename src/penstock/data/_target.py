@@ -101,9 +101,9 @@ def require_variety(target: "pl.Series", distinct: int) -> None:
     if distinct > 1:
         return
     values = target.drop_nulls()
-    found = f"one value, {values[0]!r}, in {len(values):,} rows" if len(values) else "no values"
+    variety = f"one value, {values[0]!r}, in {len(values):,} rows" if len(values) else "no values"
     raise DataError(
-        what=f"The target {target.name!r} has {found}.",
+        what=f"The target {target.name!r} has {variety}.",
         why="A model has nothing to distinguish.",
         fix="Choose another target, or rows in which it varies (a wider since and cutoff).",
         target=target.name,

@@ -34,14 +34,14 @@ def check_threads(torch: Any, threads: int | None) -> int:
     """
     step = current_step()
     wanted = threads or (step.threads if step is not None else None) or 1
-    found = int(torch.get_num_threads())
-    if found != wanted:
+    current = int(torch.get_num_threads())
+    if current != wanted:
         raise ParameterError(
-            what=f"torch uses {found} threads, and this training {wanted}.",
+            what=f"torch uses {current} threads, and this training {wanted}.",
             why="Sums within an operation are cut by threads: the number is part of the result.",
-            fix=f"Call torch.set_num_threads({wanted}) first, or DataParallel(…, threads={found});"
+            fix=f"Call torch.set_num_threads({wanted}) first, or DataParallel(…, threads={current});"
             f" for a step, @ps.step(resources=ps.Resources(cpu={wanted})).",
-            threads=found,
+            threads=current,
         )
     return wanted
 

@@ -66,9 +66,9 @@ def require_one_device(module: Any) -> str:
             what=f"{type(module).__name__} has no parameters.", fix="Pass the module to train."
         )
     if len(places) > 1 or not places.keys() <= {"cpu", "cuda"}:
-        found = ", ".join(f"{name} on {device}" for device, name in places.items())
+        listed = ", ".join(f"{name} on {device}" for device, name in places.items())
         raise ParameterError(
-            what=f"The module's tensors are on several kinds of device: {found}.",
+            what=f"The module's tensors are on several kinds of device: {listed}.",
             why="Processors and cards round differently, so a sum over both has no fixed result.",
             fix="Move the whole module: module.to('cpu') or module.to('cuda').",
         )

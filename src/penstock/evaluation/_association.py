@@ -53,7 +53,7 @@ def _numbers(table: "pl.DataFrame") -> dict[str, Floats]:
     """Return ranks of numbers and times, centred and scaled to length 1; constant ones left out."""
     from scipy.stats import rankdata
 
-    found = {}
+    numbers = {}
     for series in table:
         if not (series.dtype.is_numeric() or series.dtype.is_temporal() or series.dtype == bool):
             continue
@@ -65,22 +65,22 @@ def _numbers(table: "pl.DataFrame") -> dict[str, Floats]:
         centred = ranks - ranks.mean()
         length = float(np.sqrt(centred @ centred))
         if length > 0:
-            found[series.name] = centred / length
-    return found
+            numbers[series.name] = centred / length
+    return numbers
 
 
 def _levels(table: "pl.DataFrame") -> dict[str, NDArray[np.int64]]:
     """Return codes of categories with a few levels."""
     import polars as pl
 
-    found = {}
+    levels = {}
     for series in table:
         if series.dtype not in (pl.String, pl.Categorical, pl.Enum):
             continue
         codes = np.unique(series.cast(pl.String).fill_null("").to_numpy(), return_inverse=True)[1]
         if 1 < len(np.unique(codes)) <= min(_MOST_LEVELS, table.height // 5):
-            found[series.name] = codes.astype(np.int64)
-    return found
+            levels[series.name] = codes.astype(np.int64)
+    return levels
 
 
 def _strong_pairs(

@@ -147,23 +147,23 @@ def compare(
     named = isinstance(champion, Model) or getattr(champion, "feature_names_in_", None) is not None
     rows = (holdout.table if named else holdout.X)[unseen]
     ours = report.outcomes().take(unseen)
-    asked = as_model(champion, rows)
+    champion_model = as_model(champion, rows)
     if report.task == "multilabel":
-        theirs = judge_labels(asked, rows, holdout.y[unseen], report.classes)
+        theirs = judge_labels(champion_model, rows, holdout.y[unseen], report.classes)
     else:
         theirs = align(
-            _predict(asked, rows, report),
+            _predict(champion_model, rows, report),
             holdout.y[unseen].to_list(),
             task=report.task,
             classes=report.outcome_classes,
         )
     theirs = replace(theirs, oriented=ours.oriented)
-    found = compare_outcomes(ours, theirs, resamples=resamples, seed=seed)
+    comparison = compare_outcomes(ours, theirs, resamples=resamples, seed=seed)
     if report.user_metrics:
         table = holdout.table[unseen].with_columns(holdout.y[unseen].alias(report.target))
         sides = JudgedRows(ours, table), JudgedRows(theirs, table)
-        found = _with_user_metrics(found, report, sides, resamples=resamples, seed=seed)
-    return replace(found, left_out=len(holdout.y) - len(unseen), note=note)
+        comparison = _with_user_metrics(comparison, report, sides, resamples=resamples, seed=seed)
+    return replace(comparison, left_out=len(holdout.y) - len(unseen), note=note)
 
 
 def _predict(champion: Model, rows: "pl.DataFrame", report: EvaluationReport) -> ScoredRows:
@@ -223,7 +223,7 @@ def compare_outcomes(
 
 
 def _with_user_metrics(
-    found: Comparison,
+    comparison: Comparison,
     report: EvaluationReport,
     sides: tuple[JudgedRows, JudgedRows],
     *,
@@ -231,7 +231,7 @@ def _with_user_metrics(
     seed: int,
 ) -> Comparison:
     """Add the metrics that are functions of the user's; the functions are found again first."""
-    differences, absent = dict(found.differences), dict(found.absent)
+    differences, absent = dict(comparison.differences), dict(comparison.absent)
     order = _joint_order(sides[0].outcomes, sides[1].outcomes)
     ordered = sides[0].take(order), sides[1].take(order)
     for facts in report.user_metrics:
@@ -247,7 +247,7 @@ def _with_user_metrics(
             absent[own.name] = error.what.rstrip(".")
             continue
         differences[own.name] = Difference(ours, theirs, ours - theirs, low, high, needs)
-    return replace(found, differences=differences, absent=absent)
+    return replace(comparison, differences=differences, absent=absent)
 
 
 def _what_is_needed(name: str, challenger: Outcomes, champion: Outcomes) -> str:

@@ -115,18 +115,20 @@ def mean_over_folds(values: Sequence[float], ratio: float) -> Estimate:
     """
     from scipy import stats
 
-    found = np.asarray(values, dtype=np.float64)
-    mean, count = float(found.mean()), len(found)
+    figures = np.asarray(values, dtype=np.float64)
+    mean, count = float(figures.mean()), len(figures)
     if count < _FEWEST:
         return Estimate(mean, mean, mean, needs="a second fold")
-    error = float(np.sqrt((1 / count + ratio) * found.var(ddof=1)))
+    error = float(np.sqrt((1 / count + ratio) * figures.var(ddof=1)))
     half = float(stats.t.ppf(0.975, count - 1)) * error
     return Estimate(mean, mean - half, mean + half)
 
 
-def _within(name: str, found: Estimate) -> Estimate:
+def _within(name: str, estimate: Estimate) -> Estimate:
     """Return an estimate whose interval ends where the metric's range does."""
     known = METRICS.get(name)
     if known is None:
-        return found
-    return replace(found, low=max(found.low, known.minimum), high=min(found.high, known.maximum))
+        return estimate
+    return replace(
+        estimate, low=max(estimate.low, known.minimum), high=min(estimate.high, known.maximum)
+    )

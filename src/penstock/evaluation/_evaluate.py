@@ -108,9 +108,9 @@ def evaluate(
     columns = _choose_columns(chosen, slices, sensitive)
     classes, named = _order_classes(split, positive)
     profile = profile_table(split.train.X)
-    asked = as_model(model, chosen.X, columns=profile.describe(split.schema))
-    require_comparable(asked.signature.task, split)
-    outcomes = _judge(asked, chosen, split, classes, named=named, levels=levels)
+    judged_model = as_model(model, chosen.X, columns=profile.describe(split.schema))
+    require_comparable(judged_model.signature.task, split)
+    outcomes = _judge(judged_model, chosen, split, classes, named=named, levels=levels)
     known, notes = _drop_unknown_truth(outcomes)
     whole = outcomes.take(known)
     rows = JudgedRows(whole, chosen.table.filter(pl.Series(known)) if own else None)
@@ -119,7 +119,7 @@ def evaluate(
     results = {cut.column: _measure_slices(rows, own, cut, resamples, seed) for cut in cuts}
     watched = _unique(sensitive or slices)
     holdout = _hold(chosen, outcomes, known)
-    single = middle_model(asked, levels) if levels else asked
+    single = middle_model(judged_model, levels) if levels else judged_model
     important, reason = _importance(single, holdout, whole, measured, importance, seed)
     return EvaluationReport(
         task=split.task,
@@ -160,7 +160,7 @@ def evaluate(
             "holdout": holdout,
             "trained_on": TrainedOn.of(split, subset),
             "profile": profile.to_json(),
-            "signature": asked.signature.to_json(),
+            "signature": judged_model.signature.to_json(),
             "prediction_profile": _profile_answers(holdout, named, levels).to_json(),
         },
     )
@@ -170,7 +170,7 @@ def evaluate(
 
 
 def _judge(
-    asked: Model,
+    model: Model,
     chosen: Subset,
     split: Split,
     classes: tuple[Any, ...],
@@ -180,9 +180,9 @@ def _judge(
 ) -> Outcomes:
     """Predict the rows of a subset, beside the truth."""
     if split.task == "multilabel":
-        return judge_labels(asked, chosen.X, chosen.y, classes)
-    scored = predict_quantiles(asked, chosen.X, levels) if levels else predict_with(asked, chosen.X)
-    if asked.signature.task == "outliers":
+        return judge_labels(model, chosen.X, chosen.y, classes)
+    scored = predict_quantiles(model, chosen.X, levels) if levels else predict_with(model, chosen.X)
+    if model.signature.task == "outliers":
         scored = outliers_as_classes(scored, classes, named=named)
     outcomes = align(scored, chosen.y.to_list(), task=split.task, classes=classes)
     return replace(outcomes, oriented=named)
@@ -254,8 +254,8 @@ def _positive_notes(
     """Return a sentence with the positive class where the labels told it, not the user."""
     if split.task != "binary" or not named or not (positive is None and split.positive is None):
         return ()
-    found = f"The positive class is {classes[1]!r}, as it means yes beside {classes[0]!r}"
-    return (f"{found}; to judge the other one, declare positive={classes[0]!r} in split.",)
+    statement = f"The positive class is {classes[1]!r}, as it means yes beside {classes[0]!r}"
+    return (f"{statement}; to judge the other one, declare positive={classes[0]!r} in split.",)
 
 
 # Results
@@ -279,9 +279,9 @@ def _take(cut: Slicing, rows: Any) -> Slicing:
 
 def _measure(rows: JudgedRows, own: tuple[UserMetric, ...], resamples: int, seed: int) -> Measured:
     """Compute the task's metrics and the user's own."""
-    found = measure(rows.outcomes, resamples=resamples, seed=seed)
+    measured = measure(rows.outcomes, resamples=resamples, seed=seed)
     users = measure_user_metrics(own, rows, resamples=resamples, seed=seed)
-    return Measured({**found.metrics, **users.metrics}, {**found.absent, **users.absent})
+    return Measured({**measured.metrics, **users.metrics}, {**measured.absent, **users.absent})
 
 
 def _measure_slices(
@@ -306,10 +306,10 @@ def _importance(
     headline = next((n for n in TASK_METRICS[outcomes.task] if n in measured.metrics), None)
     if not wanted or headline is None or model.signature.task == "outliers":
         return None, ()
-    found = measure_importance(model, holdout.X, outcomes, metric=headline, seed=seed)
-    if isinstance(found, str):
-        return None, (f"No importance of columns: {found}.",)
-    return found, tuple(found.notes())
+    importances = measure_importance(model, holdout.X, outcomes, metric=headline, seed=seed)
+    if isinstance(importances, str):
+        return None, (f"No importance of columns: {importances}.",)
+    return importances, tuple(importances.notes())
 
 
 def _fairness(
@@ -323,10 +323,14 @@ def _fairness(
         large = [group for group in groups if group.rows >= SMALL_ROWS]
         values = sum(result.value != MISSING for result in results)
         if len(large) > 1 and values > 1:  # else there is nothing to compare
-            found = parity(large)
+            differences = parity(large)
             # A ratio of selection rates is not symmetric in the two classes.
-            keep = found if outcomes.oriented else [n for n in found if n.endswith("difference")]
-            figures.update({name: found[name] for name in keep})
+            keep = (
+                differences
+                if outcomes.oriented
+                else [n for n in differences if n.endswith("difference")]
+            )
+            figures.update({name: differences[name] for name in keep})
     for name in (*TASK_METRICS[outcomes.task], *(each.name for each in own)):
         apart = spread(name, results)
         if apart is None:

@@ -170,8 +170,8 @@ def _average_precision(rows: WeightedRows) -> Floats:
     gains, first = weights[:, places], starts[places]
     # Rows with at least this score = all rows minus the rows below the tie.
     chosen = rows.total[:, None] - _below(weights, first)
-    found = gains.sum(axis=1, keepdims=True) - _below(np.where(positive, weights, 0.0), first)
-    share = np.where(gains > 0, _divide(found, chosen), 0.0)
+    hits = gains.sum(axis=1, keepdims=True) - _below(np.where(positive, weights, 0.0), first)
+    share = np.where(gains > 0, _divide(hits, chosen), 0.0)
     return _divide(np.einsum("ij,ij->i", gains, share), gains.sum(axis=1))
 
 
@@ -223,11 +223,11 @@ def _micro_average_precision(rows: WeightedRows) -> Floats:
 
 
 def _macro_average_precision(rows: WeightedRows) -> Floats:
-    found = [
+    precisions = [
         _average_precision(WeightedRows(rows.outcomes.of_label(code), rows.weights))
         for code in range(len(rows.outcomes.classes))
     ]
-    mean: Floats = np.mean(found, axis=0)
+    mean: Floats = np.mean(precisions, axis=0)
     return mean
 
 

@@ -85,9 +85,10 @@ class Importances:
     def from_json(cls, document: Mapping[str, Any]) -> "Importances":
         """Return the importances that ``to_json`` wrote."""
 
-        def read(found: Sequence[Mapping[str, Any]]) -> tuple[ColumnImportance, ...]:
+        def read(stored: Sequence[Mapping[str, Any]]) -> tuple[ColumnImportance, ...]:
             return tuple(
-                ColumnImportance(tuple(each["columns"]), Estimate(**each["loss"])) for each in found
+                ColumnImportance(tuple(each["columns"]), Estimate(**each["loss"]))
+                for each in stored
             )
 
         return cls(
@@ -151,8 +152,8 @@ def _choose_size(columns: int, rows: int) -> tuple[int, int]:
     return max(least, min(used, _MOST_PREDICTIONS // (repeats * columns))), repeats
 
 
-def _ranked(found: list[ColumnImportance]) -> tuple[ColumnImportance, ...]:
-    return tuple(sorted(found, key=lambda each: (-each.loss.value, each.columns)))
+def _ranked(importances: list[ColumnImportance]) -> tuple[ColumnImportance, ...]:
+    return tuple(sorted(importances, key=lambda each: (-each.loss.value, each.columns)))
 
 
 class _Shuffle:
@@ -196,14 +197,14 @@ class _Shuffle:
         if own.task == "multilabel":
             lists = lists_of(own.truth, own.classes) * len(self.orders)
             dtype = pl.List(pl.Series(own.classes).dtype)
-            found = judge_labels(self.model, shuffled, pl.Series(lists, dtype=dtype), own.classes)
-            return [found.take(np.arange(at * rows, (at + 1) * rows)) for at in self._places()]
+            aligned = judge_labels(self.model, shuffled, pl.Series(lists, dtype=dtype), own.classes)
+            return [aligned.take(np.arange(at * rows, (at + 1) * rows)) for at in self._places()]
         truth = np.tile(own.truth, len(self.orders))
         labels = [own.classes[code] for code in truth] if own.classes else truth.tolist()
-        found = align(
+        aligned = align(
             predict_with(self.model, shuffled), labels, task=own.task, classes=own.classes
         )
-        return [found.take(np.arange(at * rows, (at + 1) * rows)) for at in self._places()]
+        return [aligned.take(np.arange(at * rows, (at + 1) * rows)) for at in self._places()]
 
     def _places(self) -> range:
         return range(len(self.orders))

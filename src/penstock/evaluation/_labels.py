@@ -36,8 +36,8 @@ def judge_labels(
         DataError: If the model has different labels, or predicts values that are not 0 or 1.
     """
     order = _order(model, classes)
-    found = predict_several(model, frame)
-    values = np.asarray(found.values)[:, order]
+    predictions = predict_several(model, frame)
+    values = np.asarray(predictions.values)[:, order]
     if not np.isin(values, (0, 1)).all():
         odd = values[~np.isin(values, (0, 1))][0]
         raise DataError(
@@ -45,14 +45,16 @@ def judge_labels(
             why="A row has a label (1) or has not (0).",
             fix="Fit it on split.train.Y, a 0-1 column for each label.",
         )
-    scores = None if found.scores is None else np.ascontiguousarray(found.scores[:, order])
+    scores = (
+        None if predictions.scores is None else np.ascontiguousarray(predictions.scores[:, order])
+    )
     return Outcomes(
         task="multilabel",
         classes=tuple(classes),
         truth=label_matrix(truth, classes).astype(np.int64),
         prediction=values.astype(np.int64),
         scores=scores,
-        probability=scores is not None and found.probability and are_shares(scores),
+        probability=scores is not None and predictions.probability and are_shares(scores),
     )
 
 

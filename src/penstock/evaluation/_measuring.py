@@ -125,8 +125,8 @@ def _why_no_score(name: str, outcomes: Outcomes) -> str:
 
 
 def _why_no_ranking(outcomes: Outcomes) -> str:
-    found = set(np.unique(outcomes.truth).tolist())
-    missing = [label for code, label in enumerate(outcomes.classes) if code not in found]
+    codes = set(np.unique(outcomes.truth).tolist())
+    missing = [label for code, label in enumerate(outcomes.classes) if code not in codes]
     if not missing:
         return ""
     shown = ", ".join(repr(label) for label in missing[:5])

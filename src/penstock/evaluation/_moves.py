@@ -151,9 +151,9 @@ def area_moves(positive: NDArray[np.bool_], scores: Floats) -> Floats:
     if not positives or not negatives:
         return np.zeros(len(scores))
     below = np.concatenate([[0], np.cumsum(~ranked)])
-    found = np.concatenate([[0], np.cumsum(ranked)])
+    cumulated = np.concatenate([[0], np.cumsum(ranked)])
     beaten = (below[starts] + below[ends + 1]) / (2 * negatives)
-    beating = 1 - (found[starts] + found[ends + 1]) / (2 * positives)
+    beating = 1 - (cumulated[starts] + cumulated[ends + 1]) / (2 * positives)
     area = beaten[ranked].mean()
     moves: Floats = np.where(ranked, (beaten - area) / positives, (beating - area) / negatives)
     return _put_back(moves, order)
@@ -166,13 +166,13 @@ def _average_precision(outcomes: Outcomes) -> Floats:
     positive = outcomes.truth == 1
     ranked = positive if order is None else positive[order]
     positives = int(ranked.sum())
-    found = positives - np.concatenate([[0], np.cumsum(ranked)])[starts]  # scored as high or higher
+    hits = positives - np.concatenate([[0], np.cumsum(ranked)])[starts]  # scored as high or higher
     passed = (~ranked).sum() - np.concatenate([[0], np.cumsum(~ranked)])[starts]
-    above = (found + passed).astype(float)
-    precision = found / above
+    above = (hits + passed).astype(float)
+    precision = hits / above
     # Effect of an additional positive (negative) row above on the precision at each positive row.
     helped = np.cumsum(np.where(ranked, passed / above**2, 0.0))[ends]
-    harmed = np.cumsum(np.where(ranked, found / above**2, 0.0))[ends]
+    harmed = np.cumsum(np.where(ranked, hits / above**2, 0.0))[ends]
     own = precision - precision[ranked].mean()
     return _put_back(np.where(ranked, own + helped, -harmed) / positives, order)
 

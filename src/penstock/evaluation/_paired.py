@@ -114,13 +114,13 @@ def _alike(ours: Outcomes, theirs: Outcomes) -> float:
 
     assert ours.scores is not None
     assert theirs.scores is not None
-    found = [1.0]
+    shares = [1.0]
     for code in (0, 1) if ours.scores.ndim == 1 else ():
         rows = ours.truth == code
         ranks = [rankdata(side.scores[rows]) for side in (ours, theirs)]  # type: ignore[index]
         varied = rows.sum() > 1 and all(np.ptp(each) > 0 for each in ranks)
-        found.append(float(np.corrcoef(*ranks)[0, 1]) if varied else 0.0)
-    return max(min(found), 0.0) if len(found) > 1 else 0.0
+        shares.append(float(np.corrcoef(*ranks)[0, 1]) if varied else 0.0)
+    return max(min(shares), 0.0) if len(shares) > 1 else 0.0
 
 
 def _join(values: tuple[float, float], alone: tuple[Ends, Ends], tie: float) -> Ends:

@@ -78,7 +78,7 @@ def predict_with(model: Model, frame: "pl.DataFrame") -> ScoredRows:
         # The frame type was chosen with these warnings in mind.
         warnings.filterwarnings("ignore", message="X does not have valid feature names")
         try:
-            found = model.predict_as_is(frame)
+            predictions = model.predict_as_is(frame)
         except PenstockError:
             raise
         except Exception as error:
@@ -87,20 +87,20 @@ def predict_with(model: Model, frame: "pl.DataFrame") -> ScoredRows:
                 why="It was offered the rows in the frame type that it takes.",
                 fix="Check that model.predict(split.test.X) works in the training step.",
             ) from error
-        scores, is_probability = found.probabilities, True
+        scores, is_probability = predictions.probabilities, True
         if not _is_numeric(scores):
             scores, is_probability = model.decision_values(frame), False
-    if len(found.values) != frame.height:
+    if len(predictions.values) != frame.height:
         raise DataError(
-            what=f"The model returned {len(found.values):,} predictions for {frame.height:,} rows.",
+            what=f"The model returned {len(predictions.values):,} predictions for {frame.height:,} rows.",
             why="Each row needs one prediction.",
             fix="Use a model with a single output.",
         )
     if scores is None or not _is_numeric(scores):
-        return ScoredRows(found.values, None, False, model.signature.classes)
+        return ScoredRows(predictions.values, None, False, model.signature.classes)
     floats = scores.astype(np.float64)
     return ScoredRows(
-        values=found.values,
+        values=predictions.values,
         scores=floats,
         probability=is_probability and _are_probabilities(floats),
         classes=model.signature.classes,

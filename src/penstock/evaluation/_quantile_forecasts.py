@@ -34,19 +34,19 @@ def read_quantiles(quantiles: Sequence[float]) -> tuple[float, ...]:
         ParameterError: If there are fewer than two, a quantile is not between 0 and 1, or they do
             not rise.
     """
-    found = tuple(float(each) for each in quantiles)
+    levels = tuple(float(each) for each in quantiles)
     if (
-        len(found) == 1
-        or any(not 0 < each < 1 for each in found)
-        or list(found) != sorted({*found})
+        len(levels) == 1
+        or any(not 0 < each < 1 for each in levels)
+        or list(levels) != sorted({*levels})
     ):
         raise ParameterError(
             what=f"quantiles={tuple(quantiles)!r} are no quantiles of a forecast.",
             why="They name the columns that the model predicts, lowest first.",
             fix="Give two or more rising numbers between 0 and 1: quantiles=(0.05, 0.5, 0.95).",
-            quantiles=found,
+            quantiles=levels,
         )
-    return found
+    return levels
 
 
 def target_names(quantiles: Sequence[float]) -> list[str]:
@@ -86,9 +86,9 @@ def predict_quantiles(
             why="Each value of a row is the forecast of one quantile.",
             fix="Give the quantiles that it was trained for, lowest first.",
         )
-    found = np.asarray(predict_several(model, frame).values, dtype=np.float64)
-    middle = found[:, middle_quantiles(quantiles)].mean(axis=1)
-    return ScoredRows(middle.tolist(), found, False, (), quantiles=tuple(quantiles))
+    forecasts = np.asarray(predict_several(model, frame).values, dtype=np.float64)
+    middle = forecasts[:, middle_quantiles(quantiles)].mean(axis=1)
+    return ScoredRows(middle.tolist(), forecasts, False, (), quantiles=tuple(quantiles))
 
 
 def middle_model(model: Model, quantiles: Sequence[float]) -> Model:
@@ -177,17 +177,17 @@ def quantile_metrics(quantiles: Sequence[float]) -> tuple[UserMetric, ...]:
     Args:
         quantiles: The quantiles, lowest first. Two at equal distances from 0 and 1 are an interval.
     """
-    found = read_quantiles(quantiles)
+    levels = read_quantiles(quantiles)
     pairs = [
         (low, high)
-        for low in range(len(found))
-        for high in range(low + 1, len(found))
-        if abs(found[low] + found[high] - 1) < _CLOSE
+        for low in range(len(levels))
+        for high in range(low + 1, len(levels))
+        if abs(levels[low] + levels[high] - 1) < _CLOSE
     ]
     kinds: tuple[Kind, ...] = ("interval_coverage", "interval_width", "interval_score")
-    made = [quantile_metric(kind, found, pair) for pair in pairs for kind in kinds]
-    made += [quantile_metric("pinball", found, (at,)) for at in range(len(found))]
-    return (*made, quantile_metric("crossing", found, ()))
+    made = [quantile_metric(kind, levels, pair) for pair in pairs for kind in kinds]
+    made += [quantile_metric("pinball", levels, (at,)) for at in range(len(levels))]
+    return (*made, quantile_metric("crossing", levels, ()))
 
 
 def quantile_metric(kind: Kind, quantiles: Sequence[float], at: Sequence[int]) -> UserMetric:

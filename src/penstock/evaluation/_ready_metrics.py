@@ -51,12 +51,12 @@ class RankedByQuery:
         order = np.argsort(queries, kind="stable")
         cuts = np.flatnonzero(np.diff(queries[order])) + 1
         judge = _KINDS[self.kind]
-        found = [
+        gains = [
             judge(relevance[query], score[query], self.k)
             for query in np.split(order, cuts)
             if (relevance[query] > 0).any()
         ]
-        return np.array(found)
+        return np.array(gains)
 
     def recipe(self) -> dict[str, Any]:
         """Return the function and arguments that make the metric again."""

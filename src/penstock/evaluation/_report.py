@@ -206,8 +206,8 @@ class EvaluationReport:
     @property
     def trained_on(self) -> TrainedOn | None:
         """The model's training rows; None in reports of versions that did not record them."""
-        found: TrainedOn | None = self.parts.get("trained_on")
-        return found
+        recorded: TrainedOn | None = self.parts.get("trained_on")
+        return recorded
 
     @property
     def profile(self) -> TableProfile:

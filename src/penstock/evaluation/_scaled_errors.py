@@ -75,11 +75,11 @@ class ScaledError:
         cuts = np.flatnonzero(np.diff(codes[order])) + 1
         times, values = table[time].to_list(), split.train.y.cast(float).to_numpy()
         for name, rows in zip(names.tolist(), np.split(order, cuts), strict=True):
-            found = _scale([times[row] for row in rows], values[rows], self.season)
-            if isinstance(found, str):
-                unknown[name] = found
+            scale = _scale([times[row] for row in rows], values[rows], self.season)
+            if isinstance(scale, str):
+                unknown[name] = scale
             else:
-                scales[name] = found
+                scales[name] = scale
         return replace(self, scales=scales, unknown=unknown)
 
     def recipe(self) -> dict[str, Any]:
@@ -138,11 +138,11 @@ def bound_mase(
     )
 
 
-def bind_metric(found: UserMetric, split: Split) -> UserMetric:
+def bind_metric(metric: UserMetric, split: Split) -> UserMetric:
     """Return a metric with scales from the training rows; metrics without scales unchanged."""
-    if isinstance(found.function, ScaledError):
-        return replace(found, function=found.function.bind(split))
-    return found
+    if isinstance(metric.function, ScaledError):
+        return replace(metric, function=metric.function.bind(split))
+    return metric
 
 
 def _scale(times: list[Any], values: Floats, season: int) -> float | str:

@@ -111,14 +111,14 @@ def _cut_by_value(series: "pl.Series", *, ordered: bool) -> Slicing:
         labels = [*names[:kept], f"(other: {len(names) - kept} values)"]
     else:
         labels = [name or "(empty)" for name in names]
-    found = texts.replace_strict(
+    value_codes = texts.replace_strict(
         pl.Series(names, dtype=pl.String),
         pl.Series(codes, dtype=pl.Int64),
         default=len(labels),
         return_dtype=pl.Int64,
     ).fill_null(len(labels))
     missing = [MISSING] if series.null_count() else []
-    return Slicing(series.name, (*labels, *missing), found.to_numpy())
+    return Slicing(series.name, (*labels, *missing), value_codes.to_numpy())
 
 
 def _as_text(series: "pl.Series") -> "pl.Series":

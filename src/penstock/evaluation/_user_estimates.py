@@ -41,7 +41,7 @@ def measure_user_metrics(
         resamples: Bootstrap resamples; 0 for values only.
         seed: Seed of the resamples.
     """
-    found, absent = {}, {}
+    estimates, absent = {}, {}
     ordered = rows.ordered() if metrics else rows
     for each in metrics:
         try:
@@ -50,28 +50,28 @@ def measure_user_metrics(
             absent[each.name] = error.what.rstrip(".")
             continue
         if np.isfinite(estimate.value):
-            found[each.name] = estimate
+            estimates[each.name] = estimate
         else:
             absent[each.name] = "the function returned no finite number"
-    return Measured(found, absent)
+    return Measured(estimates, absent)
 
 
-def _estimate(found: UserMetric, rows: JudgedRows, resamples: int, seed: int) -> Estimate:
+def _estimate(metric: UserMetric, rows: JudgedRows, resamples: int, seed: int) -> Estimate:
     if not len(rows):
         raise DataError(what="There are no rows.")
-    values = values_of(found, rows)
+    values = values_of(metric, rows)
     value = float(values.mean())
     if not resamples or not np.isfinite(value):
         return Estimate(value, value, value)
     if values.ndim:
-        needs = _why_too_few(found, len(values))
+        needs = _why_too_few(metric, len(values))
         if np.isin(values, (0.0, 1.0)).all():
             # A mean of zeros and ones is a share: 24 of 24 is not 1 for certain.
             return Estimate(value, *share_interval(float(values.sum()), len(values)), needs)
         low, high = mean_ends(values, resamples=resamples, seed=seed)
         return Estimate(value, low, high, needs)
     low, high, needs = _resampled_ends(
-        lambda places: float(values_of(found, rows.take(places))),
+        lambda places: float(values_of(metric, rows.take(places))),
         value,
         len(rows),
         resamples=resamples,
@@ -80,9 +80,9 @@ def _estimate(found: UserMetric, rows: JudgedRows, resamples: int, seed: int) ->
     return Estimate(value, low, high, needs)
 
 
-def _why_too_few(found: UserMetric, units: int) -> str:
+def _why_too_few(metric: UserMetric, units: int) -> str:
     """Return how many rows, or groups of rows, a mean lacks for an interval; empty if none."""
-    unit = f"values of {found.by!r}" if found.by else "rows"
+    unit = f"values of {metric.by!r}" if metric.by else "rows"
     return f"{units} {unit}, {FEWEST_NUMBERS} are needed" if units < FEWEST_NUMBERS else ""
 
 
@@ -116,12 +116,12 @@ def _resampled_ends(
 
 
 def compare_user_metric(
-    found: UserMetric, sides: tuple[JudgedRows, JudgedRows], *, resamples: int, seed: int
+    metric: UserMetric, sides: tuple[JudgedRows, JudgedRows], *, resamples: int, seed: int
 ) -> tuple[float, float, float, float, str]:
     """Compute a user metric of two models on the same rows, with the difference's interval.
 
     Args:
-        found: The metric.
+        metric: The metric.
         sides: Challenger and champion, row by row.
         resamples: Bootstrap resamples.
         seed: Seed of the resamples.
@@ -132,16 +132,16 @@ def compare_user_metric(
     Raises:
         DataError: If the function fails.
     """
-    values = [values_of(found, side) for side in sides]
+    values = [values_of(metric, side) for side in sides]
     ours, theirs = (float(each.mean()) for each in values)
     rows = len(sides[0])
     if values[0].ndim and values[1].ndim:
-        needs = _why_too_few(found, len(values[0]))
+        needs = _why_too_few(metric, len(values[0]))
         ends = mean_ends(values[0] - values[1], resamples=resamples, seed=seed)
         return ours, theirs, *ends, needs
 
     def apart(places: NDArray[np.intp]) -> float:
-        first, second = (float(values_of(found, side.take(places)).mean()) for side in sides)
+        first, second = (float(values_of(metric, side.take(places)).mean()) for side in sides)
         return first - second
 
     return (

@@ -17,18 +17,18 @@ _READY = (_ready_metrics, _quantile_forecasts, _scaled_errors)
 _LIVE: dict[tuple[str, str], UserMetric] = {}
 
 
-def remember(found: UserMetric) -> dict[str, Any]:
+def remember(metric: UserMetric) -> dict[str, Any]:
     """Keep a metric for this process; return the facts by which later processes find the function."""
-    _LIVE[found.name, found.code] = found
-    function = found.function
+    _LIVE[metric.name, metric.code] = metric
+    function = metric.function
     code = getattr(function, "__code__", None)
     file = Path(code.co_filename) if code is not None else None
     project = find_project()
     inside = file is not None and file.is_relative_to(project)
     return {
-        "name": found.name,
-        "better": found.better,
-        "code": found.code,
+        "name": metric.name,
+        "better": metric.better,
+        "code": metric.code,
         "module": getattr(function, "__module__", "") or "",
         "function": getattr(function, "__qualname__", "") or "",
         "recipe": function.recipe() if hasattr(function, "recipe") else None,
@@ -58,21 +58,21 @@ def find_metric(facts: Mapping[str, Any]) -> UserMetric | str:
         function = value.function if isinstance(value, UserMetric) else value
         if not callable(function):
             continue
-        found = read_metrics([UserMetric(name, function, facts["better"])])[0]
-        if found.code == code:
-            _LIVE[name, code] = found
-            return found
+        metric = read_metrics([UserMetric(name, function, facts["better"])])[0]
+        if metric.code == code:
+            _LIVE[name, code] = metric
+            return metric
         return f"the code of {facts['function']} in {place} is not the code that judged the report"
     return f"the function {facts['function']} is not found in {place}"
 
 
 def _modules(facts: Mapping[str, Any]) -> list[ModuleType]:
-    found = []
+    modules = []
     if facts["module"] and facts["module"] != "__main__":
         try:
-            found.append(importlib.import_module(facts["module"]))
+            modules.append(importlib.import_module(facts["module"]))
         except Exception:  # noqa: BLE001 - the module may be anything; its file is tried next
-            found.clear()
+            modules.clear()
     path = find_project() / facts["file"]
     if facts["file"] and path.is_file():
         name = f"penstock_metric_{path.stem}"
@@ -82,7 +82,7 @@ def _modules(facts: Mapping[str, Any]) -> list[ModuleType]:
             sys.modules[name] = module
             try:
                 spec.loader.exec_module(module)
-                found.append(module)
+                modules.append(module)
             except Exception:  # noqa: BLE001 - a file that cannot be executed has no function
                 del sys.modules[name]
-    return found
+    return modules

@@ -107,8 +107,10 @@ def metric(
         ParameterError: If the name is no Python name or that of a metric of penstock.
     """
 
-    def make(found: MetricFunction) -> UserMetric:
-        return _checked(UserMetric(name or str(getattr(found, "__name__", "")), found, better))
+    def make(function: MetricFunction) -> UserMetric:
+        return _checked(
+            UserMetric(name or str(getattr(function, "__name__", "")), function, better)
+        )
 
     return make if function is None else make(function)
 
@@ -128,7 +130,7 @@ def read_metrics(
     if isinstance(metrics, UserMetric):
         return (metrics,)
     if isinstance(metrics, Mapping):
-        found = tuple(
+        metrics_read = tuple(
             _checked(
                 UserMetric(
                     name,
@@ -140,8 +142,8 @@ def read_metrics(
             for name, each in metrics.items()
         )
     else:
-        found = tuple(_checked(each) for each in metrics)
-    names = [each.name for each in found]
+        metrics_read = tuple(_checked(each) for each in metrics)
+    names = [each.name for each in metrics_read]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ParameterError(
@@ -149,30 +151,30 @@ def read_metrics(
             fix='Name them differently: metrics={"profit": f, "profit_net": g}.',
             metric=twice[0],
         )
-    return found
+    return metrics_read
 
 
-def _checked(found: UserMetric) -> UserMetric:
-    if not callable(getattr(found, "function", None)):  # a list may hold anything
+def _checked(metric: UserMetric) -> UserMetric:
+    if not callable(getattr(metric, "function", None)):  # a list may hold anything
         raise ParameterError(
-            what=f"A metric is a function, not {type(getattr(found, 'function', found)).__name__}.",
+            what=f"A metric is a function, not {type(getattr(metric, 'function', metric)).__name__}.",
             fix='Write metrics={"profit": profit} with def profit(truth, prediction): …',
         )
-    if not found.name.isidentifier() or not found.name.isascii() or found.name in METRICS:
-        why = "is a metric of penstock" if found.name in METRICS else "is no Python name"
+    if not metric.name.isidentifier() or not metric.name.isascii() or metric.name in METRICS:
+        why = "is a metric of penstock" if metric.name in METRICS else "is no Python name"
         raise ParameterError(
-            what=f"A metric cannot be called {found.name!r}: it {why}.",
+            what=f"A metric cannot be called {metric.name!r}: it {why}.",
             why="Gates name the metric.",
             fix='Give a name: metrics={"profit": function}.',
-            metric=found.name,
+            metric=metric.name,
         )
-    if found.better not in {"higher", "lower", "zero"}:
+    if metric.better not in {"higher", "lower", "zero"}:
         raise ParameterError(
-            what=f"better={found.better!r} of metric {found.name!r} is not known.",
+            what=f"better={metric.better!r} of metric {metric.name!r} is not known.",
             fix='Use better="higher", better="lower" or better="zero".',
-            metric=found.name,
+            metric=metric.name,
         )
-    return found
+    return metric
 
 
 # Values
@@ -204,7 +206,7 @@ class JudgedRows:
         return len(self.outcomes)
 
 
-def values_of(found: UserMetric, rows: JudgedRows) -> Floats:
+def values_of(metric: UserMetric, rows: JudgedRows) -> Floats:
     """Call a function on rows.
 
     Returns:
@@ -221,22 +223,22 @@ def values_of(found: UserMetric, rows: JudgedRows) -> Floats:
         truth, prediction = labels[truth], labels[prediction]
     known = {"scores": outcomes.scores, "rows": rows.table}
     try:
-        value = found.function(truth, prediction, **{name: known[name] for name in found.extras})
+        value = metric.function(truth, prediction, **{name: known[name] for name in metric.extras})
         floats = np.asarray(value, dtype=np.float64)
     except Exception as error:
         raise DataError(
-            what=f"The metric {found.name!r} fails: {summarize_error(error, 200)}.",
+            what=f"The metric {metric.name!r} fails: {summarize_error(error, 200)}.",
             why=f"It was called with truth and prediction of {len(rows):,} rows as arrays.",
             fix="Let it take two arrays and return a number, or a value per row.",
-            metric=found.name,
+            metric=metric.name,
         ) from error
-    by_group = bool(found.by) and floats.ndim == 1 and len(floats) > 0
+    by_group = bool(metric.by) and floats.ndim == 1 and len(floats) > 0
     if floats.shape not in {(), (len(rows),)} and not by_group:
         raise DataError(
-            what=f"The metric {found.name!r} returned shape {floats.shape} for {len(rows):,} rows.",
+            what=f"The metric {metric.name!r} returned shape {floats.shape} for {len(rows):,} rows.",
             why="A metric is a number, or one value per row whose mean counts.",
             fix="Return a number, or an array as long as truth.",
-            metric=found.name,
+            metric=metric.name,
         )
     return floats
 
@@ -259,8 +261,8 @@ def resample(
             values.append(call(generator.integers(rows, size=rows)))
         except DataError:
             values.append(np.nan)
-    found = np.asarray(values)
-    return found[np.isfinite(found)], int((~np.isfinite(found)).sum())
+    resampled = np.asarray(values)
+    return resampled[np.isfinite(resampled)], int((~np.isfinite(resampled)).sum())
 
 
 def accelerated_ends(

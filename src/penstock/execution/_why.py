@@ -112,7 +112,7 @@ def _reused(side: RecordedRun, record: StepRunRecord) -> str:
     made = (
         other.run.run_id
         for other in earlier_runs(side)
-        if (found := other.steps.get(record.step)) and found.step_run_id == record.cached_from
+        if (source := other.steps.get(record.step)) and source.step_run_id == record.cached_from
     )
     whose = next((f" of run {run_id}" for run_id in made), "")
     return f"Its result{whose} was reused: code, arguments, inputs and seed are the same."

@@ -36,9 +36,9 @@ class NamedColumns(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(self._names(), dtype=object)
 
     def _names(self) -> list[str]:
-        found = getattr(self, "feature_names_in_", None)
-        if found is not None:
-            return [str(name) for name in found]
+        names = getattr(self, "feature_names_in_", None)
+        if names is not None:
+            return [str(name) for name in names]
         return [f"x{position}" for position in range(self.n_features_in_)]
 
     def _read(self, X: Any, *, reset: bool = False) -> list[pl.Series]:  # noqa: N803
@@ -78,14 +78,14 @@ def _of_array(name: str, values: "NDArray[Any]") -> pl.Series:
     """Return an array's column as numbers, or as values in which NaN is missing."""
     if values.dtype.kind != "O":
         return pl.Series(name, np.ascontiguousarray(values))
-    found = [None if value is None or value != value else value for value in values]  # noqa: PLR0124 - NaN
-    for value in found:
+    plain = [None if value is None or value != value else value for value in values]  # noqa: PLR0124 - NaN
+    for value in plain:
         if not isinstance(value, _PLAIN):
             raise TypeError(
                 f"The argument must be a table of a string, a number, or a time in each cell; a cell"
                 f" holds {with_article(type(value).__name__)}."
             )
-    return column_of_values(name, found)
+    return column_of_values(name, plain)
 
 
 def is_count(value: Any) -> bool:

@@ -193,18 +193,18 @@ class FeatureStore(OnlineHalf):
         """
         plan = plan_join(self.resolve(views))
         _require_read(versions, plan.selections)
-        asked = read_labels(labels, time, plan.selections)
-        found = asked.drop(asked.columns[-1])
-        kept = [*found.columns, *plan.output]
+        labelled = read_labels(labels, time, plan.selections)
+        joined = labelled.drop(labelled.columns[-1])
+        kept = [*joined.columns, *plan.output]
         for selection in plan.selections:
             rows = self._rows_of(selection, versions)
-            values = as_of(asked, rows, selection, event_time_only=event_time_only)
-            found = found.hstack(values)
+            values = as_of(labelled, rows, selection, event_time_only=event_time_only)
+            joined = joined.hstack(values)
         for view in plan.on_demand:
-            found = found.hstack(view.compute(found))
+            joined = joined.hstack(view.compute(joined))
         if target is not None:
-            require_no_leaks(check_features(found, plan.output, target=target))
-        return found.select(kept)
+            require_no_leaks(check_features(joined, plan.output, target=target))
+        return joined.select(kept)
 
     def join_to_files(
         self,
@@ -234,18 +234,18 @@ class FeatureStore(OnlineHalf):
         """
         plan = plan_join(self.resolve(views))
         _require_read(versions, plan.selections)
-        asked = read_labels(labels, time, plan.selections)
+        labelled = read_labels(labels, time, plan.selections)
         blocks = (
             block
             for selection in plan.selections
             for block in as_of_blocks(
-                asked,
+                labelled,
                 self._rows_of(selection, versions),
                 selection,
                 event_time_only=event_time_only,
             )
         )
-        return write_wide(Path(folder), asked.drop(asked.columns[-1]), blocks, plan)
+        return write_wide(Path(folder), labelled.drop(labelled.columns[-1]), blocks, plan)
 
     def check(
         self, labels: object, views: Sequence[ViewLike], *, time: str, target: str
@@ -285,12 +285,13 @@ class FeatureStore(OnlineHalf):
             views: The views that the step reads; by default, and if these are no views, all.
             versions: Versions of the histories that the step reads, by view; by default the newest.
         """
-        found = self._versions_of(views)
-        if found is None:
-            found = [self.history(name).version() for name in self._names()]
+        view_versions = self._versions_of(views)
+        if view_versions is None:
+            view_versions = [self.history(name).version() for name in self._names()]
         pinned = versions if isinstance(versions, Mapping) else {}
         states = [
-            {**each.to_json(), "version": pinned.get(each.view, each.version)} for each in found
+            {**each.to_json(), "version": pinned.get(each.view, each.version)}
+            for each in view_versions
         ]
         return {**self.describe(), "views": states}
 

@@ -166,14 +166,14 @@ class OnlineHalf(ABC):
             DataError: If values were written for columns that are not in the definition.
             StoreError: If the online store does not respond.
         """
-        asked = [views] if isinstance(views, FeatureView | OnDemandView | str) else views
+        requested = [views] if isinstance(views, FeatureView | OnDemandView | str) else views
         try:
-            return self._answer(asked, keys, now)
+            return self._answer(requested, keys, now)
         except DataError:  # columns may have changed within the last second
             if not self._looked_up:
                 raise
             self._looked_up.clear()
-            return self._answer(asked, keys, now)
+            return self._answer(requested, keys, now)
 
     def _answer(
         self, views: Sequence[ViewLike], keys: object, now: datetime | None
@@ -286,9 +286,11 @@ class OnlineHalf(ABC):
             StoreError: If something of the keys may be left.
         """
         histories = [self.history(each) for each in (views or self.list_views())]
-        given = read_erased(keys, [each.view for each in histories])
-        chosen = [each for each in histories if set(given.columns) <= set(each.view.key_columns)]
-        return erase_keys(chosen, self.online, given, logs)
+        erased_keys = read_erased(keys, [each.view for each in histories])
+        chosen = [
+            each for each in histories if set(erased_keys.columns) <= set(each.view.key_columns)
+        ]
+        return erase_keys(chosen, self.online, erased_keys, logs)
 
     def _resolve_online(self, view: ViewLike) -> ViewSelection | OnDemandView:
         if isinstance(view, OnDemandView):

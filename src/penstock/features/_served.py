@@ -62,17 +62,17 @@ def recompute_served(
     lasting = replace(history.view, ttl=None)
     labels = read_labels(keys.with_columns(at.alias(_TIME)), _TIME, [select(lasting)])
     # Of a long history only the rows of these keys are read into memory.
-    asked = keys.lazy().unique()
-    rows = history.scan().join(asked, on=history.view.key_columns, how="semi").collect()
-    found = rows[find_rows(labels, rows, lasting, event_time_only=False)]
+    unique_keys = keys.lazy().unique()
+    rows = history.scan().join(unique_keys, on=history.view.key_columns, how="semi").collect()
+    matching = rows[find_rows(labels, rows, lasting, event_time_only=False)]
     expired = pl.Series([False]).new_from_index(0, keys.height)
     if history.view.ttl is not None:
         assert isinstance(history.view.ttl, timedelta)
-        age = labels[_TIME] - found[EVENT_TIME]
+        age = labels[_TIME] - matching[EVENT_TIME]
         expired = (age > history.view.ttl).fill_null(value=False)
-    unexpired = found.select(history.view.feature_names)
+    unexpired = matching.select(history.view.feature_names)
     values = unexpired.with_columns(
         pl.when(~expired).then(pl.col(name)).alias(name) for name in unexpired.columns
     )
-    origins = found.select(EVENT_TIME, AVAILABLE_AT, version_of(pl.col(SEQ)).alias("version"))
+    origins = matching.select(EVENT_TIME, AVAILABLE_AT, version_of(pl.col(SEQ)).alias("version"))
     return Recomputed(history.view, values, unexpired, origins, expired)

@@ -125,9 +125,9 @@ def table_transformer(
             why="They are identifiers, or hold one value only.",
             fix="Give other columns, or more rows.",
         )
-    found = ColumnTransformer(parts, remainder="drop", sparse_threshold=0)
+    transformer = ColumnTransformer(parts, remainder="drop", sparse_threshold=0)
     # Levels and numbers side by side are a frame: an array would hold Python objects.
-    return found.set_output(transform="polars") if groups.get("levels") else found
+    return transformer.set_output(transform="polars") if groups.get("levels") else transformer
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,8 +85,8 @@ class WordWeights(NamedColumns):
         """Restore the state, also of a model that was stored before columns had n-grams."""
         if "has_words_" in state:
             state = {"ngrams": (1, 1), "characters": False, **state}
-            found = state.pop("vectorizer_", None)
-            state["vectorizers_"] = [found if state.pop("has_words_") else None]
+            vectorizer = state.pop("vectorizer_", None)
+            state["vectorizers_"] = [vectorizer if state.pop("has_words_") else None]
         super().__setstate__(state)
 
     def _vectorizer(self, texts: "NDArray[Any]") -> TfidfVectorizer | None:

@@ -58,10 +58,10 @@ def check_installation(store_url: str | None = None) -> list[CheckResult]:
 
 
 def _python() -> CheckResult:
-    found = f"{platform.python_version()} at {sys.executable}"
+    installed = f"{platform.python_version()} at {sys.executable}"
     if sys.version_info < _OLDEST:
-        return CheckResult("python", "fail", found, "Use Python 3.11 or newer.")
-    return CheckResult("python", "ok", found)
+        return CheckResult("python", "fail", installed, "Use Python 3.11 or newer.")
+    return CheckResult("python", "ok", installed)
 
 
 def _packages() -> Iterator[CheckResult]:
@@ -115,11 +115,11 @@ def _journals(chosen: Settings) -> CheckResult:
     home = store.journal.home
     damaged = damaged_journals(home)
     if damaged:
-        found = "; ".join(reason for _, reason in damaged[:3])
+        reasons = "; ".join(reason for _, reason in damaged[:3])
         fix = "What can be read is in the store. Keep or delete: " + ", ".join(
             str(folder) for folder, _ in damaged
         )
-        return CheckResult("journals", "warn", found, fix)
+        return CheckResult("journals", "warn", reasons, fix)
     return CheckResult("journals", "ok", f"{home}: none is damaged")
 
 
@@ -128,11 +128,11 @@ def _disk(chosen: Settings) -> CheckResult:
         path for path in (chosen.project, *chosen.project.parents, Path("/")) if path.exists()
     )
     free = shutil.disk_usage(folder).free
-    found = f"{free / (1 << 30):.1f} GiB free at {folder}"
+    space = f"{free / (1 << 30):.1f} GiB free at {folder}"
     if free < _LOW_DISK_BYTES:
-        return CheckResult("disk", "warn", found, "Free some space, or put artifacts elsewhere: "
+        return CheckResult("disk", "warn", space, "Free some space, or put artifacts elsewhere: "
                      "PENSTOCK_ARTIFACTS=/another/folder")  # fmt: skip
-    return CheckResult("disk", "ok", found)
+    return CheckResult("disk", "ok", space)
 
 
 def _hash_seed(_: Settings) -> CheckResult:

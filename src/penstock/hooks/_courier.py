@@ -169,5 +169,5 @@ class Courier:
             state=EventState.DEAD if dead else EventState.PENDING,
             error=attempt.error,
         )
-        told = "is given up" if dead else f"will be retried in {delay:.0f} s"
-        _log.warning("Webhook %s: %s %s. %s", event.hook, event.kind, told, attempt.error)
+        consequence = "is given up" if dead else f"will be retried in {delay:.0f} s"
+        _log.warning("Webhook %s: %s %s. %s", event.hook, event.kind, consequence, attempt.error)

@@ -79,8 +79,8 @@ def find_destination(url: str) -> Destination:
     require_destination(url)
     parts, port = urlsplit(url), _port(url)
     name = parts.hostname or ""
-    found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
-    addresses = [str(address[4][0]) for address in found]
+    resolved = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+    addresses = [str(address[4][0]) for address in resolved]
     if not is_allowed(name, port):
         for address in addresses:
             _require_public(address, name, port)
@@ -102,9 +102,9 @@ def _is_address(name: str) -> bool:
 def _require_public(address: str, name: str, port: int) -> None:
     if ipaddress.ip_address(address.partition("%")[0]).is_global:
         return
-    told = address if address == name else f"{name} ({address})"
+    shown = address if address == name else f"{name} ({address})"
     raise ParameterError(
-        what=f"{told} is an address of a private network.",
+        what=f"{shown} is an address of a private network.",
         why="A hook must not become a way to what only this machine can reach.",
         fix=f"If it is meant, allow it: {_how(name, port)}",
         address=address,

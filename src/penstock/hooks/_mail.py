@@ -48,9 +48,9 @@ def read_route(url: str) -> MailRoute:
         ParameterError: If the URL names no recipient, or an address is not legal.
     """
     parts = urlsplit(url)
-    given = parse_qs(parts.query, keep_blank_values=True)
-    unknown = sorted(given.keys() - {"to", "from"})
-    if unknown or not given.get("to"):
+    options = parse_qs(parts.query, keep_blank_values=True)
+    unknown = sorted(options.keys() - {"to", "from"})
+    if unknown or not options.get("to"):
         what = f"has the unknown part {unknown[0]!r}" if unknown else "names no recipient"
         raise ParameterError(
             what=f"{url!r} {what}.",
@@ -58,11 +58,11 @@ def read_route(url: str) -> MailRoute:
             " further recipient and &from= for the sender.",
             url=url,
         )
-    sender = given.get("from", [f"penstock@{parts.hostname}"])[0]
-    for address in (*given["to"], sender):
+    sender = options.get("from", [f"penstock@{parts.hostname}"])[0]
+    for address in (*options["to"], sender):
         _require_address(address)
     return MailRoute(
-        tuple(given["to"]), sender, unquote(parts.username) if parts.username else None
+        tuple(options["to"]), sender, unquote(parts.username) if parts.username else None
     )
 
 
@@ -82,8 +82,8 @@ def send_mail(hook: HookRecord, event: EventRecord, notice: Notice) -> Attempt:
         for_ever = not any(code in _TEMPORARY for code in codes)
         return Attempt(False, f"{place.name} takes mail for none of the recipients.", for_ever)
     except smtplib.SMTPResponseException as error:
-        told = error.smtp_error
-        text = told.decode(errors="replace") if isinstance(told, bytes) else str(told)
+        answer = error.smtp_error
+        text = answer.decode(errors="replace") if isinstance(answer, bytes) else str(answer)
         # A password may be corrected, so a refused sign-in is tried again.
         refused = isinstance(error, smtplib.SMTPDataError | smtplib.SMTPSenderRefused)
         for_ever = refused and error.smtp_code not in _TEMPORARY
@@ -141,11 +141,11 @@ def _mail(route: MailRoute, event: EventRecord, notice: Notice) -> EmailMessage:
 
 def _require_address(text: str) -> None:
     try:
-        found = Address(addr_spec=text)
+        address = Address(addr_spec=text)
     except Exception as error:  # noqa: BLE001 - the parser raises what it meets
         cause: Exception | None = error
     else:
-        if found.username and found.domain:
+        if address.username and address.domain:
             return
         cause = None
     raise ParameterError(

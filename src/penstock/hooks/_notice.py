@@ -64,8 +64,10 @@ def notice_of(message: Mapping[str, Any]) -> Notice:
     noun, _, what = message["type"].partition(".")
     title, text, facts = _TOLD[noun](what, message["data"])
     level: Level = "bad" if what in _BAD else "good" if what in _GOOD else "plain"
-    given = {**facts, "store": message["data"].get("store")}
-    shown = tuple((name, str(value)) for name, value in given.items() if value not in {None, ""})
+    shown_facts = {**facts, "store": message["data"].get("store")}
+    shown = tuple(
+        (name, str(value)) for name, value in shown_facts.items() if value not in {None, ""}
+    )
     return Notice(" ".join(title.split()), str(text or "").strip(), shown, level)
 
 

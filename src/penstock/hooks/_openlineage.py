@@ -100,8 +100,8 @@ def _run_facets(run: RunRecord, event: EventRecord, step: StepRunRecord | None) 
     error = event.facts.get("error")
     if error and event.kind.endswith((".failed", ".killed")):
         trace = (step.traceback or "")[-_TOLD:] if step is not None else ""
-        told = {"message": error, "programmingLanguage": "PYTHON", "stackTrace": trace or None}
-        facets["errorMessage"] = _facet("errorMessage", told)
+        failure = {"message": error, "programmingLanguage": "PYTHON", "stackTrace": trace or None}
+        facets["errorMessage"] = _facet("errorMessage", failure)
     return facets
 
 
@@ -124,36 +124,36 @@ def _datasets(
     inputs += [_source(node) for node in _sources(store, step)]
     outputs = []
     for name, digest in step.outputs.items():
-        found = _artifact(store, digest)
-        dataset = _dataset(namespace, f"{step.step}.{name}", digest, found)
-        if found is not None:
-            facet: dict[str, Any] = {"size": found.size_bytes}
-            if isinstance(found.metadata.get("rows"), int):
-                facet["rowCount"] = found.metadata["rows"]
+        artifact = _artifact(store, digest)
+        dataset = _dataset(namespace, f"{step.step}.{name}", digest, artifact)
+        if artifact is not None:
+            facet: dict[str, Any] = {"size": artifact.size_bytes}
+            if isinstance(artifact.metadata.get("rows"), int):
+                facet["rowCount"] = artifact.metadata["rows"]
             dataset["outputFacets"] = {"outputStatistics": _facet("outputStatistics", facet)}
         outputs.append(dataset)
     return inputs, outputs
 
 
 def _dataset(
-    namespace: str, name: str, digest: str, found: ArtifactRecord | None
+    namespace: str, name: str, digest: str, artifact: ArtifactRecord | None
 ) -> dict[str, Any]:
     facets = {"version": _facet("version", {"datasetVersion": digest})}
-    columns = () if found is None else found.metadata.get("columns", ())
+    columns = () if artifact is None else artifact.metadata.get("columns", ())
     if columns:
         facets["schema"] = _facet("schema", {"fields": [{"name": each} for each in columns]})
     return {"namespace": namespace, "name": name, "facets": facets}
 
 
 def _sources(store: Store, step: StepRunRecord) -> list[str]:
-    found = []
+    sources = []
     for digest in step.outputs.values():
         for edge in store.metadata.artifacts.list_edges(
             f"artifact:{digest}", direction="up", depth=1
         ):
-            if edge.source.startswith(_SOURCE) and edge.source not in found:
-                found.append(edge.source)
-    return found
+            if edge.source.startswith(_SOURCE) and edge.source not in sources:
+                sources.append(edge.source)
+    return sources
 
 
 def _source(node: str) -> dict[str, Any]:
@@ -170,8 +170,8 @@ def _artifact(store: Store, digest: str) -> ArtifactRecord | None:
 def _facet(kind: str, facts: Mapping[str, Any]) -> dict[str, Any]:
     number, name = _FACETS[kind]
     url = f"{_SPEC}/facets/{number}/{name}.json#/$defs/{name}"
-    given = {key: value for key, value in facts.items() if value is not None}
-    return {"_producer": _producer(), "_schemaURL": url, **given}
+    known_facts = {key: value for key, value in facts.items() if value is not None}
+    return {"_producer": _producer(), "_schemaURL": url, **known_facts}
 
 
 def gone_event(event: EventRecord) -> dict[str, Any]:

@@ -68,9 +68,9 @@ class Sender:
             return Attempt(ok=False, error=f"{error.what} {error.fix}")
         if answer.status_code < _BAD:
             return Attempt(ok=True)
-        told = f"{hook.url} answered {answer.status_code} {answer.reason_phrase}."
+        reply = f"{hook.url} answered {answer.status_code} {answer.reason_phrase}."
         refused = answer.status_code in _NO and answer.status_code not in _TRY_AGAIN
-        return Attempt(False, told, refused, _retry_after(answer.headers.get("retry-after")))
+        return Attempt(False, reply, refused, _retry_after(answer.headers.get("retry-after")))
 
     def _http(self) -> "httpx.Client":
         """Return the HTTP client.

@@ -148,10 +148,10 @@ def make_room(state: State, now: float) -> bool:
         for connection in state.connections
         if isinstance(connection, Connection) and (since := connection.idle_since) is not None
     ]
-    found = slow or idle
-    if not found:
+    closable = slow or idle
+    if not closable:
         return False
-    min(found, key=lambda pair: pair[0])[1].let_go()
+    min(closable, key=lambda pair: pair[0])[1].let_go()
     return True
 
 

@@ -109,8 +109,8 @@ def reply_json(value: Any, status: int = 200, headers: Mapping[str, str] | None 
         status: HTTP status code.
         headers: Further headers.
     """
-    told = [(name.encode(), text.encode("latin-1")) for name, text in (headers or {}).items()]
-    return Reply(_encoder.encode(value), status, told)
+    pairs = [(name.encode(), text.encode("latin-1")) for name, text in (headers or {}).items()]
+    return Reply(_encoder.encode(value), status, pairs)
 
 
 def read_json(body: bytes, decoder: "msgspec.json.Decoder[_T]", example: str) -> _T:
@@ -142,8 +142,8 @@ def read_json(body: bytes, decoder: "msgspec.json.Decoder[_T]", example: str) ->
 def _no_number(body: bytes) -> str:
     """Search, outside of texts, for numbers that Python's json writes and JSON does not have."""
     outside = _TEXTS.sub(b'""', body)
-    found = _NO_NUMBER.search(outside)
-    return found[0].decode() if found else ""
+    match = _NO_NUMBER.search(outside)
+    return match[0].decode() if match else ""
 
 
 def status_of(error: PenstockError) -> int:
@@ -155,12 +155,12 @@ def status_of(error: PenstockError) -> int:
 
 def render_error(error: PenstockError) -> Reply:
     """Render an error with sentences for people and details for programs."""
-    told: dict[str, Any] = error.to_json()
+    document: dict[str, Any] = error.to_json()
     # Details for programs, beside the sentences for people.
     for name in ("field", "row", "problems"):
         if name in error.values:
-            told[name] = error.values[name]
-    return reply_json({"error": told}, status_of(error), retry_header(error))
+            document[name] = error.values[name]
+    return reply_json({"error": document}, status_of(error), retry_header(error))
 
 
 def retry_header(error: PenstockError) -> dict[str, str]:

@@ -48,8 +48,8 @@ def _read(
 ) -> PredictionRecord:
     target = BatchTarget(manifest["out"], manifest["format"])
     is_there = not target.is_remote and target.path.exists()
-    found = read_prediction(target, prediction_id) if is_there else None
-    if row >= manifest["rows"] or (is_there and found is None):
+    batch_row = read_prediction(target, prediction_id) if is_there else None
+    if row >= manifest["rows"] or (is_there and batch_row is None):
         raise NotFoundError(
             what=f"Batch {run.run_id} predicted no row {row:,}.",
             why=f"It read {manifest['rows']:,} rows, numbered from 0, and refused"
@@ -58,7 +58,7 @@ def _read(
             if manifest["refused_out"]
             else "Take the id from the column prediction_id.",
         )
-    known = found or {}
+    known = batch_row or {}
     targets = {target_column(name): name for name in manifest.get("targets", ())}
     own = {"prediction_id", "prediction", "score", "warnings", *targets}
     prediction = known.get("prediction")

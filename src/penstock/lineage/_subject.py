@@ -63,10 +63,10 @@ def find_subject(store: Store, subject: str) -> Subject:
     try:
         prediction = store.metadata.predictions.get(subject)
     except NotFoundError:
-        found = find_batch_prediction(store, subject)
-        if found is None:
+        batch_row = find_batch_prediction(store, subject)
+        if batch_row is None:
             return _run(store, subject)
-        prediction, batch = found, subject.rpartition("-")[0]
+        prediction, batch = batch_row, subject.rpartition("-")[0]
     version = store.metadata.models.get_version(prediction.model, prediction.version)
     return Subject(f"prediction:{prediction.prediction_id}", prediction, version, batch=batch)
 

@@ -110,8 +110,8 @@ def _head(version: Mapping[str, Any], report: Mapping[str, Any]) -> list[str]:
         ("Trained by", version.get("trained_by")),
     ]
     if signature.get("unsafe"):
-        told = f"a pickle, loaded in an isolated process only: {signature['unsafe']}"
-        facts.append(("Unsafe", told))
+        note = f"a pickle, loaded in an isolated process only: {signature['unsafe']}"
+        facts.append(("Unsafe", note))
     # A regression has neither, and "not recorded" would look like a gap.
     if (signature.get("task") or report.get("task")) == "regression":
         facts = [fact for fact in facts if fact[0] not in {"Classes", "Positive class"}]
@@ -169,8 +169,8 @@ def _metrics(version: Mapping[str, Any], report: Mapping[str, Any]) -> list[str]
     return table(
         ("Metric", "Value", "95 % interval", "Baseline"),
         (
-            (name, _value(found), _interval(found), _value(baseline.get(name)))
-            for name, found in metrics.items()
+            (name, _value(estimate), _interval(estimate), _value(baseline.get(name)))
+            for name, estimate in metrics.items()
         ),
     )
 
@@ -259,13 +259,13 @@ def _provenance(version: Mapping[str, Any], made: Mapping[str, Any]) -> list[str
 
 
 def _flat(measures: Mapping[str, Any], prefix: str = "") -> list[tuple[str, float]]:
-    found: list[tuple[str, float]] = []
+    figures: list[tuple[str, float]] = []
     for name, value in measures.items():
         if isinstance(value, Mapping):
-            found += _flat(value, f"{prefix}{name} ")
+            figures += _flat(value, f"{prefix}{name} ")
         elif isinstance(value, int | float) and not isinstance(value, bool):
-            found.append((prefix + name, value))
-    return found
+            figures.append((prefix + name, value))
+    return figures
 
 
 def _value(estimate: Any) -> Any:

@@ -116,21 +116,21 @@ class ColumnChecker:
 
     def _read(self, values: list[Any], problems: list[Problem]) -> list[Any]:
         column, read = self.column, self.read
-        found: list[Any] = []
+        values_read: list[Any] = []
         for index, value in enumerate(values):
             if value is None:
-                found.append(None)
+                values_read.append(None)
                 continue
             try:
-                found.append(read(plain_value(value), column))
+                values_read.append(read(plain_value(value), column))
             except Refusal as refusal:
-                found.append(None)
+                values_read.append(None)
                 message = f"is {show_value(value)}, not {EXPECTED[self.family]}"
                 fix = _remedy(value, column, refusal)
                 problems.append(Problem(index, column.name, message, fix))
                 if len(problems) >= MAX_FOUND:
                     break
-        return found
+        return values_read
 
     def _check_missing(
         self, values: list[Any], problems: list[Problem], warnings: Warnings

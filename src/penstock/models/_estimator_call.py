@@ -66,14 +66,14 @@ class EstimatorCall:
 
         Clear probabilities decide the label where that is the estimator's own rule.
         """
-        found = self.transform(rows)
+        transformed = self.transform(rows)
         if self._both is not None:
-            labels, shares = self._both(found)
+            labels, shares = self._both(transformed)
             return labels, shares
-        shares = self.last.predict_proba(found)
+        shares = self.last.predict_proba(transformed)
         if self._is_likeliest and _is_clear(shares):
             return self.last.classes_.take(shares.argmax(axis=1)), shares
-        return self.last.predict(found), shares
+        return self.last.predict(transformed), shares
 
     def decide(self, rows: Any) -> Any:
         """Compute decision values, shape (n,) or (n, classes)."""

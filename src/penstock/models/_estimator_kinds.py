@@ -82,7 +82,7 @@ def find_extras(estimator: Any, table: Any, task: str) -> tuple[ExtraOutput, ...
         table: The rows, in the frame type of the estimator.
         task: The model's task.
     """
-    found = []
+    extras = []
     for name in _EXTRAS.get(task, ()):
         method = getattr(estimator, name, None)
         if method is None:
@@ -92,8 +92,8 @@ def find_extras(estimator: Any, table: Any, task: str) -> tuple[ExtraOutput, ...
         except Exception:  # noqa: BLE001, S112 - some have the method and refuse to answer
             continue
         if len(shape) in {1, 2}:
-            found.append(ExtraOutput(name, shape[1] if len(shape) == 2 else 0))  # noqa: PLR2004
-    return tuple(found)
+            extras.append(ExtraOutput(name, shape[1] if len(shape) == 2 else 0))  # noqa: PLR2004
+    return tuple(extras)
 
 
 def find_targets(estimator: Any, output: Any, truth: Any) -> tuple[Target, ...]:

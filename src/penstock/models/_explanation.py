@@ -59,7 +59,7 @@ class Explanation:
     def row(self, place: int) -> dict[str, Any]:
         """Return the explanation of a row as plain JSON, the largest contributions first."""
         values = self.rows.row(place, named=True)
-        found = [
+        contributions = [
             {"input": name, "value": plain_value(values[name]), "contribution": float(each)}
             for name, each in zip(self.inputs, self.contributions[place], strict=True)
         ]
@@ -67,7 +67,7 @@ class Explanation:
             "explains": self.explains[place],
             "output": float(self.output[place]),
             "base": float(self.base[place]),
-            "contributions": sorted(found, key=lambda each: -abs(each["contribution"])),
+            "contributions": sorted(contributions, key=lambda each: -abs(each["contribution"])),
             "method": self.method,
         }
 
@@ -101,12 +101,12 @@ def explain_rows(
 
     require("shap", extra="explain", purpose="explaining predictions")
     classes, chosen = _explained_classes(model, frame)
-    found = explain_trees(model, frame, chosen)
-    if found is None:
+    explanation = explain_trees(model, frame, chosen)
+    if explanation is None:
         background = frame if background is None else background
-        found = _by_permutations(model, frame, background, chosen, limit_s)
-    off = np.abs(found.base + found.contributions.sum(axis=1) - found.output)
-    if not (off <= found.tolerance * np.maximum(1.0, np.abs(found.output))).all():
+        explanation = _by_permutations(model, frame, background, chosen, limit_s)
+    off = np.abs(explanation.base + explanation.contributions.sum(axis=1) - explanation.output)
+    if not (off <= explanation.tolerance * np.maximum(1.0, np.abs(explanation.output))).all():
         raise DataError(
             what=f"The contributions miss the model's output by {off.max():.3g}.",
             why="Contributions that do not add up explain another prediction.",
@@ -116,11 +116,11 @@ def explain_rows(
     return Explanation(
         inputs=tuple(model.signature.names),
         rows=frame,
-        contributions=found.contributions,
-        base=found.base,
-        output=found.output,
-        explains=tuple(found.unit + label for label in labels),
-        method=found.method,
+        contributions=explanation.contributions,
+        base=explanation.base,
+        output=explanation.output,
+        explains=tuple(explanation.unit + label for label in labels),
+        method=explanation.method,
     )
 
 
@@ -166,7 +166,7 @@ def _by_permutations(
 
     spent = 0.0
 
-    def predict(found: "Floats") -> "Floats":
+    def predict(codes: "Floats") -> "Floats":
         nonlocal spent
         # Only what the model takes counts: shap compiles its own functions on first use.
         if limit_s is not None and spent > limit_s:
@@ -177,13 +177,13 @@ def _by_permutations(
             )
         started = time.monotonic()
         try:
-            return ask(found)
+            return ask(codes)
         finally:
             spent += time.monotonic() - started
 
-    def ask(found: "Floats") -> "Floats":
+    def ask(codes: "Floats") -> "Floats":
         columns = [
-            levels[name].gather(found[:, at].astype(np.int64)).alias(name)
+            levels[name].gather(codes[:, at].astype(np.int64)).alias(name)
             for at, name in enumerate(names)
         ]
         said = model.predict_as_is(pl.DataFrame(columns))
@@ -196,13 +196,13 @@ def _by_permutations(
 
     masker = shap.maskers.Independent(codes[frame.height :], max_samples=_MOST_ROWS)
     explainer = shap.explainers.Permutation(predict, masker, seed=0)
-    found = explainer(codes[: frame.height], silent=True)
+    explained = explainer(codes[: frame.height], silent=True)
     rows = np.arange(frame.height)
     output = predict(codes[: frame.height])
     is_share = bool(model.signature.classes)
     # shap drops the axis of a single output.
-    values = found.values.reshape(*codes[: frame.height].shape, output.shape[1])
-    base = np.asarray(found.base_values).reshape(frame.height, -1)
+    values = explained.values.reshape(*codes[: frame.height].shape, output.shape[1])
+    base = np.asarray(explained.base_values).reshape(frame.height, -1)
     return Contributions(
         contributions=values[rows, :, chosen],
         base=np.broadcast_to(base, output.shape)[rows, chosen],

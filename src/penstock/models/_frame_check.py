@@ -50,21 +50,23 @@ def check_frame(checkers: Sequence[ColumnChecker], frame: "pl.DataFrame") -> Che
     """Check the rows of a frame; see Signature.check_frame."""
     import polars as pl
 
-    found = _Findings()
-    columns = [_check_column(each, frame, found) for each in checkers]
-    refused = {row: _reason(problems) for row, problems in sorted(found.problems.items())}
+    findings = _Findings()
+    columns = [_check_column(each, frame, findings) for each in checkers]
+    refused = {row: _reason(problems) for row, problems in sorted(findings.problems.items())}
     table = pl.DataFrame(columns)
     places = pl.int_range(frame.height, eager=True)
     if refused:
         keep = ~places.is_in(list(refused))
         table, places = table.filter(keep), places.filter(keep)
     warnings = {
-        row: tuple(texts) for row, texts in sorted(found.warnings.items()) if row not in refused
+        row: tuple(texts) for row, texts in sorted(findings.warnings.items()) if row not in refused
     }
     return CheckedFrame(table, places, warnings, refused)
 
 
-def _check_column(checker: ColumnChecker, frame: "pl.DataFrame", found: _Findings) -> "pl.Series":
+def _check_column(
+    checker: ColumnChecker, frame: "pl.DataFrame", findings: _Findings
+) -> "pl.Series":
     import polars as pl
 
     name, dtype = checker.column.name, parse_dtype(checker.column.dtype)
@@ -75,12 +77,12 @@ def _check_column(checker: ColumnChecker, frame: "pl.DataFrame", found: _Finding
         series = series.fill_nan(None)  # a table's word for a missing number, as NaN in a CSV
     quick = _quick(checker, series, dtype)
     if quick is None:
-        return _by_value(checker, series, dtype, found, None)
+        return _by_value(checker, series, dtype, findings, None)
     values, fine = quick
     if fine.all():
         return values.rename(name)
     places = (~fine).arg_true()
-    rest = _by_value(checker, series.gather(places), dtype, found, places.to_list())
+    rest = _by_value(checker, series.gather(places), dtype, findings, places.to_list())
     return pl.select(pl.when(fine).then(values)).to_series().scatter(places, rest).rename(name)
 
 
@@ -122,7 +124,7 @@ def _by_value(
     checker: ColumnChecker,
     series: "pl.Series",
     dtype: "pl.DataType",
-    found: _Findings,
+    findings: _Findings,
     places: list[int] | None,
 ) -> "pl.Series":
     """Check values as those of a request, each distinct value once."""
@@ -137,7 +139,7 @@ def _by_value(
     values, problems, warnings = _check_values(checker, distinct.to_list())
     read = pl.Series(name, values, dtype)
     if not groups:
-        _note(found, range(len(values)), places, problems, warnings)
+        _note(findings, range(len(values)), places, problems, warnings)
         return read
     codes = series.to_frame("value").join(
         pl.DataFrame({"value": distinct, "code": range(len(distinct))}),
@@ -147,7 +149,7 @@ def _by_value(
         maintain_order="left",
     )["code"]
     if problems or warnings:
-        _note(found, codes.to_list(), places, problems, warnings)
+        _note(findings, codes.to_list(), places, problems, warnings)
     return read.gather(codes)
 
 
@@ -184,7 +186,7 @@ def _check_values(
 
 
 def _note(
-    found: _Findings,
+    findings: _Findings,
     codes: Sequence[int],
     places: list[int] | None,
     problems: dict[int, list[Problem]],
@@ -192,10 +194,10 @@ def _note(
 ) -> None:
     for number, code in enumerate(codes):
         row = number if places is None else places[number]
-        if code in problems and len(found.problems.get(row, ())) < MAX_FOUND:
-            found.problems.setdefault(row, []).extend(problems[code])
+        if code in problems and len(findings.problems.get(row, ())) < MAX_FOUND:
+            findings.problems.setdefault(row, []).extend(problems[code])
         if code in warnings:
-            found.warnings.setdefault(row, []).extend(warnings[code])
+            findings.warnings.setdefault(row, []).extend(warnings[code])
 
 
 def _reason(problems: list[Problem]) -> str:

@@ -193,14 +193,14 @@ def _input(series: "pl.Series", known: Column | None) -> Column:
     dtype = str(series.dtype)
     group = family(dtype)
     kind = known.kind if known else _KINDS.get(group, "other")
-    found = Column(series.name, kind, dtype, nullable=series.null_count() > 0)
+    column = Column(series.name, kind, dtype, nullable=series.null_count() > 0)
     limits = _limits(series, known) if group in _RANGED else (None, None)
     return replace(
-        found,
-        nullable=found.nullable or (known is not None and known.nullable),
+        column,
+        nullable=column.nullable or (known is not None and known.nullable),
         minimum=limits[0],
         maximum=limits[1],
-        levels=_levels(series, found, known),
+        levels=_levels(series, column, known),
     )
 
 
@@ -218,10 +218,10 @@ def _as_number(value: Any) -> float | None:
     return number
 
 
-def _levels(series: "pl.Series", found: Column, known: Column | None) -> tuple[str, ...] | None:
-    if found.family == "enum":
+def _levels(series: "pl.Series", column: Column, known: Column | None) -> tuple[str, ...] | None:
+    if column.family == "enum":
         return tuple(series.dtype.categories.to_list())  # type: ignore[attr-defined] # an Enum has them
-    return known.levels if known is not None and found.family == "text" else None
+    return known.levels if known is not None and column.family == "text" else None
 
 
 def _classes(estimator: Any, truth: list[Any], labels: list[Any]) -> tuple[Any, ...]:

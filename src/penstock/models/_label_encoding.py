@@ -84,9 +84,9 @@ class LabelEncodingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator
         self.classes_ = encoder.classes_
         for name in ("n_features_in_", "feature_names_in_"):
             # xgboost raises for an array without names, where scikit-learn has no attribute.
-            found = getattr(self.classifier_, name, None)
-            if found is not None:
-                setattr(self, name, found)
+            attribute = getattr(self.classifier_, name, None)
+            if attribute is not None:
+                setattr(self, name, attribute)
             elif hasattr(self, name):
                 delattr(self, name)
         return self

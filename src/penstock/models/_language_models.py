@@ -43,13 +43,13 @@ class _Storable(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         """Set the attributes; see ``__getstate__``."""
-        found = {
+        attributes = {
             name: read_nested(value[_NESTED])
             if isinstance(value, dict) and _NESTED in value
             else value
             for name, value in state.items()
         }
-        super().__setstate__(found)
+        super().__setstate__(attributes)
 
 
 _LIBRARIES = frozenset({"transformers", "sentence_transformers"})
@@ -137,10 +137,10 @@ class LanguageModelEstimator(_Storable):
             DataError: If X is no single column of texts, or the model has no score per class.
         """
         if self.labels is not None:
-            found: NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
+            labels: NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
         else:
-            found = self._scores(X)[:, 0]
-        return found
+            labels = self._scores(X)[:, 0]
+        return labels
 
     @available_if(_has_classes)  # type: ignore[untyped-decorator]  # scikit-learn has no types
     def predict_proba(self, X: object) -> "NDArray[Any]":  # noqa: N803 - scikit-learn's name
@@ -176,14 +176,14 @@ class LanguageModelEstimator(_Storable):
                         fix="Use a tokenizer that adds special tokens, as those of BERT do, or leave"
                         " out rows without a text.",
                     )
-                found = getattr(self.model(**tokens), "logits", None)
-                if found is None or tuple(found.shape) != (1, width):
+                logits = getattr(self.model(**tokens), "logits", None)
+                if logits is None or tuple(logits.shape) != (1, width):
                     raise DataError(
                         what=f"{type(self.model).__name__} returned no {width} scores for a text.",
                         why="A prediction is a label or a number for each text.",
                         fix="Use a model for sequence classification.",
                     )
-                scores[place] = found[0].double().numpy()
+                scores[place] = logits[0].double().numpy()
         return scores
 
     @property

@@ -378,8 +378,8 @@ class Model:
         values = self._values(output)
         require_usable(values, rows)
         scores = decisions or ([None] * rows if matrix is None else self.score(matrix).tolist())
-        told = [()] * rows if warnings is None else warnings
-        return Predictions(values, matrix, scores, told, extras)
+        row_warnings = [()] * rows if warnings is None else warnings
+        return Predictions(values, matrix, scores, row_warnings, extras)
 
     def _values(self, output: Any) -> list[Any]:
         if self.signature.targets:

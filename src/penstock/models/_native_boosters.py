@@ -50,8 +50,8 @@ class _ClassesOf:
         """Predict probabilities, shape (n, classes)."""
         import numpy as np
 
-        found = np.asarray(self._rows.predict(frame))
-        return np.stack([1 - found, found], axis=1) if found.ndim == 1 else found
+        shares = np.asarray(self._rows.predict(frame))
+        return np.stack([1 - shares, shares], axis=1) if shares.ndim == 1 else shares
 
     def __getattr__(self, name: str) -> Any:
         if name != "feature_names_in_":

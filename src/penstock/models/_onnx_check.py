@@ -162,8 +162,8 @@ def _require_small(expected: "NDArray[Any]") -> None:
 def _require_labels(form: FormAnswers, last: Any, every: "NDArray[Any]") -> None:
     import numpy as np
 
-    found = np.asarray(form.predict_both(every)[0]).reshape(-1)
-    differs = found != np.asarray(last.predict(every)).reshape(-1)
+    labels = np.asarray(form.predict_both(every)[0]).reshape(-1)
+    differs = labels != np.asarray(last.predict(every)).reshape(-1)
     if np.any(differs):
         raise NotConverted(f"on {int(np.sum(differs))} of {len(every)} rows its label is another")
 
@@ -189,15 +189,15 @@ def _difference(
     import numpy as np
 
     try:
-        found = form.scores(every).reshape(expected.shape)
+        scores = form.scores(every).reshape(expected.shape)
     except Exception as error:
         text = " ".join(str(error).split())[:160]
         raise NotConverted(f"the graph of {made.converter} fails ({text})") from error
     for name, part in (("rows", slice(known)), ("rows beside thresholds", slice(known, None))):
-        worst = largest_difference(found[part], expected[part])
+        worst = largest_difference(scores[part], expected[part])
         if not worst <= made.tolerance:
             apart = [
-                not largest_difference(found[i : i + 1], expected[i : i + 1]) <= made.tolerance
+                not largest_difference(scores[i : i + 1], expected[i : i + 1]) <= made.tolerance
                 for i in range(*part.indices(len(every)))
             ]
             raise NotConverted(
@@ -206,9 +206,11 @@ def _difference(
             )
     for place in range(0, len(every), max(len(every) // _ALONE, 1)):
         alone = form.scores(every[place : place + 1])
-        if not np.array_equal(alone, found[place : place + 1].reshape(alone.shape), equal_nan=True):
+        if not np.array_equal(
+            alone, scores[place : place + 1].reshape(alone.shape), equal_nan=True
+        ):
             raise NotConverted("its graph answers a row alone otherwise than among others")
-    return largest_difference(found, expected)
+    return largest_difference(scores, expected)
 
 
 class _Native:
@@ -236,9 +238,9 @@ def _tables(
     sample = cast_sample(rows.head(_ROWS), signature.inputs)
     for place, frame in enumerate([sample, *_variants(sample, signature)]):
         try:
-            given = call.transform(convert_frame(frame, signature.frame))
-            _require_zeros(given, call.last)
-            yield as_numbers(given)
+            transformed = call.transform(convert_frame(frame, signature.frame))
+            _require_zeros(transformed, call.last)
+            yield as_numbers(transformed)
         except NotConverted:
             raise
         except Exception as error:
@@ -247,9 +249,9 @@ def _tables(
                 raise NotConverted(f"its rows are no table of numbers ({text})") from error
 
 
-def _require_zeros(given: Any, last: Any) -> None:
+def _require_zeros(transformed: Any, last: Any) -> None:
     """Refuse sparse rows of XGBoost and the like: left-out values may be missing, and not zero."""
-    if hasattr(given, "toarray") and type(last).__module__.partition(".")[0] != "sklearn":
+    if hasattr(transformed, "toarray") and type(last).__module__.partition(".")[0] != "sklearn":
         raise NotConverted("its rows are sparse, which not every library takes as zeros")
 
 
@@ -312,8 +314,8 @@ def _beside_thresholds(native: _Native, table: "NDArray[Any]") -> "NDArray[Any]"
     return np.concatenate([low, high])
 
 
-def _rows_differ(found: "NDArray[Any]", expected: "NDArray[Any]") -> "NDArray[Any]":
-    differs: Any = found != expected
+def _rows_differ(computed: "NDArray[Any]", expected: "NDArray[Any]") -> "NDArray[Any]":
+    differs: Any = computed != expected
     rows: NDArray[Any] = differs if differs.ndim == 1 else differs.any(axis=1)
     return rows
 
@@ -321,5 +323,5 @@ def _rows_differ(found: "NDArray[Any]", expected: "NDArray[Any]") -> "NDArray[An
 def holdout_rows(report: object) -> "pl.DataFrame | None":
     """Return the inputs of a report's holdout; None if there are none."""
     holdout = getattr(report, "holdout", None)
-    found: pl.DataFrame | None = getattr(holdout, "X", None)
-    return found
+    inputs: pl.DataFrame | None = getattr(holdout, "X", None)
+    return inputs

@@ -83,13 +83,13 @@ def convert_estimator(estimator: Any, width: int) -> Converted:
     package, name = kind.__module__.partition(".")[0], kind.__name__
     if (package, name) == ("penstock", "LabelEncodingClassifier"):
         return convert_estimator(estimator.classifier_, width)
-    found = _find(package, name)
-    if found is None:
+    convert = _find(package, name)
+    if convert is None:
         raise NotConverted(
             f"{name} is none of the kinds whose ONNX form can be checked: linear models, trees,"
             " forests and boosted trees, and networks"
         )
-    converter, make, tolerance, has_thresholds = found
+    converter, make, tolerance, has_thresholds = convert
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the outcome is checked, whatever a converter fears

@@ -98,8 +98,8 @@ class OnnxEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
             DataError: If a column is missing, has a value that the graph's type cannot hold, or the
                 graph fails.
         """
-        found: NDArray[Any] = self._predict(X)[0]
-        return found
+        labels: NDArray[Any] = self._predict(X)[0]
+        return labels
 
     @available_if(_has_classes)  # type: ignore[untyped-decorator]  # scikit-learn has no types
     def predict_proba(self, X: object) -> "NDArray[Any]":  # noqa: N803 - scikit-learn's name
@@ -128,29 +128,29 @@ class OnnxEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
                 what="The ONNX model returns labels alone.",
                 fix="Ask it by predict.",
             )
-        found = self._facts.session.run(make_feeds(self.inputs, X), [name])[0]
+        output = self._facts.session.run(make_feeds(self.inputs, X), [name])[0]
         if self.labels is not None:
-            found = self._shares(found)
-        elif found.ndim == 2 and found.shape[1] == 1:  # noqa: PLR2004 - a column
-            found = found[:, 0]
-        scores: NDArray[Any] = found
+            output = self._shares(output)
+        elif output.ndim == 2 and output.shape[1] == 1:  # noqa: PLR2004 - a column
+            output = output[:, 0]
+        scores: NDArray[Any] = output
         return scores
 
     def _predict(self, X: object) -> "tuple[Any, Any]":  # noqa: N803 - scikit-learn's name
         facts = self._facts
         label, score = facts.label, facts.score
         wanted = [name for name in (label, score) if name is not None]
-        found = dict(
+        outputs = dict(
             zip(wanted, facts.session.run(make_feeds(self.inputs, X), wanted), strict=True)
         )
-        shares = None if self.labels is None or score is None else self._shares(found[score])
+        shares = None if self.labels is None or score is None else self._shares(outputs[score])
         if label is not None:
-            labels = found[label]
+            labels = outputs[label]
             labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels  # noqa: PLR2004
             return labels if self.classes is None else self._own(labels), shares
         if shares is not None:
             return self.classes_[shares.argmax(axis=1)], shares
-        numbers = found[str(score)]
+        numbers = outputs[str(score)]
         return numbers[:, 0] if numbers.ndim == 2 and numbers.shape[1] == 1 else numbers, None  # noqa: PLR2004
 
     def _own(self, labels: Any) -> Any:
@@ -310,8 +310,8 @@ def _take(table: Any, name: str) -> Any:
 
 
 def _column(values: Any, wanted: OnnxInput) -> Any:
-    found = _typed(values, wanted)
-    return found if wanted.width == 0 else found.reshape(len(found), -1)
+    typed = _typed(values, wanted)
+    return typed if wanted.width == 0 else typed.reshape(len(typed), -1)
 
 
 def _typed(values: Any, wanted: OnnxInput) -> Any:
@@ -330,10 +330,10 @@ def _typed(values: Any, wanted: OnnxInput) -> Any:
         raise _unfit(wanted, f"values of type {values.dtype}")
     kind = np.dtype(wanted.dtype)
     with np.errstate(invalid="ignore", over="ignore"):
-        found = np.ascontiguousarray(values, dtype=kind)
-    if kind.kind in "iub" and values.dtype != kind and not (found == values).all():
+        typed = np.ascontiguousarray(values, dtype=kind)
+    if kind.kind in "iub" and values.dtype != kind and not (typed == values).all():
         raise _unfit(wanted, "a value that is no whole number of its range")
-    return found
+    return typed
 
 
 def _unfit(wanted: OnnxInput, what: str) -> DataError:

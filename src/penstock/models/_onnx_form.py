@@ -172,8 +172,8 @@ class FormAnswers:
         """
         inputs = self._form.parts["inputs"].to_numpy()
         expected = self._form.parts["answers"].to_numpy()
-        found = self.scores(inputs).reshape(expected.shape)
-        worst = largest_difference(found, expected)
+        scores = self.scores(inputs).reshape(expected.shape)
+        worst = largest_difference(scores, expected)
         if not worst <= self._form.tolerance:
             raise SerializationError(
                 what=f"The ONNX form differs by {worst:.2g} from the answers recorded at registration"
@@ -188,14 +188,14 @@ class FormAnswers:
 
         table = as_numbers(rows)
         usable = self._is_usable(table)
-        found = np.zeros(len(table))
+        numbers = np.zeros(len(table))
         if usable.any():
-            found[usable] = self.scores(table if usable.all() else table[usable])
+            numbers[usable] = self.scores(table if usable.all() else table[usable])
         for place in np.flatnonzero(~usable).tolist():
             with threads_for(1):
                 answer = self._native.predict(_row(rows, place))
-            found[place] = np.asarray(answer).reshape(-1)[0]
-        return found
+            numbers[place] = np.asarray(answer).reshape(-1)[0]
+        return numbers
 
     def _is_usable(self, table: Any) -> Any:
         """Find the rows whose values were compared at registration: finite, in the graph's type."""
@@ -228,18 +228,18 @@ def read_onnx_form(
     """
     if version.onnx is None:
         return None
-    found: OnnxForm = open_store(store).get(version.onnx)
-    return found
+    form: OnnxForm = open_store(store).get(version.onnx)
+    return form
 
 
 def describe_form(version: ModelVersionRecord, *, store: "Store | str | None" = None) -> str:
     """Say which form of a version answers, and why, as the end of a sentence about the version."""
-    found = read_onnx_form(version, store=store)
-    if found is None:
+    form = read_onnx_form(version, store=store)
+    if form is None:
         return "answers in its native form; no ONNX form was tried."
-    if found.form == "onnx":
-        return f"answers in its ONNX form ({found.converter}). {found.reason}"
-    return f"answers in its native form. {found.reason}"
+    if form.form == "onnx":
+        return f"answers in its ONNX form ({form.converter}). {form.reason}"
+    return f"answers in its native form. {form.reason}"
 
 
 def require_onnx_form(
@@ -250,16 +250,16 @@ def require_onnx_form(
     Raises:
         DataError: If the version has none, with the reason.
     """
-    found = read_onnx_form(version, store=store)
-    if found is not None and found.agrees:
-        return found
+    form = read_onnx_form(version, store=store)
+    if form is not None and form.agrees:
+        return form
     raise DataError(
         what=f"{version.ref} has no ONNX form that may answer.",
-        why="None was tried when it was registered." if found is None else found.reason,
+        why="None was tried when it was registered." if form is None else form.reason,
         fix="Use its native form"
         + (
             '; with `pip install "penstock[onnx]"`, a version registered anew is tried.'
-            if found is None
+            if form is None
             else "."
         ),
     )
@@ -279,10 +279,10 @@ def as_numbers(rows: Any) -> Any:
         rows = rows.toarray()
     elif hasattr(rows, "to_numpy"):
         rows = rows.to_numpy()
-    found = np.asarray(rows)
-    if found.ndim != 2 or found.dtype.kind not in "fiub":  # noqa: PLR2004 - a matrix
-        raise ValueError(f"it takes values of type {found.dtype}")
-    return np.ascontiguousarray(found, dtype=np.float64)
+    array = np.asarray(rows)
+    if array.ndim != 2 or array.dtype.kind not in "fiub":  # noqa: PLR2004 - a matrix
+        raise ValueError(f"it takes values of type {array.dtype}")
+    return np.ascontiguousarray(array, dtype=np.float64)
 
 
 def _few_numbers(rows: list[tuple[Any, ...]]) -> Any:
@@ -298,13 +298,13 @@ def _few_numbers(rows: list[tuple[Any, ...]]) -> Any:
     return np.array(rows, dtype=np.float64)
 
 
-def largest_difference(found: Any, expected: Any) -> float:
+def largest_difference(computed: Any, expected: Any) -> float:
     """Return the largest difference, relative to the larger of 1 and the expected value."""
     import numpy as np
 
-    if not found.size:
+    if not computed.size:
         return 0.0
-    share = np.abs(found - expected) / np.maximum(np.abs(expected), 1.0)
+    share = np.abs(computed - expected) / np.maximum(np.abs(expected), 1.0)
     return float("inf") if np.isnan(share).any() else float(share.max())
 
 

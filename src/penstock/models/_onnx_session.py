@@ -102,21 +102,21 @@ class OnnxSession:
                 )
                 for place in range(rows)
             ]
-            found = [_join(each) for each in zip(*parts, strict=True)]
+            joined = [_join(each) for each in zip(*parts, strict=True)]
         else:
-            found = self._call(feeds, outputs)
-        for name, each in zip(outputs, found, strict=True):
+            joined = self._call(feeds, outputs)
+        for name, each in zip(outputs, joined, strict=True):
             if len(each) != rows:
                 raise DataError(
                     what=f"The output {name!r} of the ONNX model has {len(each)} rows for {rows}.",
                     why="A prediction belongs to a row.",
                     fix="Export a graph whose outputs have a row for each row of the inputs.",
                 )
-        return found
+        return joined
 
     def _call(self, feeds: Mapping[str, Any], outputs: Sequence[str]) -> list[Any]:
         try:
-            found: list[Any] = self._session.run(list(outputs), dict(feeds))
+            outputs_read: list[Any] = self._session.run(list(outputs), dict(feeds))
         except Exception as error:
             raise DataError(
                 what=f"The ONNX model cannot predict these rows: {summarize_error(error)[:300]}.",
@@ -124,7 +124,7 @@ class OnnxSession:
                 + ", ".join(f"{each.name} ({each.dtype})" for each in self.inputs[:8])
                 + ".",
             ) from error
-        return [each if isinstance(each, list) else _as_rows(each) for each in found]
+        return [each if isinstance(each, list) else _as_rows(each) for each in outputs_read]
 
 
 @lru_cache(maxsize=1)
@@ -176,8 +176,8 @@ def _input(value: Any, onnx: Any) -> OnnxInput:
     return OnnxInput(value.name, dtype, sizes[1] if len(sizes) > 1 else 0, sizes[0])
 
 
-def _as_rows(found: Any) -> Any:
-    return found.reshape(1) if found.ndim == 0 else found
+def _as_rows(output: Any) -> Any:
+    return output.reshape(1) if output.ndim == 0 else output
 
 
 def _join(parts: Sequence[Any]) -> Any:

@@ -40,16 +40,16 @@ def infer_onnx_signature(
         ParameterError: If the model is no graph.
     """
     estimator = as_estimator(model)
-    found = infer_signature(
+    signature = infer_signature(
         estimator, _zeros(estimator.inputs, names), target=target, positive=positive
     )
     inputs = tuple(
         replace(each, minimum=None, maximum=None, nullable=each.family == "number")
-        if found.accepts_missing
+        if signature.accepts_missing
         else replace(each, minimum=None, maximum=None)
-        for each in found.inputs
+        for each in signature.inputs
     )
-    return replace(found, inputs=inputs)
+    return replace(signature, inputs=inputs)
 
 
 def _zeros(inputs: Sequence[OnnxInput], names: Sequence[str]) -> "pl.DataFrame":
@@ -76,8 +76,8 @@ def _zeros(inputs: Sequence[OnnxInput], names: Sequence[str]) -> "pl.DataFrame":
             what=f"names has {len(names)} names, and the ONNX model takes {only.width} columns.",
             fix="Name each column, in the order of the matrix.",
         )
-    told = names or [f"x{place}" for place in range(width)]
-    return pl.DataFrame([_zero(name, only.dtype) for name in told])
+    columns = names or [f"x{place}" for place in range(width)]
+    return pl.DataFrame([_zero(name, only.dtype) for name in columns])
 
 
 def _zero(name: str, dtype: str) -> "pl.Series":

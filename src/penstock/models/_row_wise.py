@@ -138,8 +138,8 @@ class _ByRow:
         first = self._own(rows[:1])  # checks the form of the rows as the estimator does
         table = np.ascontiguousarray(table)
         products = np.matmul(table[:, None, :], coef.T)
-        found = products[:, 0] + intercept
-        return found.reshape((len(table), *first.shape[1:]))
+        values = products[:, 0] + intercept
+        return values.reshape((len(table), *first.shape[1:]))
 
 
 def _kind(estimator: Any) -> tuple[str, str]:

@@ -110,21 +110,21 @@ def tensor_type(column: Column) -> str:
 
 def _property(column: Column, *, accepts_missing: bool) -> dict[str, Any]:
     kind = column.family
-    found = {key: value for key, value in _TYPES[kind].items() if key != "type"}
+    schema = {key: value for key, value in _TYPES[kind].items() if key != "type"}
     types = list(_TYPES[kind]["type"])
     if column.nullable or accepts_missing or kind == "nothing":
         types.append("null")
-    found["type"] = types[0] if len(types) == 1 else types
+    schema["type"] = types[0] if len(types) == 1 else types
     if column.minimum is not None and column.maximum is not None:
         low, high = show_limit(column, column.minimum), show_limit(column, column.maximum)
-        found["description"] = f"Training values: {low} to {high}."
+        schema["description"] = f"Training values: {low} to {high}."
     if column.reading is not None and not column.reading.is_plain:
-        found["description"] = (
-            f"{found.get('description', '')} Read as {column.reading.words}.".strip()
+        schema["description"] = (
+            f"{schema.get('description', '')} Read as {column.reading.words}.".strip()
         )
     if column.levels:
-        found["examples"] = list(column.levels[:_MAX_EXAMPLES])
-    return found
+        schema["examples"] = list(column.levels[:_MAX_EXAMPLES])
+    return schema
 
 
 def label_type(classes: Sequence[Any], targets: Sequence[Target] = ()) -> str:
@@ -138,10 +138,10 @@ def label_type(classes: Sequence[Any], targets: Sequence[Target] = ()) -> str:
         targets: The targets, if there are several.
     """
     if targets:
-        found = {label_type(target.classes) for target in targets}
-        if len(found) == 1:
-            return found.pop()
-        return "BYTES" if "BYTES" in found else "FP64"
+        label_types = {label_type(target.classes) for target in targets}
+        if len(label_types) == 1:
+            return label_types.pop()
+        return "BYTES" if "BYTES" in label_types else "FP64"
     types = {type(label) for label in classes}
     if not types or (types <= {int, float} and types != {int}):
         return "FP64"

@@ -217,8 +217,8 @@ class Signature:
 
 
 def _features_of(document: Mapping[str, Any]) -> FeatureInputs | None:
-    found = document.get("features")
-    return None if found is None else FeatureInputs.from_json(found)
+    features = document.get("features")
+    return None if features is None else FeatureInputs.from_json(features)
 
 
 def _damaged(detail: str) -> DataError:

@@ -45,10 +45,10 @@ def compare_signatures(old: Signature, new: Signature) -> SignatureChanges:
         old: The signature that callers write requests for.
         new: The signature that is to read those requests.
     """
-    found = [*_columns(old, new), *_lookups(old, new), *_answers(old, new)]
+    changes = [*_columns(old, new), *_lookups(old, new), *_answers(old, new)]
     return SignatureChanges(
-        tuple(text for text, breaks in found if breaks),
-        tuple(text for text, breaks in found if not breaks),
+        tuple(text for text, breaks in changes if breaks),
+        tuple(text for text, breaks in changes if not breaks),
     )
 
 

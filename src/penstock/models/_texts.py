@@ -39,18 +39,20 @@ def read_texts(values: Sequence[Any], column: Column, levels: frozenset[str] | N
     if rule.type == "text":
         return [_read_text(value, rule, levels or frozenset()) for value in values]
     places = [place for place, value in enumerate(values) if _is_read(value, rule)]
-    found = list(values)
+    texts_read = list(values)
     if not places:
-        return found
+        return texts_read
     texts = _series([_as_text(values[place]) for place in places])
     trimmed = texts.str.strip_chars()
     missing, read = missing_in(trimmed, rule), read_values(texts, rule)
     for place, gone, value in zip(places, missing, read, strict=True):
         if gone or (value is not None and not _is_counter(value, rule, column)):
-            found[place] = value
+            texts_read[place] = value
         elif not isinstance(values[place], str):
-            found[place] = str(values[place])  # a number that is no time must not become a time
-    return found
+            texts_read[place] = str(
+                values[place]
+            )  # a number that is no time must not become a time
+    return texts_read
 
 
 def _is_counter(value: Any, rule: ReadingRule, column: Column) -> bool:

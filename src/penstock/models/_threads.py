@@ -22,10 +22,10 @@ def threads_for(rows: int) -> AbstractContextManager[Any]:
     """
     if rows > _FEW_ROWS:
         return nullcontext()
-    found: AbstractContextManager[Any] = _controller(
+    limits: AbstractContextManager[Any] = _controller(
         tuple(name for name in _LIBRARIES if name in sys.modules)
     ).limit(limits=1, user_api="openmp")
-    return found
+    return limits
 
 
 @cache

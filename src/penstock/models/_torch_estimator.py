@@ -85,8 +85,8 @@ class TorchEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
                 why="A prediction of a number has one; scores of classes need the classes.",
                 fix="Name the classes in the order of the scores: TorchEstimator(net, classes=[…]).",
             )
-        found: NDArray[Any] = values.double().numpy()
-        return found
+        predicted: NDArray[Any] = values.double().numpy()
+        return predicted
 
     @available_if(_has_classes)  # type: ignore[untyped-decorator]  # scikit-learn has no types
     def predict_proba(self, X: object) -> "NDArray[Any]":  # noqa: N803 - scikit-learn's name
@@ -108,8 +108,8 @@ class TorchEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
                 why="There is one score for each class.",
                 fix="Let forward return shape (n, classes), or name as many classes as it has scores.",
             )
-        found: NDArray[Any] = shares.numpy()
-        return found
+        probabilities: NDArray[Any] = shares.numpy()
+        return probabilities
 
     def _scores(self, X: object) -> Any:  # noqa: N803 - scikit-learn's name
         import numpy as np

@@ -72,10 +72,13 @@ def explain_trees(
             made = rows if head is None else head.transform(rows)
             made = made.toarray() if hasattr(made, "toarray") else made
             made = made.to_pandas() if hasattr(made, "to_pandas") else made
-            found = shap.TreeExplainer(last)(made, check_additivity=False)
+            explained = shap.TreeExplainer(last)(made, check_additivity=False)
     except Exception:  # noqa: BLE001 - trees that shap does not know are explained by permutations
         return None
-    values, base = np.asarray(found.values, np.float64), np.asarray(found.base_values, np.float64)
+    values, base = (
+        np.asarray(explained.values, np.float64),
+        np.asarray(explained.base_values, np.float64),
+    )
     if values.shape[:2] != (frame.height, len(owners)):
         return None
     summed = np.zeros((frame.height, len(names), *values.shape[2:]))
@@ -133,12 +136,12 @@ def _columns_by_transformer(head: Any) -> dict[str, set[str]]:
     first = next((step for step in steps if isinstance(step, ColumnTransformer)), None)
     if first is None:
         return {}
-    found = {}
+    by_transformer = {}
     for name, _, columns in first.transformers_:
         listed = [columns] if isinstance(columns, str) else columns
         if isinstance(listed, list | tuple) or hasattr(listed, "tolist"):
-            found[name] = {str(each) for each in listed}
-    return found
+            by_transformer[name] = {str(each) for each in listed}
+    return by_transformer
 
 
 def _oriented(

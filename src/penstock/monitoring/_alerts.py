@@ -54,11 +54,11 @@ def update_alerts(store: Store, report: DriftReport, artifact: str) -> list[Aler
 
 
 def _by_subject(report: DriftReport) -> Findings:
-    found: Findings = {}
+    findings: Findings = {}
     for kind, subject, message in report.findings:
-        before = found.get((kind, subject))
-        found[kind, subject] = f"{before} {message}" if before else message
-    return found
+        before = findings.get((kind, subject))
+        findings[kind, subject] = f"{before} {message}" if before else message
+    return findings
 
 
 def _seen_again(alert: AlertRecord, message: str, at: datetime, artifact: str) -> AlertRecord:

@@ -195,8 +195,8 @@ class ColumnDrift:
 
 def drifted_columns(columns: Iterable[ColumnDrift]) -> list[ColumnDrift]:
     """Return the columns that drifted, the largest effect first."""
-    found = [each for each in columns if each.drifted]
-    return sorted(found, key=lambda each: (-each.severity, each.column))
+    drifted = [each for each in columns if each.drifted]
+    return sorted(drifted, key=lambda each: (-each.severity, each.column))
 
 
 def _significant(value: float) -> float:

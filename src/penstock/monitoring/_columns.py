@@ -178,12 +178,14 @@ def _rare_level(
     levels: list[str], before: Any, after: Any, limits: Limits, tau: float
 ) -> list[Check]:
     """Test whether the share of any rare level rose or fell; few rows change, but may matter."""
-    found = rarest_change(before, after, rare=_RARE, floor=limits.ratio_floor, tau=tau)
-    if found is None or found.level == len(levels):  # new values have a separate check
+    change = rarest_change(before, after, rare=_RARE, floor=limits.ratio_floor, tau=tau)
+    if change is None or change.level == len(levels):  # new values have a separate check
         return []
-    subject = f"The share of {levels[found.level]!r} went from {found.then:.2%} to {found.now:.2%}"
-    effect = Measure(found.ratio, found.low, found.high)
-    return [Check("level", "ratio", effect, limits.ratio, found.p, subject=subject)]
+    subject = (
+        f"The share of {levels[change.level]!r} went from {change.then:.2%} to {change.now:.2%}"
+    )
+    effect = Measure(change.ratio, change.low, change.high)
+    return [Check("level", "ratio", effect, limits.ratio, change.p, subject=subject)]
 
 
 def _comparable_levels(profile: ColumnProfile) -> dict[str, int]:

@@ -58,8 +58,8 @@ def check_drift(
     """
     store = open_store(store)
     limits = limits or Limits()
-    found = store.metadata.deployments.get(deployment)
-    record = store.metadata.models.get_version(found.model, version or found.control)
+    deployed = store.metadata.deployments.get(deployment)
+    record = store.metadata.models.get_version(deployed.model, version or deployed.control)
     answered = read_window(store, deployment, record.version, since, until, limits.max_rows)
     rows = [one for one in answered if one.error is None]
     errors = len(answered) - len(rows)
@@ -165,8 +165,8 @@ def compare_snapshots(
         for name, one in profile.columns.items()
         if name in after.schema and one.kind not in {"date", "datetime"}
     }
-    found = compare_table(replace(profile, columns=shared), after.table, limits)
-    columns, _ = judge_columns(found, (), limits)
+    compared = compare_table(replace(profile, columns=shared), after.table, limits)
+    columns, _ = judge_columns(compared, (), limits)
     return tuple(sorted(columns, key=lambda drift: not drift.drifted))
 
 
@@ -177,8 +177,8 @@ def _compare_histories(
     if signature.features is None:
         return (), ""
     try:
-        found = compare_served(rows, signature.features, sent=inputs, limit=limits.skew)
-        return tuple(sorted(found, key=lambda each: each.subject)), ""
+        skews = compare_served(rows, signature.features, sent=inputs, limit=limits.skew)
+        return tuple(sorted(skews, key=lambda each: each.subject)), ""
     except PenstockError as error:
         return (), str(error)
 
@@ -203,11 +203,11 @@ def _compare_predictions(
     return tuple(
         compare_column(
             columns[name],
-            series_of(name, found),
+            series_of(name, column),
             limits,
             role=name,
             as_category=name == "prediction" and report.task != "regression",
         )
-        for name, found in values.items()
+        for name, column in values.items()
         if name in columns
     )

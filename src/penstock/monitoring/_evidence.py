@@ -225,7 +225,7 @@ def rarest_change(
         return None
     then, now = reference / n, current / m
     places = np.flatnonzero((np.maximum(then, now) < rare) & (reference + current > 0))
-    found = [
+    changes = [
         change
         for place in places.tolist()
         if (
@@ -234,9 +234,9 @@ def rarest_change(
             )
         )
     ]
-    if not found:
+    if not changes:
         return None
-    best = min(found, key=lambda change: (change.p, change.level))
+    best = min(changes, key=lambda change: (change.p, change.level))
     return replace(best, p=min(2 * len(places) * best.p, 1.0))
 
 

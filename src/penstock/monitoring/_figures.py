@@ -112,21 +112,21 @@ def _performance(performance: Performance) -> "go.Figure":
         if name in performance.registered and METRICS[name].maximum == 1.0
     ] or list(performance.metrics)
     figure = go.Figure()
-    for title, colour, found in (
+    for title, colour, estimates in (
         ("registration", _THEN, performance.registered),
         ("now", _NOW, performance.metrics),
     ):
-        present = [name for name in names if name in found]
+        present = [name for name in names if name in estimates]
         figure.add_scatter(
             name=title,
             mode="markers",
             x=present,
-            y=[found[name].value for name in present],
+            y=[estimates[name].value for name in present],
             error_y={
                 "type": "data",
                 "symmetric": False,
-                "array": [found[name].high - found[name].value for name in present],
-                "arrayminus": [found[name].value - found[name].low for name in present],
+                "array": [estimates[name].high - estimates[name].value for name in present],
+                "arrayminus": [estimates[name].value - estimates[name].low for name in present],
             },
             marker={"color": colour, "size": 9},
         )

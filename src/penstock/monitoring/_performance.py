@@ -102,21 +102,21 @@ def measure_performance(
         )
     usable = [record for record in known if _is_of_target(record, signature)]
     unusable = len(known) - len(usable)
-    found = Performance(len(records), len(usable), {}, registered, unusable=unusable)
+    performance = Performance(len(records), len(usable), {}, registered, unusable=unusable)
     if usable:
         measured = measure(outcomes_of(usable, signature), resamples=_RESAMPLES)
-        found = replace(found, metrics=measured.metrics)
+        performance = replace(performance, metrics=measured.metrics)
         scored = any(record.score is not None for record in usable) and (
             signature.task != "binary" or signature.positive is not None
         )
         # Without scores there is no area under a curve now, even if there was one at registration.
         names = TASK_METRICS[signature.task] if scored else tuple(measured.metrics)
-        found = _judged(found, measured.absent, names, limits)
+        performance = _judged(performance, measured.absent, names, limits)
     if unusable:
         one = next(record.truth for record in known if not _is_of_target(record, signature))
         note = f"{unusable:,} truths such as {one!r} are no values of the target and do not count."
-        found = replace(found, reason=f"{found.reason} {note}".strip())
-    return found
+        performance = replace(performance, reason=f"{performance.reason} {note}".strip())
+    return performance
 
 
 def outcomes_of(known: Sequence[PredictionRecord], signature: Signature) -> Outcomes:
@@ -181,19 +181,21 @@ def _registered(store: Store, version: ModelVersionRecord) -> dict[str, Estimate
 
 
 def _judged(
-    found: Performance, absent: Mapping[str, str], names: Sequence[str], limits: Limits
+    performance: Performance, absent: Mapping[str, str], names: Sequence[str], limits: Limits
 ) -> Performance:
-    name = limits.metric or next((one for one in names if one in found.registered), "")
-    if name not in found.registered:
-        return replace(found, reason="The version was registered without such a metric.")
-    if name not in found.metrics:
-        return replace(found, reason=f"{name} cannot be computed: {absent.get(name, 'unknown')}.")
-    now, then = found.metrics[name], found.registered[name]
+    name = limits.metric or next((one for one in names if one in performance.registered), "")
+    if name not in performance.registered:
+        return replace(performance, reason="The version was registered without such a metric.")
+    if name not in performance.metrics:
+        return replace(
+            performance, reason=f"{name} cannot be computed: {absent.get(name, 'unknown')}."
+        )
+    now, then = performance.metrics[name], performance.registered[name]
     loss, low, high = _loss(name, then, now)
     minimum = _minimum(name, then, limits)
-    enough = found.truths >= limits.min_truth
+    enough = performance.truths >= limits.min_truth
     dropped = enough and low > 0 and loss >= minimum
-    reason = f"{name} is {now} on {found.truths:,} truths; at registration {then}."
+    reason = f"{name} is {now} on {performance.truths:,} truths; at registration {then}."
     if not enough:
         reason += f" Fewer than {limits.min_truth} truths are not judged."
     elif dropped:
@@ -203,7 +205,7 @@ def _judged(
     else:
         reason += " The difference may be chance."
     return replace(
-        found,
+        performance,
         watched=name,
         loss=loss,
         low=low,

@@ -103,11 +103,11 @@ def _window(report: DriftReport) -> str:
 
 def _sections(report: DriftReport) -> list[tuple[str, list[ColumnDrift]]]:
     # Drifted columns are listed first; the rest keeps the order of training.
-    found = []
+    sections = []
     for heading, columns in (("Predictions", report.predictions), ("Features", report.columns)):
         if columns:
-            found.append((heading, sorted(columns, key=lambda each: not each.drifted)))
-    return found
+            sections.append((heading, sorted(columns, key=lambda each: not each.drifted)))
+    return sections
 
 
 def _cells(drift: ColumnDrift) -> list[str]:

@@ -81,26 +81,26 @@ class DriftReport:
     @property
     def skewed_features(self) -> tuple[FeatureSkew, ...]:
         """Features that differ from their history on too many rows, the largest share first."""
-        found = (each for each in self.skew if each.is_alarm)
-        return tuple(sorted(found, key=lambda each: (-each.share, each.subject)))
+        alarms = (each for each in self.skew if each.is_alarm)
+        return tuple(sorted(alarms, key=lambda each: (-each.share, each.subject)))
 
     @property
     def findings(self) -> list[tuple[str, str, str]]:
         """The causes of an alarm, as (kind, subject, message); kinds as in AlertRecord."""
-        found = [
+        listed = [
             (_kind(drift, check.aspect), drift.column, check.reason)
             for drift in self.drifted_columns
             for check in drift.checks
             if check.drifted
         ]
-        found += [("skew", each.subject, each.describe()) for each in self.skewed_features]
+        listed += [("skew", each.subject, each.describe()) for each in self.skewed_features]
         if self.performance.dropped:
-            found.append(("performance", self.performance.watched, self.performance.reason))
+            listed.append(("performance", self.performance.watched, self.performance.reason))
         if self.errors_drifted:
             share = self.errors / (self.rows + self.errors)
             message = f"The model failed on {self.errors:,} rows ({share:.2%})."
-            found.append(("errors", "model", message))
-        return found
+            listed.append(("errors", "model", message))
+        return listed
 
     @property
     def headline(self) -> str:

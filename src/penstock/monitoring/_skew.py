@@ -68,14 +68,14 @@ def check_skew(
     by_version: dict[tuple[str, int], list[PredictionRecord]] = {}
     for record in used:
         by_version.setdefault((record.model, record.version), []).append(record)
-    found: dict[tuple[str, str], list[FeatureSkew]] = {}
+    skews: dict[tuple[str, str], list[FeatureSkew]] = {}
     for (model, version), some in by_version.items():
         signature = Signature.from_json(store.metadata.models.get_version(model, version).signature)
         if signature.features is not None:
             sent = frame_of(some, signature)
             for skew in compare_served(some, signature.features, sent=sent):
-                found.setdefault((skew.view, skew.feature), []).append(skew)
-    return [_together(parts) for _, parts in sorted(found.items())]
+                skews.setdefault((skew.view, skew.feature), []).append(skew)
+    return [_together(parts) for _, parts in sorted(skews.items())]
 
 
 def compare_served(
@@ -100,9 +100,9 @@ def compare_served(
     for each in inputs.views:
         used = [i for i, record in enumerate(records) if each.name in (record.features or {})]
         if used:
-            found = FeatureStore(each.path, options=each.options)
+            feature_store = FeatureStore(each.path, options=each.options)
             own = None if sent is None else sent[used]
-            yield from _compare_view([records[i] for i in used], each, found, own, limit)
+            yield from _compare_view([records[i] for i in used], each, feature_store, own, limit)
     views = {each.name: FeatureView.from_json(each.view) for each in inputs.views}
     for computed in inputs.on_demand:
         used = [i for i, record in enumerate(records) if computed.name in (record.features or {})]
@@ -263,9 +263,9 @@ def _compare_computed(
 
 def _input(record: PredictionRecord, name: str, view: OnDemandView) -> Any:
     for each in view.views:
-        found = (record.features or {}).get(each.name, {}).get("values", {})
-        if name in found:
-            return found[name]
+        served = (record.features or {}).get(each.name, {}).get("values", {})
+        if name in served:
+            return served[name]
     return record.inputs.get(name)
 
 

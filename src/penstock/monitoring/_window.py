@@ -35,11 +35,11 @@ def read_window(
             deployment, version=version, since=start, until=until, limit=limit
         )
 
-    found = read(since or (until or now()) - _RECENT, most)
-    if since is None and len(found) < _RECENT_ROWS:
-        found = read(None, min(_RECENT_ROWS, most))
+    records = read(since or (until or now()) - _RECENT, most)
+    if since is None and len(records) < _RECENT_ROWS:
+        records = read(None, min(_RECENT_ROWS, most))
     # Rows of one request share their time; ordering by id too makes the order reproducible.
-    return sorted(found, key=lambda one: (one.at, one.prediction_id))
+    return sorted(records, key=lambda one: (one.at, one.prediction_id))
 
 
 def add_truth(

@@ -73,11 +73,11 @@ def execute_contents(
         cells = list(executed_cells(running, document, places, how))
         _look_up(running, notebook, values)
         failed = next((cell for cell in cells if cell.state is StepState.FAILED), None)
-        found = {} if failed is not None else _values(running, outputs, notebook)
+        results = {} if failed is not None else _values(running, outputs, notebook)
     _log(notebook, document)
     if failed is not None:
         raise _failed(notebook, failed)
-    return found
+    return results
 
 
 def _rebuilt(contents: Mapping[str, Any]) -> Notebook:
@@ -158,9 +158,9 @@ def _failed(notebook: Notebook, cell: CellRun) -> PenstockError:
 def _packages(notebook: Notebook) -> dict[str, str]:
     """Return the versions of Python and of the packages that the cells import."""
     modules = {name.partition(".")[0] for name in analyse(notebook).imported.values()}
-    found = {"python": ".".join(map(str, sys.version_info[:3]))}
+    versions = {"python": ".".join(map(str, sys.version_info[:3]))}
     for module in sorted(modules - sys.stdlib_module_names):
         package = distribution_of(module)
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[package] = importlib.metadata.version(package)
-    return found
+            versions[package] = importlib.metadata.version(package)
+    return versions

@@ -53,14 +53,14 @@ class NotebookReport:
     def counting(self, level: FindingLevel = "info") -> list[NotebookFinding]:
         """Return the findings of a level or above that are not suppressed."""
         return [
-            found
-            for found in self.findings
-            if found.suppressed is None and _RANKS[found.level] <= _RANKS[level]
+            finding
+            for finding in self.findings
+            if finding.suppressed is None and _RANKS[finding.level] <= _RANKS[level]
         ]
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as plain JSON."""
-        findings = [found.to_json() for found in self.findings]
+        findings = [finding.to_json() for finding in self.findings]
         return {"path": self.path.as_posix(), "cells": self.cells, "findings": findings}
 
 
@@ -93,7 +93,7 @@ def report_of(notebook: Notebook) -> NotebookReport:
         text = f"The notebook is in {notebook.language}; penstock reads Python."
         other = NotebookFinding("NB10", "info", 0, 1, text)
         return NotebookReport(notebook.path, [other], len(notebook.code_cells))
-    findings = [_judged(found, notebook) for found in _all_findings(analyse(notebook))]
+    findings = [_judged(finding, notebook) for finding in _all_findings(analyse(notebook))]
     findings.sort(key=lambda found: (found.cell, _RANKS[found.level], found.line))
     return NotebookReport(notebook.path, findings, len(notebook.code_cells))
 
@@ -113,10 +113,10 @@ def find_notebooks(paths: Iterable[str | Path]) -> list[Path]:
     Raises:
         NotFoundError: If a folder holds no notebook.
     """
-    found: list[Path] = []
+    notebooks: list[Path] = []
     for path in map(Path, paths):
         if not path.is_dir():
-            found.append(path)
+            notebooks.append(path)
             continue
         below = [each for each in sorted(path.rglob("*.ipynb")) if not _SKIPPED & set(each.parts)]
         if not below:
@@ -124,28 +124,28 @@ def find_notebooks(paths: Iterable[str | Path]) -> list[Path]:
                 what=f"There is no notebook below {path}.",
                 fix="Name a file, or a folder with .ipynb files.",
             )
-        found += below
-    return found
+        notebooks += below
+    return notebooks
 
 
 def _all_findings(analysis: Analysis) -> list[NotebookFinding]:
-    return [found for rule in _RULES for found in rule(analysis)]
+    return [finding for rule in _RULES for finding in rule(analysis)]
 
 
-def _judged(found: NotebookFinding, notebook: Notebook) -> NotebookFinding:
+def _judged(finding: NotebookFinding, notebook: Notebook) -> NotebookFinding:
     """Return a finding with the reason of a suppression, or with a note on the lack of a reason."""
-    if found.cell == 0:
-        return found
-    reason = _reason(notebook.cell(found.cell), found)
+    if finding.cell == 0:
+        return finding
+    reason = _reason(notebook.cell(finding.cell), finding)
     if reason is None:
-        return found
+        return finding
     if not reason:
         note = " The comment that ignores it gives no reason, and does not count."
-        return replace(found, message=found.message + note)
-    return replace(found, suppressed=reason)
+        return replace(finding, message=finding.message + note)
+    return replace(finding, suppressed=reason)
 
 
-def _reason(cell: NotebookCell, found: NotebookFinding) -> str | None:
+def _reason(cell: NotebookCell, finding: NotebookFinding) -> str | None:
     """Return the reason of a suppression; "" without a reason, None without a suppression.
 
     A comment alone on a line counts for the cell, behind code for that line.
@@ -156,6 +156,6 @@ def _reason(cell: NotebookCell, found: NotebookFinding) -> str | None:
             continue
         rules = [rule.strip().upper() for rule in comment["rules"].split(",")]
         is_own_line = line.lstrip().startswith("#")
-        if found.rule in rules and (is_own_line or number == found.line):
+        if finding.rule in rules and (is_own_line or number == finding.line):
             return comment["reason"].strip(" :-\t\u2013\u2014")
     return None

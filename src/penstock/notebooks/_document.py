@@ -130,10 +130,10 @@ def _parse(text: str) -> tuple[dict[str, Any], str | None]:
 
 def _json_cells(document: Mapping[str, Any]) -> list[NotebookCell]:
     if "cells" in document:
-        found = document["cells"]
+        cells = document["cells"]
     else:  # nbformat 3 has sheets of cells
-        found = [cell for sheet in document["worksheets"] for cell in sheet.get("cells", ())]
-    return [_json_cell(index, cell) for index, cell in enumerate(found, start=1)]
+        cells = [cell for sheet in document["worksheets"] for cell in sheet.get("cells", ())]
+    return [_json_cell(index, cell) for index, cell in enumerate(cells, start=1)]
 
 
 def _json_cell(index: int, cell: Mapping[str, Any]) -> NotebookCell:
@@ -160,9 +160,9 @@ def _language(document: Mapping[str, Any]) -> str:
     if not isinstance(metadata, Mapping):
         return ""
     for place, name in (("kernelspec", "language"), ("language_info", "name")):
-        found = metadata.get(place)
-        if isinstance(found, Mapping) and isinstance(found.get(name), str):
-            return str(found[name]).lower()
+        language = metadata.get(place)
+        if isinstance(language, Mapping) and isinstance(language.get(name), str):
+            return str(language[name]).lower()
     return str(metadata.get("language") or "").lower()
 
 

@@ -96,40 +96,42 @@ class CellFlow:
     @cached_property
     def writes(self) -> dict[str, int]:
         """Line of the first binding by name."""
-        found: dict[str, int] = {}
+        first_lines: dict[str, int] = {}
         for event in self.flat:
             if event.kind in {"write", "import", "define"}:
-                found.setdefault(event.name, event.line)
-        return found
+                first_lines.setdefault(event.name, event.line)
+        return first_lines
 
     @cached_property
     def reads(self) -> dict[str, int]:
         """Line of the first reading, by name that this cell has not bound before."""
-        found: dict[str, int] = {}
-        _first_reads(self.events, set(), found)
-        return found
+        first_lines: dict[str, int] = {}
+        _first_reads(self.events, set(), first_lines)
+        return first_lines
 
     @cached_property
     def changes(self) -> dict[str, int]:
         """Line of the first change in place, by name."""
-        found: dict[str, int] = {}
+        first_lines: dict[str, int] = {}
         for event in self.flat:
             if event.kind == "change":
-                found.setdefault(event.name, event.line)
-        return found
+                first_lines.setdefault(event.name, event.line)
+        return first_lines
 
 
-def _first_reads(events: tuple[Event, ...], bound: set[str], found: dict[str, int]) -> set[str]:
+def _first_reads(
+    events: tuple[Event, ...], bound: set[str], first_lines: dict[str, int]
+) -> set[str]:
     """Collect readings of names not bound for sure; return the names bound for sure after."""
     for event in events:
         if event.options:
-            ends = [_first_reads(option, set(bound), found) for option in event.options]
+            ends = [_first_reads(option, set(bound), first_lines) for option in event.options]
             bound |= set.intersection(*ends) if event.kind == "branch" else ends[0] & ends[-1]
         elif event.kind in {"write", "import", "define"}:
             bound.add(event.name)
         if event.kind in {"read", "change", "delete"} and event.name not in bound:
-            found.setdefault(event.name, event.line)
+            first_lines.setdefault(event.name, event.line)
         for inner in event.body.all_events() if event.body is not None else ():
             if inner.kind in {"read", "change"} and inner.name not in bound:
-                found.setdefault(inner.name, event.line)
+                first_lines.setdefault(inner.name, event.line)
     return bound

@@ -63,9 +63,9 @@ class NotebookExtension:
 def load_extension(shell: object) -> NotebookExtension:
     """Load the extension into IPython's shell; a second call changes nothing."""
     live: Any = shell
-    found = getattr(live, "_penstock", None)
-    if isinstance(found, NotebookExtension):
-        return found
+    loaded = getattr(live, "_penstock", None)
+    if isinstance(loaded, NotebookExtension):
+        return loaded
     extension = NotebookExtension(live)
     extension.load()
     live._penstock = extension  # noqa: SLF001 - the extension's own place in the shell
@@ -75,9 +75,9 @@ def load_extension(shell: object) -> NotebookExtension:
 def unload_extension(shell: object) -> None:
     """Unload the extension."""
     live: Any = shell
-    found = getattr(live, "_penstock", None)
-    if isinstance(found, NotebookExtension):
-        found.unload()
+    loaded = getattr(live, "_penstock", None)
+    if isinstance(loaded, NotebookExtension):
+        loaded.unload()
         del live._penstock  # noqa: SLF001 - see above
 
 

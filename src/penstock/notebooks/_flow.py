@@ -383,8 +383,8 @@ class FlowWalker(ast.NodeVisitor):
     def _collect(self, body: Sequence[ast.AST]) -> tuple[Event, ...]:
         kept, self.events = self.events, []
         self.walk(body)
-        found, self.events = tuple(self.events), kept
-        return found
+        collected, self.events = tuple(self.events), kept
+        return collected
 
     @contextmanager
     def _scope(self, names: frozenset[str]) -> Iterator[None]:

@@ -24,10 +24,10 @@ def watch_files() -> None:
 
 def opened_files() -> dict[str, list[str]]:
     """Return the files opened since the last call: for reading, for writing."""
-    found = {"read": sorted({*_files}), "written": sorted({*_written})}
+    files = {"read": sorted({*_files}), "written": sorted({*_written})}
     _files.clear()
     _written.clear()
-    return found
+    return files
 
 
 def describe_values(names: Mapping[str, Any], hidden: Iterable[str]) -> dict[str, dict[str, Any]]:

@@ -32,22 +32,22 @@ def outputs_digest(outputs: Iterable[Mapping[str, Any]]) -> str:
 def comparable(outputs: Iterable[Mapping[str, Any]]) -> list[Any]:
     """Return outputs without parts that have no meaning; chunks of a stream are joined."""
     streams: dict[str, list[str]] = {}
-    found: list[Any] = []
+    outputs_shown: list[Any] = []
     for output in outputs:
         kind = output.get("output_type")
         if kind == "stream":
             name = str(output.get("name"))
             if name not in streams:
                 streams[name] = []
-                found.append([name, streams[name]])
+                outputs_shown.append([name, streams[name]])
             streams[name].append(source_text(output.get("text")))
         elif kind == "error":
-            found.append(["error", output.get("ename"), _masked(str(output.get("evalue")))])
+            outputs_shown.append(["error", output.get("ename"), _masked(str(output.get("evalue")))])
         else:
-            found.append([kind, _plain(output.get("data", {}))])
+            outputs_shown.append([kind, _plain(output.get("data", {}))])
     joined = [
         [name, _masked("".join(rest[0]))] if name in streams else [name, *rest]
-        for name, *rest in found
+        for name, *rest in outputs_shown
     ]
     shown = [each for each in joined if each[0] not in streams]
     return [*shown, *sorted(each for each in joined if each[0] in streams and each[1])]

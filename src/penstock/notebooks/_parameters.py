@@ -46,7 +46,7 @@ def literals(statements: list[ast.stmt]) -> dict[str, NotebookParameter]:
     >>> literals(ast.parse("size = 3; names = ['a']; model = fit()").body)["size"].default
     3
     """
-    found: dict[str, NotebookParameter] = {}
+    parameters: dict[str, NotebookParameter] = {}
     for node in statements:
         match node:
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
@@ -56,10 +56,10 @@ def literals(statements: list[ast.stmt]) -> dict[str, NotebookParameter]:
             case _:
                 continue
         try:
-            found[name] = NotebookParameter(name, ast.literal_eval(value), node.lineno)
+            parameters[name] = NotebookParameter(name, ast.literal_eval(value), node.lineno)
         except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-            found.pop(name, None)  # computed: no parameter
-    return found
+            parameters.pop(name, None)  # computed: no parameter
+    return parameters
 
 
 def read_parameters(notebook: Notebook, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,9 +116,9 @@ def _converted(parameter: NotebookParameter, value: Any) -> Any:
     if default is None:
         return _literal(value)
     if isinstance(default, list | dict | tuple | set) and isinstance(value, str):
-        found = _literal(value)
-        if isinstance(found, kind):
-            return found
+        literal = _literal(value)
+        if isinstance(literal, kind):
+            return literal
     if kind is int and not isinstance(value, bool) and _is_fraction(value):
         kind = _WIDER[int]
     return parse_value(value, kind, name=parameter.name)

@@ -100,11 +100,11 @@ def _plain_lines(lines: list[str], magics: list[Magic]) -> list[str]:
             is_continued = line.rstrip().endswith("\\")
             plain.append("")
             continue
-        found = None if depth or quote else _special(line, number)
-        if found is not None:
-            magics.append(found[1])
+        special = None if depth or quote else _special(line, number)
+        if special is not None:
+            magics.append(special[1])
             is_continued = line.rstrip().endswith("\\")
-            plain.append(found[0])
+            plain.append(special[0])
             continue
         depth, quote = _nesting(line, depth, quote)
         plain.append(line)
@@ -113,15 +113,15 @@ def _plain_lines(lines: list[str], magics: list[Magic]) -> list[str]:
 
 def _special(line: str, number: int) -> tuple[str, Magic] | None:
     """Return a special line's plain Python and the magic; None for a line of Python."""
-    if (found := _ASSIGNED.match(line)) and _is_no_python(line):
-        name, rest = _name(found["sign"], found["rest"])
+    if (match := _ASSIGNED.match(line)) and _is_no_python(line):
+        name, rest = _name(match["sign"], match["rest"])
         code = rest if name in PYTHON_LINES else "None"
-        text = f"{found['indent']}{found['target']} = {code}"
+        text = f"{match['indent']}{match['target']} = {code}"
         return text, Magic(line.strip(), number, name, rest)
-    if found := _LINE.match(line):
-        name, rest = _name(found["sign"], found["rest"].rstrip("\\"))
+    if match := _LINE.match(line):
+        name, rest = _name(match["sign"], match["rest"].rstrip("\\"))
         code = rest if name in PYTHON_LINES and rest and not rest.startswith("-") else "pass"
-        return found["indent"] + code, Magic(line.strip(), number, name, rest)
+        return match["indent"] + code, Magic(line.strip(), number, name, rest)
     if _QUESTION.match(line) and _is_no_python(line):
         indent = line[: len(line) - len(line.lstrip())]
         return f"{indent}pass", Magic(line.strip(), number, "?")
@@ -147,14 +147,14 @@ def _nesting(line: str, depth: int, quote: str) -> tuple[int, str]:
         if end < 0:
             return depth, quote
         place, quote = end + 3, ""
-    while (found := _QUOTES.search(line, place)) is not None:
-        sign = found.group()
+    while (match := _QUOTES.search(line, place)) is not None:
+        sign = match.group()
         if sign in {"'''", '"""'}:
-            end = line.find(sign, found.end())
+            end = line.find(sign, match.end())
             if end < 0:
                 return depth, sign
             place = end + 3
             continue
         depth = max(depth + (sign in "[({") - (sign in "])}"), 0) if len(sign) == 1 else depth
-        place = found.end()
+        place = match.end()
     return depth, quote

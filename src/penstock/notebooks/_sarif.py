@@ -36,14 +36,14 @@ def to_sarif(reports: Sequence[NotebookReport], version: str) -> dict[str, Any]:
 
 def _results(reports: Iterable[NotebookReport]) -> Iterable[dict[str, Any]]:
     for report in reports:
-        for found in report.findings:
-            yield _result(report, found)
+        for finding in report.findings:
+            yield _result(report, finding)
 
 
-def _result(report: NotebookReport, found: NotebookFinding) -> dict[str, Any]:
-    place = f"cell {found.cell}, line {found.line}" if found.cell else "the file"
-    text = f"{place}: {found.message} {found.why} {found.repair}"
-    region = {"startLine": 1} if not found.cell else {"startLine": found.line}
+def _result(report: NotebookReport, finding: NotebookFinding) -> dict[str, Any]:
+    place = f"cell {finding.cell}, line {finding.line}" if finding.cell else "the file"
+    text = f"{place}: {finding.message} {finding.why} {finding.repair}"
+    region = {"startLine": 1} if not finding.cell else {"startLine": finding.line}
     location = {
         "physicalLocation": {
             "artifactLocation": {"uri": report.path.as_posix()},
@@ -52,11 +52,11 @@ def _result(report: NotebookReport, found: NotebookFinding) -> dict[str, Any]:
         "logicalLocations": [{"name": place, "kind": "module"}],
     }
     result = {
-        "ruleId": found.rule,
-        "level": _LEVELS[found.level],
+        "ruleId": finding.rule,
+        "level": _LEVELS[finding.level],
         "message": {"text": text},
         "locations": [location],
     }
-    if found.suppressed is not None:
-        result["suppressions"] = [{"kind": "inSource", "justification": found.suppressed}]
+    if finding.suppressed is not None:
+        result["suppressions"] = [{"kind": "inSource", "justification": finding.suppressed}]
     return result

@@ -228,8 +228,8 @@ class _Sync:
 
     def _read_base(self) -> list[Pair] | None:
         try:
-            found = json.loads(self._base.read_text(encoding="utf-8"))
-            return [(kind, source, tuple(tags)) for kind, source, tags in found]
+            document = json.loads(self._base.read_text(encoding="utf-8"))
+            return [(kind, source, tuple(tags)) for kind, source, tags in document]
         except (OSError, ValueError):
             return None
 
@@ -343,8 +343,8 @@ def _three_way(
     start = lines(base if base is not None else here)
     sides = {"notebook": lines(here), "script": lines(there)}
     return {
-        side: [*difflib.unified_diff(start, found, "last sync", side, lineterm="", n=2)]
-        for side, found in sides.items()
+        side: [*difflib.unified_diff(start, side_pairs, "last sync", side, lineterm="", n=2)]
+        for side, side_pairs in sides.items()
     }
 
 

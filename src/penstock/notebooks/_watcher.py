@@ -95,8 +95,8 @@ class CellWatcher:
         writer = self._writer.get(name)
         if writer is None:
             return []
-        found = [*self._gone(name, writer), *self._stale(name, writer, set())]
-        return [*found, *self._repeated(name, writer, execution)]
+        hidden = [*self._gone(name, writer), *self._stale(name, writer, set())]
+        return [*hidden, *self._repeated(name, writer, execution)]
 
     def _gone(self, name: str, writer: CellExecution) -> list[str]:
         """Report a value of a text that the cell no longer has."""

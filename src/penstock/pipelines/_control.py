@@ -356,11 +356,11 @@ def _require_item_type(
     step: Step[..., Any], argument: str, items: Any, position: tuple[str, int]
 ) -> None:
     wanted = step.hints.get(argument, Any)
-    given = _item_hint(items.hint) if isinstance(items, Output) else Any
-    if not accepts(wanted, given):
+    hint = _item_hint(items.hint) if isinstance(items, Output) else Any
+    if not accepts(wanted, hint):
         raise DefinitionError(
             what=f"{position_text(position)}: step {step.name!r} takes {argument} as {hint_name(wanted)}, "
-            f"but each item is {hint_name(given)}.",
+            f"but each item is {hint_name(hint)}.",
             why="The step would get a value that it cannot use.",
             fix=f"Map it over other items, or correct the annotation of {argument!r}.",
             argument=argument,

@@ -55,7 +55,7 @@ class Node:
     @cached_property
     def inputs(self) -> dict[str, Output]:
         """Outputs that the node takes, by path: ``split``, ``models[0]``."""
-        found = {
+        outputs = {
             path: output
             for name, value in self.arguments.items()
             for path, output in find_outputs(value, name)
@@ -65,8 +65,8 @@ class Node:
         for node in self.body:
             for output in (*node.inputs.values(), *(guard for guard, _ in node.guards)):
                 if not output.node.startswith(f"{self.name}[]"):
-                    found.setdefault(f"{output.text} around", output)
-        return found
+                    outputs.setdefault(f"{output.text} around", output)
+        return outputs
 
     @property
     def needs(self) -> Iterator[str]:
@@ -161,14 +161,14 @@ class Graph:
         self.order()
 
     def __getitem__(self, name: str) -> Node:
-        found = self.find(name)
-        if found is None:
+        node = self.find(name)
+        if node is None:
             raise NotFoundError(
                 what=f"Pipeline {self.name!r} has no step {name!r}.",
                 fix=did_you_mean(name, self._by_name),
                 name=name,
             )
-        return found
+        return node
 
     def find(self, name: str) -> Node | None:
         """Return a node or None; ``train[3]`` and ``score[3]/train[0]`` are items of a map."""
@@ -185,20 +185,20 @@ class Graph:
 
     def dependants(self, name: str) -> set[str]:
         """Return the names of all steps that depend on a step, directly or not."""
-        found = {self[name].name}
+        names = {self[name].name}
         for node in self._order:
-            if any(needed in found for needed in node.needs):
-                found.add(node.name)
-        return found - {name}
+            if any(needed in names for needed in node.needs):
+                names.add(node.name)
+        return names - {name}
 
     def needed_by(self, name: str) -> set[str]:
         """Return the names of all steps that a step depends on, directly or not."""
-        found, ahead = set[str](), [self[name].name]
+        names, ahead = set[str](), [self[name].name]
         while ahead:
-            needed = set(self[ahead.pop()].needs) - found
-            found |= needed
+            needed = set(self[ahead.pop()].needs) - names
+            names |= needed
             ahead += needed
-        return found
+        return names
 
     @cached_property
     def _by_name(self) -> dict[str, Node]:

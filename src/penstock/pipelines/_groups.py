@@ -38,19 +38,19 @@ def groups(table: object, by: str) -> dict[Any, Any]:
             by=by,
         )
     if hasattr(frame, "partition_by"):
-        found = {key[0]: rows for key, rows in frame.partition_by(by, as_dict=True).items()}
-        return _ordered(found)
+        rows_by_value = {key[0]: rows for key, rows in frame.partition_by(by, as_dict=True).items()}
+        return _ordered(rows_by_value)
     return {
         None if key != key else _plain(key): rows  # noqa: PLR0124 - pandas has NaN for no value
         for key, rows in frame.groupby(by, dropna=False)
     }
 
 
-def _ordered(found: dict[Any, Any]) -> dict[Any, Any]:
+def _ordered(rows_by_value: dict[Any, Any]) -> dict[Any, Any]:
     """Sort groups by key: NaN after numbers, and rows without a value last."""
-    last = [key for key in found if key is None or key != key]  # noqa: PLR0124 - NaN
-    keys = sorted(key for key in found if key is not None and key == key)  # noqa: PLR0124 - NaN
-    return {key: found[key] for key in [*keys, *sorted(last, key=lambda key: key is None)]}
+    last = [key for key in rows_by_value if key is None or key != key]  # noqa: PLR0124 - NaN
+    keys = sorted(key for key in rows_by_value if key is not None and key == key)  # noqa: PLR0124 - NaN
+    return {key: rows_by_value[key] for key in [*keys, *sorted(last, key=lambda key: key is None)]}
 
 
 def _plain(key: Any) -> Any:

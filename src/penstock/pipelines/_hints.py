@@ -23,16 +23,16 @@ def resolve_hints(function: Callable[..., Any]) -> dict[str, Any]:
     """
     function = inspect.unwrap(function)
     scope = _Lenient(getattr(function, "__globals__", {}))
-    found = dict(getattr(function, "__annotations__", {}))
-    for name, hint in found.items():
+    hints = dict(getattr(function, "__annotations__", {}))
+    for name, hint in hints.items():
         hint = getattr(hint, "__forward_arg__", hint)  # noqa: PLW2901 - a NamedTuple wraps its texts
         if isinstance(hint, str):
             try:
                 # Annotations in quotes are the user's own code, which is about to run anyway.
-                found[name] = eval(hint, {}, scope)  # noqa: S307 - see above
+                hints[name] = eval(hint, {}, scope)  # noqa: S307 - see above
             except Exception:  # noqa: BLE001 - any failure only means: not known
-                found[name] = Any
-    return {name: type(None) if hint is None else hint for name, hint in found.items()}
+                hints[name] = Any
+    return {name: type(None) if hint is None else hint for name, hint in hints.items()}
 
 
 def output_names(hint: Any) -> tuple[tuple[str, Any], ...]:
@@ -86,11 +86,11 @@ def _known_class(hint: Any) -> type | None:
     origin = get_origin(hint)
     if origin is typing.Annotated:
         return _known_class(get_args(hint)[0])
-    found = origin or hint
+    known = origin or hint
     # From 3.11 on Any is a class to inspect.
-    if found is Any or not inspect.isclass(found) or getattr(found, "_is_protocol", False):
+    if known is Any or not inspect.isclass(known) or getattr(known, "_is_protocol", False):
         return None
-    return found
+    return known
 
 
 def _is_subclass(one: type, other: type) -> bool:

@@ -191,5 +191,5 @@ def rewrite_outputs(value: object, change: Callable[[Output], Any]) -> Any:  # A
     >>> rewrite_outputs([Output("a"), 2], lambda output: output.node)
     ['a', 2]
     """
-    found = {path: change(output) for path, output in find_outputs(value, "")}
-    return replace_outputs(value, "", found) if found else value
+    changed = {path: change(output) for path, output in find_outputs(value, "")}
+    return replace_outputs(value, "", changed) if changed else value

@@ -70,7 +70,7 @@ def read_parameters(function: Callable[..., Any]) -> dict[str, Parameter]:
             ``**kwargs``.
     """
     place, hints = position_text(function_position(function)), resolve_hints(function)
-    found = {}
+    parameters = {}
     for name, item in inspect.signature(function).parameters.items():
         if item.kind in {item.VAR_POSITIONAL, item.VAR_KEYWORD}:
             raise DefinitionError(
@@ -95,8 +95,8 @@ def read_parameters(function: Callable[..., Any]) -> dict[str, Parameter]:
         hint = hints.get(name, Any)
         if hint is Any and item.default not in (_REQUIRED, None):
             hint = type(item.default)
-        found[name] = Parameter(name, hint, item.default)
-    return found
+        parameters[name] = Parameter(name, hint, item.default)
+    return parameters
 
 
 def bind(

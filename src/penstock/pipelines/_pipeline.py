@@ -95,18 +95,18 @@ class Pipeline(Generic[P, R]):
         Returns:
             Exact text by name; see `StoredArgument`.
         """
-        found: dict[str, str | None] = {}
+        dumped: dict[str, str | None] = {}
         for name, value in values.items():
             parameter = self.parameters[name]
             try:
                 text = dump_exact(value, parameter.hint)
             except TypeError:
                 # A value without a text can be restored only if it is the default.
-                found[name] = "" if value is parameter.default else None
+                dumped[name] = "" if value is parameter.default else None
                 continue
             if text is not None:
-                found[name] = text
-        return found
+                dumped[name] = text
+        return dumped
 
     def bind_partition(self, key: str, given: Mapping[str, Any]) -> dict[str, Any]:
         """Convert texts or values to typed parameter values, including those set by a partition.
@@ -233,10 +233,10 @@ class Pipeline(Generic[P, R]):
     def _require_outputs(self, result: Any) -> None:
         if result is None or isinstance(result, Output):
             return
-        found = dict(find_outputs(result, "result"))
-        if isinstance(result, list | tuple) and len(found) == len(result):
+        outputs = dict(find_outputs(result, "result"))
+        if isinstance(result, list | tuple) and len(outputs) == len(result):
             return
-        if isinstance(result, Mapping) and len(found) == len(result):
+        if isinstance(result, Mapping) and len(outputs) == len(result):
             return
         raise DefinitionError(
             what=f"{self.position}: pipeline {self.name!r} returns {type(result).__name__} "

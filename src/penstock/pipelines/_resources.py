@@ -113,19 +113,19 @@ class Retry:
             self._refuse(f"max_retries={self.max_retries!r}", "Give a whole number of 0 or more.")
         for name in ("delay", "max_delay"):
             try:
-                found = parse_duration(getattr(self, name))
+                duration = parse_duration(getattr(self, name))
             except ParameterError as error:
                 self._refuse(f"{name}={getattr(self, name)!r}", error.fix)
-            object.__setattr__(self, name, found)
+            object.__setattr__(self, name, duration)
         if not self.backoff >= 1:
             self._refuse(f"backoff={self.backoff!r}", "Give 1 or more.")
         if not 0 <= self.jitter <= 1:
             self._refuse(f"jitter={self.jitter!r}", "Give a number from 0 to 1.")
         for name in ("retry_on", "never_on"):
-            given = getattr(self, name)
-            listed = (given,) if isinstance(given, type) else tuple(given)
+            value = getattr(self, name)
+            listed = (value,) if isinstance(value, type) else tuple(value)
             if not all(isinstance(cls, type) and issubclass(cls, BaseException) for cls in listed):
-                self._refuse(f"{name}={given!r}", "Give exception classes: retry_on=(OSError,).")
+                self._refuse(f"{name}={value!r}", "Give exception classes: retry_on=(OSError,).")
             object.__setattr__(self, name, listed)
 
     def wants(self, attempt: int, raised: Sequence[str]) -> bool:

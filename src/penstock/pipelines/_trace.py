@@ -62,13 +62,13 @@ class Tracer:
     def unique(self, name: str) -> str:
         """Return a name that no node has yet: ``train``, ``train-2``."""
         name = self._prefix + name
-        found, number = name, self._calls.get(name, 1)
-        while found in self._names:  # a step may itself be called train-2
+        free_name, number = name, self._calls.get(name, 1)
+        while free_name in self._names:  # a step may itself be called train-2
             number += 1
-            found = f"{name}-{number}"
+            free_name = f"{name}-{number}"
         self._calls[name] = number
-        self._names.add(found)
-        return found
+        self._names.add(free_name)
+        return free_name
 
     @staticmethod
     def bind(

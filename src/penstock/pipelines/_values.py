@@ -275,11 +275,11 @@ def _read_list(text: str, hint: Any) -> Sequence[Any]:
         return []
     if stripped.startswith("["):
         try:
-            found = json.loads(stripped)
+            parsed = json.loads(stripped)
         except ValueError:
-            found = None
-        if isinstance(found, list):
-            return found
+            parsed = None
+        if isinstance(parsed, list):
+            return parsed
         _unfit(f"{describe(hint)}, written as a,b,c or as a JSON list")
     return [item.strip() for item in stripped.split(",")]
 
@@ -403,8 +403,10 @@ def _unfit(allowed: str, fix: str = "") -> NoReturn:
 
 
 def _meant(value: Any, known: Sequence[str]) -> str:
-    found = did_you_mean(str(value), known)
-    return found if found.startswith("Did") else ""  # the list of all is in the message already
+    suggestion = did_you_mean(str(value), known)
+    return (
+        suggestion if suggestion.startswith("Did") else ""
+    )  # the list of all is in the message already
 
 
 def _short(value: Any) -> str:

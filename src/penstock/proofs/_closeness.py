@@ -19,7 +19,7 @@ class Closeness:
     rtol: float = 0.0
     atol: float = 0.0
 
-    def allows(self, recorded: float, found: float) -> bool:
+    def allows(self, recorded: float, computed: float) -> bool:
         """Return whether two numbers are close enough.
 
         >>> Closeness(atol=0.1).allows(1.0, 1.05)
@@ -27,22 +27,24 @@ class Closeness:
         >>> Closeness().allows(float("nan"), float("nan"))
         True
         """
-        if math.isnan(recorded) or math.isnan(found):
-            return math.isnan(recorded) and math.isnan(found)
-        return recorded == found or abs(recorded - found) <= self.atol + self.rtol * abs(recorded)
+        if math.isnan(recorded) or math.isnan(computed):
+            return math.isnan(recorded) and math.isnan(computed)
+        return recorded == computed or abs(recorded - computed) <= self.atol + self.rtol * abs(
+            recorded
+        )
 
 
-def is_within(recorded: Any, found: Any, closeness: Closeness, digest: Digest) -> bool:
+def is_within(recorded: Any, computed: Any, closeness: Closeness, digest: Digest) -> bool:
     """Return whether two values are equal, except for numbers that are close enough.
 
     Args:
         recorded: The value as stored.
-        found: The value as computed now, also after storing and loading.
+        computed: The value as computed now, also after storing and loading.
         closeness: Tolerance for numbers.
         digest: Content digest of a value; may raise for a value that has none.
     """
     try:
-        return _Comparison(closeness, digest).is_within(recorded, found)
+        return _Comparison(closeness, digest).is_within(recorded, computed)
     except Exception:  # noqa: BLE001 - a value that cannot be compared is not known to be equal
         return False
 
@@ -51,78 +53,78 @@ class _Comparison:
     def __init__(self, closeness: Closeness, digest: Digest) -> None:
         self._closeness, self._digest = closeness, digest
 
-    def is_within(self, recorded: Any, found: Any) -> bool:
-        if type(recorded) is not type(found):
+    def is_within(self, recorded: Any, computed: Any) -> bool:
+        if type(recorded) is not type(computed):
             return False
         if isinstance(recorded, int | float) and type(recorded) in {int, float}:
-            return self._closeness.allows(recorded, found)
+            return self._closeness.allows(recorded, computed)
         # A mask is compared separately: the values below a mask are not visible, but may be
         # compared.
-        if not hasattr(recorded, "mask") and self._is_same(recorded, found):
+        if not hasattr(recorded, "mask") and self._is_same(recorded, computed):
             return True
-        return self._is_within_parts(recorded, found)
+        return self._is_within_parts(recorded, computed)
 
-    def _is_within_parts(self, recorded: Any, found: Any) -> bool:
+    def _is_within_parts(self, recorded: Any, computed: Any) -> bool:
         kind = type(recorded)
         if kind in {list, tuple}:
-            return self._items(recorded, found)
+            return self._items(recorded, computed)
         if kind is dict:
-            return self._is_same(list(recorded), list(found)) and self._items(
-                list(recorded.values()), list(found.values())
+            return self._is_same(list(recorded), list(computed)) and self._items(
+                list(recorded.values()), list(computed.values())
             )
         if hasattr(recorded, "to_bundle"):
-            return self._mapping(recorded.to_bundle(), found.to_bundle())
+            return self._mapping(recorded.to_bundle(), computed.to_bundle())
         root = kind.__module__.partition(".")[0]
         special = {
             "numpy": self._numpy,
             "polars": self._polars,
             "pandas": self._pandas,
         }.get(root, self._object)
-        return special(recorded, found)
+        return special(recorded, computed)
 
-    def _is_same(self, recorded: Any, found: Any) -> bool:
+    def _is_same(self, recorded: Any, computed: Any) -> bool:
         try:
-            return self._digest(recorded) == self._digest(found)
+            return self._digest(recorded) == self._digest(computed)
         except Exception:  # noqa: BLE001 - the parts may still be comparable
             return False
 
-    def _items(self, recorded: Any, found: Any) -> bool:
-        return len(recorded) == len(found) and all(map(self.is_within, recorded, found))
+    def _items(self, recorded: Any, computed: Any) -> bool:
+        return len(recorded) == len(computed) and all(map(self.is_within, recorded, computed))
 
-    def _mapping(self, recorded: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
-        return list(recorded) == list(found) and all(
-            self.is_within(recorded[name], found[name]) for name in recorded
+    def _mapping(self, recorded: Mapping[str, Any], computed: Mapping[str, Any]) -> bool:
+        return list(recorded) == list(computed) and all(
+            self.is_within(recorded[name], computed[name]) for name in recorded
         )
 
-    def _numpy(self, recorded: Any, found: Any) -> bool:
+    def _numpy(self, recorded: Any, computed: Any) -> bool:
         import numpy as np
 
         if isinstance(recorded, np.generic):
-            return recorded.dtype == found.dtype and self._numbers(recorded, found)
+            return recorded.dtype == computed.dtype and self._numbers(recorded, computed)
         if isinstance(recorded, np.ma.MaskedArray):
             return (
-                bool(np.array_equal(np.ma.getmaskarray(recorded), np.ma.getmaskarray(found)))
-                and self._is_same(recorded.fill_value, found.fill_value)
-                and self._numpy(np.asarray(recorded.data), np.asarray(found.data))
+                bool(np.array_equal(np.ma.getmaskarray(recorded), np.ma.getmaskarray(computed)))
+                and self._is_same(recorded.fill_value, computed.fill_value)
+                and self._numpy(np.asarray(recorded.data), np.asarray(computed.data))
             )
         if type(recorded) is not np.ndarray:
-            return self._object(recorded, found)
-        if recorded.dtype != found.dtype or recorded.shape != found.shape:
+            return self._object(recorded, computed)
+        if recorded.dtype != computed.dtype or recorded.shape != computed.shape:
             return False
         if recorded.dtype.names:
-            return all(self._numpy(recorded[n], found[n]) for n in recorded.dtype.names)
+            return all(self._numpy(recorded[n], computed[n]) for n in recorded.dtype.names)
         if recorded.dtype == object:
-            return self._items(recorded.ravel().tolist(), found.ravel().tolist())
-        return self._numbers(recorded, found)
+            return self._items(recorded.ravel().tolist(), computed.ravel().tolist())
+        return self._numbers(recorded, computed)
 
-    def _numbers(self, recorded: Any, found: Any) -> bool:
+    def _numbers(self, recorded: Any, computed: Any) -> bool:
         """Compare numbers of equal shape; non-numeric kinds were compared by digest and differ."""
         import numpy as np
 
         if recorded.dtype.kind not in "fciu":
-            return bool(np.array_equal(recorded, found))
+            return bool(np.array_equal(recorded, computed))
         close = np.isclose(
-            found.astype(np.result_type(found, float)),
+            computed.astype(np.result_type(computed, float)),
             recorded.astype(np.result_type(recorded, float)),
             rtol=self._closeness.rtol,
             atol=self._closeness.atol,
@@ -130,37 +132,37 @@ class _Comparison:
         )
         return bool(close.all())
 
-    def _polars(self, recorded: Any, found: Any) -> bool:
+    def _polars(self, recorded: Any, computed: Any) -> bool:
         import polars as pl
 
         if isinstance(recorded, pl.Series):
-            recorded, found = recorded.to_frame(), found.to_frame()
+            recorded, computed = recorded.to_frame(), computed.to_frame()
         if not isinstance(recorded, pl.DataFrame):
             return False
-        if list(recorded.schema.items()) != list(found.schema.items()):
+        if list(recorded.schema.items()) != list(computed.schema.items()):
             return False
-        return recorded.height == found.height and all(
-            self._column(recorded[name], found[name]) for name in recorded.columns
+        return recorded.height == computed.height and all(
+            self._column(recorded[name], computed[name]) for name in recorded.columns
         )
 
-    def _column(self, recorded: Any, found: Any) -> bool:
+    def _column(self, recorded: Any, computed: Any) -> bool:
         if not recorded.dtype.is_numeric() or recorded.dtype.is_decimal():
-            return self._is_same(recorded.to_frame(), found.to_frame())
-        if (recorded.is_null() != found.is_null()).any():
+            return self._is_same(recorded.to_frame(), computed.to_frame())
+        if (recorded.is_null() != computed.is_null()).any():
             return False
-        return self._numbers(recorded.drop_nulls().to_numpy(), found.drop_nulls().to_numpy())
+        return self._numbers(recorded.drop_nulls().to_numpy(), computed.drop_nulls().to_numpy())
 
-    def _pandas(self, recorded: Any, found: Any) -> bool:
+    def _pandas(self, recorded: Any, computed: Any) -> bool:
         import pandas as pd
 
         if isinstance(recorded, pd.Series):
-            if not self._is_same([recorded.name], [found.name]):
+            if not self._is_same([recorded.name], [computed.name]):
                 return False
-            recorded, found = recorded.to_frame("value"), found.to_frame("value")
-        if not isinstance(recorded, pd.DataFrame) or len(recorded) != len(found):
-            return self._object(recorded, found) and not isinstance(recorded, pd.DataFrame)
-        if not recorded.columns.equals(found.columns) or list(recorded.dtypes) != list(
-            found.dtypes
+            recorded, computed = recorded.to_frame("value"), computed.to_frame("value")
+        if not isinstance(recorded, pd.DataFrame) or len(recorded) != len(computed):
+            return self._object(recorded, computed) and not isinstance(recorded, pd.DataFrame)
+        if not recorded.columns.equals(computed.columns) or list(recorded.dtypes) != list(
+            computed.dtypes
         ):
             return False
         numeric = [
@@ -170,20 +172,20 @@ class _Comparison:
         ]
         rest = [place for place in range(recorded.shape[1]) if place not in set(numeric)]
         return (
-            self._is_same(recorded.iloc[:, rest], found.iloc[:, rest])  # includes the index
-            and self._is_same(dict(recorded.attrs), dict(found.attrs))
+            self._is_same(recorded.iloc[:, rest], computed.iloc[:, rest])  # includes the index
+            and self._is_same(dict(recorded.attrs), dict(computed.attrs))
             and all(
                 self._numbers(
                     recorded.iloc[:, place].to_numpy(dtype=float, na_value=math.nan),
-                    found.iloc[:, place].to_numpy(dtype=float, na_value=math.nan),
+                    computed.iloc[:, place].to_numpy(dtype=float, na_value=math.nan),
                 )
                 for place in numeric
             )
         )
 
-    def _object(self, recorded: Any, found: Any) -> bool:
+    def _object(self, recorded: Any, computed: Any) -> bool:
         """Compare the constructor, arguments and state from which each object is rebuilt."""
-        one, two = recorded.__reduce_ex__(4), found.__reduce_ex__(4)
+        one, two = recorded.__reduce_ex__(4), computed.__reduce_ex__(4)
         if isinstance(one, str) or isinstance(two, str) or len(one) != len(two):
             return False
         if one[0] is not two[0] or any(list(more) for more in (*one[3:], *two[3:]) if more):

@@ -51,7 +51,7 @@ class _Place:
 
 
 def find_differences(
-    recorded: object, found: object, closeness: Closeness | None = None, *, path: str = ""
+    recorded: object, computed: object, closeness: Closeness | None = None, *, path: str = ""
 ) -> Iterator[ValueDifference]:
     """Walk two values in parallel and yield each place where they differ, in order.
 
@@ -60,23 +60,23 @@ def find_differences(
 
     Args:
         recorded: The value as stored.
-        found: The value computed now.
+        computed: The value computed now.
         closeness: Tolerance for numbers; exact by default.
         path: Path of the values, for the message.
     """
-    yield from _walk(recorded, found, _Place(path, 0, closeness or Closeness()))
+    yield from _walk(recorded, computed, _Place(path, 0, closeness or Closeness()))
 
 
-def _walk(recorded: Any, found: Any, place: _Place) -> Iterator[ValueDifference]:
-    if type(recorded) is not type(found):
-        if not (_is_number(recorded) and _is_number(found)):
-            names = type(recorded).__name__, type(found).__name__
+def _walk(recorded: Any, computed: Any, place: _Place) -> Iterator[ValueDifference]:
+    if type(recorded) is not type(computed):
+        if not (_is_number(recorded) and _is_number(computed)):
+            names = type(recorded).__name__, type(computed).__name__
             yield ValueDifference(place.path, with_article(names[0]), with_article(names[1]))
             return
     elif place.depth > _MAX_DEPTH:
-        yield from _walk_plain(recorded, found, place)
+        yield from _walk_plain(recorded, computed, place)
         return
-    yield from _WALKERS[_kind(recorded)](recorded, found, place)
+    yield from _WALKERS[_kind(recorded)](recorded, computed, place)
 
 
 def _kind(value: Any) -> str:
@@ -105,12 +105,12 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _walk_table(recorded: Any, found: Any, place: _Place) -> Iterator[ValueDifference]:
+def _walk_table(recorded: Any, computed: Any, place: _Place) -> Iterator[ValueDifference]:
     import polars as pl
 
     if type(recorded).__module__.partition(".")[0] == "pandas":
-        yield from _walk_labels(recorded, found, place)
-    left, right = (_as_polars(value) for value in (recorded, found))
+        yield from _walk_labels(recorded, computed, place)
+    left, right = (_as_polars(value) for value in (recorded, computed))
     if left.columns != right.columns:
         missing = [name for name in left.columns if name not in right.columns][:5]
         added = [name for name in right.columns if name not in left.columns][:5]
@@ -147,28 +147,28 @@ def _walk_table(recorded: Any, found: Any, place: _Place) -> Iterator[ValueDiffe
             yield ValueDifference(where, _short(one[row]), _short(two[row]), largest, tolerated)
 
 
-def _walk_labels(recorded: Any, found: Any, place: _Place) -> Iterator[ValueDifference]:
+def _walk_labels(recorded: Any, computed: Any, place: _Place) -> Iterator[ValueDifference]:
     """Compare the data that pandas stores beside the cells: index, categories, attributes."""
-    if len(recorded) == len(found):
+    if len(recorded) == len(computed):
         unequal = [
-            row for row, pair in enumerate(zip(recorded.index, found.index, strict=True))
+            row for row, pair in enumerate(zip(recorded.index, computed.index, strict=True))
             if repr(pair[0]) != repr(pair[1])
         ]  # fmt: skip
         if unequal:
             row = unequal[0]
-            where = (
-                f"{place.path}, index, row {row} ({len(unequal):,} of {len(found):,} rows differ)"
-            )
-            yield ValueDifference(where, _short(recorded.index[row]), _short(found.index[row]))
-    for name in dict.fromkeys(column for column in recorded.columns if column in found.columns):
-        one, two = recorded[name], found[name]
+            where = f"{place.path}, index, row {row} ({len(unequal):,} of {len(computed):,} rows differ)"
+            yield ValueDifference(where, _short(recorded.index[row]), _short(computed.index[row]))
+    for name in dict.fromkeys(column for column in recorded.columns if column in computed.columns):
+        one, two = recorded[name], computed[name]
         if hasattr(one, "cat") and hasattr(two, "cat"):
             levels = [list(column.cat.categories) for column in (one, two)]
             if levels[0] != levels[1]:
                 where = f"{place.path}, column {name!r}, categories"
                 yield ValueDifference(where, _short(levels[0]), _short(levels[1]))
-    if recorded.attrs != found.attrs:
-        yield ValueDifference(f"{place.path}, attrs", _short(recorded.attrs), _short(found.attrs))
+    if recorded.attrs != computed.attrs:
+        yield ValueDifference(
+            f"{place.path}, attrs", _short(recorded.attrs), _short(computed.attrs)
+        )
 
 
 def _as_polars(value: Any) -> Any:
@@ -179,40 +179,40 @@ def _as_polars(value: Any) -> Any:
     return value if isinstance(value, pl.DataFrame) else pl.from_pandas(value)
 
 
-def _walk_array(recorded: Any, found: Any, place: _Place) -> Iterator[ValueDifference]:
+def _walk_array(recorded: Any, computed: Any, place: _Place) -> Iterator[ValueDifference]:
     import numpy as np
 
-    if recorded.dtype != found.dtype or recorded.shape != found.shape:
+    if recorded.dtype != computed.dtype or recorded.shape != computed.shape:
         yield ValueDifference(
             place.path,
             f"array {recorded.dtype}{list(recorded.shape)}",
-            f"array {found.dtype}{list(found.shape)}",
+            f"array {computed.dtype}{list(computed.shape)}",
         )
         return
-    if hasattr(recorded, "mask") and (recorded.mask != found.mask).any():
-        count = int((recorded.mask != found.mask).sum())
+    if hasattr(recorded, "mask") and (recorded.mask != computed.mask).any():
+        count = int((recorded.mask != computed.mask).sum())
         where = f"{place.path}, mask ({count:,} of {recorded.size:,})"
         yield ValueDifference(
-            where, f"{int(recorded.mask.sum()):,} masked", f"{int(found.mask.sum()):,}"
+            where, f"{int(recorded.mask.sum()):,} masked", f"{int(computed.mask.sum()):,}"
         )
         return
     if recorded.dtype.names:
         for name in recorded.dtype.names:
-            yield from _walk_array(recorded[name], found[name], place.inner(f"[{name!r}]"))
+            yield from _walk_array(recorded[name], computed[name], place.inner(f"[{name!r}]"))
         return
     if recorded.dtype == object:
-        yield from _walk_sequence(recorded.ravel().tolist(), found.ravel().tolist(), place)
+        yield from _walk_sequence(recorded.ravel().tolist(), computed.ravel().tolist(), place)
         return
-    differ = recorded != found
+    differ = recorded != computed
     if recorded.dtype.kind in "fc":
         # A value that is NaN on both sides is no difference.
-        differ &= ~(np.isnan(recorded) & np.isnan(found))
+        differ &= ~(np.isnan(recorded) & np.isnan(computed))
     if differ.any():
         index = tuple(int(i) for i in np.argwhere(np.atleast_1d(differ))[0])
-        one, two = np.atleast_1d(recorded)[index], np.atleast_1d(found)[index]
+        one, two = np.atleast_1d(recorded)[index], np.atleast_1d(computed)[index]
         largest, tolerated = None, False
         if recorded.dtype.kind in "fiu":
-            gaps = np.abs(recorded.astype(float) - found.astype(float))[differ]
+            gaps = np.abs(recorded.astype(float) - computed.astype(float))[differ]
             bound = (place.close.atol + place.close.rtol * np.abs(recorded.astype(float)))[differ]
             largest, tolerated = float(gaps.max()), bool((gaps <= bound).all())
         indices = ", ".join(map(str, index))
@@ -220,38 +220,38 @@ def _walk_array(recorded: Any, found: Any, place: _Place) -> Iterator[ValueDiffe
         yield ValueDifference(where, _short(one), _short(two), largest, tolerated)
 
 
-def _walk_number(recorded: Any, found: Any, place: _Place) -> Iterator[ValueDifference]:
-    same = recorded == found or (recorded != recorded and found != found)  # noqa: PLR0124 - NaN
-    if not same or type(recorded) is not type(found):
-        gap = abs(recorded - found)
-        tolerated = place.close.allows(recorded, found)
-        yield ValueDifference(place.path, _short(recorded), _short(found), float(gap), tolerated)
+def _walk_number(recorded: Any, computed: Any, place: _Place) -> Iterator[ValueDifference]:
+    same = recorded == computed or (recorded != recorded and computed != computed)  # noqa: PLR0124 - NaN
+    if not same or type(recorded) is not type(computed):
+        gap = abs(recorded - computed)
+        tolerated = place.close.allows(recorded, computed)
+        yield ValueDifference(place.path, _short(recorded), _short(computed), float(gap), tolerated)
 
 
-def _walk_mapping(recorded: Any, found: Any, place: _Place) -> Iterator[ValueDifference]:
+def _walk_mapping(recorded: Any, computed: Any, place: _Place) -> Iterator[ValueDifference]:
     for key in recorded:
-        if key not in found:
+        if key not in computed:
             yield ValueDifference(f"{place.path}[{key!r}]", _short(recorded[key]), "nothing")
         else:
-            yield from _walk(recorded[key], found[key], place.inner(f"[{key!r}]"))
-    for key in found:
+            yield from _walk(recorded[key], computed[key], place.inner(f"[{key!r}]"))
+    for key in computed:
         if key not in recorded:
-            yield ValueDifference(f"{place.path}[{key!r}]", "nothing", _short(found[key]))
-    if list(recorded) != list(found) and set(recorded) == set(found):
-        keys = _short(list(recorded)), _short(list(found))
+            yield ValueDifference(f"{place.path}[{key!r}]", "nothing", _short(computed[key]))
+    if list(recorded) != list(computed) and set(recorded) == set(computed):
+        keys = _short(list(recorded)), _short(list(computed))
         yield ValueDifference(f"{place.path}, order of keys", *keys)
 
 
-def _walk_sequence(recorded: Any, found: Any, place: _Place) -> Iterator[ValueDifference]:
-    if len(recorded) != len(found):
-        yield ValueDifference(place.path, f"{len(recorded):,} items", f"{len(found):,} items")
+def _walk_sequence(recorded: Any, computed: Any, place: _Place) -> Iterator[ValueDifference]:
+    if len(recorded) != len(computed):
+        yield ValueDifference(place.path, f"{len(recorded):,} items", f"{len(computed):,} items")
         return
-    for index, (one, two) in enumerate(zip(recorded, found, strict=True)):
+    for index, (one, two) in enumerate(zip(recorded, computed, strict=True)):
         yield from _walk(one, two, place.inner(f"[{index}]"))
 
 
-def _walk_bundle(recorded: Any, found: Any, place: _Place) -> Iterator[ValueDifference]:
-    one, two = _parts_of(recorded), _parts_of(found)
+def _walk_bundle(recorded: Any, computed: Any, place: _Place) -> Iterator[ValueDifference]:
+    one, two = _parts_of(recorded), _parts_of(computed)
     # Rows first: they show the place; the digests and counts beside them only follow.
     for name in sorted(one, key=lambda name: _kind(one[name]) != "table"):
         if name in two:
@@ -270,8 +270,8 @@ def _parts_of(value: Any) -> dict[str, Any]:
     }
 
 
-def _walk_object(recorded: Any, found: Any, place: _Place) -> Iterator[ValueDifference]:
-    one, two = _state(recorded), _state(found)
+def _walk_object(recorded: Any, computed: Any, place: _Place) -> Iterator[ValueDifference]:
+    one, two = _state(recorded), _state(computed)
     for name in sorted(one.keys() | two.keys()):
         if name in one and name in two:
             yield from _walk(one[name], two[name], place.inner(f".{name}"))
@@ -289,9 +289,9 @@ def _state(value: Any) -> dict[str, Any]:
     return dict(vars(value)) if hasattr(value, "__dict__") else {"value": repr(value)}
 
 
-def _walk_plain(recorded: Any, found: Any, place: _Place) -> Iterator[ValueDifference]:
-    if not _is_equal(recorded, found):
-        yield ValueDifference(place.path, _short(recorded), _short(found))
+def _walk_plain(recorded: Any, computed: Any, place: _Place) -> Iterator[ValueDifference]:
+    if not _is_equal(recorded, computed):
+        yield ValueDifference(place.path, _short(recorded), _short(computed))
 
 
 def _is_equal(one: Any, two: Any) -> bool:

@@ -120,7 +120,7 @@ def strings_of(sources: Mapping[str, bytes]) -> list[list[str]]:
             tree = ast.parse(data)
         except (SyntaxError, ValueError):
             continue
-        literals += [found for node in ast.walk(tree) if (found := _literal(node))[1]]
+        literals += [literal for node in ast.walk(tree) if (literal := _literal(node))[1]]
     return [group for _, group in sorted(literals, key=lambda pair: pair[0])]
 
 

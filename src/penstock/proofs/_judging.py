@@ -247,13 +247,13 @@ class _Execution:
         cause = f"{verdict.cause}; {sums}" if verdict.cause else sums
         return replace(verdict, reason=reason, cause=cause)
 
-    def _compare(self, found: Mapping[str, Any], seconds: float) -> StepVerdict:
+    def _compare(self, outcome: Mapping[str, Any], seconds: float) -> StepVerdict:
         record = self._record
         outputs = {
-            name: {"recorded": digest, "found": self._digest(digest, found, name)}
+            name: {"recorded": digest, "found": self._digest(digest, outcome, name)}
             for name, digest in record.outputs.items()
         }
-        extra = [name for name in found if name not in outputs and _is_made(found, name)]
+        extra = [name for name in outcome if name not in outputs and _is_made(outcome, name)]
         unequal = [name for name, pair in outputs.items() if pair["recorded"] != pair["found"]]
         verdict = StepVerdict(
             self._node.name,
@@ -264,19 +264,19 @@ class _Execution:
             seconds=seconds,
             hash_seeds=1,
         )
-        other_files = self._other_files(found)
+        other_files = self._other_files(outcome)
         if not unequal and not extra and not other_files:
             return verdict
-        if not extra and not other_files and self._is_tolerated(found, unequal):
+        if not extra and not other_files and self._is_tolerated(outcome, unequal):
             reason = "Equal within the tolerance that the step declares."
             return replace(
                 verdict,
                 verdict=Verdict.WITHIN_TOLERANCE,
                 reason=reason,
-                differences=self._places(found, unequal),
+                differences=self._places(outcome, unequal),
             )
         places = (
-            *self._places(found, unequal),
+            *self._places(outcome, unequal),
             *(f"{name}: now an output" for name in extra),
             *other_files,
         )
@@ -288,23 +288,23 @@ class _Execution:
             cause=self._suspects(),
         )
 
-    def _other_files(self, found: Mapping[str, Any]) -> list[str]:
+    def _other_files(self, outcome: Mapping[str, Any]) -> list[str]:
         """Describe changed files that an output names by path: the content counts."""
         trace = self._record.facts.get("trace") or {}
         return [
             f"{name}: the file {path} has other bytes"
-            for name, value in found.items()
+            for name, value in outcome.items()
             for path in changed_products(trace, value, Path.cwd())
         ]
 
-    def _digest(self, recorded: str, found: Mapping[str, Any], name: str) -> str:
+    def _digest(self, recorded: str, outcome: Mapping[str, Any], name: str) -> str:
         """Compute an output's digest as recording does: of the stored form, if needed."""
-        if not _is_made(found, name):
+        if not _is_made(outcome, name):
             return ""
-        digest = _tried(lambda: self._store.digest(found[name]))
+        digest = _tried(lambda: self._store.digest(outcome[name]))
         if digest == recorded:
             return recorded
-        stored = self._scratch.pack(found[name])[0]
+        stored = self._scratch.pack(outcome[name])[0]
         if (reason := stored.metadata.get("not_comparable")) is not None:
             raise SerializationError(
                 what=str(reason),
@@ -316,30 +316,30 @@ class _Execution:
         again = _tried(lambda: self._store.digest(self._recorded(name)))
         return recorded if again == stored.content_digest else stored.content_digest
 
-    def _is_tolerated(self, found: Mapping[str, Any], names: list[str]) -> bool:
+    def _is_tolerated(self, outcome: Mapping[str, Any], names: list[str]) -> bool:
         tolerance = self._node.step.tolerance
         if tolerance is None:
             return False
         close = Closeness(tolerance.rtol, tolerance.atol)
         return all(
-            _is_made(found, name)
+            _is_made(outcome, name)
             and is_within(
-                self._recorded(name), self._stored(found[name]), close, self._store.digest
+                self._recorded(name), self._stored(outcome[name]), close, self._store.digest
             )
             for name in names
         )
 
-    def _places(self, found: Mapping[str, Any], names: list[str]) -> tuple[str, ...]:
+    def _places(self, outcome: Mapping[str, Any], names: list[str]) -> tuple[str, ...]:
         """Describe where outputs differ; a difference without a known place is listed, too."""
         places: list[str] = []
         tolerance = self._node.step.tolerance
         close = Closeness(tolerance.rtol, tolerance.atol) if tolerance else Closeness()
         for name in names:
-            if not _is_made(found, name):
+            if not _is_made(outcome, name):
                 places.append(str(ValueDifference(name, "an output", "nothing")))
                 continue
             try:
-                stored = self._recorded(name), self._stored(found[name])
+                stored = self._recorded(name), self._stored(outcome[name])
                 located = [str(each) for each in find_differences(*stored, close, path=name)]
             except Exception as error:  # noqa: BLE001 - the place is only a help
                 located = [f"{name}: differs; the position is not known ({type(error).__name__})"]
@@ -364,8 +364,8 @@ class _Execution:
         return "; ".join(suspects[:_SHOWN])
 
 
-def _is_made(found: Mapping[str, Any], name: str) -> bool:
-    return name in found and found[name] is not NOTHING
+def _is_made(outcome: Mapping[str, Any], name: str) -> bool:
+    return name in outcome and outcome[name] is not NOTHING
 
 
 def _tried(call: Callable[[], T]) -> T | None:

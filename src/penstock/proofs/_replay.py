@@ -230,16 +230,18 @@ def _jobs(
     if made_in != record.run_id:  # reused as a whole: the items are in that run
         recorded = others.get(made_in, {})
     inner = {
-        name: found
+        name: inner_step
         for name in recorded
-        if name != node.name and _is_in(name, node.name) and (found := graph.find(name)) is not None
+        if name != node.name
+        and _is_in(name, node.name)
+        and (inner_step := graph.find(name)) is not None
     }
-    deeper = [name for name, found in inner.items() if found.is_expanded]
+    deeper = [name for name, inner_step in inner.items() if inner_step.is_expanded]
     jobs: list[Job] = []
     outputs: set[str] = set()
-    for name, found in inner.items():
+    for name, inner_step in inner.items():
         if not any(name != other and _is_in(name, other) for other in deeper):
-            jobs += _jobs(graph, found, recorded, others)
+            jobs += _jobs(graph, inner_step, recorded, others)
             outputs.update(recorded[name].outputs.values())
     yield from jobs
     yield Job(node, record, frozenset(outputs), len(jobs))

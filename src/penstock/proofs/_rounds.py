@@ -39,9 +39,9 @@ class _Answers:
     tries: Mapping[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
-    def add(self, found: Sequence[StepVerdict]) -> None:
+    def add(self, verdicts: Sequence[StepVerdict]) -> None:
         """Add the verdicts under a further hash seed: the worst verdict of each step counts."""
-        for verdict in found:
+        for verdict in verdicts:
             known = self.steps.get(verdict.step)
             if known is None:
                 self.steps[verdict.step] = verdict
@@ -134,9 +134,9 @@ class Rounds:
         return self._verdict(answers)
 
     def _take_in(
-        self, answers: _Answers, found: Sequence[dict[str, Any] | str], seeds: Sequence[int]
+        self, answers: _Answers, replies: Sequence[dict[str, Any] | str], seeds: Sequence[int]
     ) -> None:
-        for seed, answer in zip(seeds, found, strict=True):
+        for seed, answer in zip(seeds, replies, strict=True):
             if isinstance(answer, str):
                 answers.notes.append(f"Under PYTHONHASHSEED={seed}: {answer}")
             else:

@@ -99,8 +99,8 @@ def code_facts(code: CodeType) -> str:
     >>> first == code_facts(one.__code__)
     False
     """
-    found: str = _facts(code)
-    return found
+    facts: str = _facts(code)
+    return facts
 
 
 def plain_record(value: Any) -> tuple[Any, ...] | None:
@@ -141,8 +141,8 @@ def find_uses(code: CodeType) -> Uses:
     >>> find_uses(area.__code__).globals
     {'math': {('pi',)}}
     """
-    found: Uses = _uses(code)
-    return found
+    uses: Uses = _uses(code)
+    return uses
 
 
 def top_level_uses(code: CodeType) -> Uses:
@@ -151,8 +151,8 @@ def top_level_uses(code: CodeType) -> Uses:
     Args:
         code: The module's top-level code, or the body of a class.
     """
-    found: Uses = _top_uses(code)
-    return found
+    uses: Uses = _top_uses(code)
+    return uses
 
 
 def inner_codes(code: CodeType) -> Iterator[CodeType]:

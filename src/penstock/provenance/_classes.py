@@ -48,7 +48,7 @@ def class_record(walk: "Walk", cls: type, _: str) -> "Record":
 
 
 def _members(walk: "Walk", cls: type, name: str) -> "Record":
-    found: list[Any] = []
+    records: list[Any] = []
     members = cls.__dict__.get("_member_map_", {}) if issubclass(cls, Enum) else {}
     for key, value in vars(cls).items():
         if key in _DERIVED or key in members:
@@ -56,16 +56,16 @@ def _members(walk: "Walk", cls: type, name: str) -> "Record":
         if key.startswith("__pydantic_") and key not in _OF_PYDANTIC:
             continue
         walk.value_part(f"{name}.{key}", _unbound(value))
-        found.append((key, walk.visit(value, f"{name}.{key}")))
+        records.append((key, walk.visit(value, f"{name}.{key}")))
     for key, member in members.items():
         walk.value_part(f"{name}.{key}", member._value_)
         extra = {k: v for k, v in vars(member).items() if k not in _OF_MEMBERS}
-        found.append((key, walk.visit(member._value_, f"{name}.{key}"), walk.visit(extra, name)))
+        records.append((key, walk.visit(member._value_, f"{name}.{key}"), walk.visit(extra, name)))
     walk.lenient += 1
     hints = inspect.get_annotations(cls)
-    found.append([(key, walk.visit(hint, f"{name}.{key}")) for key, hint in hints.items()])
+    records.append([(key, walk.visit(hint, f"{name}.{key}")) for key, hint in hints.items()])
     walk.lenient -= 1
-    return tuple(found)
+    return tuple(records)
 
 
 def _unbound(value: Any) -> Any:

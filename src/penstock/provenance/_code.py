@@ -72,9 +72,9 @@ def code_digest(
     walk = Walk(project, digest_value)
     place = getattr(function, "__qualname__", type(function).__qualname__)
     digest = walk.digest(walk.visit(function, place))
-    found = walk.found
-    carried = digest if found.makes_functions else _joint(found, project, digest_value)
-    return replace(_result(digest, found, carried), steady=walk.steady)
+    findings = walk.found
+    carried = digest if findings.makes_functions else _joint(findings, project, digest_value)
+    return replace(_result(digest, findings, carried), steady=walk.steady)
 
 
 def value_digest(
@@ -128,24 +128,24 @@ def effects_digest(
     return made
 
 
-def _joint(found: Findings, project: Path, digest_value: DigestValue | None) -> str | None:
-    roots = [*found.classes, *found.passed_on]
+def _joint(findings: Findings, project: Path, digest_value: DigestValue | None) -> str | None:
+    roots = [*findings.classes, *findings.passed_on]
     if not roots:
         return None
     walk = Walk(project, digest_value)
     return walk.digest(*(walk.visit(root, root.__qualname__) for root in roots))
 
 
-def _result(digest: str, found: Findings, carried: str | None) -> CodeDigest:
+def _result(digest: str, findings: Findings, carried: str | None) -> CodeDigest:
     parts = {
         name: facts[0] if len(facts) == 1 else f"sha256:{text_digest(facts)}"
-        for name, facts in found.parts.items()
+        for name, facts in findings.parts.items()
     }
     return CodeDigest(
         digest,
-        dict(sorted({**parts, **found.versions, **found.blind}.items())),
+        dict(sorted({**parts, **findings.versions, **findings.blind}.items())),
         carried,
-        not found.blind,
-        tuple(sorted(found.unfollowed)),
-        found.sources,
+        not findings.blind,
+        tuple(sorted(findings.unfollowed)),
+        findings.sources,
     )

@@ -38,10 +38,10 @@ def is_computing(name: str, value: Any) -> bool:
 
 def lines_of(code: CodeType, name: str) -> list[int]:
     """List the lines in which a code object, or code inside of it, reads a name."""
-    found = {
+    lines = {
         item.positions.lineno
         for inner in inner_codes(code)
         for item in dis.get_instructions(inner)
         if item.argval == name and item.positions is not None and item.positions.lineno is not None
     }
-    return sorted(found)
+    return sorted(lines)

@@ -189,8 +189,8 @@ def _record_switches(facts: dict[str, Any], *, switches: bool) -> None:
     torch = sys.modules.get("torch")
     if torch is None or not hasattr(torch, "get_deterministic_debug_mode"):
         return
-    facts["switches"] = found = read_switches(torch)
-    if switches and (changed := changed_switches(found)):
+    facts["switches"] = present = read_switches(torch)
+    if switches and (changed := changed_switches(present)):
         facts["switched"] = changed
     if not switches or "switched" in facts:
         set_switches(torch, deterministic=True)

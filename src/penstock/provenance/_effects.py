@@ -158,8 +158,8 @@ def _is_given_foreign(call: ast.Call, scope: Mapping[str, Any]) -> bool:
     value = _resolve(call.func, scope)
     if not isinstance(value, FunctionType) or not is_own_code(value.__code__.co_filename):
         return False
-    given = [_resolve(item, scope) for item in (*call.args, *(k.value for k in call.keywords))]
-    return any(isinstance(item, type | ModuleType) and _is_foreign(item) for item in given)
+    arguments = [_resolve(item, scope) for item in (*call.args, *(k.value for k in call.keywords))]
+    return any(isinstance(item, type | ModuleType) and _is_foreign(item) for item in arguments)
 
 
 def _is_changing(function: ast.expr, scope: Mapping[str, Any], *, own: bool) -> bool:

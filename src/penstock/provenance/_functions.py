@@ -56,13 +56,13 @@ def _carried(walk: "Walk", function: FunctionType, place: str) -> Record:
 
 
 def _cells(function: FunctionType) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    cells: dict[str, Any] = {}
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         try:
-            found[name] = cell.cell_contents
+            cells[name] = cell.cell_contents
         except ValueError:  # not yet filled
             continue
-    return found
+    return cells
 
 
 def _annotations(walk: "Walk", function: FunctionType) -> Record:

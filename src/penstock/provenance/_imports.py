@@ -77,19 +77,19 @@ def import_closure(roots: Iterable[str]) -> list[ModuleType]:
     Args:
         roots: Names of the modules to begin with.
     """
-    found: dict[str, ModuleType] = {}
+    modules: dict[str, ModuleType] = {}
     waiting = list(roots)
     while waiting:
         name = waiting.pop()
         module = sys.modules.get(name)
-        if module is None or name in found or not is_own_module(module):
+        if module is None or name in modules or not is_own_module(module):
             continue
         file = getattr(module, "__file__", None)
         if file and is_late(file):
             continue
-        found[name] = module
+        modules[name] = module
         waiting += _next_modules(module)
-    return [found[name] for name in sorted(found, key=lambda n: (_file_of(found[n]), n))]
+    return [modules[name] for name in sorted(modules, key=lambda n: (_file_of(modules[n]), n))]
 
 
 def _next_modules(module: ModuleType) -> Iterator[str]:
@@ -144,12 +144,12 @@ def is_own_class(cls: type) -> bool:
 def project_modules(project: Path) -> list[ModuleType]:
     """List the project's loaded modules, without those that steps imported while running."""
     inside = f"{project.resolve()}{os.sep}"
-    found = {
+    modules = {
         name: module
         for name, module, file in loaded_modules()
         if own_place(file).startswith(inside) and not looks_installed(file) and not is_late(file)
     }
-    return [found[name] for name in sorted(found, key=lambda n: str(found[n].__file__))]
+    return [modules[name] for name in sorted(modules, key=lambda n: str(modules[n].__file__))]
 
 
 def _imported_from(scope: Mapping[str, Any], name: str) -> tuple[ModuleType, str] | None:

@@ -109,7 +109,7 @@ class FolderWatch:
     def _below(self, folder: str) -> Iterable[str]:
         try:
             with os.scandir(folder) as entries:
-                found = [
+                watched = [
                     entry.path
                     for entry in entries
                     if not entry.name.startswith(".")
@@ -118,7 +118,7 @@ class FolderWatch:
                 ]
         except OSError:
             return []
-        return [path for path in found if not self._skipped(path)]
+        return [path for path in watched if not self._skipped(path)]
 
     def _read(self) -> None:
         if self._poll is None or os.getpid() != self.pid:

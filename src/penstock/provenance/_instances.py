@@ -106,15 +106,15 @@ def _can_be_copied(value: Any) -> bool:
 
 
 def _slots(value: Any) -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
+    slots: list[tuple[str, Any]] = []
     for cls in type(value).__mro__:
         for name, member in vars(cls).items():
             if isinstance(member, types.MemberDescriptorType):
                 try:
-                    found.append((name, member.__get__(value)))
+                    slots.append((name, member.__get__(value)))
                 except AttributeError:  # not set
                     continue
-    return found
+    return slots
 
 
 def _content(walk: "Walk", value: Any, place: str) -> Any:

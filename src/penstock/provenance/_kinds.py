@@ -21,11 +21,11 @@ def shown(value: Any) -> str | None:
 
 def is_loaded_under_its_name(value: Any) -> bool:
     """Return whether a function or class is found in its module by its own name."""
-    found: Any = sys.modules.get(getattr(value, "__module__", None) or "")
+    owner: Any = sys.modules.get(getattr(value, "__module__", None) or "")
     for name in value.__qualname__.split("."):
-        found = getattr(found, "__dict__", {}).get(name)
-        found = getattr(found, "__func__", found)
-    return found is value
+        owner = getattr(owner, "__dict__", {}).get(name)
+        owner = getattr(owner, "__func__", owner)
+    return owner is value
 
 
 def holds_function(value: Any) -> bool:

@@ -93,10 +93,10 @@ def plain_code(code: CodeType) -> CodeType:
     """
     file = code.co_filename
     key = (code.co_qualname, code_facts(code))
-    found = _memory.plain.get(file, {}).get(key)
-    if found is None and _learn(file):
-        found = _memory.plain[file].get(key)
-    return found or code
+    plain = _memory.plain.get(file, {}).get(key)
+    if plain is None and _learn(file):
+        plain = _memory.plain[file].get(key)
+    return plain or code
 
 
 def module_code(file: str) -> CodeType | None:

@@ -77,9 +77,9 @@ def _environments() -> tuple[Any, ...]:
 
 def _put_in_place() -> None:
     for owner, name in _PLACES:
-        found = getattr(owner, name)
-        if found is not _WATCHED[name]:  # the user's code may have installed a replacement
-            _real[name] = found
+        original = getattr(owner, name)
+        if original is not _WATCHED[name]:  # the user's code may have installed a replacement
+            _real[name] = original
             setattr(owner, name, _WATCHED[name])
 
 
@@ -245,13 +245,13 @@ def _watched_getcwd() -> str:
 
 def _look(real: Any, path: Any, arguments: Any, named: Any) -> Any:
     recorder = _active
-    found = False
+    exists = False
     try:
         facts = real(path, *arguments, **named)
-        found = facts is not False
+        exists = facts is not False
     finally:
         if recorder is not None and not isinstance(path, int):
-            _note(recorder, LookupRecorder.looked, _full(path, named), frame_at(2), found=found)
+            _note(recorder, LookupRecorder.looked, _full(path, named), frame_at(2), found=exists)
     return facts
 
 

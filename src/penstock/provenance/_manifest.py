@@ -69,20 +69,20 @@ def build_manifest(
 
 def unrecorded(tree: SourceTree, outside: Sequence[str]) -> list[str]:
     """Return a sentence for each kind of source that is not recorded."""
-    told = []
+    notes = []
     if tree.left_out:
         names = ", ".join(tree.left_out)
-        told.append(
+        notes.append(
             f"Not recorded, as they are larger than 1 MiB or too many: {names}. A step that needs"
             " them cannot be verified."
         )
     if outside:
         names = ", ".join(outside)
-        told.append(
+        notes.append(
             f"Not recorded, as they lie outside of the project: {names}. The run cannot be"
             " verified without them; install them as a package, or move them into the project."
         )
-    return told
+    return notes
 
 
 def show_command(argv: Sequence[str]) -> str:

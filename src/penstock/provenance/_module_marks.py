@@ -98,8 +98,8 @@ def _function_of(value: Any) -> FunctionType | None:
 
 def _is_own_class(cls: type) -> bool:
     """Return whether a class has a method whose code is the user's."""
-    found = (_function_of(each) for each in vars(cls).values())
-    return any(each is not None and is_own_code(each.__code__.co_filename) for each in found)
+    functions = (_function_of(each) for each in vars(cls).values())
+    return any(each is not None and is_own_code(each.__code__.co_filename) for each in functions)
 
 
 def _is_same(names: Mapping[str, Any], held: Mapping[str, Any]) -> bool:

@@ -251,12 +251,12 @@ class ModuleState:
 
     def _about(self, cls: type) -> "tuple[type, NoteMaker | None, bool]":
         """Return a class with the recorder of the objects, and whether they are only attributes."""
-        found = self._classes.get(id(cls))
-        if found is None:
+        known_class = self._classes.get(id(cls))
+        if known_class is None:
             bases = {f"{base.__module__}.{base.__qualname__}" for base in cls.__mro__}
             noted = next((make for name, make in KINDS.items() if name in bases), None)
-            found = self._classes[id(cls)] = cls, noted, noted is None and is_plain(cls)
-        return found
+            known_class = self._classes[id(cls)] = cls, noted, noted is None and is_plain(cls)
+        return known_class
 
     def _note_function(self, place: str, function: FunctionType) -> Iterator[tuple[str, Any]]:
         if not is_own_file(function.__code__.co_filename):

@@ -67,7 +67,7 @@ def loaded_modules() -> Iterator[tuple[str, ModuleType, str]]:
 def _examined() -> list[tuple[str, ModuleType]]:
     """List the loaded modules that are not known to be others; the same until one is loaded."""
     global _seen  # noqa: PLW0603 - one process, one table of modules
-    names, modules, count, found = _seen
+    names, modules, count, unexamined = _seen
     loaded = sys.modules
     if (
         len(loaded) == len(modules)
@@ -75,11 +75,11 @@ def _examined() -> list[tuple[str, ModuleType]]:
         and all(map(operator.is_, list(loaded.values()), modules))
         and list(loaded) == names
     ):
-        return found
+        return unexamined
     count, items = len(_others), list(loaded.items())
-    found = [(name, module) for name, module in items if _others.get(name) is not module]
-    _seen = [name for name, _ in items], [module for _, module in items], count, found
-    return found
+    unexamined = [(name, module) for name, module in items if _others.get(name) is not module]
+    _seen = [name for name, _ in items], [module for _, module in items], count, unexamined
+    return unexamined
 
 
 def is_pythons_own(file: str) -> bool:

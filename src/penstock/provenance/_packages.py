@@ -40,12 +40,12 @@ def package_version(module: str) -> str | None:
     Args:
         module: Import name of the top-level package, for example ``sklearn``.
     """
-    found = _found(_search_path())
-    entry = found.get(_normal(_OTHER_NAMES.get(module, module)))
+    installed = _found(_search_path())
+    entry = installed.get(_normal(_OTHER_NAMES.get(module, module)))
     if entry:
         return entry[0]
     marks = tuple(f"\n{module}{end}".encode() for end in ("/__init__.py,", ".py,"))
-    for version, folder in found.values():
+    for version, folder in installed.values():
         try:
             record = b"\n" + (folder / "RECORD").read_bytes()
         except OSError:
@@ -119,7 +119,7 @@ def _search_path() -> tuple[str, ...]:
 
 @lru_cache(maxsize=4)
 def _found(places: tuple[str, ...]) -> dict[str, tuple[str, Path]]:
-    found: dict[str, tuple[str, Path]] = {}
+    versions: dict[str, tuple[str, Path]] = {}
     for place in places:
         folder = Path(place or ".")
         if not folder.is_dir():
@@ -127,8 +127,8 @@ def _found(places: tuple[str, ...]) -> dict[str, tuple[str, Path]]:
         for entry in folder.glob("*-info"):
             match = _FOLDER.fullmatch(entry.name)
             if match:  # the first on the path is the imported distribution
-                found.setdefault(_normal(match["name"]), (match["version"], entry))
-    return found
+                versions.setdefault(_normal(match["name"]), (match["version"], entry))
+    return versions
 
 
 def _normal(name: str) -> str:

@@ -486,10 +486,10 @@ class LookupRecorder:
     def _relative(self) -> Trace:
         trace = self.trace
         for name in ("files", "code", "lists", "exists", "stats", "links", "written"):
-            found = getattr(trace, name)
-            if not found:
+            places = getattr(trace, name)
+            if not places:
                 continue
-            setattr(trace, name, {self._paths.short(path): found[path] for path in sorted(found)})
+            setattr(trace, name, {self._paths.short(path): places[path] for path in sorted(places)})
         if self.project in trace.lists:
             trace.lists[""] = trace.lists.pop(self.project)
         return trace

@@ -124,12 +124,12 @@ def list_outside(project: Path) -> tuple[str, ...]:
             own.append(module)
         elif name != "__main__" and own_place(file) and not own_place(file).startswith(inside):
             others[name] = file
-    found: set[str] = set()
+    outside: set[str] = set()
     while own and others:
-        for name in _modules_used(own.pop()) & others.keys() - found:
-            found.add(name)
+        for name in _modules_used(own.pop()) & others.keys() - outside:
+            outside.add(name)
             own.append(sys.modules[name])
-    return tuple(sorted({others[name] for name in found}))
+    return tuple(sorted({others[name] for name in outside}))
 
 
 def import_folders(project: Path) -> list[str]:
@@ -139,23 +139,23 @@ def import_folders(project: Path) -> list[str]:
 
 @lru_cache(maxsize=64)
 def _import_folders(project: str, places: tuple[str, ...], here: Path) -> tuple[str, ...]:
-    found = []
+    folders = []
     for place in places:
         path = (here / place).resolve()
         inside = path != Path(project) and path.is_relative_to(project)
         if inside and "site-packages" not in path.parts:
-            found.append(path.relative_to(project).as_posix())
-    return tuple(dict.fromkeys(found))
+            folders.append(path.relative_to(project).as_posix())
+    return tuple(dict.fromkeys(folders))
 
 
 def _modules_used(module: ModuleType) -> set[str]:
     """List the modules that a module's names come from."""
-    found: set[str] = set()
+    modules: set[str] = set()
     for value in list(vars(module).values()):
         with suppress(Exception):  # a user's value may refuse inspection
             name = value.__name__ if isinstance(value, ModuleType) else value.__module__
-            found |= {name} if isinstance(name, str) else set()
-    return found
+            modules |= {name} if isinstance(name, str) else set()
+    return modules
 
 
 def _capture(project: Path) -> SourceTree:

@@ -31,8 +31,10 @@ def present_threads() -> int:
     as by ``threadpoolctl.threadpool_limits``: then it is the smallest number that was told.
     Otherwise the results of a process could not be repeated in a process that was not told.
     """
-    told = {each["num_threads"] for each in _pools() if each["num_threads"] not in _untold(each)}
-    return min(told, default=available_threads())
+    set_numbers = {
+        each["num_threads"] for each in _pools() if each["num_threads"] not in _untold(each)
+    }
+    return min(set_numbers, default=available_threads())
 
 
 @contextmanager

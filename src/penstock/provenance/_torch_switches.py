@@ -44,7 +44,7 @@ def read_switches(torch: Any) -> dict[str, Any]:
     }
 
 
-def changed_switches(found: dict[str, Any]) -> list[str]:
+def changed_switches(present: dict[str, Any]) -> list[str]:
     """Return the switches that no longer make results equal.
 
     >>> changed_switches({"cudnn.benchmark": True, "cudnn.deterministic": True})
@@ -52,7 +52,7 @@ def changed_switches(found: dict[str, Any]) -> list[str]:
     """
     return [
         f"{name}={value}"
-        for name, value in found.items()
+        for name, value in present.items()
         if value != _SWITCHES[name][0] and value != "error"  # stricter than asked for
     ]
 

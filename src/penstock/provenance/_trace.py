@@ -90,10 +90,10 @@ class Trace:
             by_folder.setdefault(path.rpartition("/")[0], []).append(path)
         for folder, paths in by_folder.items():
             if len(paths) > _MANY and folder not in self.folders:
-                found = {path.rpartition("/")[2]: self.files.pop(path) for path in paths}
-                digests = {name: state[0] for name, state in found.items()}
-                stamps = {name: _stamp_text(state[1:5]) for name, state in found.items()}
-                newest = max((state[1:] for state in found.values()), key=lambda known: known[3])
+                members = {path.rpartition("/")[2]: self.files.pop(path) for path in paths}
+                digests = {name: state[0] for name, state in members.items()}
+                stamps = {name: _stamp_text(state[1:5]) for name, state in members.items()}
+                newest = max((state[1:] for state in members.values()), key=lambda known: known[3])
                 known = [_packed(digests), _digest_of(digests), _digest_of(stamps), *newest]
                 self.folders[folder] = known
         return self
@@ -132,13 +132,13 @@ def find_change(trace: Mapping[str, Any], project: Path, *, products: bool = Tru
     Returns:
         A sentence without the full stop; None if all is unchanged.
     """
-    found = (
+    changes = (
         change
         for name, check in _CHECKS.items()
         if name in trace and (products or name != "written")
         for change in check(trace[name], project)
     )
-    return next(found, None)
+    return next(changes, None)
 
 
 def changed_products(trace: Mapping[str, Any], value: Any, folder: Path) -> list[str]:
@@ -330,8 +330,8 @@ def _changed_file(folder: str, packed: str, digest: str, stamps: str, *newest: i
     was = dict(line.split("\0") for line in text.split("\n"))
     # The newest stamp decides for all: the older files were changed earlier.
     if is_settled(newest[:4], newest[4]):
-        found = {name: _stamp_text(stamp_of(f"{folder}/{name}") or ()) for name in was}
-        if _digest_of(found) == stamps:
+        now_stamps = {name: _stamp_text(stamp_of(f"{folder}/{name}") or ()) for name in was}
+        if _digest_of(now_stamps) == stamps:
             return None
     now = {name: file_digest(f"{folder}/{name}") for name in was}
     if _digest_of(now) == digest:

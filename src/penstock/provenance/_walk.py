@@ -105,8 +105,8 @@ class Walk:
     def part(self, place: str, facts: str) -> None:
         """Record a part by which a change is reported."""
         if not self.named:
-            told = f"sha256:{facts}" if len(facts) == _HEX and facts.isalnum() else facts
-            self.found.parts.setdefault(place, []).append(told)
+            digest = f"sha256:{facts}" if len(facts) == _HEX and facts.isalnum() else facts
+            self.found.parts.setdefault(place, []).append(digest)
 
     def value_part(self, place: str, value: Any) -> None:
         """Record the value at a place as a part, without the code that the value reaches."""

@@ -49,11 +49,11 @@ def current_card(
         "stage": version.stage.value if version.stage is not Stage.NONE else "no stage",
         "gates": _gates(version),
     }
-    given = [
+    decisions = [
         {"actor": each.actor, "approved": each.approved, "reason": each.reason}
         for each in approvals
     ]
-    return refresh_card(text, facts, given)
+    return refresh_card(text, facts, decisions)
 
 
 def _gates(version: ModelVersionRecord) -> list[dict[str, str]]:

@@ -61,15 +61,15 @@ def find_version(
             fix=did_you_mean(number, [*_ALIASES, "latest"]),
             model=model,
         )
-    found = in_stage(versions, stage)
-    if found is None:
+    in_that_stage = in_stage(versions, stage)
+    if in_that_stage is None:
         raise NotFoundError(
             what=f"No version of {model!r} is in {stage.value}.",
             fix=f"Put one there with: penstock promote {model}"
             + ("" if stage is Stage.PRODUCTION else f" --to {stage.value}"),
             model=model,
         )
-    return found
+    return in_that_stage
 
 
 def in_stage(versions: Sequence[ModelVersionRecord], stage: Stage) -> ModelVersionRecord | None:

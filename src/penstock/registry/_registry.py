@@ -462,10 +462,10 @@ class Registry:
             ParameterError: If ``at`` is no time.
         """
         moment, events = read_time(at), self.history(model)
-        found = production_at(model, moment, events, ())
-        if found.version is None:
-            return found
-        approvals = self._metadata.models.list_approvals(model, found.version)
+        state = production_at(model, moment, events, ())
+        if state.version is None:
+            return state
+        approvals = self._metadata.models.list_approvals(model, state.version)
         return production_at(model, moment, events, approvals)
 
     def store_history(self) -> Events:

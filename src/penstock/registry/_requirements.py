@@ -120,12 +120,14 @@ def describe_force(
 
 
 def _gate_reason(version: ModelVersionRecord, gate: GateResult) -> str:
-    told = f"gate '{gate.gate}' {gate.state.value}: {gate.reason.rstrip('.')}."
+    reason = f"gate '{gate.gate}' {gate.state.value}: {gate.reason.rstrip('.')}."
     if gate.state is GateState.FAILED:
-        return f"{told} Train a better version, or change the gate where the pipeline registers it."
+        return (
+            f"{reason} Train a better version, or change the gate where the pipeline registers it."
+        )
     if version.run_id is None:
-        return f"{told} The version has no run to prove: register it from a pipeline."
-    return f"{told} Run: penstock verify {version.run_id}"
+        return f"{reason} The version has no run to prove: register it from a pipeline."
+    return f"{reason} Run: penstock verify {version.run_id}"
 
 
 def _changes_reason(changes: Sequence[str]) -> str:
@@ -137,14 +139,14 @@ def _changes_reason(changes: Sequence[str]) -> str:
 
 def _approval_reason(version: ModelVersionRecord, approvals: ApprovalState) -> str:
     trainer, counted = version.trained_by or "its trainer", approvals.counted
-    told = f"no one other than {trainer} has approved it."
+    reason = f"no one other than {trainer} has approved it."
     if counted:
         names = ", ".join(each.actor for each in counted)
-        told = f"{len(counted)} of {approvals.needed} have approved it ({names})."
+        reason = f"{len(counted)} of {approvals.needed} have approved it ({names})."
     elif approvals.needed > 1:
-        told = f"none of {approvals.needed} people other than {trainer} has approved it."
-    told = " ".join([told, *approvals.refused])
+        reason = f"none of {approvals.needed} people other than {trainer} has approved it."
+    reason = " ".join([reason, *approvals.refused])
     return (
-        f"{told} A colleague approves it with: penstock approve {version.ref} --actor NAME"
+        f"{reason} A colleague approves it with: penstock approve {version.ref} --actor NAME"
         " --reason WHY"
     )

@@ -33,12 +33,12 @@ class ExpectedRows:
     @property
     def declared(self) -> list[Expectations]:
         """The expectations by level: those that stop a run, and those that warn."""
-        found = []
+        expectations = []
         if self.unique or self.not_null:
-            found.append(Expectations(unique=self.unique, not_null=self.not_null))
+            expectations.append(Expectations(unique=self.unique, not_null=self.not_null))
         if self.warned:
-            found.append(Expectations(not_null=self.warned, on_failure="warn"))
-        return found
+            expectations.append(Expectations(not_null=self.warned, on_failure="warn"))
+        return expectations
 
     def code(self) -> Bracketed:
         """Return the list of expectations as the pipeline's file has them."""

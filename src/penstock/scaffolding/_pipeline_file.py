@@ -51,8 +51,8 @@ def _imports(notes: TableNotes, recipe: Recipe, source: ProjectSource) -> str:
         "import penstock as ps",
         *(["import polars as pl"] if notes.rare else []),
     ]
-    found = [source.import_line] if source.import_line else []
-    parts = [*found, *recipe.imports, "from sklearn.pipeline import Pipeline, make_pipeline"]
+    imports = [source.import_line] if source.import_line else []
+    parts = [*imports, *recipe.imports, "from sklearn.pipeline import Pipeline, make_pipeline"]
     return "\n".join([*head, *lines, *sorted(parts, key=str.casefold)])
 
 

@@ -83,8 +83,8 @@ class ProjectSource:
                 f" {time!r}.",
                 fix="Name the time column in the URL, in the way of the package of the source.",
             )
-        given = {"time": time, "time_format": form.time_format}
-        return replace(self, source=_replace(self.source, **given))
+        time_options = {"time": time, "time_format": form.time_format}
+        return replace(self, source=_replace(self.source, **time_options))
 
     def code(self, folder: Path) -> Bracketed:
         """Return the call that creates the source in a file of a folder."""
@@ -136,10 +136,12 @@ def find_source(data: str | Path, options: SourceOptions) -> ProjectSource:
 
 
 def _database(text: str, options: SourceOptions) -> SqlSource:
-    asked = [name for name in ("table", "query") if f"{name}=" in text.partition("?")[2]]
-    given = {name: value for name in ("table", "query") if (value := getattr(options, name))}
-    if len(asked) + len(given) != 1:
-        said = " and ".join([*asked, *given])
+    url_options = [name for name in ("table", "query") if f"{name}=" in text.partition("?")[2]]
+    named_options = {
+        name: value for name in ("table", "query") if (value := getattr(options, name))
+    }
+    if len(url_options) + len(named_options) != 1:
+        said = " and ".join([*url_options, *named_options])
         raise ParameterError(
             what=f"The database has many tables, and {said or 'no table'} is named.",
             why="A pipeline begins with the rows of one table or query.",
@@ -150,9 +152,9 @@ def _database(text: str, options: SourceOptions) -> SqlSource:
         scheme, _, rest = text.partition(":///")
         path, mark, others = rest.partition("?")
         place = f"{scheme}:///{_find_file(Path(path))}{mark}{others}"
-    if asked:
+    if url_options:
         return SqlSource.from_url(place)
-    return SqlSource(place, **given)
+    return SqlSource(place, **named_options)
 
 
 def _as_database(text: str, options: SourceOptions) -> str:

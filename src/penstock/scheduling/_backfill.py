@@ -101,16 +101,20 @@ def backfill(
         ParameterError: If the pipeline has no partitions, or a parameter cannot be used.
         NotFoundError: If there is no such partition.
     """
-    found = load_pipeline(pipeline) if isinstance(pipeline, str) else pipeline
+    definition = load_pipeline(pipeline) if isinstance(pipeline, str) else pipeline
     opened = open_store(store)
     require_number("max_active_runs", max_active_runs, low=1, whole=True)
-    chosen = choose(found, list_partitions(found, store=opened), since, until, partitions)
+    chosen = choose(definition, list_partitions(definition, store=opened), since, until, partitions)
     wanted = [part for part in chosen if again or not (part.is_done or part.is_going_on)]
     left = [part.key for part in chosen if part not in wanted]
     if wanted:
-        found.bind_partition(wanted[0].key, params)  # a mistake is reported once, not per partition
+        definition.bind_partition(
+            wanted[0].key, params
+        )  # a mistake is reported once, not per partition
     options = RunOptions(runner=runner, workers=workers, reporter=QuietReporter(), store=opened)
-    work = _Work(found, opened, params, options, again=again, total=len(wanted), progress=progress)
+    work = _Work(
+        definition, opened, params, options, again=again, total=len(wanted), progress=progress
+    )
     run_all = work.one_by_one if max_active_runs == 1 else work.side_by_side
     run_all(
         [part.key for part in wanted],

@@ -114,13 +114,13 @@ class Schedule:
             )
         for duration in (self.delay, self.window, self.cool_down, self.poll_interval):
             parse_duration(duration or 0)
-        given = [name for name in ("cron", "every", *sorted(_EVENTS)) if getattr(self, name)]
-        if len(given) > 1:
+        triggers = [name for name in ("cron", "every", *sorted(_EVENTS)) if getattr(self, name)]
+        if len(triggers) > 1:
             raise DefinitionError(
-                what=f"The schedule is due by {' and by '.join(given)}.",
+                what=f"The schedule is due by {' and by '.join(triggers)}.",
                 why="A schedule has one reason to run; a pipeline may have several schedules.",
                 fix="Create one schedule for each, with a unique name.",
-                given=given,
+                given=triggers,
             )
 
     def trigger(self, pipeline: Pipeline[..., Any], moment: datetime) -> dict[str, Any]:
@@ -156,17 +156,19 @@ class Schedule:
             ParameterError: If a parameter is missing or cannot be used.
             NotFoundError: If there is no such pipeline, or a file source that a run would not find.
         """
-        found = load_pipeline(self.pipeline) if isinstance(self.pipeline, str) else self.pipeline
-        project, moment = project_of(found.file), now()
-        entry = EntryPoint.of(found, project)
+        definition = (
+            load_pipeline(self.pipeline) if isinstance(self.pipeline, str) else self.pipeline
+        )
+        project, moment = project_of(definition.file), now()
+        entry = EntryPoint.of(definition, project)
         if entry is None:
             raise DefinitionError(
-                what=f"Pipeline {found.name!r} at {found.position} is in no file of the project.",
+                what=f"Pipeline {definition.name!r} at {definition.position} is in no file of the project.",
                 why="A scheduler is a separate process and must find it again.",
                 fix="Move it to the top level of a file in the project.",
-                pipeline=found.name,
+                pipeline=definition.name,
             )
-        trigger = self.trigger(found, moment)
+        trigger = self.trigger(definition, moment)
         options = {
             "project": project.name,
             "missed": self.catch_up or ("all" if "partitions" in trigger else "last"),
@@ -176,12 +178,14 @@ class Schedule:
             "look_every": _duration_text(self.poll_interval),
             "runner": self.runner,
             "workers": self.workers,
-            "partitions": None if found.partitions is None else found.partitions.to_spec(),
-            "fills": _fills(found, self.params, windowed=self.window is not None),
+            "partitions": None
+            if definition.partitions is None
+            else definition.partitions.to_spec(),
+            "fills": _fills(definition, self.params, windowed=self.window is not None),
         }
         record = ScheduleRecord(
-            name=require_name(self.name or found.name, "schedule"),
-            pipeline=found.name,
+            name=require_name(self.name or definition.name, "schedule"),
+            pipeline=definition.name,
             entry=str(entry),
             trigger=trigger,
             created_at=moment,
@@ -189,29 +193,29 @@ class Schedule:
             options=options,
             created_by=current_actor(),
         )
-        values = _require_bindable(found, record, moment)
+        values = _require_bindable(definition, record, moment)
         # With `new_data`, the source may have no data yet: the schedule waits for it.
         if values is not None and "new_data" not in trigger:
-            require_sources(found, values, project)
+            require_sources(definition, values, project)
         return record
 
 
 def parameters_of(schedule: ScheduleRecord, due: Due) -> dict[str, Any]:
     """Return the parameters that a run gets from the tick, as plain JSON."""
-    given: dict[str, Any] = dict(due.facts)
+    parameters: dict[str, Any] = dict(due.facts)
     if "partition" not in due.facts:
         zone = ZoneInfo(str(schedule.trigger.get("timezone", "UTC")))
         cutoff = due.at.astimezone(zone)
         if is_sensor(schedule.trigger):
             cutoff += timedelta(days=1)  # the cutoff is exclusive: today's data belongs to this run
-        given["cutoff"] = cutoff
+        parameters["cutoff"] = cutoff
         window = parse_duration(schedule.options["window"] or 0)
         since = begin_of_window(schedule.trigger, cutoff.astimezone(UTC), window)
-        given["since"] = since.astimezone(zone)
+        parameters["since"] = since.astimezone(zone)
     return {
-        name: _as_form(given[name], form)
+        name: _as_form(parameters[name], form)
         for name, form in schedule.options["fills"].items()
-        if name in given
+        if name in parameters
     }
 
 
@@ -290,20 +294,20 @@ def _source_name(source: DataSource | str, pipeline: Pipeline[..., Any]) -> str:
     )
 
 
-def find_source(told: str, pipeline: Pipeline[..., Any], project: Path) -> DataSource:
+def find_source(text: str, pipeline: Pipeline[..., Any], project: Path) -> DataSource:
     """Return the source that a trigger names.
 
     Raises:
         DefinitionError: If the pipeline's module has no such source.
     """
-    if not told.startswith(":"):
-        return open_source(told, folder=project)
+    if not text.startswith(":"):
+        return open_source(text, folder=project)
     module = inspect.getmodule(pipeline.function) or sys.modules.get(pipeline.__module__)
-    source = getattr(module, told[1:], None)
+    source = getattr(module, text[1:], None)
     if isinstance(source, DataSource):
         return source
     raise DefinitionError(
-        what=f"There is no source {told[1:]!r} in {pipeline.position.partition(':')[0]} any more.",
+        what=f"There is no source {text[1:]!r} in {pipeline.position.partition(':')[0]} any more.",
         fix="Add the schedule again.",
-        source=told[1:],
+        source=text[1:],
     )

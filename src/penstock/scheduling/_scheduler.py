@@ -186,8 +186,8 @@ class Scheduler:
             schedule.name, expected_revision=schedule.revision, ticks=ticks, **changes
         ):
             for tick in ticks:
-                told = f" Missed: {tick.error}" if tick.state is TickState.MISSED else ""
-                self._tell(f"{schedule.name}: due. {tick.reason}{told}")
+                remark = f" Missed: {tick.error}" if tick.state is TickState.MISSED else ""
+                self._tell(f"{schedule.name}: due. {tick.reason}{remark}")
 
     def _cools_down(self, schedule: ScheduleRecord, moment: datetime) -> bool:
         cool_down = schedule.options.get("cool_down")
@@ -197,10 +197,10 @@ class Scheduler:
         return bool(last) and moment - last[0].due_at < parse_duration(cool_down)
 
     def _sight(self, schedule: ScheduleRecord, moment: datetime) -> Sight:
-        source, told = None, schedule.trigger.get("new_data")
-        if told is not None:
+        source, source_text = None, schedule.trigger.get("new_data")
+        if source_text is not None:
             pipeline = load_pipeline(EntryPoint.parse(schedule.entry).below(self.project))
-            source = find_source(told, pipeline, self.project)
+            source = find_source(source_text, pipeline, self.project)
         return Sight(self.store, source, partitions_of(schedule), moment)
 
     # Starting
@@ -290,9 +290,9 @@ def _ticks_of(schedule: ScheduleRecord, due: Sequence[Due], moment: datetime) ->
     ticks = [tick_of(schedule, each, parameters_of(schedule, each)) for each in wanted]
     lost = list(due[: len(due) - len(wanted)])
     if lost:
-        told = f" and {len(lost) - 1} before it" if len(lost) > 1 else ""
+        more = f" and {len(lost) - 1} before it" if len(lost) > 1 else ""
         gone = tick_of(schedule, lost[-1], {})
-        error = f"{lost[-1].key}{told} passed while no scheduler could start it."
+        error = f"{lost[-1].key}{more} passed while no scheduler could start it."
         ticks.insert(0, _missed(gone, error, moment))
     return ticks
 

@@ -76,12 +76,12 @@ class Schedules:
         Raises:
             DefinitionError: If the file has no schedule.
         """
-        found = {
+        records = {
             name: value
             for name, value in vars(module_of(file)).items()
             if isinstance(value, Schedule)
         }
-        if not found:
+        if not records:
             raise DefinitionError(
                 what=f"{file} defines no schedule.",
                 fix="Write one at its top level: nightly = ps.Schedule(pipeline=…, cron=…), or say"
@@ -89,7 +89,7 @@ class Schedules:
             )
         return [
             self.add(replace(schedule, name=schedule.name or name))
-            for name, schedule in found.items()
+            for name, schedule in records.items()
         ]
 
     def get(self, name: str) -> ScheduleRecord:
@@ -158,15 +158,15 @@ class Schedules:
 def check_watched(schedule: ScheduleRecord, project: Path, *, store: Store) -> list[str]:
     """Return warnings of watched names that do not exist: not made yet, or misspelt."""
     trigger, metadata = schedule.trigger, store.metadata
-    told = str(next(iter(trigger.values())))
+    watched = str(next(iter(trigger.values())))
     if "new_version" in trigger:
-        model = told.partition("@")[0]
+        model = watched.partition("@")[0]
         known, noun, name = metadata.models.list(), "model", model
     elif "alert" in trigger:
-        name = told.partition("/")[0]
+        name = watched.partition("/")[0]
         known, noun = [deployment.name for deployment in metadata.deployments.list()], "deployment"
-    elif "new_data" in trigger and not told.startswith(":"):
-        path = Path(told) if Path(told).is_absolute() else project / told
+    elif "new_data" in trigger and not watched.startswith(":"):
+        path = Path(watched) if Path(watched).is_absolute() else project / watched
         there = any(path.parent.glob(path.name)) if path.parent.is_dir() else False
         return [] if there else [f"There is nothing at {path} yet."]
     else:

@@ -156,9 +156,9 @@ def require_cron(text: str, timezone: str) -> None:
     try:
         next(CronSim(text, now()))
     except (CronSimError, StopIteration) as error:
-        told = str(error) or "It never comes"
+        reason = str(error) or "It never comes"
         raise DefinitionError(
-            what=f"The cron expression {text!r} cannot be used: {told.lower()}.",
+            what=f"The cron expression {text!r} cannot be used: {reason.lower()}.",
             why="It has five fields: minute, hour, day of month, month, day of week.",
             fix='Write for example "0 3 * * *", every day at three, or use every="6h".',
             cron=text,
@@ -216,7 +216,7 @@ def _look_cron(trigger: Mapping[str, Any], cursor: Cursor | None, sight: Sight) 
     if cursor is None:
         return Look(at)
     after = _moment(cursor["at"])
-    found = []
+    ticks = []
     # Backwards, so that a schedule of every minute is not iterated through a year's pause.
     for found_at in islice(
         _cron(trigger, sight.moment + timedelta(seconds=1), back=True), MOST_DUE
@@ -225,8 +225,8 @@ def _look_cron(trigger: Mapping[str, Any], cursor: Cursor | None, sight: Sight) 
         if moment <= after:
             break
         if moment <= sight.moment:
-            found.append(_due_at(moment, f"It was {moment:%Y-%m-%d %H:%M} UTC."))
-    return Look(at, tuple(reversed(found)))
+            ticks.append(_due_at(moment, f"It was {moment:%Y-%m-%d %H:%M} UTC."))
+    return Look(at, tuple(reversed(ticks)))
 
 
 def _look_every(trigger: Mapping[str, Any], cursor: Cursor | None, sight: Sight) -> Look:
@@ -347,11 +347,11 @@ def _look_stage(model: str, stage: str, cursor: Cursor | None, sight: Sight) -> 
     return Look(seen, tuple(due))
 
 
-def _due_version(model: str, version: int, at: datetime, told: str) -> Due:
+def _due_version(model: str, version: int, at: datetime, event: str) -> Due:
     return Due(
         f"{model}@{version}",
         at,
-        f"Version {version} of {model} {told}.",
+        f"Version {version} of {model} {event}.",
         {"model": model, "version": version},
     )
 

@@ -130,8 +130,8 @@ class TickWatch:
         if process is not None:
             process.close()
         del self._watched[tick.schedule, tick.key]
-        told = f" {error.splitlines()[-1]}" if error else ""
-        self._tell(f"{tick.schedule}: run {tick.run_id} {state.value}.{told}")
+        detail = f" {error.splitlines()[-1]}" if error else ""
+        self._tell(f"{tick.schedule}: run {tick.run_id} {state.value}.{detail}")
 
     def ask_for_waiting(self) -> None:
         """Requeue runs whose approval was decided; follow those that were resumed by hand."""

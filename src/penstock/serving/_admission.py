@@ -56,9 +56,9 @@ class Admission:
 
     async def _identity(self, sent: str) -> Identity | None:
         """Return who sends a request; None in a store without users."""
-        found = self._known.get(sent)
-        if found is not None and time.monotonic() - found[0] < _KNOWN_S:
-            return found[1]
+        cached = self._known.get(sent)
+        if cached is not None and time.monotonic() - cached[0] < _KNOWN_S:
+            return cached[1]
         identity = await asyncio.to_thread(self._find, sent)
         if len(self._known) >= _MOST:
             self._known.clear()
@@ -77,9 +77,9 @@ class Admission:
         return self._authenticator.authenticate(sent)
 
     async def _project(self, name: str) -> str:
-        found = self._projects.get(name)
-        if found is not None and time.monotonic() - found[0] < _KNOWN_S:
-            return found[1]
+        cached = self._projects.get(name)
+        if cached is not None and time.monotonic() - cached[0] < _KNOWN_S:
+            return cached[1]
         project = await asyncio.to_thread(project_named, name, store=self._store)
         if len(self._projects) >= _MOST:
             self._projects.clear()

@@ -31,7 +31,7 @@ def computed_inputs_of(features: FeatureInputs, signature: Signature) -> list[Co
     """Return the on-demand views of a model as serving uses them."""
     stored = {each.name: FeatureView.from_json(each.view) for each in features.views}
     known = {column.name: column for column in signature.inputs}
-    found = []
+    computed = []
     for each in features.on_demand:
         views = [stored[name] for name in each.view["views"]]
         # Texts are read as the model's input of that name is; others by their declared dtype.
@@ -40,12 +40,12 @@ def computed_inputs_of(features: FeatureInputs, signature: Signature) -> list[Co
             for name, dtype in each.view["request"].items()
         ]
         view = OnDemandView.from_json(each.view, views)
-        found.append(ComputedInputs(view, Signature(tuple(columns)), each.features))
-    return found
+        computed.append(ComputedInputs(view, Signature(tuple(columns)), each.features))
+    return computed
 
 
 def compute_inputs(
-    each: ComputedInputs, rows: Sequence[Row], places: Sequence[int], found: Sequence[Found]
+    each: ComputedInputs, rows: Sequence[Row], places: Sequence[int], lookups: Sequence[Found]
 ) -> None:
     """Compute the features of an on-demand view by the engine that computed them in training."""
     import polars as pl
@@ -60,12 +60,12 @@ def compute_inputs(
         inputs = {column.name: column for column in chosen}
     for name, kind in each.view.inputs.items():
         if name not in inputs:
-            known = [found[i].values.get(name, rows[i].get(name)) for i in places]
+            known = [lookups[i].values.get(name, rows[i].get(name)) for i in places]
             inputs[name] = pl.Series(name, known, dtype=kind)
     wanted = {name: kind for name, kind in each.view.inputs.items() if inputs[name].dtype != kind}
     table = pl.DataFrame([inputs[name] for name in each.view.inputs]).cast(wanted)  # type: ignore[arg-type] # instances
     computed = each.view.compute(table).select(each.serves)
     for place, row in zip(places, computed.iter_rows(named=True), strict=True):
         values = {name: value for name, value in row.items() if name not in rows[place]}
-        found[place].values.update(values)
-        found[place].record[each.view.name] = {"values": plain_values(values)}
+        lookups[place].values.update(values)
+        lookups[place].record[each.view.name] = {"values": plain_values(values)}

@@ -91,7 +91,7 @@ def deploy(
     name = require_name(name or model, "deployment")
     require_model(store, model)
     existing = _existing(store, name, model)
-    asked = _read_form(form, existing)
+    requested_form = _read_form(form, existing)
     if canary is None:
         return _deploy_at_once(
             store,
@@ -99,13 +99,13 @@ def deploy(
             model,
             version,
             name=name,
-            form=asked,
+            form=requested_form,
             actor=actor,
             accept_changes=accept_changes,
         )
     policy = Canary(canary, rules)
     return _deploy_gradually(
-        store, existing, model, version, name=name, form=asked, policy=policy, actor=actor
+        store, existing, model, version, name=name, form=requested_form, policy=policy, actor=actor
     )
 
 

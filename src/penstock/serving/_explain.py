@@ -95,14 +95,14 @@ class ExplainRoute:
             row = body.row or {}
             filled = served.fill([row])
             rows = [row] if filled is None else filled.rows
-            found = explain_loaded(
+            explanations = explain_loaded(
                 served.model, served.record, rows, limit_s=self._limit_s, store=self._store
             )
         except MissingPackageError as error:
             raise HttpError(501, error.what, error.why, error.fix) from error
         except ServingError as error:
             raise HttpError(503, error.what, error.why, error.fix) from error
-        return {**found.row(0), "model": served.record.model, "version": served.version}
+        return {**explanations.row(0), "model": served.record.model, "version": served.version}
 
     def _logged(self, route: ServedDeployment, prediction_id: str) -> dict[str, Any]:
         record = self._find(route, prediction_id)
@@ -111,16 +111,18 @@ class ExplainRoute:
         loaded = route.versions.get(record.version)
         # An earlier version is loaded for this explanation alone.
         model = loaded.model if loaded else Model.load(version, store=self._store)
-        found = explain_loaded(model, version, [inputs], limit_s=self._limit_s, store=self._store)
+        explanations = explain_loaded(
+            model, version, [inputs], limit_s=self._limit_s, store=self._store
+        )
         known = {"prediction_id": prediction_id, "prediction": record.prediction}
-        return {**found.row(0), **known, "model": record.model, "version": record.version}
+        return {**explanations.row(0), **known, "model": record.model, "version": record.version}
 
     def _find(self, route: ServedDeployment, prediction_id: str) -> PredictionRecord:
-        found = self._store.metadata.predictions.get_many([prediction_id])
-        if not found and self._log is not None and self._log.depth:
+        records = self._store.metadata.predictions.get_many([prediction_id])
+        if not records and self._log is not None and self._log.depth:
             self._log.flush(1.0)  # the answer was given before it was written
-            found = self._store.metadata.predictions.get_many([prediction_id])
-        record = found.get(prediction_id)
+            records = self._store.metadata.predictions.get_many([prediction_id])
+        record = records.get(prediction_id)
         if record is None or record.deployment != route.record.name:
             raise NotFoundError(
                 what=f"Deployment {route.record.name!r} made no prediction {prediction_id[:40]!r}.",

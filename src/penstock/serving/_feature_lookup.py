@@ -87,27 +87,31 @@ class FeatureLookup:
         """
         if not all(isinstance(row, Mapping) for row in rows):
             return Filled(rows, [{}] * len(rows))  # the row checker explains it
-        found = [Found() for _ in rows]
+        lookups = [Found() for _ in rows]
         for view in self._views:
             places = [i for i, row in enumerate(rows) if any(n not in row for n in view.serves)]
             if places:
-                self._fill_view(view, rows, places, found)
-            note_sent(view, rows, found)
+                self._fill_view(view, rows, places, lookups)
+            note_sent(view, rows, lookups)
         for each in self._on_demand:
             places = [i for i, row in enumerate(rows) if any(n not in row for n in each.serves)]
             if places:
-                compute_inputs(each, rows, places, found)
+                compute_inputs(each, rows, places, lookups)
         full = [
             {
                 **{name: value for name, value in one.values.items() if name in self._names},
                 **{name: value for name, value in row.items() if name not in self._unused},
             }
-            for row, one in zip(rows, found, strict=True)
+            for row, one in zip(rows, lookups, strict=True)
         ]
-        return Filled(full, [one.record for one in found])
+        return Filled(full, [one.record for one in lookups])
 
     def _fill_view(
-        self, view: LookedUpView, rows: Sequence[Row], places: Sequence[int], found: Sequence[Found]
+        self,
+        view: LookedUpView,
+        rows: Sequence[Row],
+        places: Sequence[int],
+        lookups: Sequence[Found],
     ) -> None:
         keys = read_keys(view, rows, places)
         looked_up = self._read(view, keys)
@@ -118,8 +122,8 @@ class FeatureLookup:
             values = {n: each[number] for n, each in by_name.items() if n not in rows[place]}
             status = looked_up.statuses[number]
             self._require_values(view, place, key, values, looked_up, number)
-            found[place].values.update(values)
-            found[place].record[view.inputs.name] = {
+            lookups[place].values.update(values)
+            lookups[place].record[view.inputs.name] = {
                 "key": plain_values(key),
                 "values": plain_values(values),
                 "status": status.value,

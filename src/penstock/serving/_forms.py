@@ -16,50 +16,53 @@ from penstock.stores import Store
 _log = logging.getLogger("penstock.serving")
 
 
-def choose_form(store: Store, record: ModelVersionRecord, asked: str | None) -> Form:
+def choose_form(store: Store, record: ModelVersionRecord, requested: str | None) -> Form:
     """Return the form that is to answer: as asked for, else as the version's check decided.
 
     Args:
         store: The store of the version.
         record: The version.
-        asked: ``native``, ``onnx``, or None; ``onnx`` means the native form for a version without.
+        requested: ``native``, ``onnx``, or None; ``onnx`` means the native form for a version without.
     """
-    if asked == "native":
+    if requested == "native":
         return "native"
-    found = read_onnx_form(record, store=store)
-    if found is None:
+    form = read_onnx_form(record, store=store)
+    if form is None:
         return "native"
-    return ("onnx" if found.agrees else "native") if asked == "onnx" else found.form
+    return ("onnx" if form.agrees else "native") if requested == "onnx" else form.form
 
 
-def find_batch_form(store: Store, version: ModelVersionRecord, asked: Form | None) -> Form:
+def find_batch_form(store: Store, version: ModelVersionRecord, requested: Form | None) -> Form:
     """Return the form that answers: as asked, as the model's deployment, or as the check decided."""
-    if asked not in {None, "native", "onnx"}:
+    if requested not in {None, "native", "onnx"}:
         raise ParameterError(
-            what=f"form={asked!r} is not known.", fix=did_you_mean(str(asked), ["native", "onnx"])
+            what=f"form={requested!r} is not known.",
+            fix=did_you_mean(str(requested), ["native", "onnx"]),
         )
-    if asked == "onnx":
+    if requested == "onnx":
         require_onnx_form(version, store=store)
-    if asked is not None:
-        return asked
+    if requested is not None:
+        return requested
     deployed = {each.name: each for each in store.metadata.deployments.list()}.get(version.model)
-    told = deployed.form if deployed is not None and deployed.model == version.model else None
-    return choose_form(store, version, told)
+    deployed_form = (
+        deployed.form if deployed is not None and deployed.model == version.model else None
+    )
+    return choose_form(store, version, deployed_form)
 
 
 def load_model(
-    store: Store, record: ModelVersionRecord, asked: str | None, *, strict: bool
+    store: Store, record: ModelVersionRecord, requested: str | None, *, strict: bool
 ) -> Model:
     """Load a version in the form that is to answer.
 
     Args:
         store: The store of the version.
         record: The version.
-        asked: See ``choose_form``.
+        requested: See ``choose_form``.
         strict: Raise where the ONNX form cannot answer here; else the native form answers, with a
             warning.
     """
-    if choose_form(store, record, asked) == "native":
+    if choose_form(store, record, requested) == "native":
         return Model.load(record, store=store)
     try:
         return Model.load(record, form="onnx", store=store)

@@ -68,13 +68,13 @@ class FriendlyRoutes:
         response = await self._predictor.predict(
             call, read, read_unit(body.unit), outputs=body.outputs
         )
-        number, predictions, found = (
+        number, predictions, lookups = (
             response.served.version,
             response.predictions,
             response.features,
         )
-        extras = {name: found.tolist() for name, found in predictions.extras.items()}
-        told = [
+        extras = {name: lookups.tolist() for name, lookups in predictions.extras.items()}
+        replies = [
             {
                 "prediction_id": prediction_id,
                 "prediction": predictions.values[place],
@@ -86,12 +86,12 @@ class FriendlyRoutes:
                     if body.outputs
                     else {}
                 ),
-                **({"features": found[place]} if found and found[place] else {}),
+                **({"features": lookups[place]} if lookups and lookups[place] else {}),
             }
             for place, prediction_id in enumerate(response.ids)
         ]
         return reply_json(
-            {"predictions": told, "model": response.route.record.model, "version": number},
+            {"predictions": replies, "model": response.route.record.model, "version": number},
             headers=response.headers,
         )
 

@@ -76,21 +76,21 @@ def read_keys(view: LookedUpView, rows: Sequence[Row], places: Sequence[int]) ->
                 row=place,
                 field=absent[0],
             )
-    asked = [
+    requested = [
         {name: row[name] for name in names} if place in chosen else view.sample
         for place, row in enumerate(rows)
     ]
-    frame, _ = view.keys.check_rows(asked)
+    frame, _ = view.keys.check_rows(requested)
     return frame if len(places) == len(rows) else frame[list(places)]
 
 
-def note_sent(view: LookedUpView, rows: Sequence[Row], found: Sequence[Found]) -> None:
+def note_sent(view: LookedUpView, rows: Sequence[Row], lookups: Sequence[Found]) -> None:
     """Record the keys of rows that have all features: their values are compared with the history.
 
     A key that cannot be read is left out; nothing needs it.
     """
     name, keys = view.inputs.name, view.keys.names
-    for row, one in zip(rows, found, strict=True):
+    for row, one in zip(rows, lookups, strict=True):
         if name in one.record or any(row.get(key) is None for key in keys):
             continue
         try:

@@ -110,8 +110,10 @@ def rows_of(
     if len(lengths) > 1:
         told = ", ".join(f"{name}: {len(values)}" for name, values in [*columns.items()][:5])
         raise _wrong(f"Inputs have different numbers of rows ({told}).", "Send as many of each.")
-    found = list(columns)
-    return [dict(zip(found, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    column_names = list(columns)
+    return [
+        dict(zip(column_names, row, strict=True)) for row in zip(*columns.values(), strict=True)
+    ]
 
 
 def _column(tensor: Tensor) -> list[Any]:
@@ -224,7 +226,7 @@ def answer_tensors(
     data: Mapping[str, list[Any]] = {
         "predict": values,
         "predict_proba": [] if shares is None else shares.ravel().tolist(),
-        **{name: found.ravel().tolist() for name, found in predictions.extras.items()},
+        **{name: extra.ravel().tolist() for name, extra in predictions.extras.items()},
     }
     tensors = [
         {

@@ -174,7 +174,7 @@ def choose_candidates(
 ) -> list[NamedParts]:
     """Return each fold with the candidate that is best on the mean over the fold's inner folds."""
     count = len(measured) // len(cut)
-    found = []
+    chosen = []
     for number, split in enumerate(cut):
         inner = [list(each) for each in measured[number * count : (number + 1) * count]]
         means = [
@@ -182,8 +182,8 @@ def choose_candidates(
             for c in range(len(candidates))
         ]
         best = (min if lower else max)(range(len(means)), key=means.__getitem__)
-        found.append(NamedParts({"split": split, "chosen": candidates[best]}))
-    return found
+        chosen.append(NamedParts({"split": split, "chosen": candidates[best]}))
+    return chosen
 
 
 def _mean(metrics: Sequence[Mapping[str, float]], choose_by: str) -> float:
@@ -205,13 +205,13 @@ def score_fold(model: Any, split: Split, chosen: Mapping[str, Any] | None = None
 @step
 def summarize_folds(scores: list[FoldScore], *, method: str) -> CrossValidation:
     """Collect the folds' metrics, and log their means and the values of each fold."""
-    found = CrossValidation(tuple(scores), method)
+    validation = CrossValidation(tuple(scores), method)
     run = active_run()
     if run is not None:
-        for number, fold in enumerate(found.folds):
+        for number, fold in enumerate(validation.folds):
             run.log_metrics({f"fold/{name}": v for name, v in fold.metrics.items()}, step=number)
-        run.log_metrics({name: each.value for name, each in found.metrics.items()})
-    return found
+        run.log_metrics({name: each.value for name, each in validation.metrics.items()})
+    return validation
 
 
 def _score(model: Any, split: Split, chosen: Mapping[str, Any]) -> FoldScore:

@@ -75,9 +75,9 @@ def find_feature_inputs(
         for each in _merged([view for join in joins for view in join.views])
         if (used := tuple(n for n in each.features if n in same)) or each.name in needed
     ]
-    found = FeatureInputs(tuple(views), tuple(computed)) if views or computed else None
+    inputs = FeatureInputs(tuple(views), tuple(computed)) if views or computed else None
     changed = sorted(offered - same)
-    return FoundInputs(found, tuple(changed), tuple(sorted(opaque & same)))
+    return FoundInputs(inputs, tuple(changed), tuple(sorted(opaque & same)))
 
 
 def _of_two_places(joins: Sequence[FeatureInputs]) -> set[str]:

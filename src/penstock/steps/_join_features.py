@@ -79,7 +79,7 @@ def join_features(
     # The versions first: rows that are written meanwhile belong to later ones.
     known = {each.view: each for each in opened.versions(views)}
     read = {name: each.version for name, each in known.items()} | dict(versions or {})
-    given = labels if isinstance(labels, Snapshot) else None
+    snapshot = labels if isinstance(labels, Snapshot) else None
     rows = labels.table if isinstance(labels, Snapshot) else labels
     joined = opened.join(rows, views, time=time, target=target, versions=read)
     plan = plan_join(opened.resolve(views))
@@ -102,7 +102,7 @@ def join_features(
         joined,
         source=describe_join(inputs),
         time=time,
-        since=given.since if given else None,
-        cutoff=given.cutoff if given else None,
-        reading=given.reading if given else None,
+        since=snapshot.since if snapshot else None,
+        cutoff=snapshot.cutoff if snapshot else None,
+        reading=snapshot.reading if snapshot else None,
     )

@@ -131,9 +131,9 @@ def _describe(
         extra_fields=extra_fields,
         evaluated=report.signature,
     )
-    found = find_feature_inputs(sources.joined, signature.names, holdout.table)
-    _warn_features(found)
-    return Model(estimator, replace(signature, features=found.features))
+    feature_inputs = find_feature_inputs(sources.joined, signature.names, holdout.table)
+    _warn_features(feature_inputs)
+    return Model(estimator, replace(signature, features=feature_inputs.features))
 
 
 def _truth(report: EvaluationReport) -> Any:
@@ -147,21 +147,21 @@ def _truth(report: EvaluationReport) -> Any:
     return pl.DataFrame([truth.alias(name) for name in target_names(report.quantiles)])
 
 
-def _warn_features(found: FoundInputs) -> None:
+def _warn_features(inputs: FoundInputs) -> None:
     """Warn of inputs that have a feature's name and that serving cannot look up or compute."""
     log = logging.getLogger(__name__)
-    if found.changed:
+    if inputs.changed:
         log.warning(
             "Inputs that a step has changed after join_features: %s. Callers of the server must"
             " send them. Change them inside the model, or in an on-demand view. Views of one name"
             " in two feature stores count as changed: give them different names.",
-            _some(found.changed),
+            _some(inputs.changed),
         )
-    if found.opaque:
+    if inputs.opaque:
         log.warning(
             "Inputs of on-demand views whose transform is a function: %s. Its code is not stored"
             " with a model, so callers of the server must send them. Write it as polars expressions.",
-            _some(found.opaque),
+            _some(inputs.opaque),
         )
 
 

@@ -48,11 +48,11 @@ def find_loaded(name: str) -> Any:
     """
     module, _, qualname = name.partition(":")
     for loaded in _loaded_as(module):
-        found: Any = loaded
+        value: Any = loaded
         for part in qualname.split("."):
-            found = getattr(found, part, None)
-        if found is not None:
-            return found
+            value = getattr(value, part, None)
+        if value is not None:
+            return value
     return None
 
 

@@ -58,19 +58,19 @@ def content_digest(value: object) -> str:
 
 
 def _content_digest(value: Any) -> str:
-    found = None
+    digest = None
     if isinstance(value, StoredPart):
         return value.record.content_digest
     if is_own(value) or is_masked(value):
-        found = parts_of(value)
+        digest = parts_of(value)
     elif type(value) in _CONTAINERS:
         try:
             return json_digest(dump_json(value, exact=True))
         except (TypeError, ValueError, RecursionError):
-            found = parts_of(value) if len(value) <= _MOST_PARTS else None
-    if found is None:
+            digest = parts_of(value) if len(value) <= _MOST_PARTS else None
+    if digest is None:
         return simple_digest(value)
-    bundle_type, named = found
+    bundle_type, named = digest
     digested = digested_parts(value)
     contents = {
         name: _content_digest(part)
@@ -105,8 +105,8 @@ def take_apart(value: Any) -> Serialized | tuple[str, dict[str, Any]]:
     try:
         return write_json(value)
     except (TypeError, ValueError, RecursionError):
-        found = parts_of(value) if len(value) <= _MOST_PARTS else None
-        return found or serialize(value)
+        parts = parts_of(value) if len(value) <= _MOST_PARTS else None
+        return parts or serialize(value)
 
 
 def bundle_digest(bundle_type: str, contents: Mapping[str, str]) -> str:

@@ -165,8 +165,8 @@ def _to_plain(value: Any, exact: bool) -> Any:  # noqa: C901 - a table of cases 
         items = [_to_plain(item, exact) for item in value]
         return {_TAG: "namedtuple", "type": class_name(kind), "v": items}
     root = kind.__module__.partition(".")[0]
-    if exact and (found := write_scalar(value, root)) is not None:
-        return {_TAG: found[0], "v": _to_plain(found[1], exact)}
+    if exact and (scalar := write_scalar(value, root)) is not None:
+        return {_TAG: scalar[0], "v": _to_plain(scalar[1], exact)}
     if not exact and root == "numpy" and getattr(value, "shape", None) == ():
         return _to_plain(value.item(), exact)
     raise TypeError(f"{kind.__module__}.{kind.__qualname__} is not JSON-like.")
@@ -211,11 +211,11 @@ def _plain_enum(value: Enum, exact: bool) -> dict[str, Any]:
     kind = type(value)
     if exact and not is_findable(kind):
         raise TypeError(f"{kind.__qualname__} is no class of a module, so it is not JSON-like.")
-    told = {_TAG: "enum", "type": class_name(kind), "name": value.name}
+    document = {_TAG: "enum", "type": class_name(kind), "name": value.name}
     try:
-        return told | {"v": _to_plain(value.value, exact)}
+        return document | {"v": _to_plain(value.value, exact)}
     except TypeError:  # the name is enough
-        return told | {"v": None}
+        return document | {"v": None}
 
 
 def _from_plain(value: Any, strict: bool) -> Any:
@@ -274,9 +274,9 @@ _BY_CLASS: dict[str, Callable[[dict[str, Any], bool], Any]] = {
 
 
 def _class_of(value: dict[str, Any], base: type, strict: bool) -> Any:
-    found = find_loaded(value["type"])
-    if isinstance(found, type) and issubclass(found, base):
-        return found
+    loaded = find_loaded(value["type"])
+    if isinstance(loaded, type) and issubclass(loaded, base):
+        return loaded
     if not strict:
         return None
     module, _, qualname = value["type"].partition(":")

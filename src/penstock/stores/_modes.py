@@ -15,10 +15,10 @@ def share(path: Path) -> None:
     if os.name != "posix":
         return
     with suppress(OSError):
-        folder, found = path.parent.stat().st_mode, path.stat()
-        wanted = _open_to(folder, is_folder=stat.S_ISDIR(found.st_mode))
-        if found.st_mode & wanted != wanted and found.st_uid == os.geteuid():
-            path.chmod(stat.S_IMODE(found.st_mode) | wanted)
+        folder, modes = path.parent.stat().st_mode, path.stat()
+        wanted = _open_to(folder, is_folder=stat.S_ISDIR(modes.st_mode))
+        if modes.st_mode & wanted != wanted and modes.st_uid == os.geteuid():
+            path.chmod(stat.S_IMODE(modes.st_mode) | wanted)
 
 
 def make_shared(folder: Path) -> None:

@@ -92,10 +92,10 @@ def open_store(
     place = _facts(chosen.store.value)
     kept_at = _bytes_url(chosen.artifacts.value, place)
     key = (os.getpid(), place.url, kept_at)
-    found = _opened.get(key)
+    opened = _opened.get(key)
     # A new file at the same path means that the store was replaced while we had it open.
-    if found is not None and found[1] == _file_id(place) and not found[0].closed:
-        return found[0].hold()
+    if opened is not None and opened[1] == _file_id(place) and not opened[0].closed:
+        return opened[0].hold()
     keeper = _bytes(kept_at)
     database = place.open(create)
     metadata = SQLMetadataStore(database)
@@ -127,9 +127,9 @@ def _open_rest(url: str, artifacts: str | None) -> Store:
         )
     server = ServerUrl(url)
     key = (os.getpid(), server.address, "")
-    found = _opened.get(key)
-    if found is not None and not found[0].closed:
-        return found[0].hold()
+    opened = _opened.get(key)
+    if opened is not None and not opened[0].closed:
+        return opened[0].hold()
     parts = open_rest(url)
     store = Store(
         parts.url,

@@ -39,8 +39,8 @@ def is_alive(pid: int, started: float) -> bool:
     """Return whether the process with this id and start time still runs on this machine."""
     if pid <= 0:
         return False
-    found = process_start(pid)
-    return found is not None and (started <= 0 or abs(found - started) < _SAME_START_S)
+    start = process_start(pid)
+    return start is not None and (started <= 0 or abs(start - started) < _SAME_START_S)
 
 
 def this_process() -> tuple[str, int, float]:

@@ -108,10 +108,10 @@ class Store:
             raise endless(value, error) from error.__cause__
 
     def _pack(self, value: Any) -> list[ArtifactRecord]:
-        found = take_apart(value)
-        if isinstance(found, Serialized):
-            return [self._keep(found)] if not found.source else self._keep_with_source(found)
-        bundle_type, named = found
+        parts = take_apart(value)
+        if isinstance(parts, Serialized):
+            return [self._keep(parts)] if not parts.source else self._keep_with_source(parts)
+        bundle_type, named = parts
         recorded = self._renew(named.values())
         packed = {
             name: self._pack_part(part, recorded=_digest_of(part) in recorded)
@@ -243,9 +243,9 @@ class Store:
     def load(self, record: ArtifactRecord, *, check: bool = True) -> Any:  # Any: a stored value
         """Load a value by record; see `get`."""
         if self.unpacked is not None and record.inline is None:
-            found = self.unpacked(record)
-            if found is not None:
-                return found
+            value = self.unpacked(record)
+            if value is not None:
+                return value
         data = self.read_bytes(record, check=check)
         if record.format != FORMAT:
             return deserialize(data, record, self._source_of(record))

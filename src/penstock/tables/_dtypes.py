@@ -113,8 +113,8 @@ def broad_family(dtype: str) -> str:
     >>> broad_family("List(Int64)")
     'List'
     """
-    found = family(dtype)
-    return base_name(dtype) if found == "other" else _BROAD.get(found, found)
+    group = family(dtype)
+    return base_name(dtype) if group == "other" else _BROAD.get(group, group)
 
 
 def integer_limits(dtype: str) -> tuple[int, int]:

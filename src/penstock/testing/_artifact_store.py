@@ -31,13 +31,13 @@ class ArtifactStoreContract:
         assert artifacts.list() == [first]
 
     def test_many_byte_strings_are_stored_in_their_order(self, artifacts: ArtifactStore) -> None:
-        given = [b"%d" % (number % 30) * 700 for number in range(60)]
-        expected = [digest_bytes(data) for data in given]
-        assert artifacts.write_many(given) == expected
-        assert artifacts.write_many(given[:10]) == expected[:10]
+        contents = [b"%d" % (number % 30) * 700 for number in range(60)]
+        expected = [digest_bytes(data) for data in contents]
+        assert artifacts.write_many(contents) == expected
+        assert artifacts.write_many(contents[:10]) == expected[:10]
         assert artifacts.write_many([]) == []
         assert artifacts.list() == sorted(set(expected))
-        assert [artifacts.read(digest, check=True) for digest in expected] == given
+        assert [artifacts.read(digest, check=True) for digest in expected] == contents
 
     def test_a_file_is_stored_like_its_bytes(
         self, artifacts: ArtifactStore, tmp_path: Path
@@ -65,11 +65,11 @@ class ArtifactStoreContract:
     def test_many_files_are_stored_in_their_order(
         self, artifacts: ArtifactStore, tmp_path: Path
     ) -> None:
-        given = [b"%d" % (number % 30) * 700 for number in range(60)]
-        files = [tmp_path / f"{number}.bin" for number in range(len(given))]
-        for file, data in zip(files, given, strict=True):
+        contents = [b"%d" % (number % 30) * 700 for number in range(60)]
+        files = [tmp_path / f"{number}.bin" for number in range(len(contents))]
+        for file, data in zip(files, contents, strict=True):
             file.write_bytes(data)
-        expected = [(digest_bytes(data), len(data)) for data in given]
+        expected = [(digest_bytes(data), len(data)) for data in contents]
         assert artifacts.write_files(files) == expected
         assert artifacts.write_files(files[:10]) == expected[:10]
         assert artifacts.write_files([]) == []
@@ -116,8 +116,8 @@ class ArtifactStoreContract:
 
     def test_stores_say_that_they_keep_their_bytes_here(self, artifacts: ArtifactStore) -> None:
         assert artifacts.claims() == {}
-        for told in ("before", "sqlite:///a.db"):
-            artifacts.claim("one", told)
+        for url in ("before", "sqlite:///a.db"):
+            artifacts.claim("one", url)
         artifacts.claim("two", "postgresql://db/ml")
         assert artifacts.claims() == {"one": "sqlite:///a.db", "two": "postgresql://db/ml"}
         assert artifacts.list() == []

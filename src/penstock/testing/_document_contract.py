@@ -49,7 +49,9 @@ class DocumentContract:
         metadata.documents.add([_document("a")])
         metadata.documents.add_files("test.note", "a", {"model/x": file, "notes.txt": file})
         files = metadata.documents.list_files("test.note", "a", under="model/")
-        assert {path: found.digest for path, found in files.items()} == {"model/x": file.digest}
+        assert {path: artifact.digest for path, artifact in files.items()} == {
+            "model/x": file.digest
+        }
         metadata.documents.drop_files("test.note", "a", ["model/x"])
         assert list(metadata.documents.list_files("test.note", "a")) == ["notes.txt"]
         metadata.documents.delete("test.note", ["a", "unknown"])

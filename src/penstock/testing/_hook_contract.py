@@ -70,8 +70,8 @@ class HookContract:
         for seen in (alert, replace(alert, count=2), replace(alert, resolved_at=at(5))):
             metadata.deployments.save_alert(seen)
         metadata.deployments.save_alert(replace(alert, resolved_at=at(5), count=3))
-        found = metadata.hooks.list_events("team")
-        assert [event.kind for event in found] == [
+        events = metadata.hooks.list_events("team")
+        assert [event.kind for event in events] == [
             "version.registered",
             "version.approved",
             "version.production",
@@ -80,10 +80,10 @@ class HookContract:
             "alert.raised",
             "alert.resolved",
         ]
-        assert found[2].facts["actor"] == "bob"
-        assert found[2].facts["from_stage"] == "none"
-        assert found[3].facts["model"] == version.model
-        assert found[5].facts["message"] == "12 %"
+        assert events[2].facts["actor"] == "bob"
+        assert events[2].facts["from_stage"] == "none"
+        assert events[3].facts["model"] == version.model
+        assert events[5].facts["message"] == "12 %"
         # OpenLineage has no form for these.
         assert metadata.hooks.list_events("lineage") == []
 

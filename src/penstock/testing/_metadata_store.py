@@ -74,8 +74,8 @@ class MetadataStoreContract(
 
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(work, range(8)))
-        found = metadata.runs.get(run.run_id).metrics
-        assert {key: summary.count for key, summary in found.items()} == {
+        metrics = metadata.runs.get(run.run_id).metrics
+        assert {key: summary.count for key, summary in metrics.items()} == {
             f"m{thread}": 10 for thread in range(8)
         }
         assert len(metadata.steps.list(run.run_id)) == 80

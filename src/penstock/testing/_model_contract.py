@@ -157,8 +157,8 @@ class ModelContract:
                 actor="ada",
             )
         metadata.models.set_version_tags("m", 2, {"for": "eu"})
-        found = metadata.models.search_versions("metrics.auc > 0.8 and stage = 'none'")
-        assert [(v.version, v.tags) for v in found] == [(2, {"for": "eu"})]
+        versions = metadata.models.search_versions("metrics.auc > 0.8 and stage = 'none'")
+        assert [(v.version, v.tags) for v in versions] == [(2, {"for": "eu"})]
         assert len(metadata.models.search_versions("params.lr = 0.1 and model = 'm'")) == 2
         assert [v.version for v in metadata.models.search_versions("tags.for = 'eu'")] == [2]
         assert metadata.models.get_version("m", 2).tags == {"for": "eu"}

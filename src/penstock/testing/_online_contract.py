@@ -67,8 +67,8 @@ class OnlineStoreContract:
 
     def test_keys_are_answered_in_their_order_and_more_than_once(self, store: OnlineStore) -> None:
         store.put("spend", entries((b"1", order(1), False, b"a"), (b"2", order(2), False, b"b")))
-        found = store.get("spend", [b"2", b"3", b"1", b"2"])
-        assert [each and each[2] for each in found] == [b"b", None, b"a", b"b"]
+        answers = store.get("spend", [b"2", b"3", b"1", b"2"])
+        assert [each and each[2] for each in answers] == [b"b", None, b"a", b"b"]
 
     def test_thousands_of_keys_are_stored_and_answered(self, store: OnlineStore) -> None:
         keys = [b"%d" % number for number in range(2_500)]

@@ -108,9 +108,9 @@ class PeopleContract:
             metadata.tokens.add(a_token())  # of nobody
         metadata.users.add(ADA, grants=[a_grant()])
         metadata.tokens.add(a_token())
-        found = metadata.tokens.find("d1")
-        assert found is not None
-        token, (user, grants) = found
+        by_digest = metadata.tokens.find("d1")
+        assert by_digest is not None
+        token, (user, grants) = by_digest
         assert (token, user, list(grants)) == (a_token(), ADA, [a_grant()])
         assert metadata.tokens.find("d2") is None
         metadata.tokens.note_used("pst_1", START + _HOUR)
@@ -127,9 +127,9 @@ class PeopleContract:
         assert metadata.tokens.revoke("pst_1", START).revoked_at == START
         assert metadata.tokens.revoke("pst_1", START + _HOUR).revoked_at == START
         assert metadata.tokens.find_session("c1") is None
-        found = metadata.tokens.find_session("c2")
-        assert found is not None
-        assert found[0] == other
+        session = metadata.tokens.find_session("c2")
+        assert session is not None
+        assert session[0] == other
         with pytest.raises(NotFoundError, match="no token 'pst_9'"):
             metadata.tokens.revoke("pst_9", START)
 
@@ -138,9 +138,9 @@ class PeopleContract:
         for number in "123":
             metadata.tokens.add_session(a_session(session_id=f"s{number}", digest=f"c{number}"))
         metadata.tokens.note_session("s1", START + _HOUR)
-        found = metadata.tokens.find_session("c1")
-        assert found is not None
-        assert found[0].seen_at == START + _HOUR
+        session = metadata.tokens.find_session("c1")
+        assert session is not None
+        assert session[0].seen_at == START + _HOUR
         assert metadata.tokens.end_sessions("ada", session_id="s1") == 1
         assert metadata.tokens.end_sessions("ada") == 2
         late = a_session(created_at=START + 2 * _HOUR, expires_at=START + 3 * _HOUR)

@@ -34,8 +34,8 @@ class PredictionContract:
         metadata.predictions.add_truth({"p3": True}, at(9))
 
         def ids(**choice: object) -> list[str]:
-            found = metadata.predictions.list("big-tips", **choice)  # type: ignore[arg-type] # chosen below
-            return [row.prediction_id for row in found]
+            records = metadata.predictions.list("big-tips", **choice)  # type: ignore[arg-type] # chosen below
+            return [row.prediction_id for row in records]
 
         assert ids(version=2) == ["p1", "p3", "p5"]
         assert ids(since=at(2), until=at(4)) == ["p2", "p3"]
@@ -46,8 +46,8 @@ class PredictionContract:
     def test_truth_comes_later_and_unknown_ids_are_named(self, metadata: MetadataStore) -> None:
         metadata.predictions.add([a_prediction("p1"), a_prediction("p2")])
         assert metadata.predictions.add_truth({"p1": "no", "p9": 1, "p2": None}, at(60)) == ["p9"]
-        found = metadata.predictions.get("p1")
-        assert (found.truth, found.truth_at) == ("no", at(60))
+        record = metadata.predictions.get("p1")
+        assert (record.truth, record.truth_at) == ("no", at(60))
         assert metadata.predictions.get("p2").truth_at == at(60)
 
     def test_predictions_are_counted_by_version(self, metadata: MetadataStore) -> None:

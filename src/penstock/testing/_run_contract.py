@@ -164,8 +164,8 @@ class RunContract:
             metadata.runs.create(run)
             if name != "c":
                 metadata.metrics.log(run.run_id, [MetricPoint("auc", 0.5 + index, 0, START)])
-        found = metadata.runs.search("metrics.auc > 0.5 or params.lr = 0.2")
-        assert [run.name for run in found] == ["c", "b"]
+        runs = metadata.runs.search("metrics.auc > 0.5 or params.lr = 0.2")
+        assert [run.name for run in runs] == ["c", "b"]
         by_auc = metadata.runs.search(order_by="metrics.auc desc")
         assert [run.name for run in by_auc] == ["b", "a", "c"]
         assert metadata.runs.count("metrics.auc IS NULL") == 1
@@ -224,8 +224,10 @@ class RunContract:
         metadata.runs.set_experiment_tags("a", {"team": "risk"})
         metadata.runs.set_experiment_tags("a", {"team": "rides", "owner": "ada"})
         metadata.runs.update_experiment("c", note="# About c", archived_at=at(1))
-        found = metadata.runs.search_experiments("tags.team = 'rides' or runs > 1", order_by="name")
-        assert [(e.name, e.tags) for e in found] == [
+        experiments = metadata.runs.search_experiments(
+            "tags.team = 'rides' or runs > 1", order_by="name"
+        )
+        assert [(e.name, e.tags) for e in experiments] == [
             ("a", {"owner": "ada", "team": "rides"}),
             ("b", {}),
         ]

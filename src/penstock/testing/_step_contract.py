@@ -53,8 +53,8 @@ class StepContract:
         metadata.steps.finish(step, logs=[LogLine(at(0), "stdout", "caf\xe9 \udcff\x00")])
         # Not every database can keep a NUL or half a character: they are escaped.
         assert metadata.steps.list_logs(step.step_run_id)[0].text == r"café \udcff\x00"
-        found = metadata.steps.list(run_id)[0]
-        assert (found.error, found.traceback) == (r"bad \udcff", r"\ud800 ü")
+        recorded = metadata.steps.list(run_id)[0]
+        assert (recorded.error, recorded.traceback) == (r"bad \udcff", r"\ud800 ü")
 
     def test_a_step_that_was_never_started_is_inserted(
         self, metadata: MetadataStore, run_id: str

@@ -144,18 +144,18 @@ def _last(record: RunRecord) -> dict[str, float]:
 def _compare_steps(store: "Store", left: str, right: str) -> dict[str, str]:
     first = {step.step: step for step in store.metadata.steps.list(left)}
     second = {step.step: step for step in store.metadata.steps.list(right)}
-    found = {}
+    differences = {}
     for name in dict.fromkeys([*first, *second]):
         if name not in second or name not in first:
-            found[name] = "only in a" if name in first else "only in b"
+            differences[name] = "only in a" if name in first else "only in b"
         # Outputs before keys: equal results matter more than how they came about.
         elif first[name].outputs != second[name].outputs:
             same_key = first[name].key == second[name].key
-            found[name] = "other result" if same_key else "other code or inputs, other result"
+            differences[name] = "other result" if same_key else "other code or inputs, other result"
         else:
             same = first[name].key == second[name].key
-            found[name] = "same" if same else "other code or inputs, same result"
-    return found
+            differences[name] = "same" if same else "other code or inputs, same result"
+    return differences
 
 
 def _compare_provenance(store: "Store", left: RunRecord, right: RunRecord) -> list[str]:

@@ -17,9 +17,9 @@ _MAX_LINE = 4_000
 _OFF = {"off", "0", "no", "false"}
 
 
-def wanted(asked: bool | None, variable: str) -> bool:
+def wanted(requested: bool | None, variable: str) -> bool:
     """Check whether an option is on: as passed, else on unless the environment says otherwise."""
-    return os.environ.get(variable, "").lower() not in _OFF if asked is None else asked
+    return os.environ.get(variable, "").lower() not in _OFF if requested is None else requested
 
 
 class Console:

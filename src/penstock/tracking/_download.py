@@ -61,8 +61,8 @@ def download(store: "Store", named: Mapping[str, ArtifactRecord], folder: Path) 
         StoreError: If bytes are gone or damaged, or a file cannot be written; the rest is.
         ParameterError: If a link in the folder leads out of the folder; the rest is written.
     """
-    files = {name: record for place, found in named.items() for name, record in
-             _files_of(store, place, found)}  # fmt: skip
+    files = {name: record for place, records in named.items() for name, record in
+             _files_of(store, place, records)}  # fmt: skip
     called = {name: file_name(name, record) for name, record in files.items()}
     # "rows" becomes rows.parquet, but not where another artifact has that name.
     wanted = {n: n if file != n and file in files else file for n, file in called.items()}

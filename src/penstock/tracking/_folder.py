@@ -29,7 +29,7 @@ def files_of(folder: Path, top: str) -> dict[str, Path]:
     left_out: list[str] = []
     try:
         root = os.path.realpath(folder)
-        found = sorted(_walk(str(folder), root, "", frozenset({root}), left_out))
+        files = sorted(_walk(str(folder), root, "", frozenset({root}), left_out))
     except OSError as error:
         raise StoreError(
             what=f"The folder {error.filename} cannot be read ({error.strerror or error}).",
@@ -45,14 +45,14 @@ def files_of(folder: Path, top: str) -> dict[str, Path]:
             ", ".join(left_out[:_SHOWN]),
             more,
         )
-    if not found:
+    if not files:
         raise ParameterError(
             what=f"The folder {folder} has no files.",
             why="Artifacts are files; an empty folder cannot be stored.",
             fix="Check the path, or log it once its files are written.",
             path=folder,
         )
-    return _named(found, top)
+    return _named(files, top)
 
 
 def readable_name(name: str) -> str:
@@ -64,9 +64,9 @@ def readable_name(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def _named(found: list[tuple[str, str]], top: str) -> dict[str, Path]:
+def _named(files: list[tuple[str, str]], top: str) -> dict[str, Path]:
     named: dict[str, Path] = {}
-    for label, path in found:
+    for label, path in files:
         name = require_label(f"{top}/{readable_name(label)}", "artifact")
         if name in named:
             raise ParameterError(

@@ -107,10 +107,10 @@ class RunLife:
 
     def _family(self) -> list[RunRecord]:
         """Return the run and all nested runs, parents first."""
-        found = [self.record]
-        for run in found:
-            found += children(self.store, run.run_id)
-        return found
+        family = [self.record]
+        for run in family:
+            family += children(self.store, run.run_id)
+        return family
 
     def _require_unneeded(self, run: RunRecord) -> None:
         if run.state is RunState.RUNNING:

@@ -224,8 +224,8 @@ class RunMedia:
         self, value: Any, label: str, facts: Mapping[str, Any], type_name: str | None = None
     ) -> str:
         """Log a value as log_artifact does, with media facts for the UI."""
-        told = {key: fact for key, fact in facts.items() if fact}
-        if not told:
+        stated = {key: fact for key, fact in facts.items() if fact}
+        if not stated:
             return self._log_value(value, label)
         try:
             [record] = self.store.pack(value)
@@ -233,12 +233,12 @@ class RunMedia:
             self.trouble.meet(error)
             return ""
         # Equal bytes with different media facts are two artifacts.
-        content = digest_json([told, record.content_digest])
+        content = digest_json([stated, record.content_digest])
         record = replace(
             record,
             content_digest=content,
             type_name=type_name or record.type_name,
-            metadata={**record.metadata, **told},
+            metadata={**record.metadata, **stated},
         )
         return self._log_record(record, label)
 

@@ -144,26 +144,26 @@ class MetricLog:
         return self._last_steps
 
 
-def _column(key: str, what: str, given: Any) -> "NDArray[np.float64]":
+def _column(key: str, what: str, values: Any) -> "NDArray[np.float64]":
     import numpy as np
 
     try:
-        column = np.asarray(given, dtype=np.float64)
+        column = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise _not_a_column(key, what, given) from error
+        raise _not_a_column(key, what, values) from error
     if column.ndim != 1:
-        raise _not_a_column(key, what, given)
+        raise _not_a_column(key, what, values)
     return column
 
 
-def _times(key: str, given: Any, count: int) -> "NDArray[np.int64]":
+def _times(key: str, values: Any, count: int) -> "NDArray[np.int64]":
     import numpy as np
 
-    if given is None:
+    if values is None:
         return np.full(count, now_micros(), np.int64)
     try:
         # Aware times are converted to UTC and lose their zone; polars and pandas convert likewise.
-        column = given.to_numpy() if hasattr(given, "to_numpy") else np.asarray(_plain(given))
+        column = values.to_numpy() if hasattr(values, "to_numpy") else np.asarray(_plain(values))
         if column.dtype.kind in "iuf":
             return _from_seconds(key, column.astype(np.float64))
         # NumPy would read such numbers as microseconds, without an error.
@@ -171,7 +171,7 @@ def _times(key: str, given: Any, count: int) -> "NDArray[np.int64]":
             raise _no_time(key, 0, "is a number among others")
         moments = column.astype("datetime64[us]")
     except (TypeError, ValueError, OverflowError) as error:
-        raise _not_a_column(key, "times", given) from error
+        raise _not_a_column(key, "times", values) from error
     if np.isnat(moments).any():
         raise _no_time(key, int(np.isnat(moments).argmax()), "is missing")
     return moments.astype(np.int64)
@@ -206,9 +206,9 @@ def _plain(times: Sequence[Any]) -> list[Any]:
     ]
 
 
-def _not_a_column(key: str, what: str, given: Any) -> ParameterError:
+def _not_a_column(key: str, what: str, values: Any) -> ParameterError:
     return ParameterError(
-        what=f"The {what} of metric {key!r} are {with_article(type(given).__name__)}: {str(given)[:60]!r}.",
+        what=f"The {what} of metric {key!r} are {with_article(type(values).__name__)}: {str(values)[:60]!r}.",
         why="A history is a column of numbers for each of values, steps and times.",
         fix="Give a list, an array or a column of a table, all of one length.",
         key=key,

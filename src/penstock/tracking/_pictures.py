@@ -123,9 +123,9 @@ def _channels_last(
 
 
 def _no_picture(array: "NDArray[np.generic]", layout: Layout | None) -> ParameterError:
-    asked = f" in layout {layout}" if layout else ""
+    in_layout = f" in layout {layout}" if layout else ""
     return ParameterError(
-        what=f"An array of shape {array.shape} is no picture{asked}.",
+        what=f"An array of shape {array.shape} is no picture{in_layout}.",
         fix="Give shape (height, width) or (height, width, 1, 3 or 4); of an array with channels"
         " first: layout='CHW'. Of a batch, log each picture.",
         shape=array.shape,

@@ -322,16 +322,16 @@ class Run(RunLife, RunMedia):
         Raises:
             NotFoundError: If the run has no artifact of that name.
         """
-        found = self.artifacts()
-        if name not in found:
-            name = last_of(name, found)
-        if name not in found:
+        artifacts = self.artifacts()
+        if name not in artifacts:
+            name = last_of(name, artifacts)
+        if name not in artifacts:
             raise NotFoundError(
                 what=f"Run {self.run_id} has no artifact {name!r}.",
-                fix=did_you_mean(name, found) or "It has none at all.",
+                fix=did_you_mean(name, artifacts) or "It has none at all.",
                 name=name,
             )
-        return found[name]
+        return artifacts[name]
 
     def download(self, name: str | None = None, *, to: str | Path) -> list[Path]:
         """Write artifacts to files, in chunks, with checked digests.
@@ -352,11 +352,15 @@ class Run(RunLife, RunMedia):
             ParameterError: If a link in the folder leads out of the folder; the rest is written.
             StoreError: If bytes are gone or damaged, or a file cannot be written; the rest is.
         """
-        found = self.artifacts()
+        artifacts = self.artifacts()
         if name is not None:
-            below = {label: item for label, item in found.items() if label.startswith(f"{name}/")}
-            found = below if below and name not in found else {name: self.artifact_record(name)}
-        return download(self.store, found, Path(to))
+            below = {
+                label: item for label, item in artifacts.items() if label.startswith(f"{name}/")
+            }
+            artifacts = (
+                below if below and name not in artifacts else {name: self.artifact_record(name)}
+            )
+        return download(self.store, artifacts, Path(to))
 
     def artifact_url(self, name: str, *, expires: timedelta = timedelta(hours=1)) -> str | None:
         """Return a URL from which anyone may read an artifact's bytes for a limited time.

@@ -44,14 +44,16 @@ def explain_no_match(filter: str, *, store: "Store | str | None" = None) -> str:
         store: A store or a store URL; by default the project's.
     """
     recent = search_runs(limit=_RECENT, store=store)
-    told = []
+    reasons = []
     for group, name in dict.fromkeys(_NAMED.findall(_QUOTED.sub("''", filter))):
         known = {known for run in recent for known in getattr(run, group)}
         parts = name.split(".")
         # A statistic or the leaf of a dict may follow: metrics.auc.max, params.cfg.depth.
         if not {".".join(parts[:end]) for end in range(1, len(parts) + 1)} & known:
-            told.append(f"No recent run has {group}.{name}. {did_you_mean(name, known)}".rstrip())
-    return " ".join(told)
+            reasons.append(
+                f"No recent run has {group}.{name}. {did_you_mean(name, known)}".rstrip()
+            )
+    return " ".join(reasons)
 
 
 def search_runs(
@@ -89,14 +91,14 @@ def search_runs(
     opened = as_store(store)
     opened.flush()
     opened.metadata.runs.kill_dead()
-    found = opened.metadata.runs.search(
+    records = opened.metadata.runs.search(
         filter,
         order_by=order_by,
         limit=limit,
         after=after.run_id if isinstance(after, Run) else after,
         experiment=experiment,
     )
-    return [Run(record, opened) for record in found]
+    return [Run(record, opened) for record in records]
 
 
 def search_experiments(

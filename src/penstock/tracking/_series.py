@@ -35,8 +35,8 @@ def step_of(label: str) -> tuple[str, float | None]:
     >>> step_of("sample@10"), step_of("sample"), step_of("model@best")
     (('sample', 10.0), ('sample', None), ('model@best', None))
     """
-    found = _AT_STEP.fullmatch(label)
-    return (found[1], float(found[2])) if found else (label, None)
+    match = _AT_STEP.fullmatch(label)
+    return (match[1], float(match[2])) if match else (label, None)
 
 
 def last_of(name: str, labels: Iterable[str]) -> str:

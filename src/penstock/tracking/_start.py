@@ -272,26 +272,26 @@ def _new_record(
 def _resume(store: "Store", run_id: str) -> RunRecord:
     # A run whose process died still counts as running before this.
     store.metadata.runs.kill_dead()
-    found = store.metadata.runs.get(run_id)
-    if found.state is RunState.RUNNING:
+    record = store.metadata.runs.get(run_id)
+    if record.state is RunState.RUNNING:
         raise ConflictError(
-            what=f"Run {found.run_id} is running and cannot be resumed.",
+            what=f"Run {record.run_id} is running and cannot be resumed.",
             why="Two processes would each end it.",
             fix="Log to it from another process with penstock.get_run(RUN), or wait for its end.",
-            run_id=found.run_id,
+            run_id=record.run_id,
         )
-    if found.pipeline is not None:
+    if record.pipeline is not None:
         raise ConflictError(
-            what=f"Run {found.run_id} is of the pipeline {found.pipeline!r}.",
+            what=f"Run {record.run_id} is of the pipeline {record.pipeline!r}.",
             why="What its steps made is proved; a script may not add to it.",
-            fix=f"Resume it with: penstock run --resume {found.run_id}",
-            run_id=found.run_id,
+            fix=f"Resume it with: penstock run --resume {record.run_id}",
+            run_id=record.run_id,
         )
     host, pid, pid_started = this_process()
     return store.metadata.runs.update(
-        found.run_id,
+        record.run_id,
         state=RunState.RUNNING,
-        attempt=found.attempt + 1,
+        attempt=record.attempt + 1,
         heartbeat_at=now(),
         ended_at=None,
         error=None,

@@ -79,5 +79,5 @@ def step_of(run_id: str) -> StepContext | None:
     if step is not None or not _running:
         return step
     with _lock:
-        found = list(_running)
-    return found[0] if len(found) == 1 and found[0].run_id == run_id else None
+        contexts = list(_running)
+    return contexts[0] if len(contexts) == 1 and contexts[0].run_id == run_id else None

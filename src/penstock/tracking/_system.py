@@ -70,7 +70,7 @@ def looker() -> Callable[[], dict[str, float]]:
         }
         before = after
         memory = psutil.virtual_memory()
-        found = {
+        figures = {
             "cpu_percent": psutil.cpu_percent(),
             "process_cpu_percent": process.cpu_percent(),
             "memory_bytes": float(memory.total - memory.available),
@@ -78,19 +78,19 @@ def looker() -> Callable[[], dict[str, float]]:
             "process_memory_bytes": float(_tree_memory(psutil, process)),
             "disk_free_bytes": float(psutil.disk_usage(".").free),
         }
-        return found | rates | gpus()
+        return figures | rates | gpus()
 
     return look
 
 
 def _counters(psutil: Any) -> dict[str, float]:
-    found = {"at": time.monotonic()}
+    counters = {"at": time.monotonic()}
     disk, net = psutil.disk_io_counters(), psutil.net_io_counters()
     if disk is not None:
-        found |= {"disk_read": disk.read_bytes, "disk_write": disk.write_bytes}
+        counters |= {"disk_read": disk.read_bytes, "disk_write": disk.write_bytes}
     if net is not None:
-        found |= {"network_received": net.bytes_recv, "network_sent": net.bytes_sent}
-    return found
+        counters |= {"network_received": net.bytes_recv, "network_sent": net.bytes_sent}
+    return counters
 
 
 def _tree_memory(psutil: Any, process: Any) -> int:
@@ -114,19 +114,21 @@ def _gpus() -> Callable[[], dict[str, float]]:
         return dict
 
     def look() -> dict[str, float]:
-        found: dict[str, float] = {}
+        figures: dict[str, float] = {}
         for place, handle in enumerate(handles):
             memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
-            found |= {
+            figures |= {
                 f"gpu{place}_percent": float(pynvml.nvmlDeviceGetUtilizationRates(handle).gpu),
                 f"gpu{place}_memory_bytes": float(memory.used),
                 f"gpu{place}_memory_percent": 100.0 * memory.used / memory.total,
             }
             with suppress(pynvml.NVMLError):
-                found[f"gpu{place}_watts"] = pynvml.nvmlDeviceGetPowerUsage(handle) / 1000
+                figures[f"gpu{place}_watts"] = pynvml.nvmlDeviceGetPowerUsage(handle) / 1000
             with suppress(pynvml.NVMLError):
                 kind = pynvml.NVML_TEMPERATURE_GPU
-                found[f"gpu{place}_celsius"] = float(pynvml.nvmlDeviceGetTemperature(handle, kind))
-        return found
+                figures[f"gpu{place}_celsius"] = float(
+                    pynvml.nvmlDeviceGetTemperature(handle, kind)
+                )
+        return figures
 
     return look

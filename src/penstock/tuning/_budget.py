@@ -48,15 +48,17 @@ class Budget:
         if self.patience is not None:
             require_number("patience", self.patience, low=1, whole=True)
 
-    def allows(self, asked: int, ended: Sequence[Trial], objectives: Sequence[Objective]) -> bool:
+    def allows(
+        self, proposed: int, ended: Sequence[Trial], objectives: Sequence[Objective]
+    ) -> bool:
         """Return whether a further trial may start.
 
         Args:
-            asked: Number of trials so far.
+            proposed: Number of trials so far.
             ended: Trials that have ended, in the order of their ends.
             objectives: Objectives of the study.
         """
-        if self.trials is not None and asked >= self.trials:
+        if self.trials is not None and proposed >= self.trials:
             return False
         if self.minutes is not None and time.monotonic() - self._began > self.minutes * 60:
             return False

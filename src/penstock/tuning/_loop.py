@@ -107,19 +107,19 @@ class StudyLoop:
                 self._take(pool, end)
 
     def _may_ask(self) -> bool:
-        asked = self._sampling.asked
-        if asked % self._spec.batch == 0 and self._spec.batch > 1 and self._running:
+        proposed = self._sampling.asked
+        if proposed % self._spec.batch == 0 and self._spec.batch > 1 and self._running:
             return False  # values are told when the whole batch has ended
-        if self._grid is not None and asked >= self._grid:
+        if self._grid is not None and proposed >= self._grid:
             return False
-        return self._budget.allows(asked, self._ended, self._spec.objectives)
+        return self._budget.allows(proposed, self._ended, self._spec.objectives)
 
     def _next(self) -> RunOrder:
         if self._sampling.asked % self._spec.batch == 0:
             self._tell_all()
         number, params = self._sampling.ask()
-        told, self._told = self._told, []
-        order = self._maker.order(new_id(), number, params, told)
+        reported, self._told = self._told, []
+        order = self._maker.order(new_id(), number, params, reported)
         self._numbers[order.run_id] = number
         return order
 

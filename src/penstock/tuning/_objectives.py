@@ -105,46 +105,46 @@ def read_objectives(
             fix='Write metric="roc_auc" (--metric roc_auc), or several for a Pareto front.',
         )
     if isinstance(direction, str) or direction is None:
-        given: list[str | None] = [direction] * len(names)
+        directions: list[str | None] = [direction] * len(names)
     else:
-        given = list(direction)
-    if len(given) != len(names) or len(set(names)) != len(names):
+        directions = list(direction)
+    if len(directions) != len(names) or len(set(names)) != len(names):
         raise ParameterError(
-            what=f"There are {len(names)} metrics and {len(given)} directions.",
+            what=f"There are {len(names)} metrics and {len(directions)} directions.",
             why="Each metric is named once and has one direction.",
             fix='Write metric=["roc_auc", "latency_ms"], direction=["maximize", "minimize"].',
         )
-    return tuple(_objective(name, way) for name, way in zip(names, given, strict=True))
+    return tuple(_objective(name, way) for name, way in zip(names, directions, strict=True))
 
 
-def values_of(found: Mapping[str, Any], names: Sequence[str]) -> dict[str, float]:
+def values_of(figures: Mapping[str, Any], names: Sequence[str]) -> dict[str, float]:
     """Return metrics by name from a run's figures.
 
     Args:
-        found: Number, or MetricSummary, by name.
+        figures: Number, or MetricSummary, by name.
         names: Names asked for: ``loss`` or ``loss.min``.
 
     Raises:
         ParameterError: If the run has no such metric.
     """
-    return {name: _value(found, name) for name in names}
+    return {name: _value(figures, name) for name in names}
 
 
-def _value(found: Mapping[str, Any], name: str) -> float:
+def _value(figures: Mapping[str, Any], name: str) -> float:
     base, dot, statistic = name.rpartition(".")
-    if name not in found and dot and statistic in _STATISTICS and base in found:
-        summary = found[base]
+    if name not in figures and dot and statistic in _STATISTICS and base in figures:
+        summary = figures[base]
         return float(getattr(summary, statistic, summary))
-    if name not in found:
-        listed = ", ".join(sorted(found)[:8]) or "none"
+    if name not in figures:
+        listed = ", ".join(sorted(figures)[:8]) or "none"
         raise ParameterError(
             what=f"The trial has no metric {name!r}; it has {listed}.",
             why="The search optimizes a metric that the pipeline logs or returns.",
-            fix=did_you_mean(name, found)
+            fix=did_you_mean(name, figures)
             or f'Log it in a step: ps.log_metric("{name}", value); or return it.',
             name=name,
         )
-    value = found[name]
+    value = figures[name]
     return float(getattr(value, "last", value))
 
 

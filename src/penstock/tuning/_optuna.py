@@ -26,15 +26,19 @@ def load_optuna() -> Any:
 def distributions_of(space: SearchSpace) -> dict[str, Any]:
     """Return Optuna's distribution of each dimension, in the order of the space."""
     kinds = load_optuna().distributions
-    found: dict[str, Any] = {}
+    distributions: dict[str, Any] = {}
     for name, each in space.items():
         if isinstance(each, FloatRange):
-            found[name] = kinds.FloatDistribution(each.low, each.high, log=each.log, step=each.step)
+            distributions[name] = kinds.FloatDistribution(
+                each.low, each.high, log=each.log, step=each.step
+            )
         elif isinstance(each, IntRange):
-            found[name] = kinds.IntDistribution(each.low, each.high, log=each.log, step=each.step)
+            distributions[name] = kinds.IntDistribution(
+                each.low, each.high, log=each.log, step=each.step
+            )
         else:
-            found[name] = kinds.CategoricalDistribution(each.options)
-    return found
+            distributions[name] = kinds.CategoricalDistribution(each.options)
+    return distributions
 
 
 def new_study(spec: StudySpec) -> Any:

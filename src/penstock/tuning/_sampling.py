@@ -96,18 +96,18 @@ class Sampling:
             reports: Returns the points of a trial's watched metric.
         """
         by_number = {trial.number: trial for trial in trials}
-        told: set[int] = set()
+        reported: set[int] = set()
         differing = []
         for trial in trials:
             for number in trial.told:
                 self.tell(by_number[number], reports(by_number[number]))
-            told.update(trial.told)
+            reported.update(trial.told)
             number, suggested = self.ask()
             assert number == trial.number  # a trial is recorded before the next one is asked for
             if suggested != dict(trial.params):
                 differing.append(number)
                 self._replaced.add(number)
-        untold = [t for t in trials if t.has_ended and t.number not in told]
+        untold = [t for t in trials if t.has_ended and t.number not in reported]
         return Replay(untold, differing)
 
     def _point(self, number: int, value: float, step: float | None) -> None:

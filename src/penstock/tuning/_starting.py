@@ -68,7 +68,7 @@ def earlier_trials(spec: StudySpec, names: Sequence[str], store: Store) -> list[
             why="A grid visits all its points, whatever was found before.",
             fix='Use sampler="tpe".',
         )
-    found = []
+    trials = []
     for name in names:
         study = get_study(name, store=store)
         if [o.direction for o in study.spec.objectives] != [o.direction for o in spec.objectives]:
@@ -81,8 +81,8 @@ def earlier_trials(spec: StudySpec, names: Sequence[str], store: Store) -> list[
         fitting = [t for t in study.complete if lies_in(t.params, spec)]
         if not fitting:
             _log.warning("Study %s has no trial inside of the space searched now.", study.name)
-        found += [json.loads(json.dumps(trial.to_json())) for trial in fitting]
-    return found
+        trials += [json.loads(json.dumps(trial.to_json())) for trial in fitting]
+    return trials
 
 
 def lies_in(params: Mapping[str, Any], spec: StudySpec) -> bool:

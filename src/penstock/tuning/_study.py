@@ -106,8 +106,8 @@ class Study:
             A share per parameter, largest first; empty with fewer than two different values.
         """
         if objective not in self._importances:
-            found = measure_importance(self.spec, self.complete, objective)
-            self._importances[objective] = found
+            importances = measure_importance(self.spec, self.complete, objective)
+            self._importances[objective] = importances
         return self._importances[objective]
 
     @cached_property
@@ -229,17 +229,17 @@ def trial_runs(store: Store, study_id: str) -> list[RunRecord]:
     """List the runs of a study's trials by number, also archived and deleted ones."""
     any_life = "(deleted_at is null or deleted_at is not null or archived_at is null)"
     wanted = f"parent_run_id = '{study_id}' and tags.\"{TRIAL_TAG}\" != '' and {any_life}"
-    found: list[RunRecord] = []
+    runs: list[RunRecord] = []
     while True:
         page = store.metadata.runs.search(
             wanted,
             order_by="created_at",
             limit=_PAGE,
-            after=found[-1].run_id if found else None,
+            after=runs[-1].run_id if runs else None,
         )
-        found += page
+        runs += page
         if len(page) < _PAGE:
-            return sorted(found, key=lambda run: int(run.tags[TRIAL_TAG]))
+            return sorted(runs, key=lambda run: int(run.tags[TRIAL_TAG]))
 
 
 def _count_text(trials: Sequence[Trial]) -> str:

@@ -84,9 +84,9 @@ def list_studies(*, limit: int = 50, store: Store | str | None = None) -> list[S
     opened = open_store(store)
     opened.flush()
     opened.metadata.runs.kill_dead()
-    found = opened.metadata.runs.search(f"tags.\"{STUDY_TAG}\" != ''", limit=limit)
-    refits = _refits(opened) if found else {}
-    return [_summarize(opened, run, refits.get(run.run_id)) for run in found]
+    runs = opened.metadata.runs.search(f"tags.\"{STUDY_TAG}\" != ''", limit=limit)
+    refits = _refits(opened) if runs else {}
+    return [_summarize(opened, run, refits.get(run.run_id)) for run in runs]
 
 
 def figures_of(study: Study) -> dict[str, float]:

@@ -92,12 +92,12 @@ class Trial:
         }
 
 
-def trial_tags(number: int, params: Mapping[str, Any], told: list[int]) -> dict[str, str]:
+def trial_tags(number: int, params: Mapping[str, Any], reported: list[int]) -> dict[str, str]:
     """Return the tags by which a run is a trial."""
     return {
         TRIAL_TAG: str(number),
         SUGGESTED_TAG: json.dumps(dict(params)),
-        TOLD_TAG: ",".join(map(str, told)),
+        TOLD_TAG: ",".join(map(str, reported)),
     }
 
 
@@ -109,18 +109,18 @@ def read_trial(run: RunRecord, spec: StudySpec, figures: Mapping[str, Any] | Non
         spec: The study.
         figures: Figures that the run returned instead of logging them, by name.
     """
-    told = run.tags.get(TOLD_TAG, "")
+    recorded = run.tags.get(TOLD_TAG, "")
     state, error = _state(run)
     values: tuple[float, ...] = ()
     constraints: dict[str, float] = {}
     if state is TrialState.COMPLETE:
         try:
-            found = values_of({**run.metrics, **(figures or {})}, spec.metrics)
+            objectives = values_of({**run.metrics, **(figures or {})}, spec.metrics)
         except ParameterError as missing:
             state, error = TrialState.FAILED, missing.what
         else:
-            values = tuple(found[each.metric] for each in spec.objectives)
-            constraints = {str(c): c.violation(found[c.metric]) for c in spec.constraints}
+            values = tuple(objectives[each.metric] for each in spec.objectives)
+            constraints = {str(c): c.violation(objectives[c.metric]) for c in spec.constraints}
             lost = [o.metric for o, v in zip(spec.objectives, values, strict=True) if v != v]  # noqa: PLR0124 - NaN
             if lost:
                 state, error, values = TrialState.FAILED, f"{lost[0]} is not a number", ()
@@ -132,7 +132,7 @@ def read_trial(run: RunRecord, spec: StudySpec, figures: Mapping[str, Any] | Non
         values=values,
         constraints=constraints,
         error=error,
-        told=tuple(int(each) for each in told.split(",") if each),
+        told=tuple(int(each) for each in recorded.split(",") if each),
         started_at=run.started_at,
         ended_at=run.ended_at,
     )

@@ -32,7 +32,7 @@ class TrialMaker:
     experiment: str
 
     def order(
-        self, run_id: str, number: int, params: Mapping[str, Any], told: list[int]
+        self, run_id: str, number: int, params: Mapping[str, Any], reported: list[int]
     ) -> RunOrder:
         """Return the order of a new trial.
 
@@ -40,14 +40,14 @@ class TrialMaker:
             run_id: Id of the new run.
             number: Number of the trial.
             params: Suggested values.
-            told: Trials that the sampler was told about since the trial before.
+            reported: Trials that the sampler was told about since the trial before.
         """
         values = {**self.spec.fixed, **params}
         options = {
             "seed": self.spec.seed,
             "name": f"{self.spec.name} {number}",
             "experiment": self.experiment,
-            "tags": trial_tags(number, params, told),
+            "tags": trial_tags(number, params, reported),
             "only": steps_of_trial(self.pipeline, values),
         }
         return RunOrder(run_id, values, self.study_id, options=options, watched=self.spec.reported)
@@ -119,8 +119,8 @@ def fit_space(
     for name, each in fitted.items():
         for value in _ends(each)[1:]:
             pipeline.bind({**fixed, **firsts, name: value})
-    given = {name.replace("-", "_") for name in fixed}
-    return fitted, pipeline.dump({name: bound[name] for name in bound if name in given})
+    fixed_names = {name.replace("-", "_") for name in fixed}
+    return fitted, pipeline.dump({name: bound[name] for name in bound if name in fixed_names})
 
 
 def returned_figures(
@@ -154,10 +154,10 @@ def figures_in(value: Any, names: Sequence[str]) -> dict[str, float]:
         and all(map(_is_number, value))
     ):
         return dict(zip(names, map(float, value), strict=True))
-    found = value if isinstance(value, Mapping) else getattr(value, "metrics", None)
-    if not isinstance(found, Mapping):
+    named = value if isinstance(value, Mapping) else getattr(value, "metrics", None)
+    if not isinstance(named, Mapping):
         return {}
-    figures = {str(name): getattr(each, "value", each) for name, each in found.items()}
+    figures = {str(name): getattr(each, "value", each) for name, each in named.items()}
     return {name: float(each) for name, each in figures.items() if isinstance(each, Real)}
 
 

@@ -145,11 +145,11 @@ def _addresses(
     known: Mapping[str, str], role: str, places: Mapping[str, tuple[str, str]]
 ) -> dict[str, str]:
     """Return addresses with new places; equal contents may be stored as different bytes."""
-    found = dict(known)
+    addresses = dict(known)
     for name, (content, stored) in places.items():
-        if found.setdefault(content, stored) != stored:
-            found[role + name] = stored
-    return found
+        if addresses.setdefault(content, stored) != stored:
+            addresses[role + name] = stored
+    return addresses
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,10 +89,10 @@ def project_of(name: str, projects: Sequence[ProjectRecord]) -> str:
         name: Name of an experiment, model, deployment, schedule or data set.
         projects: All projects of the store.
     """
-    found = [
+    matching = [
         (len(pattern.rstrip("*")), not pattern.endswith("*"), project.name)
         for project in projects
         for pattern in project.names
         if name == pattern or (pattern.endswith("*") and name.startswith(pattern[:-1]))
     ]
-    return max(found)[2] if found else DEFAULT_PROJECT
+    return max(matching)[2] if matching else DEFAULT_PROJECT

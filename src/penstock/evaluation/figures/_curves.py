@@ -36,8 +36,8 @@ def draw_roc(report: Drawable, outcomes: Outcomes) -> "go.Figure | None":
         y="True positive rate (share)",
     )
     add_line(figure, [0, 1], [0, 1], name="chance", colour=GREY, dash="dot")
-    for name, colour, found, wrong, _ in _curves(outcomes):
-        add_line(figure, wrong, found, name=name, colour=colour)
+    for name, colour, hits, wrong, _ in _curves(outcomes):
+        add_line(figure, wrong, hits, name=name, colour=colour)
     return square(figure)
 
 
@@ -57,8 +57,8 @@ def draw_precision_recall(report: Drawable, outcomes: Outcomes) -> "go.Figure | 
     if report.task == "binary":
         share = float(outcomes.truth.mean())
         add_line(figure, [0, 1], [share, share], name="chance", colour=GREY, dash="dot")
-    for name, colour, found, _, precision in _curves(outcomes):
-        add_line(figure, found[1:], precision[1:], name=name, colour=colour)
+    for name, colour, recall, _, precision in _curves(outcomes):
+        add_line(figure, recall[1:], precision[1:], name=name, colour=colour)
     return square(figure)
 
 
@@ -128,10 +128,10 @@ def _thresholds(
     # From the highest score down; a point per distinct score.
     firsts = np.unique(starts)[::-1]
     tail = np.cumsum(positive[::-1])[::-1]
-    found, chosen = tail[firsts], len(positive) - firsts
+    hits, chosen = tail[firsts], len(positive) - firsts
     keep = spaced(len(firsts), _MOST_POINTS)
-    found, chosen = found[keep], chosen[keep]
-    recall = np.concatenate([[0.0], found / positive.sum()])
-    wrong = np.concatenate([[0.0], (chosen - found) / (~positive).sum()])
-    precision = np.concatenate([[1.0], found / chosen])
+    hits, chosen = hits[keep], chosen[keep]
+    recall = np.concatenate([[0.0], hits / positive.sum()])
+    wrong = np.concatenate([[0.0], (chosen - hits) / (~positive).sum()])
+    precision = np.concatenate([[1.0], hits / chosen])
     return recall, wrong, precision

@@ -28,8 +28,8 @@ def draw_figures(report: Drawable) -> "dict[str, go.Figure]":
     if report.task == "multilabel":
         # Curves and tables of one class at a time; each label has its own figures in the report.
         whole = {"slices": draw_slices, "importance": draw_importance}
-        found = {name: draw(report, outcomes) for name, draw in whole.items()}
-        return {name: figure for name, figure in found.items() if figure is not None}
+        drawn = {name: draw(report, outcomes) for name, draw in whole.items()}
+        return {name: figure for name, figure in drawn.items() if figure is not None}
     drawings: dict[str, Callable[[Drawable, Outcomes], go.Figure | None]] = {
         "roc": draw_roc,
         "precision_recall": draw_precision_recall,

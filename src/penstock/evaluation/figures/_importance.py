@@ -17,21 +17,21 @@ def draw_importance(report: Drawable, outcomes: Outcomes) -> "go.Figure | None":
     import plotly.graph_objects as go
 
     del outcomes
-    found = report.importance
-    if found is None or not found.columns:
+    importances = report.importance
+    if importances is None or not importances.columns:
         return None
-    shown = [*found.columns[:_MOST_COLUMNS], *found.groups]
-    left_out = len(found.columns) - len(found.columns[:_MOST_COLUMNS])
+    shown = [*importances.columns[:_MOST_COLUMNS], *importances.groups]
+    left_out = len(importances.columns) - len(importances.columns[:_MOST_COLUMNS])
     figure = new_figure(
         "Importance of columns",
-        f"{found.repeats} shuffles of {found.rows:,} rows, with 95 % intervals"
+        f"{importances.repeats} shuffles of {importances.rows:,} rows, with 95 % intervals"
         + (f"; {left_out} less important columns are not shown" if left_out else ""),
-        x=f"loss of {found.metric} when the column is shuffled",
+        x=f"loss of {importances.metric} when the column is shuffled",
         y="",
     )
     losses = [each.loss for each in shown]
     names = [plain_text(" + ".join(each.columns)) for each in shown]
-    single = len(shown) - len(found.groups)
+    single = len(shown) - len(importances.groups)
     figure.add_trace(
         go.Scatter(
             x=[each.value for each in losses],

@@ -33,12 +33,12 @@ def mean_interval(
         return float(ratio), float(ratio)
     low, high = -Z, Z
     if len(values) <= _MANY:
-        found = []
+        means = []
         for drawn in draw_weights(len(values), resamples=max(resamples, 200), seed=seed):
             centres, errors = _student(drawn, values, wide, positive=positive)
             with np.errstate(divide="ignore", invalid="ignore"):
-                found.append((centres - centre) / errors)
-        pivots = np.concatenate(found)
+                means.append((centres - centre) / errors)
+        pivots = np.concatenate(means)
         pivots = pivots[np.isfinite(pivots)]
         if len(pivots):
             tail = (1 - LEVEL) / 2

@@ -172,9 +172,11 @@ def _mcc(counts: _Counts, value: float) -> Ends:
     hits = counts.hits
     table = np.array([hits[0], counts.actual[0] - hits[0], counts.actual[1] - hits[1], hits[1]])
     draws = np.random.default_rng(0).gamma(table + 0.5, size=(_DRAWS, 4))
-    right, wrong, missed, found = draws.T
-    above = found * right - wrong * missed
-    below = np.sqrt((found + missed) * (found + wrong) * (right + missed) * (right + wrong))
+    right, wrong, missed, true_positives = draws.T
+    above = true_positives * right - wrong * missed
+    below = np.sqrt(
+        (true_positives + missed) * (true_positives + wrong) * (right + missed) * (right + wrong)
+    )
     low, high = np.quantile(above / below, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
     return min(float(low), value), max(float(high), value)
 

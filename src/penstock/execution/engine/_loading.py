@@ -81,15 +81,15 @@ def load_function(target: str) -> Callable[..., Any]:
             fix="Give a file and a name: file.py:name.",
             name=target,
         )
-    found = getattr(module_of(place), name, None)
-    if not callable(found):
+    loaded = getattr(module_of(place), name, None)
+    if not callable(loaded):
         known = [each for each, value in vars(module_of(place)).items() if callable(value)]
         raise NotFoundError(
             what=f"{place} has no function {name!r}.",
             fix=did_you_mean(name, known) or "Define it there.",
             name=name,
         )
-    function: Callable[..., Any] = found
+    function: Callable[..., Any] = loaded
     return function
 
 

@@ -171,15 +171,23 @@ class Planner:
         may_reuse = session.options.use_cache or node.name in session.graph.given
         if not may_reuse or not key.cacheable or not self._selection.executes(node.name):
             return None
-        found = session.store.metadata.steps.find_cached(key.digest, self._trace_holds)
-        if found is None or _too_old(node, found) or not self._has_bytes(found):
+        cached_record = session.store.metadata.steps.find_cached(key.digest, self._trace_holds)
+        if (
+            cached_record is None
+            or _too_old(node, cached_record)
+            or not self._has_bytes(cached_record)
+        ):
             return None
         cached = started.with_outputs(
-            _outputs_of(found),
+            _outputs_of(cached_record),
             state=StepState.CACHED,
             ended_at=now(),
-            cached_from=found.step_run_id,
-            facts={**_without_reason(found.facts), **started.facts, "made_in": found.run_id},
+            cached_from=cached_record.step_run_id,
+            facts={
+                **_without_reason(cached_record.facts),
+                **started.facts,
+                "made_in": cached_record.run_id,
+            },
         )
         return Work(node, cached)
 

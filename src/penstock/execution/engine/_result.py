@@ -158,5 +158,5 @@ class PipelineResult:
 def step_to_json(record: StepRunRecord) -> dict[str, Any]:
     """Return the run of a step as plain JSON, with ``training``, and ``kept`` of results only."""
     trained = training_facts(record)
-    found = {**to_json(record), "kept": KEPT in record.facts}
-    return {**found, "training": trained} if trained else found
+    document = {**to_json(record), "kept": KEPT in record.facts}
+    return {**document, "training": trained} if trained else document

@@ -26,9 +26,9 @@ def training_facts(record: StepRunRecord) -> dict[str, Any]:
     declared = parts.get("workers") or {}
     shards = trained.get("shards") or (parts.get("shards") or {}).get("count")
     workers = trained.get("workers") or declared.get("count")
-    found: dict[str, Any] = {}
+    facts_by_step: dict[str, Any] = {}
     if workers or shards:
-        found = {
+        facts_by_step = {
             "workers": workers,
             "shards": shards,
             "mode": _SHARDS if shards else _PLAIN,
@@ -38,10 +38,10 @@ def training_facts(record: StepRunRecord) -> dict[str, Any]:
     switches = record.facts.get("switches")
     if switches is not None:
         deterministic = parts.get("deterministic", True) is not False
-        found |= {
+        facts_by_step |= {
             "deterministic": deterministic,
             "switches": dict(switches),
             "switched": list(record.facts.get("switched", ())),
             "price": _KEPT if deterministic else _LEFT,
         }
-    return {name: value for name, value in found.items() if value not in (None, [])}
+    return {name: value for name, value in facts_by_step.items() if value not in (None, [])}

@@ -77,25 +77,25 @@ def list_files(place: Path) -> tuple[EmbeddingFile, ...]:
         DataError: If there are no weights in safetensors.
     """
     with _opened(place) as opener:
-        found = tuple(_measure(name, opener) for name in opener.names())
-    if not any(file.name.endswith(".safetensors") for file in found):
+        files = tuple(_measure(name, opener) for name in opener.names())
+    if not any(file.name.endswith(".safetensors") for file in files):
         raise DataError(
             what=f"{place} has no weights in safetensors.",
             why="Other weights are pickles, and loading a pickle can run any code.",
             fix="Save the model again: model.save_pretrained(folder, safe_serialization=True).",
         )
-    return found
+    return files
 
 
 def require_same(
-    place: Path, recorded: Sequence[EmbeddingFile], found: Sequence[EmbeddingFile]
+    place: Path, recorded: Sequence[EmbeddingFile], present: Sequence[EmbeddingFile]
 ) -> None:
     """Check that the files are those that a transformer was fitted with.
 
     Raises:
         DataError: If a file is missing, changed, or new, with the name.
     """
-    now = {file.name: file for file in found}
+    now = {file.name: file for file in present}
     then = {file.name: file for file in recorded}
     for name, file in then.items():
         if name not in now:
@@ -132,8 +132,8 @@ class _Folder:
         self._place = place
 
     def names(self) -> list[str]:
-        found = (path.relative_to(self._place).as_posix() for path in self._place.rglob("*"))
-        return sorted(n for n in found if _is_file_of_model(n) and (self._place / n).is_file())
+        paths = (path.relative_to(self._place).as_posix() for path in self._place.rglob("*"))
+        return sorted(n for n in paths if _is_file_of_model(n) and (self._place / n).is_file())
 
     def open(self, name: str) -> IO[bytes]:
         return (self._place / name).open("rb")
@@ -176,8 +176,8 @@ def _is_file_of_model(name: str) -> bool:
 
 
 def _packaged() -> Path:
-    found = importlib.util.find_spec(PACKAGED)
-    if found is None or found.origin is None:
+    module_spec = importlib.util.find_spec(PACKAGED)
+    if module_spec is None or module_spec.origin is None:
         raise MissingPackageError(
             what=f"{PACKAGED} is not installed.",
             why='text="embed" takes the language model that this package has.',
@@ -186,7 +186,7 @@ def _packaged() -> Path:
             module=PACKAGED,
         )
     # The package is not imported: it prints, and only its file is needed.
-    return Path(found.origin).parent / "model.zip"
+    return Path(module_spec.origin).parent / "model.zip"
 
 
 def _short(file: EmbeddingFile) -> str:

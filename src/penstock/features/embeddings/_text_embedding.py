@@ -57,13 +57,13 @@ class TextEmbedding(NamedColumns):
         """
         self._read(X, reset=True)
         place = find_model(self.model)
-        found = list_files(place)
+        files = list_files(place)
         # Plain values, which every form of an estimator can hold.
         self.files_: list[tuple[str, str, int]] = [
-            (file.name, file.digest, file.size_bytes) for file in found
+            (file.name, file.digest, file.size_bytes) for file in files
         ]
-        self.model_digest_ = digest_files(found)
-        self.dimensions_ = int(load_encoder(place, found)([""]).shape[1])
+        self.model_digest_ = digest_files(files)
+        self.dimensions_ = int(load_encoder(place, files)([""]).shape[1])
         return self
 
     def require_files(self) -> None:

@@ -59,12 +59,12 @@ def answer_online(
 
     at = at or now()
     owner = ", ".join(f"{each.view.name!r}" for each in plan.selections) or "on-demand views"
-    asked = read_asked(keys, columns_asked(plan), owner)
-    columns = {each.name: each for each in asked.iter_columns()}
+    requested = read_asked(keys, columns_asked(plan), owner)
+    columns = {each.name: each for each in requested.iter_columns()}
     kept, statuses = [*columns, *plan.output], {}
     for selection in plan.selections:
         name = selection.view.name
-        values, statuses[name] = read_with_status(store, codecs[name], asked, at)
+        values, statuses[name] = read_with_status(store, codecs[name], requested, at)
         columns.update((each, values[each]) for each in selection.features)
     for view in plan.on_demand:
         computed = view.compute(pl.DataFrame(list(columns.values())))

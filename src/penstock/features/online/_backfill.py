@@ -62,8 +62,8 @@ def split_time(start: datetime, end: datetime, every: timedelta) -> list[tuple[d
         )
     if every <= timedelta(0):
         raise ParameterError(what=f"every is {every}.", fix="Give a positive duration.")
-    found = []
+    intervals = []
     while start < end:
-        found.append((start, min(start + every, end)))
+        intervals.append((start, min(start + every, end)))
         start += every
-    return found
+    return intervals

@@ -123,9 +123,9 @@ def _erase_history(history: History, keys: "pl.DataFrame") -> ErasedPlace:
     version = history.version().version
     before = digest_entries(_others(history, version, keys))
     removed: set[int] = set()
-    while found := _seqs(history, keys):  # until no writer has added any meanwhile
-        remove_rows(history, found)
-        removed.update(found)
+    while numbers := _seqs(history, keys):  # until no writer has added any meanwhile
+        remove_rows(history, numbers)
+        removed.update(numbers)
     files = remove_old_files(history)
     after = digest_entries(_others(history, version, keys))
     if before != after:
@@ -144,8 +144,8 @@ def _erase_history(history: History, keys: "pl.DataFrame") -> ErasedPlace:
 
 def _seqs(history: History, keys: "pl.DataFrame") -> list[int]:
     scanned = history.scan([*keys.columns, SEQ])
-    found = scanned.join(keys.lazy(), on=keys.columns, how="semi").select(SEQ).collect()
-    return found[SEQ].sort().to_list()
+    matching = scanned.join(keys.lazy(), on=keys.columns, how="semi").select(SEQ).collect()
+    return matching[SEQ].sort().to_list()
 
 
 def _others(
@@ -161,9 +161,9 @@ def _others(
 def _erase_online(store: OnlineStore, view: FeatureView, keys: "pl.DataFrame") -> ErasedPlace:
     rows, before, after = 0, "", ""
     for name in (view.name, view.name + REBUILDING):
-        found = set(_entries_of(store, name, view, keys))
-        others = digest_entries(each for each in store.scan(name) if each[0] not in found)
-        rows += store.remove(name, sorted(found))
+        entries = set(_entries_of(store, name, view, keys))
+        others = digest_entries(each for each in store.scan(name) if each[0] not in entries)
+        rows += store.remove(name, sorted(entries))
         if name == view.name:
             before, after = others, digest_entries(store.scan(name))
     return ErasedPlace("online", store.url, view.name, rows, before, after)

@@ -27,11 +27,11 @@ def columns_asked(plan: JoinPlan) -> "dict[str, pl.DataType]":
     return {**keys, **request}
 
 
-def read_asked(given: Any, declared: "Mapping[str, pl.DataType]", owner: str) -> "pl.DataFrame":
+def read_asked(rows: Any, declared: "Mapping[str, pl.DataType]", owner: str) -> "pl.DataFrame":
     """Return the declared columns of the arguments, in the order of the rows.
 
     Args:
-        given: A polars or pandas frame, a dict of values or lists, or a list of dicts.
+        rows: A polars or pandas frame, a dict of values or lists, or a list of dicts.
         declared: Names with their dtypes; further columns are ignored.
         owner: User of the columns, for messages.
 
@@ -40,7 +40,7 @@ def read_asked(given: Any, declared: "Mapping[str, pl.DataType]", owner: str) ->
     """
     import polars as pl
 
-    columns = {each.name: each for each in _columns(given, declared, owner)}
+    columns = {each.name: each for each in _columns(rows, declared, owner)}
     for name in declared:
         if name not in columns:
             raise SchemaError(
@@ -52,7 +52,7 @@ def read_asked(given: Any, declared: "Mapping[str, pl.DataType]", owner: str) ->
     return pl.DataFrame([fit_column(columns[name], kind, owner) for name, kind in declared.items()])
 
 
-def read_erased(given: Any, views: "Sequence[FeatureView]") -> "pl.DataFrame":
+def read_erased(rows: Any, views: "Sequence[FeatureView]") -> "pl.DataFrame":
     """Return the keys to erase: those columns of the argument that are keys of views.
 
     Raises:
@@ -61,7 +61,7 @@ def read_erased(given: Any, views: "Sequence[FeatureView]") -> "pl.DataFrame":
     import polars as pl
 
     known = {name: kind for each in views for name, kind in each.entity.dtypes.items()}
-    columns = _columns(given, known, "an erasure")
+    columns = _columns(rows, known, "an erasure")
     unknown = [each.name for each in columns if each.name not in known]
     if unknown or not columns:
         raise SchemaError(
@@ -74,19 +74,19 @@ def read_erased(given: Any, views: "Sequence[FeatureView]") -> "pl.DataFrame":
     return pl.DataFrame([fit_column(each, known[each.name], "an erasure") for each in columns])
 
 
-def _columns(given: Any, declared: "Mapping[str, pl.DataType]", owner: str) -> "list[pl.Series]":
+def _columns(rows: Any, declared: "Mapping[str, pl.DataType]", owner: str) -> "list[pl.Series]":
     import polars as pl
 
-    if isinstance(given, Sequence) and not isinstance(given, str | bytes):
-        names = {name for row in given if isinstance(row, Mapping) for name in row}
-        if len(given) and not names:
-            return columns_of(given)  # refuses it
-        given = {name: [row.get(name) for row in given] for name in names or declared}
-    if not isinstance(given, Mapping):
-        return columns_of(given)
+    if isinstance(rows, Sequence) and not isinstance(rows, str | bytes):
+        names = {name for row in rows if isinstance(row, Mapping) for name in row}
+        if len(rows) and not names:
+            return columns_of(rows)  # refuses it
+        rows = {name: [row.get(name) for row in rows] for name in names or declared}
+    if not isinstance(rows, Mapping):
+        return columns_of(rows)
     lists = {
         name: value if isinstance(value, list | tuple | pl.Series) else [value]
-        for name, value in given.items()
+        for name, value in rows.items()
     }
     return [
         value if isinstance(value, pl.Series) else _series(name, value, declared.get(name), owner)
@@ -116,28 +116,28 @@ def _unchanged(values: Any, column: "pl.Series", kind: "pl.DataType | None") -> 
     """
     import polars as pl
 
-    for given, found in zip(values, column, strict=True) if kind is not None else ():
-        if isinstance(found, pl.Series):
-            _unchanged(given, found, kind)
-        elif given is not None and not _is_same(given, found):
-            raise ValueError(f"{given!r} would become {found!r}")
+    for original, stored in zip(values, column, strict=True) if kind is not None else ():
+        if isinstance(stored, pl.Series):
+            _unchanged(original, stored, kind)
+        elif original is not None and not _is_same(original, stored):
+            raise ValueError(f"{original!r} would become {stored!r}")
     return column
 
 
-def _is_same(given: Any, found: Any) -> bool:
-    match found:
+def _is_same(original: Any, stored: Any) -> bool:
+    match stored:
         case bool():
-            return isinstance(given, bool | np.bool_)
+            return isinstance(original, bool | np.bool_)
         case datetime():
-            moment = datetime.fromisoformat(given) if isinstance(given, str) else given
-            return isinstance(moment, datetime) and moment.tzinfo is not None and moment == found
+            moment = datetime.fromisoformat(original) if isinstance(original, str) else original
+            return isinstance(moment, datetime) and moment.tzinfo is not None and moment == stored
         case date():
-            return isinstance(given, date | str)
+            return isinstance(original, date | str)
         case Decimal():
-            return not isinstance(given, bool) and Decimal(str(given)) == found
+            return not isinstance(original, bool) and Decimal(str(original)) == stored
         case int() | float():
-            if isinstance(given, bool | np.bool_):
+            if isinstance(original, bool | np.bool_):
                 return False
-            return not isinstance(given, int) or given == found
+            return not isinstance(original, int) or original == stored
         case _:
             return True

@@ -72,18 +72,18 @@ def read_entries(
             fix="Give an aware time: datetime.now(UTC).",
         )
     view = codec.view
-    found = store.get(view.name, codec.encode_keys(keys))
-    states = _states(found, codec, (at - _EPOCH) // _MICROSECOND)
+    entries = store.get(view.name, codec.encode_keys(keys))
+    states = _states(entries, codec, (at - _EPOCH) // _MICROSECOND)
     values = [
         entry[2] if entry is not None and state is OnlineStatus.PRESENT else None
-        for entry, state in zip(found, states, strict=True)
+        for entry, state in zip(entries, states, strict=True)
     ]
-    return codec.decode_values(values), states, found
+    return codec.decode_values(values), states, entries
 
 
-def _states(found: Sequence[Entry | None], codec: RowCodec, at_us: int) -> list[OnlineStatus]:
+def _states(entries: Sequence[Entry | None], codec: RowCodec, at_us: int) -> list[OnlineStatus]:
     ttl, states = codec.view.ttl_us, []
-    for entry in found:
+    for entry in entries:
         if entry is None:
             states.append(OnlineStatus.NOT_FOUND)
         elif entry[1]:

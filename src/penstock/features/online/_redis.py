@@ -120,12 +120,12 @@ class RedisOnlineStore:
 
     def get(self, view: str, keys: Sequence[bytes]) -> list[Entry | None]:
         """Return the entries of keys; see OnlineStore."""
-        found: list[Entry | None] = []
+        entries: list[Entry | None] = []
         with self._errors():
             for some in _slices(keys, _AT_ONCE):
                 raw = self._client.hmget(self._entries(view), some)
-                found.extend(None if each is None else _entry(each) for each in raw)
-        return found
+                entries.extend(None if each is None else _entry(each) for each in raw)
+        return entries
 
     def read_progress(self, view: str) -> Progress | None:
         """Return the online part of the view's history; see OnlineStore."""

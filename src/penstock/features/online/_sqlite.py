@@ -91,7 +91,7 @@ class SqliteOnlineStore:
 
     def get(self, view: str, keys: Sequence[bytes]) -> list[Entry | None]:
         """Return the entries of keys; see OnlineStore."""
-        found: dict[bytes, Entry] = {}
+        entries: dict[bytes, Entry] = {}
         with self._errors():
             connection = self._connection()
             for start in range(0, len(keys), _AT_ONCE):
@@ -102,8 +102,10 @@ class SqliteOnlineStore:
                     if "no such table" in str(error):
                         break  # nothing was stored yet
                     raise
-                found.update((key, (order, bool(gone), value)) for key, order, gone, value in rows)
-        return [found.get(key) for key in keys]
+                entries.update(
+                    (key, (order, bool(gone), value)) for key, order, gone, value in rows
+                )
+        return [entries.get(key) for key in keys]
 
     def read_progress(self, view: str) -> Progress | None:
         """Return the online part of the view's history; see OnlineStore."""

@@ -56,14 +56,14 @@ def decode_columns(rows: list[bytes], layout: RowLayout, skip: int = 0) -> "pl.D
     nulls = np.unpackbits(
         matrix[:, skip:start], axis=1, bitorder="little", count=len(layout.kinds)
     ).astype(bool)
-    found = dict.fromkeys(layout.kinds, pl.Series())
+    decoded = dict.fromkeys(layout.kinds, pl.Series())
     for group in layout.groups:
-        found.update(_decode_group(matrix[:, start:], nulls, group))
+        decoded.update(_decode_group(matrix[:, start:], nulls, group))
     ends = [width] * len(rows)
     for number, name, kind in layout.tails:
         null = nulls[:, number]
-        found[name] = with_nulls(_from_tails(_cut(rows, null, ends), kind), null).alias(name)
-    return pl.DataFrame(list(found.values()))
+        decoded[name] = with_nulls(_from_tails(_cut(rows, null, ends), kind), null).alias(name)
+    return pl.DataFrame(list(decoded.values()))
 
 
 def _decode_group(matrix: Any, nulls: Any, group: ColumnGroup) -> "Iterator[tuple[str, pl.Series]]":
@@ -147,11 +147,11 @@ def _list_bytes(column: "pl.Series") -> list[bytes | None]:
     elements = _element_bytes(
         column.drop_nulls().filter(column.drop_nulls().list.len() > 0).explode()
     )
-    start, found = 0, []
+    start, parts = 0, []
     for length in lengths:
-        found.append(None if length is None else b"".join(elements[start : start + length]))
+        parts.append(None if length is None else b"".join(elements[start : start + length]))
         start += length or 0
-    return found
+    return parts
 
 
 def _element_bytes(flat: "pl.Series") -> list[bytes]:
@@ -166,15 +166,15 @@ def _element_bytes(flat: "pl.Series") -> list[bytes]:
 
 def _cut(rows: list[bytes], null: Any, ends: list[int]) -> "list[bytes | None]":
     """Return the next value of varying length of each row, and move the ends behind that value."""
-    found: list[bytes | None] = []
+    parts: list[bytes | None] = []
     for number, (row, missing) in enumerate(zip(rows, null.tolist(), strict=True)):
         if missing:
-            found.append(None)
+            parts.append(None)
             continue
         start = ends[number] + _LENGTH
         ends[number] = start + int.from_bytes(row[start - _LENGTH : start], "little")
-        found.append(row[start : ends[number]])
-    return found
+        parts.append(row[start : ends[number]])
+    return parts
 
 
 def _from_tails(raw: "list[bytes | None]", kind: Any) -> "pl.Series":

@@ -72,16 +72,16 @@ def fit_column(column: "pl.Series", kind: "pl.DataType", owner: str) -> "pl.Seri
     """
     import polars as pl
 
-    given = column.dtype
-    if given == kind:
+    dtype = column.dtype
+    if dtype == kind:
         return column
-    empty = given == pl.Null or (given == pl.List(pl.Null) and isinstance(kind, pl.List))
-    if empty or widens(given, kind):
+    empty = dtype == pl.Null or (dtype == pl.List(pl.Null) and isinstance(kind, pl.List))
+    if empty or widens(dtype, kind):
         return column.cast(kind)
-    if isinstance(kind, pl.Datetime) and getattr(given, "time_zone", None):
+    if isinstance(kind, pl.Datetime) and getattr(dtype, "time_zone", None):
         return column.dt.convert_time_zone("UTC").cast(kind)
     raise SchemaError(
-        what=f"Column {column.name!r} for {owner} is {given}; declared is {kind}.",
+        what=f"Column {column.name!r} for {owner} is {dtype}; declared is {kind}.",
         why="A value that is converted on the way differs between training and serving.",
         fix=f"Convert the column: pl.col({column.name!r}).cast(pl.{kind}).",
         column=column.name,
@@ -145,8 +145,8 @@ def _is_storable(kind: "pl.DataType", *, nested: bool = False) -> bool:
             return dtype_name(kind) in _PLAIN
 
 
-def widens(given: "pl.DataType", kind: "pl.DataType") -> bool:
+def widens(dtype: "pl.DataType", kind: "pl.DataType") -> bool:
     """Return whether a dtype is an integer and the second as wide or wider."""
     order = {name: place for place, name in enumerate(_INTEGERS)}
-    small, large = (each.base_type().__name__ for each in (given, kind))
+    small, large = (each.base_type().__name__ for each in (dtype, kind))
     return small in order and large in order and order[small] <= order[large]

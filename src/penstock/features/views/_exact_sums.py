@@ -69,7 +69,7 @@ def _rounded(values: list[float]) -> float:
 
 def _odd(values: list[float]) -> list[float]:
     """Return infinities and NaN, each once."""
-    found = [each for each in values if not math.isfinite(each)]
-    if any(math.isnan(each) for each in found):
+    odd = [each for each in values if not math.isfinite(each)]
+    if any(math.isnan(each) for each in odd):
         return [math.nan]
-    return sorted(set(found))
+    return sorted(set(odd))

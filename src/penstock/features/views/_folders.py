@@ -36,10 +36,10 @@ def _in_bucket(url: str, options: Mapping[str, str]) -> list[str]:
     folder = urlsplit(url).path.strip("/")
     try:
         bucket = _open(url, options)
-        found = obstore.list_with_delimiter(bucket, folder or None)["common_prefixes"]
+        folders = obstore.list_with_delimiter(bucket, folder or None)["common_prefixes"]
         return sorted(
             each.rpartition("/")[2]
-            for each in (name.rstrip("/") for name in found)
+            for each in (name.rstrip("/") for name in folders)
             if f"{each}/{_LOG}" in _folders(obstore, bucket, each)
         )
     except (errors.BaseError, ValueError, OSError) as error:
@@ -65,5 +65,5 @@ def _open(url: str, options: Mapping[str, str]) -> Any:
 
 
 def _folders(obstore: Any, bucket: Any, folder: str) -> set[str]:
-    found = obstore.list_with_delimiter(bucket, folder)["common_prefixes"]
-    return {each.rstrip("/") for each in found}
+    prefixes = obstore.list_with_delimiter(bucket, folder)["common_prefixes"]
+    return {each.rstrip("/") for each in prefixes}

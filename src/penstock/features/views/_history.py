@@ -211,8 +211,8 @@ class History:
 
     def appended(self, once: str) -> int | None:
         """Return the version that has the rows that were appended under a name, if they were."""
-        found = self.table().transaction_version(once)
-        return None if found is None else int(found)
+        version = self.table().transaction_version(once)
+        return None if version is None else int(version)
 
     def compact(self) -> None:
         """Join small files into large ones; all versions stay readable, concurrent writers go on."""

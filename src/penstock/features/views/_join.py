@@ -162,9 +162,9 @@ def find_rows(
     )
     known = steps[EVENT_TIME if event_time_only else AVAILABLE_AT]
     included = view.as_of == "<="
-    found = last_known(labels, labels[_AT], steps, known, keys, included=included)
+    places = last_known(labels, labels[_AT], steps, known, keys, included=included)
     steps = steps.select(_ROW, EVENT_TIME, IS_DELETED).rechunk()
-    winners = steps[found].with_columns(labels[_AT])
+    winners = steps[places].with_columns(labels[_AT])
     return winners.select(pl.when(~is_missing(view, pl.col(_AT))).then(_ROW)).to_series()
 
 

@@ -112,10 +112,10 @@ def _sums(
         numbers = [(column == each).cast(pl.Float64) for each in classes[:_MAX_CLASSES]]
     for each in numbers:
         by_level = rows.with_columns(each.alias("sum")).group_by(category, maintain_order=True)
-        found = levels.select(category).join(
+        sums = levels.select(category).join(
             by_level.agg(pl.col("sum").sum()), on=category, maintain_order="left"
         )
-        yield found["sum"].to_numpy()
+        yield sums["sum"].to_numpy()
 
 
 def _explains(values: Any, counts: Any, sums: Any) -> bool:

@@ -180,21 +180,21 @@ class OnDemandView:
         import polars as pl
 
         owner = f"on-demand view {self.name!r}"
-        given = {column.name: column for column in columns_of(frame)}
-        _require_columns(given, self.inputs, f"Rows for {owner}")
+        columns_by_name = {column.name: column for column in columns_of(frame)}
+        _require_columns(columns_by_name, self.inputs, f"Rows for {owner}")
         rows = pl.DataFrame(
-            [fit_column(given[name], kind, owner) for name, kind in self.inputs.items()]
+            [fit_column(columns_by_name[name], kind, owner) for name, kind in self.inputs.items()]
         )
-        found = self._transformed(rows, owner)
-        _require_columns(found.columns, self.dtypes, f"The result of {owner}")
-        if found.height != rows.height:
+        computed = self._transformed(rows, owner)
+        _require_columns(computed.columns, self.dtypes, f"The result of {owner}")
+        if computed.height != rows.height:
             raise DefinitionError(
-                what=f"{owner.capitalize()} returned {found.height:,} rows for {rows.height:,}.",
+                what=f"{owner.capitalize()} returned {computed.height:,} rows for {rows.height:,}.",
                 why="Each row of inputs has one row of features.",
                 fix="Do not filter or group in the transform.",
             )
         return pl.DataFrame(
-            [fit_column(found[name], kind, owner) for name, kind in self.dtypes.items()]
+            [fit_column(computed[name], kind, owner) for name, kind in self.dtypes.items()]
         )
 
     def _transformed(self, rows: "pl.DataFrame", owner: str) -> "pl.DataFrame":
@@ -203,19 +203,19 @@ class OnDemandView:
         try:
             if isinstance(self.transform, Mapping):
                 return rows.select(each.alias(name) for name, each in self.transform.items())
-            found = self.transform(rows)
+            computed = self.transform(rows)
         except Exception as error:
             raise DefinitionError(
                 what=f"{owner.capitalize()} failed: {summarize_error(error)}.",
                 why="It must return a value, or null, for all inputs, missing ones included.",
                 fix="Handle such rows in the transform.",
             ) from error
-        if not isinstance(found, pl.DataFrame):
+        if not isinstance(computed, pl.DataFrame):
             raise SchemaError(
-                what=f"{owner.capitalize()} returned a {type(found).__name__}.",
+                what=f"{owner.capitalize()} returned a {type(computed).__name__}.",
                 fix="Return a polars DataFrame.",
             )
-        return found
+        return computed
 
     def _describe_transform(self) -> Any:
         if isinstance(self.transform, Mapping):
@@ -226,14 +226,14 @@ class OnDemandView:
         return code_digest(self.transform, find_project()).digest
 
 
-def _require_columns(given: Any, declared: Mapping[str, Any], what: str) -> None:
-    missing = [name for name in declared if name not in given]
+def _require_columns(present: Any, declared: Mapping[str, Any], what: str) -> None:
+    missing = [name for name in declared if name not in present]
     if missing:
         raise SchemaError(
             what=f"{what} has no column {missing[0]!r}."
             if what.startswith("The")
             else f"{what} have no column {missing[0]!r}.",
             why="It was declared.",
-            fix=f"Known: {', '.join(given)}.",
+            fix=f"Known: {', '.join(present)}.",
             column=missing[0],
         )

@@ -23,16 +23,16 @@ class JoinPlan:
     output: list[str]
 
 
-def plan_join(asked: Sequence[ViewSelection | OnDemandView]) -> JoinPlan:
+def plan_join(views: Sequence[ViewSelection | OnDemandView]) -> JoinPlan:
     """Return the plan of a join of these views."""
-    output = [name for each in asked for name in _names(each)]
+    output = [name for each in views for name in _names(each)]
     needed: dict[str, tuple[FeatureView, dict[str, None]]] = {}
 
     def need(view: FeatureView, names: Iterable[str]) -> None:
         needed.setdefault(view.name, (view, {}))[1].update(dict.fromkeys(names))
 
-    on_demand = [each for each in asked if isinstance(each, OnDemandView)]
-    for each in asked:
+    on_demand = [each for each in views if isinstance(each, OnDemandView)]
+    for each in views:
         if isinstance(each, ViewSelection):
             need(each.view, each.features)
     for each in on_demand:

@@ -50,7 +50,7 @@ def remove_old_files(history: History) -> list[str]:
     commit them.
     """
     table = history.table()
-    found = table.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
+    removed = table.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
     pending = list_pending_files(history)
     if pending:
         history.table().vacuum(
@@ -60,16 +60,16 @@ def remove_old_files(history: History) -> list[str]:
             full=True,
         )
     left = set(list_pending_files(history)) if pending else set()
-    return sorted({*map(str, found), *(file for file in pending if file not in left)})
+    return sorted({*map(str, removed), *(file for file in pending if file not in left)})
 
 
 def list_pending_files(history: History) -> list[str]:
     """List files that the log does not know: of a writer that will commit them, or was killed."""
-    found = history.table().vacuum(
+    pending = history.table().vacuum(
         retention_hours=0, dry_run=True, enforce_retention_duration=False, full=True
     )
     # It names files that are gone, too.
-    return sorted(file for file in map(str, found) if _exists(history, file))
+    return sorted(file for file in map(str, pending) if _exists(history, file))
 
 
 def _exists(history: History, file: str) -> bool:
@@ -96,7 +96,7 @@ def has_rows_of(history: History, file: str, keys: "pl.DataFrame") -> bool:
     options = file_options(history.options) or None
     try:
         rows = pl.scan_parquet(uri, glob=False, hive_partitioning=False, storage_options=options)
-        found = rows.join(keys.lazy(), on=keys.columns, how="semi").select(pl.len()).collect()
+        matching = rows.join(keys.lazy(), on=keys.columns, how="semi").select(pl.len()).collect()
     except (pl.exceptions.PolarsError, OSError):
         return True  # cut off when its writer was killed
-    return bool(found.item())
+    return bool(matching.item())

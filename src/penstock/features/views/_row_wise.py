@@ -46,10 +46,10 @@ def require_pure(transform: Any, owner: str) -> None:
             fix='Give expressions by feature, {"ratio": pl.col("a") / pl.col("b")}, or a function.',
         )
     code = getattr(transform, "__code__", None)
-    found = sorted({name for each in _codes(code) for name in each.co_names} & _OUTSIDE)
-    if found:
+    outside = sorted({name for each in _codes(code) for name in each.co_names} & _OUTSIDE)
+    if outside:
         raise DefinitionError(
-            what=f"{owner.capitalize()} uses {', '.join(found)}.",
+            what=f"{owner.capitalize()} uses {', '.join(outside)}.",
             why="Its values would differ between training and serving.",
             fix="Declare what it needs as an input: request={…}.",
         )
@@ -95,15 +95,15 @@ def require_row_wise(
 def constants_of(transform: Any) -> list[Any]:
     """Return the texts and numbers in expressions or in a function's code, with their neighbours."""
     if isinstance(transform, Mapping):
-        found = [
+        constants = [
             value
             for each in transform.values()
             for value in _literals(json.loads(each.meta.serialize(format="json")))
         ]
     else:
         codes = _codes(getattr(transform, "__code__", None))
-        found = [value for code in codes for value in _flat(code.co_consts)]
-    plain = [each for each in found if isinstance(each, str | int | float)]
+        constants = [value for code in codes for value in _flat(code.co_consts)]
+    plain = [each for each in constants if isinstance(each, str | int | float)]
     return [*plain, *(v + d for v in plain if not isinstance(v, str) for d in (-1, 1))]
 
 

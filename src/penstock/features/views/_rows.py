@@ -29,23 +29,23 @@ def to_rows(view: FeatureView, frame: Any, *, is_deleted: bool = False) -> "pl.D
     import polars as pl
 
     owner = f"feature view {view.name!r}"
-    given = {column.name: column for column in columns_of(frame)}
-    keys = read_keys(view.entity, given, owner)
+    columns = {column.name: column for column in columns_of(frame)}
+    keys = read_keys(view.entity, columns, owner)
     height = len(keys[0])
-    event = read_moments(given, view.event_time, owner, up=True).rename(EVENT_TIME)
-    known = _available_at(view, given, event, owner).rename(AVAILABLE_AT)
+    event = read_moments(columns, view.event_time, owner, up=True).rename(EVENT_TIME)
+    known = _available_at(view, columns, event, owner).rename(AVAILABLE_AT)
     require_order(view, event, known)
     values = [
         pl.Series(name, [None], dtype=kind).new_from_index(0, height)
         if is_deleted
-        else fit_column(_column(given, name, owner), kind, owner)
+        else fit_column(_column(columns, name, owner), kind, owner)
         for name, kind in view.dtypes.items()
     ]
     marks = pl.Series(IS_DELETED, [is_deleted]).new_from_index(0, height)
     return pl.DataFrame([*keys, event, known, marks, *values])
 
 
-def read_keys(entity: Entity, given: "dict[str, pl.Series]", owner: str) -> "list[pl.Series]":
+def read_keys(entity: Entity, columns: "dict[str, pl.Series]", owner: str) -> "list[pl.Series]":
     """Return the key columns with their dtypes.
 
     Raises:
@@ -53,7 +53,8 @@ def read_keys(entity: Entity, given: "dict[str, pl.Series]", owner: str) -> "lis
         DataError: If a key is null.
     """
     keys = [
-        fit_column(_column(given, name, owner), kind, owner) for name, kind in entity.dtypes.items()
+        fit_column(_column(columns, name, owner), kind, owner)
+        for name, kind in entity.dtypes.items()
     ]
     for column in keys:
         _require_present(column, owner)
@@ -61,12 +62,12 @@ def read_keys(entity: Entity, given: "dict[str, pl.Series]", owner: str) -> "lis
 
 
 def read_moments(
-    given: "dict[str, pl.Series]", name: str, owner: str, *, up: bool = False
+    columns: "dict[str, pl.Series]", name: str, owner: str, *, up: bool = False
 ) -> "pl.Series":
     """Return a column of times in UTC, in microseconds.
 
     Args:
-        given: The columns by name.
+        columns: The columns by name.
         name: The column.
         owner: Use of the rows, for messages.
         up: Whether times are rounded up to whole microseconds, as for rows: no row is known early.
@@ -77,7 +78,7 @@ def read_moments(
     """
     import polars as pl
 
-    column = _column(given, name, owner)
+    column = _column(columns, name, owner)
     if not isinstance(column.dtype, pl.Datetime) or column.dtype.time_zone is None:
         raise SchemaError(
             what=f"Column {name!r} for {owner} is {column.dtype}: it has no time zone.",
@@ -115,7 +116,7 @@ def require_order(view: FeatureView, event: "pl.Series", known: "pl.Series") -> 
 
 
 def _available_at(
-    view: FeatureView, given: "dict[str, pl.Series]", event: "pl.Series", owner: str
+    view: FeatureView, columns: "dict[str, pl.Series]", event: "pl.Series", owner: str
 ) -> "pl.Series":
     import polars as pl
 
@@ -123,7 +124,7 @@ def _available_at(
     if view.available_at is None:
         return written
     if isinstance(view.available_at, str):
-        return read_moments(given, view.available_at, owner, up=True)
+        return read_moments(columns, view.available_at, owner, up=True)
     # A row that is written before its delay is over is known from then on.
     known = (
         (event + view.available_at).to_frame("known").select(pl.min_horizontal("known", written))
@@ -131,15 +132,15 @@ def _available_at(
     return known.to_series() if view.available_at > timedelta(0) else event
 
 
-def _column(given: "dict[str, pl.Series]", name: str, owner: str) -> "pl.Series":
-    if name not in given:
+def _column(columns: "dict[str, pl.Series]", name: str, owner: str) -> "pl.Series":
+    if name not in columns:
         raise SchemaError(
             what=f"Rows for {owner} have no column {name!r}.",
             why="It was declared.",
-            fix=did_you_mean(name, given),
+            fix=did_you_mean(name, columns),
             column=name,
         )
-    return given[name]
+    return columns[name]
 
 
 def _require_present(column: "pl.Series", owner: str) -> None:

@@ -40,8 +40,8 @@ def last_known(
     if rows.is_empty() or labels.is_empty():
         return pl.Series([None], dtype=pl.UInt32).new_from_index(0, labels.height)
     groups = _groups(rows, keys)
-    found = labels.select(keys).join(groups, on=keys, how="left", maintain_order="left")
-    first, end = (found[name].fill_null(0).to_numpy() for name in (_FIRST, _END))
+    matched = labels.select(keys).join(groups, on=keys, how="left", maintain_order="left")
+    first, end = (matched[name].fill_null(0).to_numpy() for name in (_FIRST, _END))
     moments = at.to_physical().to_numpy()
     ends = _insert_after(
         known.to_physical().to_numpy(), moments if included else moments - 1, first, end

@@ -91,18 +91,18 @@ class WindowValues:
         late = self._late(changed)
         owners: list[int] = []
         moments: list[int] = []
-        found: list[list[Any]] = [[] for _ in features]
+        aggregates: list[list[Any]] = [[] for _ in features]
         for number, (low, high) in enumerate(self._groups()):
             own = ends.of(self._starts[low:high], late.get(number, ()))
             owners += [low] * len(own)
             moments += own
-            for values, (column, aggregate, span) in zip(found, features, strict=True):
+            for values, (column, aggregate, span) in zip(aggregates, features, strict=True):
                 read = self._columns[column].read
                 for end in own:
                     last = bisect_right(self._starts, end - ends.every, low, high)
                     first = bisect_left(self._starts, end - span, low, last)
                     values.append(read(aggregate, first, last))
-        return owners, moments, found
+        return owners, moments, aggregates
 
     def _groups(self) -> list[tuple[int, int]]:
         import polars as pl

@@ -108,10 +108,10 @@ class Windows:
         """
         import polars as pl
 
-        given = {column.name: column for column in columns_of(events)}
-        keys = read_keys(self.entity, given, "windows")
-        moments = read_moments(given, self.event_time, "windows").rename("event_time")
-        values = [_numbers(given, name) for name in self.columns]
+        columns = {column.name: column for column in columns_of(events)}
+        keys = read_keys(self.entity, columns, "windows")
+        moments = read_moments(columns, self.event_time, "windows").rename("event_time")
+        values = [_numbers(columns, name) for name in self.columns]
         table = pl.DataFrame([*keys, moments, *values])
         every = cast("timedelta", self.every)
         return make_tiles(table, self.entity.key_columns, self.columns, every)
@@ -158,8 +158,8 @@ class Windows:
         values = WindowValues(ordered, self.entity.key_columns, self.columns)
         every = cast("timedelta", self.every) // _MICROSECOND
         ends = Ends(every, {span for *_, span in spans}, _micros(after), _micros(until))
-        owners, moments, found = values.of(spans, ends, changed)
-        names = zip(self.features, found, strict=True)
+        owners, moments, aggregates = values.of(spans, ends, changed)
+        names = zip(self.features, aggregates, strict=True)
         return pl.DataFrame(
             [
                 *ordered.select(self.entity.key_columns)[owners],
@@ -181,10 +181,10 @@ class Windows:
         return tiles.schema[f"{feature.column}.min"]
 
 
-def _numbers(given: "dict[str, pl.Series]", name: str) -> "pl.Series":
+def _numbers(columns: "dict[str, pl.Series]", name: str) -> "pl.Series":
     import polars as pl
 
-    column = given.get(name)
+    column = columns.get(name)
     if column is None or not column.dtype.is_numeric() or column.dtype.is_decimal():
         raise SchemaError(
             what=f"Column {name!r} of the events is {'missing' if column is None else column.dtype}.",

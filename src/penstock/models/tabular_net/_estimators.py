@@ -219,8 +219,8 @@ def _target(estimator: TabularNet, X: Any, y: Any, *, numbers: bool = False) -> 
         )
         array = np.asarray(checked)
     check_consistent_length(X, array)
-    found: NDArray[Any] = array
-    return found
+    target: NDArray[Any] = array
+    return target
 
 
 def _plain(column: pl.Series) -> pl.Series:

@@ -51,9 +51,9 @@ def to_shares(outputs: "NDArray[np.float64]") -> "NDArray[np.float64]":
 def _layer(
     values: "NDArray[np.float64]", matrix: "NDArray[np.float64]", bias: "NDArray[Any]"
 ) -> "NDArray[np.float64]":
-    found = np.repeat(bias.astype(np.float64)[None, :], len(values), axis=0)
-    product = np.empty_like(found)
+    sums = np.repeat(bias.astype(np.float64)[None, :], len(values), axis=0)
+    product = np.empty_like(sums)
     for at in range(matrix.shape[1]):
         np.multiply(values[:, at : at + 1], matrix[:, at], out=product)
-        np.add(found, product, out=found)
-    return found
+        np.add(sums, product, out=sums)
+    return sums

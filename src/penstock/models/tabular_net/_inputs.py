@@ -111,8 +111,8 @@ def _learn_numbers(column: pl.Series) -> dict[str, Any]:
 def _codes(column: pl.Series, levels: Sequence[str]) -> "NDArray[np.int64]":
     position = {level: at for at, level in enumerate(levels, start=FIRST)}
     texts = column.cast(pl.String)
-    found = [MISSING if text is None else position.get(text, UNKNOWN) for text in texts]
-    return np.asarray(found, dtype=np.int64)
+    codes = [MISSING if text is None else position.get(text, UNKNOWN) for text in texts]
+    return np.asarray(codes, dtype=np.int64)
 
 
 def _numbers(column: pl.Series) -> "NDArray[np.float64]":

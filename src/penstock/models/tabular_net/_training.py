@@ -112,10 +112,10 @@ class _Training:
         ]
 
     def weights(self) -> "dict[str, NDArray[np.float32]]":
-        found = {f"embedding_{at}": table for at, table in enumerate(self._tables)}
+        arrays = {f"embedding_{at}": table for at, table in enumerate(self._tables)}
         for at, layer in enumerate(self._layers):
-            found[f"layer_{at}.weight"], found[f"layer_{at}.bias"] = layer.weight, layer.bias
-        return {name: tensor.detach().numpy().copy() for name, tensor in found.items()}
+            arrays[f"layer_{at}.weight"], arrays[f"layer_{at}.bias"] = layer.weight, layer.bias
+        return {name: tensor.detach().numpy().copy() for name, tensor in arrays.items()}
 
     def run(self) -> int:
         """Train, and keep the weights of the epoch with the smallest loss on held-out rows."""

@@ -84,11 +84,11 @@ def compare_with_notebook(plan: str | Path) -> list[PromotionDifference]:
 
 def expected_digests(plan: Plan, recording: Recording) -> Digests:
     """Return the digests of the notebook's values at the end of each step."""
-    found: Digests = {}
+    digests: Digests = {}
     for step in plan.steps:
         values = recording.after(step.cells[-1])
-        found[step.name] = {name: values.get(name, {}).get("digest", "") for name in step.outputs}
-    return found
+        digests[step.name] = {name: values.get(name, {}).get("digest", "") for name in step.outputs}
+    return digests
 
 
 def run_promoted(folder: Path, plan: Plan) -> Digests:
@@ -117,24 +117,24 @@ def run_promoted(folder: Path, plan: Plan) -> Digests:
     return _digests(done, plan)
 
 
-def differences(expected: Digests, found: Digests) -> Iterable[PromotionDifference]:
+def differences(expected: Digests, actual: Digests) -> Iterable[PromotionDifference]:
     """Yield the outputs that differ, in the order of the steps."""
     for step, outputs in expected.items():
         for name, digest in outputs.items():
-            other = found.get(step, {}).get(name)
+            other = actual.get(step, {}).get(name)
             if other != digest:
                 yield PromotionDifference(step, name, digest, other)
 
 
 def versions_of(packages: Iterable[str]) -> dict[str, str]:
     """Return the versions of Python and of installed packages."""
-    found = {"python": ".".join(map(str, sys.version_info[:3]))}
+    versions = {"python": ".".join(map(str, sys.version_info[:3]))}
     for package in sorted(packages):
         try:
-            found[package] = importlib.metadata.version(package)
+            versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def _digests(done: "subprocess.CompletedProcess[str]", plan: Plan) -> Digests:
@@ -170,7 +170,7 @@ def _failed(document: Mapping[str, Any], stderr: str) -> PipelineFailedError:
 
 
 def _read(path: Path) -> Plan:
-    found = tomllib.loads(path.read_text(encoding="utf-8"))
+    document = tomllib.loads(path.read_text(encoding="utf-8"))
     steps = tuple(
         PlannedStep(
             each["name"],
@@ -178,6 +178,6 @@ def _read(path: Path) -> Plan:
             tuple(each["inputs"]),
             dict.fromkeys(each["outputs"], ""),
         )
-        for each in found["steps"]
+        for each in document["steps"]
     )
-    return Plan(found["notebook"], found["pipeline"], steps)
+    return Plan(document["notebook"], document["pipeline"], steps)

@@ -101,16 +101,16 @@ def _perhaps(flow: CellFlow, writes: set[str]) -> set[str]:
 
 def _local(reads: Mapping[str, int], parts: NotebookParts) -> list[str]:
     """Return the local definitions that a step needs, also those that definitions need, in order."""
-    found: list[str] = []
+    definitions: list[str] = []
     waiting = [name for name in reads if name in parts.local_definitions]
     while waiting:
         name = waiting.pop()
-        if name not in found:
-            found.append(name)
+        if name not in definitions:
+            definitions.append(name)
             more = parts.local_definitions[name].reads
             waiting += [each for each in more if each in parts.local_definitions]
     places = list(parts.local_definitions)
-    return sorted(found, key=places.index)
+    return sorted(definitions, key=places.index)
 
 
 def _variables(parts: NotebookParts) -> set[str]:
@@ -189,7 +189,7 @@ def _with_arrows(
 ) -> tuple[PlannedStep, ...]:
     draws = [any(recording.draws(cell) for cell in step.cells) for step in steps]
     finals = _finals(steps, needs, recording)
-    found = []
+    planned = []
     for place, (step, need) in enumerate(zip(steps, needs, strict=True)):
         wanted = {n for later in needs[place + 1 :] for n in later.reads}
         made = need.writes | need.changes
@@ -200,7 +200,7 @@ def _with_arrows(
             n for n in need.reads if _source(n, place, needs) is not None or n in parts.parameters
         }
         hands_on = draws[place] and any(draws[place + 1 :])
-        found.append(
+        planned.append(
             replace(
                 step,
                 inputs=tuple(sorted(reads)),
@@ -210,7 +210,7 @@ def _with_arrows(
                 hands_on=hands_on,
             )
         )
-    return tuple(found)
+    return tuple(planned)
 
 
 def _in_order(step: PlannedStep, parts: NotebookParts, made: frozenset[str]) -> list[str]:
@@ -228,7 +228,7 @@ def _finals(
 ) -> dict[str, int]:
     """Return names that are results of the notebook, with the step that makes the last value."""
     end = recording.cells[-1].values if recording.cells else {}
-    found = {}
+    finals = {}
     for place, need in enumerate(needs):
         for name in (need.writes | need.changes) - need.passing:
             facts = end.get(name)
@@ -237,8 +237,8 @@ def _finals(
                 and not name.startswith("_")
                 and _can_pass(name, steps[place], recording)
             ):
-                found[name] = place
-    return found
+                finals[name] = place
+    return finals
 
 
 def _text(notebook: Notebook, steps: Sequence[PlannedStep], place: int) -> str:

@@ -104,11 +104,13 @@ def read_plan(path: Path, parts: NotebookParts) -> Plan:
             in order.
     """
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
         steps = tuple(
-            PlannedStep(str(s["name"]), tuple(map(int, s["cells"]))) for s in found["steps"]
+            PlannedStep(str(s["name"]), tuple(map(int, s["cells"]))) for s in document["steps"]
         )
-        plan = Plan(str(found["notebook"]), str(found["pipeline"]), steps, dict(parts.parameters))
+        plan = Plan(
+            str(document["notebook"]), str(document["pipeline"]), steps, dict(parts.parameters)
+        )
     except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
         raise PenstockError(
             what=f"Plan {path} cannot be read: {error}.",
@@ -177,12 +179,12 @@ def _by_roles(
 def _role(notebook: Notebook, parts: NotebookParts, cell: int) -> int | None:
     """Return the kind of a cell, as a place in the order of the work; None if unknown."""
     analysis = analyse(notebook)
-    found: set[int] = set()
+    roles: set[int] = set()
     for statement in parts.bodies[cell]:
         for node in ast.walk(statement.node):
             if isinstance(node, ast.Call):
-                found |= _roles_of(node, analysis.dotted(node.func))
-    return max(found, default=1 if cell != next(iter(parts.bodies)) else None)
+                roles |= _roles_of(node, analysis.dotted(node.func))
+    return max(roles, default=1 if cell != next(iter(parts.bodies)) else None)
 
 
 def _roles_of(node: ast.Call, name: str) -> set[int]:
@@ -208,9 +210,9 @@ def _slug(title: str) -> str:
 
 def _free(name: str, taken: Iterable[str]) -> str:
     taken = set(taken)
-    found, number = name, 2
-    while found in taken or keyword.iskeyword(found):
-        found, number = f"{name}_{number}", number + 1
-    if found != name and f"{name}_step" not in taken and number == 3:  # noqa: PLR2004 - the first clash
+    free_name, number = name, 2
+    while free_name in taken or keyword.iskeyword(free_name):
+        free_name, number = f"{name}_{number}", number + 1
+    if free_name != name and f"{name}_step" not in taken and number == 3:  # noqa: PLR2004 - the first clash
         return f"{name}_step"
-    return found
+    return free_name

@@ -164,11 +164,11 @@ class _Work:
         while True:
             expected = expected_digests(plan, self._recording)
             with _tried(self._notebook, plan, self._parts, self._recording) as (folder, trial):
-                found, failed = _run(folder, trial)
-            differing = list(differences(expected, found))
+                digests, failed = _run(folder, trial)
+            differing = list(differences(expected, digests))
             if not failed and not differing:
                 count = sum(map(len, expected.values()))
-                return plan, self._texts(plan, found), count
+                return plan, self._texts(plan, digests), count
             if is_first:
                 self._require_repeatable()
             is_first = False
@@ -192,12 +192,12 @@ class _Work:
         """Refuse a notebook whose values differ between two fresh executions, with the cells."""
         again = record_notebook(self._notebook, timeout_s=self._timeout_s)
         problems: list[tuple[int, int, str]] = []
-        told: set[str] = set()
+        reported: set[str] = set()
         for one, other in zip(self._recording.cells, again.cells, strict=False):
             for name, facts in one.values.items():
                 other_digest = other.values.get(name, {}).get("digest")
-                if facts["digest"] != other_digest and name not in told:
-                    told.add(name)
+                if facts["digest"] != other_digest and name not in reported:
+                    reported.add(name)
                     text = f"{name!r} has another value in each fresh execution; seed what draws, or read the time elsewhere"
                     problems.append((one.cell, 1, text))
         _refuse(self._notebook, problems)
@@ -216,9 +216,9 @@ def module_name(stem: str) -> str:
 def _require_promotable(notebook: Notebook, *, force: bool) -> None:
     report = report_of(notebook)
     problems = [
-        (found.cell, found.line, found.message.rstrip("."))
-        for found in report.counting("error")
-        if found.rule in {"NB2", "NB10"}
+        (finding.cell, finding.line, finding.message.rstrip("."))
+        for finding in report.counting("error")
+        if finding.rule in {"NB2", "NB10"}
     ]
     for cell in notebook.code_cells:
         for magic in cell.python.magics:

@@ -99,9 +99,9 @@ class Renderer:
             types[GENERATORS] = "dict"
         inputs = [f"{name}: {self._input_type(name, step)}" for name in step.inputs]
         inputs += [f"{GENERATORS}: dict"] if step.draws else []
-        found = []
+        rendered = []
         if len(types) > 1:
-            found.append(self._outputs_class(step, types))
+            rendered.append(self._outputs_class(step, types))
         returns = _class_name(step) if len(types) > 1 else next(iter(types.values()), "None")
         lines = [
             "@ps.step",
@@ -110,7 +110,7 @@ class Renderer:
             *self._step_body(step),
             *_return(step, list(types)),
         ]
-        return [*found, "\n".join(lines)]
+        return [*rendered, "\n".join(lines)]
 
     def _step_body(self, step: PlannedStep) -> list[str]:
         local = needs_of(step, self._parts, self._recording).local

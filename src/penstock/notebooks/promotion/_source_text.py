@@ -61,17 +61,17 @@ def _own_text(statement: Statement) -> str:
 
 def _inside_texts(text: str) -> set[int]:
     """Return the lines, from 1, that begin inside of a text of several lines."""
-    found: set[int] = set()
+    inside: set[int] = set()
     opened: list[int] = []
     begin, end = getattr(tokenize, "FSTRING_START", -1), getattr(tokenize, "FSTRING_END", -1)
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.STRING:
-            found.update(range(token.start[0] + 1, token.end[0] + 1))
+            inside.update(range(token.start[0] + 1, token.end[0] + 1))
         elif token.type == begin:
             opened.append(token.start[0])
         elif token.type == end:
-            found.update(range(opened.pop() + 1, token.end[0] + 1))
-    return found
+            inside.update(range(opened.pop() + 1, token.end[0] + 1))
+    return inside
 
 
 def _dump(nodes: Sequence[ast.stmt]) -> list[str]:

@@ -166,8 +166,10 @@ class _Sorter:
         read_inside = {name for each in self.parts.definitions for name in each.reads}
         for each in statements:
             cell = self.parts.notebook.cell(each.cell)
-            found = literals([each.node])
-            name, value = next(((name, found[name].default) for name in found), ("", None))
+            parameters = literals([each.node])
+            name, value = next(
+                ((name, parameters[name].default) for name in parameters), ("", None)
+            )
             is_tagged = TAG in cell.tags or INJECTED in cell.tags
             once = bool(name) and self._bound[name] == 1 and not self._is_changed(name)
             free = name not in RUN_OPTIONS and (is_tagged or name not in read_inside)
@@ -223,7 +225,7 @@ class _Sorter:
             for each in dead:
                 self.parts.bodies[each.cell].remove(each)
         self.parts.bodies = {
-            cell: found for cell, found in sorted(self.parts.bodies.items()) if found
+            cell: statements for cell, statements in sorted(self.parts.bodies.items()) if statements
         }
 
 

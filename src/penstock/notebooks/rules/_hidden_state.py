@@ -71,11 +71,11 @@ def check_hidden_state(analysis: Analysis) -> Iterator[NotebookFinding]:
 
 def _self_updates(cell: NotebookCell, flow: CellFlow) -> Iterator[NotebookFinding]:
     """Find ``x = f(x)`` and ``x.append(…)`` where x comes from an earlier cell."""
-    found: set[str] = set()
+    reported: set[str] = set()
     for node in ast.walk(cell.python.tree or ast.Module([], [])):
         name = _updated(node)
-        if name and name in flow.reads and name not in found and _is_top(node, cell):
-            found.add(name)
+        if name and name in flow.reads and name not in reported and _is_top(node, cell):
+            reported.add(name)
             line: int = node.lineno  # type: ignore[attr-defined]  # of a statement or a call
             message = f"Executing this cell twice changes {name!r} twice: it reads and replaces it."
             yield finding(cell, "NB3", "warning", line, message, name=name)

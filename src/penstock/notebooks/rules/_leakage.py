@@ -137,8 +137,8 @@ class _Walk:
         called = self._analysis.dotted(node.value.func) if isinstance(node.value, ast.Call) else ""
         if isinstance(target, ast.Tuple) and called.rpartition(".")[2] in _SPLITS:
             for place, each in enumerate(target.elts):
-                found = _Origin(is_train=place % 2 == 0, is_test=place % 2 == 1)
-                self._origins[root_name(each) or ""] = found
+                subset = _Origin(is_train=place % 2 == 0, is_test=place % 2 == 1)
+                self._origins[root_name(each) or ""] = subset
             return
         origin = self._of(cell, node.value)
         whole = isinstance(target, ast.Name | ast.Tuple)
@@ -149,8 +149,8 @@ class _Walk:
         """Return the origin of an expression."""
         if isinstance(node, ast.Name):
             return self._name(node.id)
-        found = [self._of(cell, child) for child in ast.iter_child_nodes(node)]
-        joined = replace(_join(found), kind="")
+        origins = [self._of(cell, child) for child in ast.iter_child_nodes(node)]
+        joined = replace(_join(origins), kind="")
         if not isinstance(node, ast.Call):
             return joined
         kind = self._kind(node)

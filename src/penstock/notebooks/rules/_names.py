@@ -265,15 +265,15 @@ class _TopDown:
 
 def _definitions(analysis: Analysis) -> dict[str, tuple[int, int]]:
     """Return cell and line of the first binding by name, over all cells."""
-    found: dict[str, tuple[int, int]] = {}
+    definitions: dict[str, tuple[int, int]] = {}
     for index, flow in analysis.flows.items():
         for name, line in flow.writes.items():
-            found.setdefault(name, (index, line))
+            definitions.setdefault(name, (index, line))
         for event in flow.flat:
             for inner in event.body.all_events() if event.body is not None else ():
                 if inner.kind == "write":  # ``global x`` in a function
-                    found.setdefault(inner.name, (index, inner.line))
-    return found
+                    definitions.setdefault(inner.name, (index, inner.line))
+    return definitions
 
 
 def _has_error(cell: NotebookCell) -> bool:

@@ -58,10 +58,10 @@ def find_requirements(path: Path) -> dict[str, bool] | None:
     None if neither the notebook's folder nor a folder above in the repository has such a file.
     """
     for place in _project_folders(path.resolve().parent):
-        found = [file for name in _FILES if (file := place / name).is_file()]
-        found += sorted(place.glob("requirements*.txt")) + sorted(place.glob("requirements/*.txt"))
-        if found:
-            return {name: exact for file in found for name, exact in _declared(file)}
+        files = [file for name in _FILES if (file := place / name).is_file()]
+        files += sorted(place.glob("requirements*.txt")) + sorted(place.glob("requirements/*.txt"))
+        if files:
+            return {name: exact for file in files for name, exact in _declared(file)}
     return None
 
 
@@ -71,8 +71,8 @@ def distribution_of(module: str) -> str:
     >>> distribution_of("sklearn"), distribution_of("my_lib")
     ('scikit-learn', 'my-lib')
     """
-    found = DISTRIBUTIONS.get(module) or next(iter(_installed().get(module, ())), module)
-    return _normal(found)
+    distribution = DISTRIBUTIONS.get(module) or next(iter(_installed().get(module, ())), module)
+    return _normal(distribution)
 
 
 def _project_folders(folder: Path) -> list[Path]:
@@ -157,9 +157,9 @@ def _declared(file: Path) -> Iterator[tuple[str, bool]]:
         return
     for line in lines:
         line = line.strip().removeprefix("- ")  # noqa: PLW2901 - an item of environment.yml
-        found = None if line.startswith(("#", "-", "[")) else _WORD.match(line)
-        if found:
-            yield _normal(found[1]), bool(_PINNED.search(found[3] or ""))
+        match = None if line.startswith(("#", "-", "[")) else _WORD.match(line)
+        if match:
+            yield _normal(match[1]), bool(_PINNED.search(match[3] or ""))
 
 
 def _toml_lines(text: str) -> list[str]:

@@ -75,8 +75,8 @@ def _paths(cell: NotebookCell) -> Iterator[tuple[str, int]]:
 
 def _shell_paths(cell: NotebookCell) -> Iterator[tuple[str, int]]:
     for magic in cell.python.magics:
-        for found in _SHELL_PATH.finditer(magic.argument):
-            yield found[1], magic.line
+        for match in _SHELL_PATH.finditer(magic.argument):
+            yield match[1], magic.line
 
 
 def _fix(text: str) -> str:
@@ -104,10 +104,10 @@ def _output_text(output: object) -> str:
 
 def _keys(cell: NotebookCell, text: str, where: str) -> Iterator[NotebookFinding]:
     for what, pattern in _KEYS:
-        found = pattern.search(text)
-        if found:
-            line = text.count("\n", 0, found.start()) + 1 if not where else 1
-            message = f"{what[0].upper()}{what[1:]}{where}: {found.group()[:4]}…"
+        match = pattern.search(text)
+        if match:
+            line = text.count("\n", 0, match.start()) + 1 if not where else 1
+            message = f"{what[0].upper()}{what[1:]}{where}: {match.group()[:4]}…"
             yield finding(cell, "NB11", "error", line, message, name=what)
 
 

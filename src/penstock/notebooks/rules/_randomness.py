@@ -180,12 +180,12 @@ def _calls_in_order(cell: NotebookCell) -> list[ast.Call]:
 
 def _draw(node: ast.Call, name: str) -> _Draw | None:
     module, _, last = name.rpartition(".")
-    given = {each.arg: each.value for each in node.keywords}
-    if None in given:  # **options may hold the seed
+    keywords = {each.arg: each.value for each in node.keywords}
+    if None in keywords:  # **options may hold the seed
         return None
     if module.startswith(("sklearn", "imblearn", "umap")):
-        return _sklearn(last, node, given)
-    if name == "numpy.random.default_rng" and not node.args and not given:
+        return _sklearn(last, node, keywords)
+    if name == "numpy.random.default_rng" and not node.args and not keywords:
         return _Draw("generator", "numpy.random.default_rng()", "Pass a seed: default_rng(0).")
     if module == "numpy.random" and last in _NUMPY:
         return _Draw("numpy", name, "Call numpy.random.seed(0) in the first cell.")
@@ -193,28 +193,34 @@ def _draw(node: ast.Call, name: str) -> _Draw | None:
         return _Draw("random", name, "Call random.seed(0) in the first cell.")
     if module == "torch" and last in _TORCH:
         return _Draw("torch", name, "Call torch.manual_seed(0) in the first cell.")
-    if module == "torch.utils.data" and last == "DataLoader" and _true(given.get("shuffle")):
+    if module == "torch.utils.data" and last == "DataLoader" and _true(keywords.get("shuffle")):
         return _Draw(
             "torch", f"{last} with shuffle", "Call torch.manual_seed(0) in the first cell."
         )
     is_frame = last == "sample" and module not in {"", "random", "numpy.random"} and "." in name
-    if is_frame and _needs(given) and ({"n", "frac"} & set(given)):
+    if is_frame and _needs(keywords) and ({"n", "frac"} & set(keywords)):
         return _Draw("numpy", f"{name}", "Pass random_state=0.")
     return None
 
 
-def _sklearn(last: str, node: ast.Call, given: dict[str | None, ast.expr]) -> _Draw | None:
-    draws = last in _DRAWING and not (last == "train_test_split" and _false(given.get("shuffle")))
-    draws |= last in _ON_ARGUMENT and _true(given.get(_ON_ARGUMENT[last]))
-    solver = given.get("solver", given.get("svd_solver"))
+def _sklearn(last: str, node: ast.Call, keywords: dict[str | None, ast.expr]) -> _Draw | None:
+    draws = last in _DRAWING and not (
+        last == "train_test_split" and _false(keywords.get("shuffle"))
+    )
+    draws |= last in _ON_ARGUMENT and _true(keywords.get(_ON_ARGUMENT[last]))
+    solver = keywords.get("solver", keywords.get("svd_solver"))
     draws |= isinstance(solver, ast.Constant) and solver.value in _SOLVERS.get(last, set())
-    if not draws or not _needs(given) or any(isinstance(each, ast.Starred) for each in node.args):
+    if (
+        not draws
+        or not _needs(keywords)
+        or any(isinstance(each, ast.Starred) for each in node.args)
+    ):
         return None
     return _Draw("numpy", f"{last}(…) draws random numbers", "Pass random_state=0.")
 
 
-def _needs(given: dict[str | None, ast.expr]) -> bool:
-    state = given.get("random_state", given.get("seed"))
+def _needs(keywords: dict[str | None, ast.expr]) -> bool:
+    state = keywords.get("random_state", keywords.get("seed"))
     return state is None or (isinstance(state, ast.Constant) and state.value is None)
 
 

@@ -52,12 +52,12 @@ class Form:
         Raises:
             ParameterError: If it is empty.
         """
-        found = self.text(name)
-        if not found:
+        text = self.text(name)
+        if not text:
             raise ParameterError(
                 what=f"The field {name!r} is empty.", fix="Go back and fill it in."
             )
-        return found
+        return text
 
     def number(self, name: str) -> int:
         """Return a field with a whole number.

@@ -152,13 +152,13 @@ def _data_route(site: Site, path: str, build: Callable[..., Any]) -> Any:
 def _download_route(site: Site) -> Any:
     def send(request: Request[Any, Any, Any]) -> Stream:
         name = _query(request).params.get("name", [""])[-1]
-        found = artifact_download(site, request.path_params["run_id"], name)
+        download = artifact_download(site, request.path_params["run_id"], name)
         headers = {
-            "content-disposition": found.disposition,
-            "content-length": str(found.size_bytes),
+            "content-disposition": download.disposition,
+            "content-length": str(download.size_bytes),
         }
         # A download is always a file to save, never a page of this site.
-        return Stream(found.parts, media_type="application/octet-stream", headers=headers)
+        return Stream(download.parts, media_type="application/octet-stream", headers=headers)
 
     path = "/runs/{run_id:str}/artifact"
     return get(path, sync_to_thread=True, permission=Permission.READ)(send)

@@ -29,36 +29,36 @@ def compare_page(site: Site, query: Query) -> Page:
             why="A comparison has two sides.",
             fix="Select two runs in the list of runs, or open /compare?a=RUN&b=RUN.",
         )
-    found = compare_runs(named[0], named[1], store=site.store)
-    a, b = found.a, found.b
+    comparison = compare_runs(named[0], named[1], store=site.store)
+    a, b = comparison.a, comparison.b
     keys = _lines(a, b)
     charts = _charts(site, a, b, keys if query.text("charts") == "all" else keys[:_CHARTS])
     view = {
         "a": a,
         "b": b,
-        "found": found,
+        "found": comparison,
         "seconds": (run_seconds(a), run_seconds(b)),
-        "step_rows": _step_rows(site, found),
-        "sentences": found.provenance[:_SENTENCES],
-        "more": max(0, len(found.provenance) - _SENTENCES),
+        "step_rows": _step_rows(site, comparison),
+        "sentences": comparison.provenance[:_SENTENCES],
+        "more": max(0, len(comparison.provenance) - _SENTENCES),
         "charts": charts,
         "lines": len(keys),
         "every": f"/compare?a={a.run_id}&b={b.run_id}&charts=all#charts",
         "swapped": f"/compare?a={b.run_id}&b={a.run_id}",
     }
-    data = {"comparison": found.to_json()}
+    data = {"comparison": comparison.to_json()}
     title = f"{a.name} and {b.name}"
     return Page("compare.html", title, data, view, section="runs", charts=bool(charts))
 
 
-def _step_rows(site: Site, found: RunComparison) -> list[dict[str, Any]]:
+def _step_rows(site: Site, comparison: RunComparison) -> list[dict[str, Any]]:
     """Add state and time on each side to the comparison of each step."""
     sides = [
         {step.step: step for step in site.metadata.steps.list(run.run_id)}
-        for run in (found.a, found.b)
+        for run in (comparison.a, comparison.b)
     ]
     rows = []
-    for name, how in found.steps.items():
+    for name, how in comparison.steps.items():
         pair = [side.get(name) for side in sides]
         states = [step and step.state for step in pair]
         rows.append(

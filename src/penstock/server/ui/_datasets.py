@@ -68,9 +68,9 @@ def dataset_page(site: Site, query: Query, name: str) -> Page:
         "found": None,
     }
     if before:
-        found = _compare(site, dataset.version(before), chosen, query.text("key"))
-        data["compared"] = {name: value for name, value in found.items() if name != "view"}
-        view |= found["view"]
+        difference = _compare(site, dataset.version(before), chosen, query.text("key"))
+        data["compared"] = {name: value for name, value in difference.items() if name != "view"}
+        view |= difference["view"]
     return Page("dataset.html", f"Data set {name}", data, view, section="data")
 
 
@@ -144,26 +144,26 @@ def _compare(site: Site, before: DatasetVersion, after: DatasetVersion, key: str
         return {"before": before.number, "view": {"too_large": command}}
     try:
         first, second = (load_snapshot(one, store=site.store) for one in (before, after))
-        found = diff_tables(first.table, second.table, keys)
+        difference = diff_tables(first.table, second.table, keys)
     except (NotFoundError, ParameterError) as error:
         problem = error.to_json()
         return {"before": before.number, "problem": problem, "view": {"problem": problem}}
     drifts = compare_snapshots(first, second)
     return {
         "before": before.number,
-        "diff": found.to_json(),
+        "diff": difference.to_json(),
         "drift": [drift.to_json() for drift in drifts],
         "view": {
-            "found": found,
-            "examples": _examples(found),
+            "found": difference,
+            "examples": _examples(difference),
             "drifts": _drifts(drifts),
             "key_guess": _guess(first),
         },
     }
 
 
-def _examples(found: TableDiff) -> list[tuple[str, Any]]:
-    return [(kind, _content(rows)) for kind, rows in found.examples.items()]
+def _examples(difference: TableDiff) -> list[tuple[str, Any]]:
+    return [(kind, _content(rows)) for kind, rows in difference.examples.items()]
 
 
 def _content(rows: "pl.DataFrame") -> dict[str, Any]:

@@ -158,8 +158,8 @@ def traffic(predictions: Sequence[PredictionRecord]) -> dict[str, Any] | None:
 def drift_columns(drift: Mapping[str, Any] | None) -> list[dict[str, Any]]:
     """List a drift report's columns, the drifted ones first, then by effect."""
     facts = drift or {}
-    found = [*(facts.get("columns") or ()), *(facts.get("predictions") or ())]
-    columns = [_drift_row(column) for column in found]
+    drifts = [*(facts.get("columns") or ()), *(facts.get("predictions") or ())]
+    columns = [_drift_row(column) for column in drifts]
     return sorted(columns, key=lambda row: (not row["drifted"], -(row["effect"] or 0.0)))
 
 
@@ -209,14 +209,14 @@ def _alert_versions(
 ) -> dict[str, int]:
     """Return the version that each alert is about, by alert id."""
     of_report = {report.artifact: report.version for report in reports}
-    found = {}
+    versions = {}
     for alert in alerts:
         _, mark, number = alert.subject.partition("version ")
         if mark and number.isdigit():
-            found[alert.alert_id] = int(number)
+            versions[alert.alert_id] = int(number)
         elif alert.report in of_report:
-            found[alert.alert_id] = of_report[alert.report]
-    return found
+            versions[alert.alert_id] = of_report[alert.report]
+    return versions
 
 
 def _drift_row(column: Mapping[str, Any]) -> dict[str, Any]:

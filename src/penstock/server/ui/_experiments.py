@@ -16,23 +16,23 @@ _ORDERS = {
 def experiments_page(site: Site, query: Query) -> Page:
     """Show the matching experiments."""
     query = Query("/experiments", {k: v for k, v in query.params.items() if k != "format"})
-    asked, order = query.text("filter"), query.text("sort", next(iter(_ORDERS)))
+    filter_text, order = query.text("filter"), query.text("sort", next(iter(_ORDERS)))
     order = order if order in _ORDERS else next(iter(_ORDERS))
-    error, found = "", list[ExperimentRecord]()
+    error, experiments = "", list[ExperimentRecord]()
     try:
-        found = site.metadata.runs.search_experiments(
-            asked, order_by=order, limit=_PER_PAGE + 1, after=query.text("after") or None
+        experiments = site.metadata.runs.search_experiments(
+            filter_text, order_by=order, limit=_PER_PAGE + 1, after=query.text("after") or None
         )
     except PenstockError as problem:
         error = str(problem)
-    shown = found[:_PER_PAGE]
-    more = len(found) > _PER_PAGE
+    shown = experiments[:_PER_PAGE]
+    more = len(experiments) > _PER_PAGE
     return Page(
         "experiments.html",
         "Experiments",
         data={"experiments": shown, "error": error},
         view={
-            "asked": asked,
+            "asked": filter_text,
             "orders": _ORDERS,
             "order": order,
             "next": query.link(after=shown[-1].name) if more else "",

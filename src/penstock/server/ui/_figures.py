@@ -34,19 +34,19 @@ def image_answer(site: Site, digest: str) -> tuple[bytes, str]:
     """Return a stored picture; the type is read from the bytes, never from the name."""
     record = site.metadata.artifacts.get(digest)
     data = site.store.read_bytes(record)
-    found = image_type(data)
-    if found is None:
+    kind = image_type(data)
+    if kind is None:
         raise NotFoundError(what=f"The artifact {digest} is no PNG, JPEG, GIF or WebP picture.")
-    return data, found
+    return data, kind
 
 
 def audio_answer(site: Site, digest: str) -> tuple[bytes, str]:
     """Return a stored sound; the type is read from the bytes, never from the name."""
     data = site.store.read_bytes(site.metadata.artifacts.get(digest))
-    found = media_type(data) or ""
-    if not found.startswith("audio/"):
+    kind = media_type(data) or ""
+    if not kind.startswith("audio/"):
         raise NotFoundError(what=f"The artifact {digest} is no WAV, MP3, Ogg or FLAC sound.")
-    return data, found
+    return data, kind
 
 
 def histogram_chart(site: Site, record: ArtifactRecord) -> dict[str, Any] | None:
@@ -54,16 +54,16 @@ def histogram_chart(site: Site, record: ArtifactRecord) -> dict[str, Any] | None
     if record.format != "json" or record.size_bytes > _MOST_JSON:
         return None
     value = site.store.load(record)
-    found = value.get("histogram") if isinstance(value, dict) else None
-    if not isinstance(found, dict) or set(found) != {"edges", "counts"}:
+    histogram = value.get("histogram") if isinstance(value, dict) else None
+    if not isinstance(histogram, dict) or set(histogram) != {"edges", "counts"}:
         return None
-    edges = found["edges"]
+    edges = histogram["edges"]
     pairs = list(itertools.pairwise(edges))
     bars = {
         "type": "bar",
         "x": [(low + high) / 2 for low, high in pairs],
         "width": [high - low for low, high in pairs],
-        "y": found["counts"],
+        "y": histogram["counts"],
     }
     return {"data": [bars], "layout": {"bargap": 0}}
 
@@ -107,8 +107,8 @@ def histogram_steps(charts: Sequence[tuple[float, Mapping[str, Any]]]) -> dict[s
 
 def image_type(data: bytes) -> str | None:
     """Return the media type of a picture from the first bytes; None for anything else."""
-    found = media_type(data)
-    return found if found and found.startswith("image/") else None
+    kind = media_type(data)
+    return kind if kind and kind.startswith("image/") else None
 
 
 def is_figure(record: ArtifactRecord) -> bool:

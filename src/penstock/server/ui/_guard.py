@@ -105,11 +105,11 @@ def _marked(send: "Send") -> "Send":
 
     async def marked(message: "Message") -> None:
         if message["type"] == "http.response.start":
-            given = list(message["headers"])
-            charts = any(name.lower() == CHART_MARK.encode() for name, _ in given)
+            headers = list(message["headers"])
+            charts = any(name.lower() == CHART_MARK.encode() for name, _ in headers)
             # Plotly writes style elements; only pages that draw charts may have inline styles.
             policy = _POLICY + (" 'unsafe-inline'" if charts else "")
-            kept = [(name, value) for name, value in given if name.lower() != CHART_MARK.encode()]
+            kept = [(name, value) for name, value in headers if name.lower() != CHART_MARK.encode()]
             policy_header = (b"content-security-policy", policy.encode())
             message["headers"] = [*kept, *SECURITY_HEADERS, policy_header]
         await send(message)

@@ -59,12 +59,12 @@ def whole_of(name: str) -> str | None:
 
 def items_views(steps: Sequence[StepRunRecord]) -> dict[str, ItemsView]:
     """Count the items of each map and loop."""
-    found: dict[str, list[StepRunRecord]] = {}
+    by_item: dict[str, list[StepRunRecord]] = {}
     for step in steps:
         whole = whole_of(step.step)
         if whole is not None:
-            found.setdefault(whole, []).append(step)
-    return {name: _view(items) for name, items in found.items()}
+            by_item.setdefault(whole, []).append(step)
+    return {name: _view(items) for name, items in by_item.items()}
 
 
 def items_page(site: Site, query: Query, run_id: str) -> Page:
@@ -114,8 +114,8 @@ def item_logs(
         The lines of the items that have any, and the number of items not read.
     """
     items = [step for step in steps if whole_of(step.step) == name]
-    found = {item.step: site.metadata.steps.list_logs(item.step_run_id) for item in items[:most]}
-    return {item: lines for item, lines in found.items() if lines}, max(0, len(items) - most)
+    logs = {item.step: site.metadata.steps.list_logs(item.step_run_id) for item in items[:most]}
+    return {item: lines for item, lines in logs.items() if lines}, max(0, len(items) - most)
 
 
 def _view(items: Sequence[StepRunRecord]) -> ItemsView:

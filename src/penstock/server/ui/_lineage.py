@@ -35,8 +35,8 @@ def lineage_page(site: Site, query: Query) -> Page:
     direction = query.text("direction", "up")
     if not node:
         return _start_page(site)
-    found = get_lineage(node, direction, details=False, store=site.store)  # type: ignore[arg-type] # checked there
-    node, edges = found.node, found.edges
+    lineage = get_lineage(node, direction, details=False, store=site.store)  # type: ignore[arg-type] # checked there
+    node, edges = lineage.node, lineage.edges
     part = nearest_part(node, edges, _favoured(site, node))
     steps = _step_names(site, part.nodes)
     names = {key: describe(site, key, steps) for key in part.nodes}
@@ -54,7 +54,7 @@ def lineage_page(site: Site, query: Query) -> Page:
         "links": {way: node_link(node, way) for way in _DIRECTIONS},
         "described": list(names.values()),
     }
-    data = {key: value for key, value in found.to_json().items() if key in _GRAPH}
+    data = {key: value for key, value in lineage.to_json().items() if key in _GRAPH}
     return Page("lineage.html", f"Lineage of {names[node]['title']}", data, view, section="lineage")
 
 
@@ -126,13 +126,13 @@ def _favoured(site: Site, node: str) -> frozenset[str]:
 
 def _step_names(site: Site, nodes: Sequence[str]) -> dict[str, tuple[str, str]]:
     """Look up name and run of the steps, through the runs shown beside them."""
-    found = {}
+    names = {}
     for node in nodes:
         kind, _, run_id = node.partition(":")
         if kind == "run":
             for step in site.metadata.steps.list(run_id):
-                found[step.step_run_id] = (step.step, step.run_id)
-    return found
+                names[step.step_run_id] = (step.step, step.run_id)
+    return names
 
 
 def _start_page(site: Site) -> Page:

@@ -39,15 +39,15 @@ def media_series(site: Site, artifacts: Mapping[str, ArtifactRecord]) -> list[Se
 
     Plain JSON is shown on the artifact's own page only: most JSON is settings and results.
     """
-    found: dict[tuple[str, str], list[tuple[float, str]]] = {}
+    points: dict[tuple[str, str], list[tuple[float, str]]] = {}
     for label, record in artifacts.items():
         kind = kind_of(record, label)
         if kind == "json" and record.metadata.get("media") != "histogram":
             kind = "histogram" if _may_be_histogram(record) else ""
         if kind and not record.type_name.endswith("Report"):
             name, step = step_of(label)
-            found.setdefault((name, kind), []).append((step if step is not None else 0.0, label))
-    chosen = list(found.items())[:_MOST_SERIES]
+            points.setdefault((name, kind), []).append((step if step is not None else 0.0, label))
+    chosen = list(points.items())[:_MOST_SERIES]
     made = (_series(site, artifacts, name, kind, sorted(at)) for (name, kind), at in chosen)
     return [series for series in made if series.items]
 

@@ -31,9 +31,9 @@ _ORDERS = {"created_at desc": "newest", "model": "model", "version desc": "versi
 
 def models_page(site: Site, query: Query) -> Page:
     """List the models; with a filter, the matching versions."""
-    asked, order = query.text("filter"), query.text("sort", next(iter(_ORDERS)))
-    if asked:
-        return _versions_page(site, asked, order if order in _ORDERS else next(iter(_ORDERS)))
+    filter_text, order = query.text("filter"), query.text("sort", next(iter(_ORDERS)))
+    if filter_text:
+        return _versions_page(site, filter_text, order if order in _ORDERS else next(iter(_ORDERS)))
     serving = site.metadata.deployments.list()
     models: list[dict[str, Any]] = []
     for name in site.metadata.models.list():
@@ -58,23 +58,25 @@ def models_page(site: Site, query: Query) -> Page:
     return Page("models.html", "Models", {"models": models}, view, section="models")
 
 
-def _versions_page(site: Site, asked: str, order: str) -> Page:
-    error, found = "", list[ModelVersionRecord]()
+def _versions_page(site: Site, filter_text: str, order: str) -> Page:
+    error, versions = "", list[ModelVersionRecord]()
     try:
-        found = site.metadata.models.search_versions(asked, order_by=order, limit=_PER_PAGE)
+        versions = site.metadata.models.search_versions(
+            filter_text, order_by=order, limit=_PER_PAGE
+        )
     except PenstockError as problem:
         error = str(problem)
     return Page(
         "versions.html",
         "Versions",
-        data={"versions": found, "error": error},
+        data={"versions": versions, "error": error},
         view={
-            "asked": asked,
+            "asked": filter_text,
             "order": order,
             "orders": _ORDERS,
             "headline": headline,
             "tally": tally,
-            "setbacks": setbacks(site, found),
+            "setbacks": setbacks(site, versions),
             "most": _PER_PAGE,
         },
         section="models",
@@ -174,8 +176,8 @@ def better(metric: str, value: float | None, reference: float | None) -> str:
 
 
 def _in_stage(versions: Sequence[ModelVersionRecord], stage: Stage) -> ModelVersionRecord | None:
-    found = [version for version in versions if version.stage is stage]
-    return max(found, key=lambda version: version.version, default=None)
+    in_that_stage = [version for version in versions if version.stage is stage]
+    return max(in_that_stage, key=lambda version: version.version, default=None)
 
 
 def _shown(

@@ -54,8 +54,8 @@ def sign_in(site: "Site", form: Form, address: str) -> "NewSession | Page":
         return signs.with_password(form.text("name"), password, address=address)
     except (SignInError, RateLimitError) as error:
         status = 401 if isinstance(error, SignInError) else 429
-        told = f"{error.what} {error.fix}"
-        return _sign_in_form(site, own_path(form.text("next")), told, status)
+        message = f"{error.what} {error.fix}"
+        return _sign_in_form(site, own_path(form.text("next")), message, status)
 
 
 def people_page(site: "Site", query: Query) -> Page:  # noqa: ARG001 - a page's form

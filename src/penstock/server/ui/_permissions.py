@@ -48,7 +48,7 @@ def permission_of(handler: BaseRouteHandler) -> Permission | Access:
     Raises:
         TypeError: If the route does not say so.
     """
-    found = handler.opt.get("permission")
-    if isinstance(found, Permission | Access):
-        return found
+    declared = handler.opt.get("permission")
+    if isinstance(declared, Permission | Access):
+        return declared
     raise TypeError(f"The route {sorted(handler.paths)} declares no permission.")

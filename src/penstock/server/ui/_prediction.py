@@ -42,44 +42,44 @@ def prediction_page(site: Site, query: Query, prediction_id: str) -> Page:  # no
     prediction = site.metadata.predictions.get(prediction_id)
     node, lost = f"prediction:{prediction.prediction_id}", ""
     try:
-        found = get_lineage(node, store=site.store)
+        lineage = get_lineage(node, store=site.store)
     except NotFoundError as error:
         # The deployment and version may be deleted; the predicted row is still known.
-        found, lost = Lineage(node, "up", prediction=prediction), str(error)
-    data = {"prediction": prediction, "lineage": found.to_json()}
-    view = {"chain": _chain(found), "lost": lost}
+        lineage, lost = Lineage(node, "up", prediction=prediction), str(error)
+    data = {"prediction": prediction, "lineage": lineage.to_json()}
+    view = {"chain": _chain(lineage), "lost": lost}
     title = f"Prediction {prediction.prediction_id}"
     return Page("prediction.html", title, data, view, section="deployments")
 
 
-def _chain(found: Lineage) -> list[Link]:
-    looked_up = (found.prediction.features or {}) if found.prediction else {}
+def _chain(lineage: Lineage) -> list[Link]:
+    looked_up = (lineage.prediction.features or {}) if lineage.prediction else {}
     links: list[Link | None] = [_feature_link(*each) for each in looked_up.items()]
-    links += [_version_link(found), _run_link(found), _split_link(found)]
-    links += [_source_link(source) for source in found.sources]
-    links += [_code_link(found), _environment_link(found)]
+    links += [_version_link(lineage), _run_link(lineage), _split_link(lineage)]
+    links += [_source_link(source) for source in lineage.sources]
+    links += [_code_link(lineage), _environment_link(lineage)]
     return [link for link in links if link]
 
 
-def _feature_link(view: str, found: Mapping[str, Any]) -> Link:
-    if "key" not in found:
-        return Link("view", "Computed on demand by", view, "", "", dict(found["values"]))
-    key = ", ".join(f"{name}={value}" for name, value in found["key"].items())
+def _feature_link(view: str, lookup: Mapping[str, Any]) -> Link:
+    if "key" not in lookup:
+        return Link("view", "Computed on demand by", view, "", "", dict(lookup["values"]))
+    key = ", ".join(f"{name}={value}" for name, value in lookup["key"].items())
     facts = {
-        **found["values"],
-        "Event time": found.get("event_time"),
-        "Known since": found.get("available_at"),
-        "Version": found.get("version"),
-        "Status": found.get("status"),
+        **lookup["values"],
+        "Event time": lookup.get("event_time"),
+        "Known since": lookup.get("available_at"),
+        "Version": lookup.get("version"),
+        "Status": lookup.get("status"),
     }
     page = path_link("features", view)
-    if not found["values"]:
+    if not lookup["values"]:
         return Link("view", "Sent with the request, not looked up in", view, f"by {key}", page, {})
     return Link("view", "Looked up in feature view", view, f"by {key}", page, _known(facts))
 
 
-def _version_link(found: Lineage) -> Link | None:
-    version = found.version
+def _version_link(lineage: Lineage) -> Link | None:
+    version = lineage.version
     if version is None:
         return None
     page = path_link("models", version.model) + f"?version={version.version}"
@@ -88,8 +88,8 @@ def _version_link(found: Lineage) -> Link | None:
     return Link("version", "Predicted by model", version.ref, "", page, facts)
 
 
-def _run_link(found: Lineage) -> Link | None:
-    run = found.run
+def _run_link(lineage: Lineage) -> Link | None:
+    run = lineage.run
     if run is None:
         return None
     facts = {"Pipeline": run.pipeline, "Started by": run.user, "On": run.host, "Seed": run.seed}
@@ -97,8 +97,8 @@ def _run_link(found: Lineage) -> Link | None:
     return Link("run", "trained in run", run.name, "", page, {**facts, **run.params})
 
 
-def _split_link(found: Lineage) -> Link | None:
-    split = found.split
+def _split_link(lineage: Lineage) -> Link | None:
+    split = lineage.split
     if not split:
         return None
     rows = split["rows"]
@@ -130,23 +130,23 @@ def _source_link(source: Mapping[str, Any]) -> Link:
     return Link("source", f"{rows} rows were read from", source["source"], "", page, _known(facts))
 
 
-def _code_link(found: Lineage) -> Link | None:
-    code = found.code
-    if not code or found.run is None:
+def _code_link(lineage: Lineage) -> Link | None:
+    code = lineage.code
+    if not code or lineage.run is None:
         return None
     commit = code.get("commit")
     name = f"commit {commit[:12]}" if commit else "a source tree outside git"
     rest = "with uncommitted changes, which are kept" if code.get("dirty") else ""
     facts = {"Files kept": code.get("files")}
-    page = path_link("runs", found.run.run_id) + "#provenance"
+    page = path_link("runs", lineage.run.run_id) + "#provenance"
     return Link("code", "The code was", name, rest, page, _known(facts))
 
 
-def _environment_link(found: Lineage) -> Link | None:
-    environment = found.environment
-    if not environment or found.run is None:
+def _environment_link(lineage: Lineage) -> Link | None:
+    environment = lineage.environment
+    if not environment or lineage.run is None:
         return None
-    page = path_link("runs", found.run.run_id) + "#provenance"
+    page = path_link("runs", lineage.run.run_id) + "#provenance"
     rest = f"with {environment.get('packages', 0)} packages on {environment.get('platform', '')}"
     return Link("environment", "and it ran on", f"Python {environment.get('python')}", rest, page)
 

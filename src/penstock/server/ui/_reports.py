@@ -142,8 +142,8 @@ def _labels(facts: Mapping[str, Any]) -> SliceTable | None:
     return SliceTable("label", metrics, tuple(groups), best, worst, {}, ())
 
 
-def _importance(found: Mapping[str, Any] | None) -> ImportanceTable | None:
-    if not found or not found.get("columns"):
+def _importance(stored: Mapping[str, Any] | None) -> ImportanceTable | None:
+    if not stored or not stored.get("columns"):
         return None
 
     def arrange(items: Sequence[Mapping[str, Any]]) -> tuple[EstimateView, ...]:
@@ -152,13 +152,13 @@ def _importance(found: Mapping[str, Any] | None) -> ImportanceTable | None:
             for each in items
         )
 
-    single, groups = arrange(found["columns"]), arrange(found.get("groups") or ())
+    single, groups = arrange(stored["columns"]), arrange(stored.get("groups") or ())
     known = [each for view in (*single, *groups) for each in (view.value, view.low, view.high)]
     low, high = _range([each for each in known if each is not None])
     return ImportanceTable(
-        found["metric"],
-        found["rows"],
-        found["repeats"],
+        stored["metric"],
+        stored["rows"],
+        stored["repeats"],
         tuple(_placed(view, low, high) for view in single),
         tuple(_placed(view, low, high) for view in groups),
     )

@@ -151,8 +151,8 @@ def again_command(run: RunRecord, argv: Sequence[str]) -> str:
     if run.pipeline and run.entry:
         # A parameter that is None had no value, and no text on the command line stands for None.
         plain = [(name, run.params[name]) for name in run.arguments]
-        given = [(name, value) for name, value in plain if value is not None]
-        words = [word for name, value in given for word in _option(name, value)]
+        arguments = [(name, value) for name, value in plain if value is not None]
+        words = [word for name, value in arguments for word in _option(name, value)]
         return shlex.join(["penstock", "run", run.entry, *words])
     is_whole = not any("…" in word for word in argv)  # no secret was left out
     if not run.pipeline and argv and argv[0].endswith(".py") and is_whole:
@@ -173,8 +173,10 @@ def _reports(
 ) -> list[ArtifactRecord]:
     """List the reports among all outputs of the run, each once."""
     made = [value.artifact for view in views for value in view.outputs if value.artifact]
-    found = {record.digest: record for record in (*made, *artifacts.values()) if is_report(record)}
-    return list(found.values())
+    reports = {
+        record.digest: record for record in (*made, *artifacts.values()) if is_report(record)
+    }
+    return list(reports.values())
 
 
 def _versions(site: Site, run: RunRecord) -> list[str]:

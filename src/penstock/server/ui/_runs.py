@@ -70,16 +70,16 @@ def runs_page(site: Site, query: Query) -> Page:
     # Links must lead to pages, also from the JSON twin.
     query = Query("/runs", {k: v for k, v in query.params.items() if k != "format"})
     site.note_dead_runs()
-    asked = _read(query)
+    request = _read(query)
     error, runs, total = "", [], 0
     try:
-        total = _count(site, asked)
+        total = _count(site, request)
         runs = site.metadata.runs.search(
-            asked.filter,
-            order_by=f"{asked.sort} {'desc' if asked.descending else 'asc'}",
-            limit=asked.limit,
-            offset=(asked.number - 1) * asked.limit,
-            experiment=asked.experiment or None,
+            request.filter,
+            order_by=f"{request.sort} {'desc' if request.descending else 'asc'}",
+            limit=request.limit,
+            offset=(request.number - 1) * request.limit,
+            experiment=request.experiment or None,
         )
     except PenstockError as problem:
         error = str(problem)
@@ -89,21 +89,21 @@ def runs_page(site: Site, query: Query) -> Page:
     return Page(
         "runs.html",
         "Runs",
-        data={"runs": runs, "total": total, "error": error, "number": asked.number},
+        data={"runs": runs, "total": total, "error": error, "number": request.number},
         view={
-            "asked": asked,
+            "asked": request,
             "query": query,
             "columns": [
-                _column(query, asked, key, numeric=key in numeric)
+                _column(query, request, key, numeric=key in numeric)
                 for key in (*_FIXED, "duration", *chosen)
             ],
             "numeric": numeric,
             "chosen": chosen,
             "choices": _choices(runs, chosen),
             "experiments": site.metadata.runs.list_experiments(),
-            "tabs": [] if error else _tabs(site, query, asked),
-            "more": len(runs) == asked.limit
-            and (total > _COUNTED or total > asked.number * asked.limit),
+            "tabs": [] if error else _tabs(site, query, request),
+            "more": len(runs) == request.limit
+            and (total > _COUNTED or total > request.number * request.limit),
             "counted": _COUNTED,
             "seconds": {run.run_id: run_seconds(run) for run in runs},
             "cell": cell,
@@ -161,66 +161,66 @@ def _usual_columns(runs: Sequence[RunRecord]) -> list[str]:
 
 def _choices(runs: Sequence[RunRecord], chosen: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
     """List the columns to choose from by kind, as (key, label)."""
-    found: dict[str, dict[str, None]] = {"metrics": {}, "params": {}, "tags": {}}
+    choices: dict[str, dict[str, None]] = {"metrics": {}, "params": {}, "tags": {}}
     for run in runs:
-        for kind, names in found.items():
+        for kind, names in choices.items():
             names.update(dict.fromkeys(getattr(run, kind)))
     for key in chosen:
         kind, _, name = key.partition(".")
-        if kind in found:
-            found[kind].setdefault(name)
+        if kind in choices:
+            choices[kind].setdefault(name)
     return {
         kind: [(f"{kind}.{name}", name) for name in sorted(names)]
-        for kind, names in found.items()
+        for kind, names in choices.items()
         if names
     }
 
 
 def _numeric(runs: Sequence[RunRecord], chosen: Sequence[str]) -> frozenset[str]:
     """Return the columns that contain figures only."""
-    found = {"duration", *(key for key in chosen if key.startswith("metrics."))}
+    numeric = {"duration", *(key for key in chosen if key.startswith("metrics."))}
     for key in chosen:
         values = [value for run in runs if (value := cell(run, key)) is not None]
         if values and all(isinstance(value, int | float) for value in values):
-            found.add(key)
-    return frozenset(found)
+            numeric.add(key)
+    return frozenset(numeric)
 
 
-def _column(query: Query, asked: _Asked, key: str, *, numeric: bool) -> RunColumn:
+def _column(query: Query, request: _Asked, key: str, *, numeric: bool) -> RunColumn:
     label = _FIXED.get(key) or key.partition(".")[2] or key.capitalize()
     # A duration is no stored fact, and the language of the order has no quotes for such names.
     if key == "duration" or not _SORTABLE.fullmatch(key):
         return RunColumn(key, label, "", numeric=numeric)
-    sorted_by = asked.sort == key
+    sorted_by = request.sort == key
     # A first click sorts the greatest figure or the newest first; a click on the sorted column
     # reverses the order.
     first = "desc" if numeric or key == "created_at" else "asc"
-    turned = "asc" if asked.descending else "desc"
+    turned = "asc" if request.descending else "desc"
     link = query.link(sort=key, dir=turned if sorted_by else first, page=None)
-    order = ("descending" if asked.descending else "ascending") if sorted_by else ""
+    order = ("descending" if request.descending else "ascending") if sorted_by else ""
     return RunColumn(key, label, link, order, numeric=numeric)
 
 
-def _tabs(site: Site, query: Query, asked: _Asked) -> list[dict[str, Any]]:
+def _tabs(site: Site, query: Query, request: _Asked) -> list[dict[str, Any]]:
     """Count the matching runs by state, for one-click filters."""
     tabs = []
     for state in ("", *RunState):
-        rest = _Asked(**{**_fields(asked), "state": str(state)})
+        rest = _Asked(**{**_fields(request), "state": str(state)})
         count = _count(site, rest)
-        if count or not state or state == asked.state:
+        if count or not state or state == request.state:
             link = query.link(state=str(state) or None, page=None)
             tabs.append(
-                {"state": str(state), "count": count, "link": link, "here": state == asked.state}
+                {"state": str(state), "count": count, "link": link, "here": state == request.state}
             )
     return tabs
 
 
-def _count(site: Site, asked: _Asked) -> int:
+def _count(site: Site, request: _Asked) -> int:
     """Count the matching runs up to a maximum: an exact large number is not worth the wait."""
     return site.metadata.runs.count(
-        asked.filter, experiment=asked.experiment or None, most=_COUNTED + 1
+        request.filter, experiment=request.experiment or None, most=_COUNTED + 1
     )
 
 
-def _fields(asked: _Asked) -> dict[str, Any]:
-    return {name: getattr(asked, name) for name in asked.__slots__}
+def _fields(request: _Asked) -> dict[str, Any]:
+    return {name: getattr(request, name) for name in request.__slots__}

@@ -99,9 +99,9 @@ def _row(schedules: Schedules, schedule: ScheduleRecord) -> dict[str, Any]:
 
 def _partitions(site: Site, pipeline: str) -> Partitions:
     for schedule in site.metadata.schedules.list():
-        found = partitions_of(schedule)
-        if schedule.pipeline == pipeline and found is not None:
-            return found
+        partitions = partitions_of(schedule)
+        if schedule.pipeline == pipeline and partitions is not None:
+            return partitions
     known = known_partitions(pipeline, store=site.store)
     if known is None:
         raise NotFoundError(

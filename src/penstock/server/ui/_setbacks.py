@@ -15,28 +15,28 @@ def setbacks(site: Site, versions: Sequence[ModelVersionRecord]) -> dict[str, De
     """
     refs = {version.ref for version in versions if version.stage is not Stage.PRODUCTION}
     models = {version.model for version in versions}
-    found: dict[str, DeploymentEvent] = {}
+    latest: dict[str, DeploymentEvent] = {}
     for deployment in site.metadata.deployments.list():
         if deployment.model not in models:
             continue
         for event in site.metadata.deployments.list_events(deployment.name, limit=_ALL):
             ref = f"{deployment.model}@{event.facts.get('version')}"
             if event.kind == "rolled_back" and ref in refs:
-                found[ref] = event
+                latest[ref] = event
             elif event.kind in {"promoted", "rollout_started"}:
-                found.pop(ref, None)
-    return found
+                latest.pop(ref, None)
+    return latest
 
 
 def with_setbacks(
-    history: Sequence[StageEvent], found: Mapping[str, DeploymentEvent]
+    history: Sequence[StageEvent], latest: Mapping[str, DeploymentEvent]
 ) -> list[StageEvent]:
     """Add rolled-back rollouts to a model's history, newest first."""
-    told = list(history)
-    for ref, event in found.items():
+    events = list(history)
+    for ref, event in latest.items():
         model, _, number = ref.rpartition("@")
         reason = f"Rolled back from deployment {event.name}: {event.message}"
-        told.append(
+        events.append(
             StageEvent(model, int(number), Stage.NONE, Stage.NONE, "rollout", reason, event.at)
         )
-    return sorted(told, key=lambda event: event.at, reverse=True)
+    return sorted(events, key=lambda event: event.at, reverse=True)

@@ -76,12 +76,12 @@ def step_views(site: Site, steps: Sequence[StepRunRecord]) -> list[StepView]:
     artifacts: dict[str, ArtifactRecord | None] = {}
 
     def values(named: Mapping[str, str], step: StepRunRecord) -> tuple[ValueView, ...]:
-        found = []
+        views = []
         for name, digest in named.items():
             if digest not in artifacts:
                 artifacts[digest] = site.artifact(step.addresses.get(digest) or digest)
-            found.append(ValueView(name, digest, artifacts[digest]))
-        return tuple(found)
+            views.append(ValueView(name, digest, artifacts[digest]))
+        return tuple(views)
 
     views = []
     for step in steps:

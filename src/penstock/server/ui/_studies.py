@@ -13,14 +13,14 @@ _ROWS = 500
 
 def studies_page(site: Site, query: Query) -> Page:  # noqa: ARG001 - a page's form
     """List the newest studies, without their trials."""
-    found = list_studies(limit=_STUDIES, store=site.store)
-    data = {"studies": [study.to_json() for study in found]}
-    live = any(study.state == "running" for study in found)
+    studies = list_studies(limit=_STUDIES, store=site.store)
+    data = {"studies": [study.to_json() for study in studies]}
+    live = any(study.state == "running" for study in studies)
     return Page(
         "studies.html",
         "Studies",
         data,
-        {"shown": found, "most": _STUDIES},
+        {"shown": studies, "most": _STUDIES},
         section="experiments",
         live=live,
     )

@@ -39,7 +39,7 @@ def may(site: "Site", permission: Permission, name: str) -> bool:
 
 def _versions(site: "Site") -> list[dict[str, Any]]:
     """List the candidates newer than each champion, newest first."""
-    registry, found = Registry(store=site.store), list[dict[str, Any]]()
+    registry, waiting = Registry(store=site.store), list[dict[str, Any]]()
     if site.store.single_user:
         return []  # promoting is the approval
     for model in site.metadata.models.list():
@@ -48,9 +48,9 @@ def _versions(site: "Site") -> list[dict[str, Any]]:
         for version in registry.list(model):
             open_stage = version.stage in {Stage.NONE, Stage.STAGING}
             if open_stage and version.version > since:
-                found.append(_version_row(site, registry, version))
-    found = [row for row in found if not row["is_enough"]]
-    return sorted(found, key=lambda row: row["version"].created_at, reverse=True)
+                waiting.append(_version_row(site, registry, version))
+    waiting = [row for row in waiting if not row["is_enough"]]
+    return sorted(waiting, key=lambda row: row["version"].created_at, reverse=True)
 
 
 def _version_row(site: "Site", registry: Registry, version: ModelVersionRecord) -> dict[str, Any]:

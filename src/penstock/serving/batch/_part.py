@@ -61,16 +61,16 @@ def predict_part(
     kept = part.select(kept_columns(part.columns, served.signature, options))
     checked = _check(served, part, rules or {})
     refused = dict(checked.refused)
-    found = _Predicted(served.model)
-    found.predict(checked.frame, checked.accepted.to_list())
-    refused.update(found.failed)
-    table = found.table(options.probabilities)
-    rows = pl.Series("row", found.rows, pl.Int64)
+    predicted = _Predicted(served.model)
+    predicted.predict(checked.frame, checked.accepted.to_list())
+    refused.update(predicted.failed)
+    table = predicted.table(options.probabilities)
+    rows = pl.Series("row", predicted.rows, pl.Int64)
     ids = pl.select(pl.lit(f"{batch_id}-") + (rows + first_row).cast(pl.String)).to_series()
     texts = (
         pl.Series(
             "warnings",
-            [list(checked.warnings.get(row, ())) for row in found.rows],
+            [list(checked.warnings.get(row, ())) for row in predicted.rows],
             pl.List(pl.String),
         )
         if checked.warnings
@@ -94,7 +94,7 @@ def predict_part(
         for row, reason in sorted(refused.items())
     ]
     warned = sum(1 for row in checked.warnings if row not in refused)
-    return PartPredictions(table, reports, warned, found.answers)
+    return PartPredictions(table, reports, warned, predicted.answers)
 
 
 def kept_columns(columns: Sequence[str], signature: Signature, options: BatchOptions) -> list[str]:
@@ -185,8 +185,8 @@ class _Predicted:
         scores = pl.Series("score", [None] * len(values), pl.Float64)
         if self._shares:
             shares = np.concatenate(self._shares)
-            found = shares if shares.ndim == 1 else model.score(shares)
-            scores = pl.Series("score", found.astype(np.float64))
+            row_scores = shares if shares.ndim == 1 else model.score(shares)
+            scores = pl.Series("score", row_scores.astype(np.float64))
             if probabilities and shares.ndim > 1:
                 columns += [
                     pl.Series(f"probability_{each}", shares[:, i].astype(np.float64))
@@ -219,8 +219,8 @@ class _Predicted:
             rows = self._model.predict(frame).values
             return pl.Series(rows, dtype=_dtype_of(self._model)), None
         if self._model.signature.task == "outliers":  # scores are decisions, not probabilities
-            found = self._model.predict(frame)
-            return pl.Series(found.values), np.asarray(found.scores, dtype=np.float64)
+            predictions = self._model.predict(frame)
+            return pl.Series(predictions.values), np.asarray(predictions.scores, dtype=np.float64)
         output, shares = self._model.predict_checked(frame)
         return self._model.values_of(output, frame.height), shares
 

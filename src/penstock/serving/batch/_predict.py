@@ -229,10 +229,10 @@ class _Batch:
 
     def _is_open(self, run_id: str) -> bool:
         try:
-            found = self.store.metadata.runs.get(run_id)
+            run = self.store.metadata.runs.get(run_id)
         except NotFoundError:
             return False
-        return found.state is not RunState.FINISHED and found.deleted_at is None
+        return run.state is not RunState.FINISHED and run.deleted_at is None
 
     def _finish_parts(
         self,
@@ -245,30 +245,30 @@ class _Batch:
         progress: Callable[[str], None] | None,
     ) -> Iterator[tuple[StagedPart, bool]]:
         started, rows, new = time.perf_counter(), 0, 0
-        for done, found in map_in_order(
+        for done, predictions in map_in_order(
             work_on,
             self._works(run.run_id, staging, signature, is_stamped),
             on=runner,
             workers=workers,
         ):
             rows += done.rows
-            if found is None:
+            if predictions is None:
                 known = staging.find(done.number)
                 assert known is not None
                 yield known, True
                 continue
-            if found.refused and self.options.refused == "stop":
-                raise _stopped(found.refused, done)
+            if predictions.refused and self.options.refused == "stop":
+                raise _stopped(predictions.refused, done)
             part = StagedPart(
                 done.number,
                 done.rows,
-                found.table.height,
-                len(found.refused),
-                found.warned,
-                found.answers,
+                predictions.table.height,
+                len(predictions.refused),
+                predictions.warned,
+                predictions.answers,
                 done.digest,
             )
-            staging.add(part, found.table, found.refused)
+            staging.add(part, predictions.table, predictions.refused)
             new += done.rows
             run.log_metric("rows", rows, step=done.number)
             if progress is not None:

@@ -101,8 +101,8 @@ def list_batches(
     name, _, number = (model or "").partition("@")
     wanted = [_TAG, *([f"tags.model = '{_quoted(name)}'"] if name else [])]
     wanted += [f"tags.version = '{_quoted(number)}'"] if number else []
-    found = opened.metadata.runs.search(" and ".join(wanted), limit=limit, experiment=EXPERIMENT)
-    return [RecordedBatch(run) for run in found]
+    runs = opened.metadata.runs.search(" and ".join(wanted), limit=limit, experiment=EXPERIMENT)
+    return [RecordedBatch(run) for run in runs]
 
 
 def get_batch(batch_id: str, *, store: Store | str | None = None) -> RecordedBatch:

@@ -64,7 +64,7 @@ def rules_of(
         signature: The model's.
         written: Reading rules of the source, by column.
     """
-    found = {}
+    rules = {}
     for column in signature.inputs:
         rule = written.get(column.name)
         if column.reading is not None or rule is None or not _is_text(table, column.name):
@@ -72,10 +72,10 @@ def rules_of(
         if column.family in {"text", "enum"}:  # a text is what the model takes
             continue
         if rule.type != "text":
-            found[column.name] = rule
+            rules[column.name] = rule
         elif column.family in _PLAIN:
-            found[column.name] = replace(rule, type=_PLAIN[column.family])
-    return found
+            rules[column.name] = replace(rule, type=_PLAIN[column.family])
+    return rules
 
 
 def _is_text(table: "pl.DataFrame", name: str) -> bool:

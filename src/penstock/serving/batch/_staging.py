@@ -54,10 +54,10 @@ class BatchStaging:
     def batch_id(self) -> str | None:
         """The run of the batch that was begun here; None if there is none."""
         try:
-            found: str = json.loads((self.folder / _PLAN).read_text())["batch_id"]
+            recorded: str = json.loads((self.folder / _PLAN).read_text())["batch_id"]
         except (FileNotFoundError, ValueError, KeyError):
             return None
-        return found
+        return recorded
 
     @property
     def is_written(self) -> bool:

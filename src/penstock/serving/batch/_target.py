@@ -85,13 +85,13 @@ class BatchTarget:
             if mark and not _key(text):
                 raise ParameterError(what=f"{text} names no folder.", fix=f"Write {text}scores/.")
             return cls(text, file_format or "parquet")  # type: ignore[arg-type] # checked above
-        found = file_format or _ENDINGS.get(ending)
-        if found is None:
+        chosen_format = file_format or _ENDINGS.get(ending)
+        if chosen_format is None:
             raise ParameterError(
                 what=f"The format of {text} cannot be told from its ending {ending!r}.",
                 fix=f"Give format= ({', '.join(known)}), an ending such as .parquet, or a folder: {text}/",
             )
-        return cls(text, found)  # type: ignore[arg-type] # checked above
+        return cls(text, chosen_format)  # type: ignore[arg-type] # checked above
 
     @property
     def is_folder(self) -> bool:
@@ -296,5 +296,5 @@ def read_prediction(target: "BatchTarget", prediction_id: str) -> "dict[str, Any
         "delta": lambda _: pl.scan_delta(target.path.as_posix()),
     }
     rows: pl.LazyFrame = scans[target.format](place)
-    found = rows.filter(pl.col("prediction_id") == prediction_id).collect()
-    return found.row(0, named=True) if found.height else None
+    matching = rows.filter(pl.col("prediction_id") == prediction_id).collect()
+    return matching.row(0, named=True) if matching.height else None

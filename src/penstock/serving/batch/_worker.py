@@ -74,7 +74,7 @@ def work_on(work: PartWork) -> tuple[PartWork, PartPredictions | None]:
     if work.table is None:
         return done, None
     served = _load(work.store, work.model, work.version, work.form)
-    found = predict_part(
+    predictions = predict_part(
         served,
         work.table,
         first_row=work.first_row,
@@ -82,7 +82,7 @@ def work_on(work: PartWork) -> tuple[PartWork, PartPredictions | None]:
         options=work.options,
         rules=work.rules,
     )
-    return done, found
+    return done, predictions
 
 
 def digest_part(table: "pl.DataFrame") -> str:

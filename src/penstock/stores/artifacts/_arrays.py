@@ -131,10 +131,10 @@ def _as_class(value: "NDArray[Any]", facts: Any) -> "NDArray[Any]":
             return value
 
 
-def _require_dtype(found: "NDArray[Any]", value: "NDArray[Any]") -> None:
-    if found.dtype != value.dtype or repr(found.dtype) != repr(value.dtype):
+def _require_dtype(array: "NDArray[Any]", value: "NDArray[Any]") -> None:
+    if array.dtype != value.dtype or repr(array.dtype) != repr(value.dtype):
         raise SerializationError(
-            what=f"An array of {value.dtype!r} would be read back as one of {found.dtype!r}.",
+            what=f"An array of {value.dtype!r} would be read back as one of {array.dtype!r}.",
             why="A stored value must be read back as it was.",
             fix="Return an array of plain fields.",
         )

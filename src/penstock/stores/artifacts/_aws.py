@@ -28,13 +28,13 @@ def bucket_settings() -> dict[str, str]:
     name = os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE") or ""
     said = _section(_file("AWS_CONFIG_FILE", "config"), f"profile {name}" if name else "default")
     said |= _section(_file("AWS_SHARED_CREDENTIALS_FILE", "credentials"), name or "default")
-    found = {ours: said[theirs] for theirs, ours in _PLACES.items() if theirs in said}
+    settings = {ours: said[theirs] for theirs, ours in _PLACES.items() if theirs in said}
     if any(os.environ.get(variable) for variable in ("AWS_REGION", "AWS_DEFAULT_REGION")):
-        found.pop("region", None)
+        settings.pop("region", None)
     if endpoint := os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"):
-        found["endpoint"] = endpoint
+        settings["endpoint"] = endpoint
     if any(os.environ.get(variable) for variable in _STRONGER):
-        return found
+        return settings
     keys = {ours: said[theirs] for theirs, ours in _KEYS.items() if theirs in said}
     if name and "access_key_id" not in keys:
         raise SettingsError(
@@ -43,7 +43,7 @@ def bucket_settings() -> dict[str, str]:
             fix=f'Run: eval "$(aws configure export-credentials --profile {name} --format env)"',
             profile=name,
         )
-    return found | keys
+    return settings | keys
 
 
 def _file(variable: str, name: str) -> Path:

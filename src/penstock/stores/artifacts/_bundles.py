@@ -197,11 +197,11 @@ def _class_of(bundle_type: str) -> Any:
     # Only our own packages: a stored name must not decide what is imported.
     if module.partition(".")[0] == _ROOT:
         try:
-            found = getattr(importlib.import_module(module), name, None)
+            loaded = getattr(importlib.import_module(module), name, None)
         except ImportError:
-            found = None
-        if getattr(found, "bundle_type", None) == bundle_type:
-            return found
+            loaded = None
+        if getattr(loaded, "bundle_type", None) == bundle_type:
+            return loaded
     raise SerializationError(
         what=f"The value is {with_article(repr(bundle_type))}, which this penstock does not have.",
         fix="Use the version of penstock that wrote it.",

@@ -160,6 +160,6 @@ def require_bytes(chunks: Iterable[bytes], digest: str, url: str) -> None:
     _require_digest(PREFIX + state.hexdigest(), digest, url)
 
 
-def _require_digest(found: str, digest: str, url: str) -> None:
-    if found != digest:
+def _require_digest(actual: str, digest: str, url: str) -> None:
+    if actual != digest:
         raise damaged(digest, url)

@@ -110,10 +110,10 @@ class Incoming:
 def sweep(folder: Path) -> None:
     """Remove old leftovers of killed writers."""
     try:
-        found = list(os.scandir(folder / _NAME))
+        entries = list(os.scandir(folder / _NAME))
     except OSError:
         return  # nothing was ever written, or writing will report the error
-    for entry in found:
+    for entry in entries:
         with suppress(OSError):
             if time() - entry.stat().st_mtime > _LEFT_BEHIND_S:
                 Path(entry).unlink()

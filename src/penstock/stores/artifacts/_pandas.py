@@ -41,9 +41,9 @@ def write_pandas(value: "pd.DataFrame | pd.Series[Any]", content_digest: str) ->
     reasons = []
     for make in (_as_pandas, _in_parts):
         try:
-            found = make(value, frame, content_digest)
-            if (known and make is _as_pandas) or _comes_back(found, content_digest):
-                return found
+            serialized = make(value, frame, content_digest)
+            if (known and make is _as_pandas) or _comes_back(serialized, content_digest):
+                return serialized
             reasons.append("its values, names, index or types would be read back changed")
         except Exception as error:  # noqa: BLE001 - pandas and pyarrow refuse in many ways
             reasons.append(f"{type(error).__name__}: {error}")
@@ -68,9 +68,11 @@ def read_pandas(data: bytes, facts: Any) -> Any:
     if not series:
         return frame
     name = load_json(facts["name_json"], strict=True) if "name_json" in facts else facts["name"]
-    found = frame[_SERIES].rename(name) if _LAYOUT not in facts else frame.iloc[:, 0].rename(name)
-    found.attrs = dict(frame.attrs)
-    return found
+    restored = (
+        frame[_SERIES].rename(name) if _LAYOUT not in facts else frame.iloc[:, 0].rename(name)
+    )
+    restored.attrs = dict(frame.attrs)
+    return restored
 
 
 def _is_plain(frame: "pd.DataFrame") -> bool:
@@ -156,8 +158,8 @@ def _to_parquet(
     return Serialized(buffer.getvalue(), "parquet", content_digest, type_name(value), facts | more)
 
 
-def _comes_back(found: Serialized, content_digest: str) -> bool:
-    return digest_object(read_pandas(found.data, found.metadata)) == content_digest
+def _comes_back(serialized: Serialized, content_digest: str) -> bool:
+    return digest_object(read_pandas(serialized.data, serialized.metadata)) == content_digest
 
 
 def _levels(index: "pd.Index[Any]") -> list[Any]:
@@ -172,25 +174,25 @@ def _describe_index(index: "pd.Index[Any]") -> dict[str, Any]:
     """Return the facts that rebuild an index; the values are in the table."""
     import pandas as pd
 
-    told: dict[str, Any] = {"names": list(index.names)}
+    description: dict[str, Any] = {"names": list(index.names)}
     if isinstance(index, pd.RangeIndex):
-        return told | {"range": [index.start, index.stop, index.step]}
+        return description | {"range": [index.start, index.stop, index.step]}
     if isinstance(index, pd.MultiIndex):
-        return told | {"levels": [_describe(level) for level in index.levels]}
-    return told | {"freq": getattr(index, "freqstr", None)}
+        return description | {"levels": [_describe(level) for level in index.levels]}
+    return description | {"freq": getattr(index, "freqstr", None)}
 
 
 def _describe(index: "pd.Index[Any]") -> dict[str, Any]:
     """Return a short index with values, as for names and categories."""
     import pandas as pd
 
-    told = _describe_index(index)
-    if "range" in told:
-        return told
+    description = _describe_index(index)
+    if "range" in description:
+        return description
     if isinstance(index, pd.MultiIndex):
-        return told | {"codes": [code.tolist() for code in index.codes]}
+        return description | {"codes": [code.tolist() for code in index.codes]}
     array, how = _part(index.array)
-    return told | {"values": array.to_pylist(), "how": how, "type": str(array.type)}
+    return description | {"values": array.to_pylist(), "how": how, "type": str(array.type)}
 
 
 def _part(array: Any) -> tuple[Any, dict[str, Any]]:
@@ -220,8 +222,10 @@ def _part(array: Any) -> tuple[Any, dict[str, Any]]:
     if isinstance(dtype, pd.PeriodDtype):
         return pa.array(array.asi8), {"as": "periods", "freq": dtype.freq.freqstr}
     if isinstance(dtype, pd.StringDtype):
-        told = {"as": "strings", "storage": dtype.storage, "missing": dtype.na_value}
-        return pa.array(list(array.to_numpy(dtype=object, na_value=None)), pa.large_string()), told
+        description = {"as": "strings", "storage": dtype.storage, "missing": dtype.na_value}
+        return pa.array(
+            list(array.to_numpy(dtype=object, na_value=None)), pa.large_string()
+        ), description
     made = pa.array(array, from_pandas=True)
     return made, {"as": "extension", "type": str(dtype)}
 
@@ -240,43 +244,45 @@ def _from_parts(table: Any, layout: dict[str, Any]) -> Any:
     return frame.set_flags(allows_duplicate_labels=False) if layout["unique"] else frame
 
 
-def _index_of(told: dict[str, Any], levels: list[Any]) -> Any:
+def _index_of(description: dict[str, Any], levels: list[Any]) -> Any:
     import numpy as np
     import pandas  # noqa: ICN001 - it gets its short name below
 
     pd: Any = pandas  # the stubs know fewer types than pandas accepts
 
-    names = told["names"]
-    if "range" in told:
-        return pd.RangeIndex(*told["range"], name=names[0])
-    if "levels" in told:
+    names = description["names"]
+    if "range" in description:
+        return pd.RangeIndex(*description["range"], name=names[0])
+    if "levels" in description:
         return pd.MultiIndex(
-            levels=[_index_from(level) for level in told["levels"]],
+            levels=[_index_from(level) for level in description["levels"]],
             codes=[np.asarray(code) for code in levels],
             names=names,
             verify_integrity=False,
         )
     index = pd.Index(levels[0], name=names[0], dtype=levels[0].dtype)
     if (
-        told["freq"] is not None
+        description["freq"] is not None
         and hasattr(index, "freq")
         and not isinstance(index, pd.PeriodIndex)
     ):
-        index.freq = pd.tseries.frequencies.to_offset(told["freq"])
+        index.freq = pd.tseries.frequencies.to_offset(description["freq"])
     return index
 
 
-def _index_from(told: dict[str, Any]) -> Any:
+def _index_from(description: dict[str, Any]) -> Any:
     import numpy as np
     import pyarrow as pa
 
-    if "codes" in told:
-        return _index_of(told, [np.asarray(code) for code in told["codes"]])
-    if "range" in told:
-        return _index_of(told, [])
-    raw = told["how"]["as"] == "raw"
-    kind = pa.binary(np.dtype(told["how"]["type"]).itemsize) if raw else told["type"]
-    return _index_of(told, [_restore(pa.chunked_array([told["values"]], kind), told["how"])])
+    if "codes" in description:
+        return _index_of(description, [np.asarray(code) for code in description["codes"]])
+    if "range" in description:
+        return _index_of(description, [])
+    raw = description["how"]["as"] == "raw"
+    kind = pa.binary(np.dtype(description["how"]["type"]).itemsize) if raw else description["type"]
+    return _index_of(
+        description, [_restore(pa.chunked_array([description["values"]], kind), description["how"])]
+    )
 
 
 def _restore(column: Any, how: dict[str, Any]) -> Any:

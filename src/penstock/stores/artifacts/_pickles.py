@@ -82,8 +82,8 @@ def read_pickle(data: bytes, facts: Any) -> Any:
 
 def loaded_or(name: str, pickled: bytes) -> Any:
     """Return the loaded class or function of a name, else the pickled object; called by pickles."""
-    found = find_loaded(name)
-    return pickle.loads(pickled) if found is None else found  # noqa: S301 - a part of such a pickle
+    loaded = find_loaded(name)
+    return pickle.loads(pickled) if loaded is None else loaded  # noqa: S301 - a part of such a pickle
 
 
 def _comparable_digest(value: Any, back: Any) -> str | None:

@@ -87,15 +87,15 @@ class S3Artifacts:
         self._s3 = require("obstore", extra="s3", purpose=_PURPOSE)
         self._errors = require("obstore.exceptions", extra="s3", purpose=_PURPOSE)
         store = require("obstore.store", extra="s3", purpose=_PURPOSE)
-        given = bucket_settings()
-        plain = given.get("endpoint", "").startswith("http://")
+        settings = bucket_settings()
+        plain = settings.get("endpoint", "").startswith("http://")
         with self._explained("opened"):
             self._bucket = store.S3Store(
                 bucket,
                 prefix=prefix or None,
                 client_options={**_CLIENT, "allow_http": plain},
                 retry_config=_RETRIES,
-                **given,
+                **settings,
             )
 
     @property
@@ -314,8 +314,8 @@ _FIXES = (
 
 def _error_text(text: str) -> str:
     """Return S3's error, or else the reason, without the request."""
-    found = [re.search(f"<{tag}>(.*?)</{tag}>", text) for tag in ("Code", "Message")]
-    words = ": ".join(match[1] for match in found if match)
+    matches = [re.search(f"<{tag}>(.*?)</{tag}>", text) for tag in ("Code", "Message")]
+    words = ": ".join(match[1] for match in matches if match)
     return (words or " ".join(_reason(text).split())).rstrip(".")[:300]
 
 

@@ -46,13 +46,13 @@ def load_libraries(formats: Iterable[str]) -> None:
     For a process that forks: the children need not repeat imports of the parent.
     """
     for each in sorted(set(formats)):
-        found = _LIBRARIES.get(each)
+        library = _LIBRARIES.get(each)
         with suppress(ImportError):
-            if found is None and each not in _READERS:
+            if library is None and each not in _READERS:
                 model_format = find_model_format(each)
-                found = model_format.load_library if model_format else None
-            if found is not None:
-                found()
+                library = model_format.load_library if model_format else None
+            if library is not None:
+                library()
 
 
 def deserialize(
@@ -131,9 +131,9 @@ def _special(value: Any) -> Write | None:
         return None
     # By the package's name: nothing is imported for values of other packages.
     known = _BY_PACKAGE.get(root)
-    found = known(value) if known else None
-    if found is not None:
-        return found
+    write = known(value) if known else None
+    if write is not None:
+        return write
     model_format = find_format(value)
     return None if model_format is None else partial(_write_model, model_format)
 
@@ -144,17 +144,17 @@ def _write_model(model_format: ModelFormat, value: Any, content_digest: str) -> 
     Raises:
         SerializationError: If the format cannot store it, or the recorded source makes another.
     """
-    found = model_format.write(value, content_digest)
-    if not found.source:
-        return found
-    back = model_format.read(StoredModel(found.data, found.metadata, found.source))
+    serialized = model_format.write(value, content_digest)
+    if not serialized.source:
+        return serialized
+    back = model_format.read(StoredModel(serialized.data, serialized.metadata, serialized.source))
     if digest_object(back) != content_digest:
         raise SerializationError(
             what=f"{type_name(value)} is not the same when it is read back.",
             why="Its state depends on more than its attributes and its recorded source.",
             fix="Keep arrays, plain values and estimators in its attributes.",
         )
-    return found
+    return serialized
 
 
 def _of_polars(value: Any) -> Write | None:

@@ -53,7 +53,7 @@ def make_folder(home: Path) -> tuple[Path, IO[bytes]]:
 def dead_journals(home: Path) -> Iterator[list[Path]]:
     """Lock the journals whose processes are gone, against concurrent recoveries."""
     held: list[IO[bytes]] = []
-    found: list[Path] = []
+    journals: list[Path] = []
     try:
         for folder in _folders(home):
             with suppress(OSError):
@@ -61,9 +61,9 @@ def dead_journals(home: Path) -> Iterator[list[Path]]:
                 owner = try_lock(folder / OWNER, create=_is_journal(folder))
                 if owner is not None:
                     held.append(owner)
-                    found.append(folder)
+                    journals.append(folder)
         # A different process may have removed a journal between our look and our lock.
-        yield [folder for folder in found if (folder / OWNER).exists()]
+        yield [folder for folder in journals if (folder / OWNER).exists()]
     finally:
         for owner in held:
             owner.close()
@@ -109,10 +109,10 @@ def set_aside(folder: Path, reason: str) -> bool:
 def damaged_journals(home: Path) -> list[tuple[Path, str]]:
     """List the journals that were set aside, each with the reason."""
     try:
-        found = sorted(Path(entry) for entry in os.scandir(home) if _is_aside(entry.name))
+        journals = sorted(Path(entry) for entry in os.scandir(home) if _is_aside(entry.name))
     except OSError:
         return []
-    return [(folder, _reason(folder)) for folder in found]
+    return [(folder, _reason(folder)) for folder in journals]
 
 
 def _is_aside(name: str) -> bool:

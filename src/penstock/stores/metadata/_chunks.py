@@ -202,14 +202,14 @@ def _extremes(values: "Floats", stretch: int) -> "NDArray[np.intp]":
     blocks = values[:whole].reshape(-1, stretch)
     starts = np.arange(0, whole, stretch)
     # fmin and fmax ignore NaN; the position is then found by value, NaN only among NaN.
-    found = []
+    places = []
     for pick, worst in ((np.argmin, np.inf), (np.argmax, -np.inf)):
         clean = np.where(np.isnan(blocks), worst, blocks)
-        found.append(starts + pick(clean, axis=1))
+        places.append(starts + pick(clean, axis=1))
         if whole < len(values):
             rest = values[whole:]
-            found.append(np.array([whole + pick(np.where(np.isnan(rest), worst, rest))]))
-    return np.concatenate(found)
+            places.append(np.array([whole + pick(np.where(np.isnan(rest), worst, rest))]))
+    return np.concatenate(places)
 
 
 def _write_column(column: "Column") -> bytes:

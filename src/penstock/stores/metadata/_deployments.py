@@ -83,9 +83,9 @@ class SQLDeploymentStore:
     def get(self, name: str) -> DeploymentRecord:
         """See DeploymentStore."""
         with self._database.read() as transaction:
-            found = _find(transaction, name)
-            if found is not None:
-                return found
+            record = _find(transaction, name)
+            if record is not None:
+                return record
             rows = transaction.execute("SELECT name FROM deployments").fetchall()
         raise NotFoundError(
             what=f"There is no deployment {name!r}.",
@@ -97,8 +97,8 @@ class SQLDeploymentStore:
         """See DeploymentStore."""
         with self._database.write() as transaction:
             transaction.execute(EVENTS.insert, EVENTS.row(event))
-            found = _find(transaction, event.name)
-            self._outbox.note_deployment(transaction, event, found.model if found else "")
+            record = _find(transaction, event.name)
+            self._outbox.note_deployment(transaction, event, record.model if record else "")
 
     def list_events(self, name: str, *, limit: int = 200) -> list[DeploymentEvent]:
         """See DeploymentStore."""
@@ -168,8 +168,8 @@ def write_deployment(
     Raises:
         ConflictError: If the deployment has a different generation than expected.
     """
-    found = _find(transaction, deployment.name)
-    generation = None if found is None else found.generation
+    record = _find(transaction, deployment.name)
+    generation = None if record is None else record.generation
     if generation != expected_generation:
         raise _moved(deployment.name, generation, expected_generation)
     deployment = replace(deployment, generation=(generation or 0) + 1)

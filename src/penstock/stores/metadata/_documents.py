@@ -53,13 +53,13 @@ class SQLDocumentStore:
                 (*DOCUMENTS.row(changed), document.kind, document.key, expected_revision),
             ).rowcount
             if not done:
-                found = _get(transaction, document.kind, document.key)
+                present = _get(transaction, document.kind, document.key)
                 raise ConflictError(
-                    what=f"The {document.kind} {document.key!r} is at revision {found.revision},"
+                    what=f"The {document.kind} {document.key!r} is at revision {present.revision},"
                     f" not {expected_revision}.",
                     why="Someone else changed it after you looked.",
                     fix="Look again, and repeat what you did if it is still right.",
-                    revision=found.revision,
+                    revision=present.revision,
                 )
         return changed
 
@@ -120,9 +120,9 @@ class SQLDocumentStore:
                     f'{DOCUMENTS.select} WHERE kind = ?{condition} ORDER BY "key"', (kind, *values)
                 ).fetchall()
             ]
-        found = [DOCUMENTS.read(row) for row in rows]
+        documents = [DOCUMENTS.read(row) for row in rows]
         wanted = None if keys is None else set(keys)
-        kept = [each for each in found if wanted is None or each.key in wanted]
+        kept = [each for each in documents if wanted is None or each.key in wanted]
         return sorted(kept, key=lambda each: each.key.encode())
 
 

@@ -69,8 +69,8 @@ class SQLExperiments:
     ) -> list[ExperimentRecord]:
         """See RunStore."""
         with self._database.read() as transaction:
-            asked = SearchQuery(EXPERIMENTS, filter, order_by, limit, after=after)
-            rows = find(transaction, _COLUMNS, asked)
+            search = SearchQuery(EXPERIMENTS, filter, order_by, limit, after=after)
+            rows = find(transaction, _COLUMNS, search)
             tags = read_tags(transaction, "experiment_tags", "experiment", [row[0] for row in rows])
         return [
             ExperimentRecord(

@@ -74,11 +74,11 @@ class Garbage:
                 f" WHERE {_DELETED} AND {_IDLE} ORDER BY id",
                 (deleted_before, deleted_before),
             )
-            found = {row[0]: OldRun(row[0], row[1], row[2], "deleted") for row in deleted}
+            runs = {row[0]: OldRun(row[0], row[1], row[2], "deleted") for row in deleted}
             if keep_last is not None:
                 late = _beyond(transaction, keep_last, reused)
-                found = late | found
-        return [run for run_id, run in found.items() if run_id not in reused]
+                runs = late | runs
+        return [run for run_id, run in runs.items() if run_id not in reused]
 
     def old_outputs(self, ended_before: int) -> list[str]:
         """List the runs whose step outputs may be removed: ended long ago, without a version.
@@ -243,13 +243,13 @@ class Garbage:
 
     def recorded(self, digests: Sequence[str]) -> set[str]:
         """Return the stored digests that are recorded."""
-        found: set[str] = set()
+        known_digests: set[str] = set()
         with self._database.read() as transaction:
             for part in (digests[i : i + _MANY] for i in range(0, len(digests), _MANY)):
                 marks = ", ".join("?" * len(part))
                 sql = f"SELECT DISTINCT digest FROM artifacts WHERE digest IN ({marks})"
-                found.update(row[0] for row in transaction.execute(sql, part).fetchall())
-        return found
+                known_digests.update(row[0] for row in transaction.execute(sql, part).fetchall())
+        return known_digests
 
 
 def _rows(transaction: Transaction, sql: str, values: Sequence[Any] = ()) -> list[Any]:

@@ -92,14 +92,14 @@ class SignsOfLife:
             moment = self._database.micros(transaction, now())
             shared = [row[0] for row in rows if row[4] == SHARED]
             unclaimed = [each for each in shared if self._claims.is_abandoned(transaction, each)]
-        found = []
+        dead = []
         for run_id, host, pid, pid_started, process, seen, began, beat in rows:
             if process == SHARED:
                 continue
             gone = is_gone(host, pid, pid_started, process)
             if gone or (gone is None and seen < moment - _SILENCE_MICROS):
-                found.append((run_id, max(seen, began), beat))
-        killed = [run_id for run_id, ended, beat in found if self._presume(run_id, ended, beat)]
+                dead.append((run_id, max(seen, began), beat))
+        killed = [run_id for run_id, ended, beat in dead if self._presume(run_id, ended, beat)]
         return killed + [run_id for run_id in unclaimed if self._end_unclaimed(run_id)]
 
     def _end_unclaimed(self, run_id: str) -> bool:

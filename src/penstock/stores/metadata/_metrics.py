@@ -123,8 +123,8 @@ class SQLMetricStore:
             rows = transaction.execute(
                 'SELECT "key" FROM metric_summaries WHERE run_id = ? ORDER BY "key"', (source,)
             ).fetchall()
-        found = [self.history(source, key) for (key,) in rows if keys is None or key in keys]
-        copied = [_some(part, target, until_step, between) for part in found]
+        histories = [self.history(source, key) for (key,) in rows if keys is None or key in keys]
+        copied = [_some(part, target, until_step, between) for part in histories]
         self.append(copied)
         return sum(len(part) for part in copied)
 
@@ -152,13 +152,13 @@ def _mark(transaction: Transaction, journal: str) -> int:
 
 def _existing(transaction: Transaction, run_ids: set[str]) -> set[str]:
     """Return the runs that still exist: a run can be removed before its points arrive."""
-    found: set[str] = set()
+    existing: set[str] = set()
     ids = sorted(run_ids)
     for part in (ids[start : start + _EXISTING] for start in range(0, len(ids), _EXISTING)):
         marks = ", ".join("?" * len(part))
         rows = transaction.execute(f"SELECT run_id FROM runs WHERE run_id IN ({marks})", part)
-        found.update(row[0] for row in rows.fetchall())
-    return found
+        existing.update(row[0] for row in rows.fetchall())
+    return existing
 
 
 def _add_chunks(transaction: Transaction, columns: Iterable[MetricColumns]) -> None:

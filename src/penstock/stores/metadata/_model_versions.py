@@ -130,10 +130,10 @@ class ModelVersions:
                     fix=f"{did_you_mean(name, _CHANGEABLE)} Move stages with move_stages.",
                 )
         with self._database.write(durable=True) as transaction:
-            found = _get(transaction, model, version)
-            _check_revision(found, expected_revision)
-            changed = replace(found, revision=found.revision + 1, **changes)
-            _note_gates(transaction, found, changed.gates, actor or current_actor(), now())
+            record = _get(transaction, model, version)
+            _check_revision(record, expected_revision)
+            changed = replace(record, revision=record.revision + 1, **changes)
+            _note_gates(transaction, record, changed.gates, actor or current_actor(), now())
             _store(transaction, changed)
             count_change(transaction)
         return changed
@@ -190,13 +190,13 @@ class ModelVersions:
     def add_approval(self, approval: ApprovalRecord) -> None:
         """See ModelStore."""
         with self._database.write(durable=True) as transaction:
-            found = _get(transaction, approval.model, approval.version)
+            record = _get(transaction, approval.model, approval.version)
             approval = _signed(approval)
             transaction.execute(APPROVALS.insert, APPROVALS.row(approval))
             said = "Approved" if approval.approved else "Refused"
-            event = _remark(found, approval.actor, f"{said}: {approval.reason}", approval.at)
+            event = _remark(record, approval.actor, f"{said}: {approval.reason}", approval.at)
             add_event(transaction, event)
-            self._outbox.note_version(transaction, said.lower(), found, event)
+            self._outbox.note_version(transaction, said.lower(), record, event)
             count_change(transaction)
 
     def list_approvals(self, model: str, version: int) -> list[ApprovalRecord]:
@@ -210,12 +210,12 @@ class ModelVersions:
 
 def read_versions(transaction: Transaction, rows: Sequence[Any]) -> list[ModelVersionRecord]:
     """Read rows of versions, each with the version's tags."""
-    found = []
+    versions = []
     for row in rows:
         version = VERSIONS.read(row)
         tags = transaction.execute(_TAGS, (version.model, version.version)).fetchall()
-        found.append(replace(version, tags=dict(tags)) if tags else version)
-    return found
+        versions.append(replace(version, tags=dict(tags)) if tags else version)
+    return versions
 
 
 def _registered(version: ModelVersionRecord, actor: str) -> StageEvent:
@@ -245,25 +245,25 @@ def _remark(version: ModelVersionRecord, actor: str, text: str, at: datetime) ->
 
 def _note_gates(
     transaction: Transaction,
-    found: ModelVersionRecord,
+    record: ModelVersionRecord,
     gates: Sequence[GateResult],
     actor: str,
     at: datetime,
 ) -> None:
     """Write changed gate results into the history."""
-    if tuple(gates) == tuple(found.gates):
+    if tuple(gates) == tuple(record.gates):
         return
     answered = {gate.gate for gate in gates}
-    missing = [gate.gate for gate in found.gates if gate.gate not in answered]
+    missing = [gate.gate for gate in record.gates if gate.gate not in answered]
     if missing:
         raise ParameterError(
-            what=f"The gate {missing[0]!r} of {found.ref} would be erased.",
+            what=f"The gate {missing[0]!r} of {record.ref} would be erased.",
             why="Gates are declared when a version is registered and stay with it.",
             fix="Give a result for every gate, or register a version with different gates.",
             gates=missing,
         )
     text = "; ".join(f"'{gate.gate}' {gate.state.value}: {gate.reason}" for gate in gates)
-    add_event(transaction, _remark(found, actor, f"Gates judged: {text}", at))
+    add_event(transaction, _remark(record, actor, f"Gates judged: {text}", at))
 
 
 def _move(
@@ -272,24 +272,24 @@ def _move(
     expected: Mapping[int, int],
     gates: Sequence[GateResult] | None,
 ) -> ModelVersionRecord:
-    found = _get(transaction, move.model, move.version)
+    record = _get(transaction, move.model, move.version)
     # The caller decided on the revision that it read; a newer one may decide otherwise.
-    _check_revision(found, expected.get(move.version))
-    if found.stage != move.from_stage or move.to_stage not in STAGE_MOVES[found.stage]:
+    _check_revision(record, expected.get(move.version))
+    if record.stage != move.from_stage or move.to_stage not in STAGE_MOVES[record.stage]:
         raise ConflictError(
-            what=f"{found.ref} is {found.stage} and cannot move from {move.from_stage}"
+            what=f"{record.ref} is {record.stage} and cannot move from {move.from_stage}"
             f" to {move.to_stage}.",
             why="Rejected is final, and an archived version is only rolled back to or rejected."
-            if found.stage == move.from_stage
+            if record.stage == move.from_stage
             else "Someone else moved it.",
             fix=f"See: penstock history {move.model}",
-            stage=found.stage,
+            stage=record.stage,
         )
     if move.to_stage is Stage.PRODUCTION:
         _check_only_one(transaction, move)
-    judged = found.gates if gates is None else tuple(gates)
-    _note_gates(transaction, found, judged, move.actor, move.at)
-    moved = replace(found, stage=move.to_stage, gates=judged, revision=found.revision + 1)
+    judged = record.gates if gates is None else tuple(gates)
+    _note_gates(transaction, record, judged, move.actor, move.at)
+    moved = replace(record, stage=move.to_stage, gates=judged, revision=record.revision + 1)
     _store(transaction, moved)
     add_event(transaction, move)
     return moved
@@ -309,13 +309,13 @@ def _check_only_one(transaction: Transaction, move: StageEvent) -> None:
         )
 
 
-def _check_revision(found: ModelVersionRecord, expected: int | None) -> None:
-    if expected != found.revision:
+def _check_revision(record: ModelVersionRecord, expected: int | None) -> None:
+    if expected != record.revision:
         raise ConflictError(
-            what=f"{found.ref} is at revision {found.revision}, not {expected}.",
+            what=f"{record.ref} is at revision {record.revision}, not {expected}.",
             why="Someone else changed it after you looked.",
             fix="Look again, and repeat what you did if it is still right.",
-            revision=found.revision,
+            revision=record.revision,
         )
 
 

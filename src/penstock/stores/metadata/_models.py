@@ -35,8 +35,8 @@ class SQLModelStore(ModelVersions):
     ) -> list[ModelRecord]:
         """See ModelStore."""
         with self._database.read() as transaction:
-            asked = SearchQuery(MODELS, filter, order_by, limit, after=after)
-            rows = find(transaction, _COLUMNS, asked)
+            query = SearchQuery(MODELS, filter, order_by, limit, after=after)
+            rows = find(transaction, _COLUMNS, query)
             tags = read_tags(transaction, "model_tags", "model", [row[0] for row in rows])
         return [
             ModelRecord(model, from_micros(created_at), note, tags[model], versions, champion)

@@ -348,13 +348,13 @@ def _translate(sql: str) -> tuple[bytes, tuple[tuple[int, int], ...]]:
     """
     count, lists = 0, list[tuple[int, int]]()
 
-    def mark(found: re.Match[str]) -> str:
+    def mark(match: re.Match[str]) -> str:
         nonlocal count
-        begin, count = count, count + found[0].count("?")
-        if found[0] == "?":
+        begin, count = count, count + match[0].count("?")
+        if match[0] == "?":
             return "%s"
         lists.append((begin, count))
-        return "<> ALL(%s)" if found[0].startswith("NOT") else "= ANY(%s)"
+        return "<> ALL(%s)" if match[0].startswith("NOT") else "= ANY(%s)"
 
     parts = _LITERAL.split(sql.replace("%", "%%"))
     text = "".join(

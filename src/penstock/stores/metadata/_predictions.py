@@ -65,7 +65,7 @@ class SQLPredictionStore:
 
     def get_many(self, prediction_ids: Sequence[str]) -> dict[str, PredictionRecord]:
         """See PredictionStore."""
-        found: dict[str, PredictionRecord] = {}
+        records: dict[str, PredictionRecord] = {}
         with self._database.read() as transaction:
             for start in range(0, len(prediction_ids), _AT_ONCE):
                 some = prediction_ids[start : start + _AT_ONCE]
@@ -74,8 +74,8 @@ class SQLPredictionStore:
                     f"{PREDICTIONS.select} WHERE prediction_id IN ({places})", tuple(some)
                 )
                 for record in map(PREDICTIONS.read, rows.fetchall()):
-                    found[record.prediction_id] = record
-        return found
+                    records[record.prediction_id] = record
+        return records
 
     def add_truth(self, truth: Mapping[str, Any], at: datetime) -> list[str]:
         """See PredictionStore."""

@@ -66,11 +66,11 @@ def _require_free(transaction: Transaction, project: ProjectRecord) -> None:
 
 
 def _load(transaction: Transaction, name: str) -> ProjectRecord:
-    found = {project.name: project for project in _all(transaction)}
-    if name not in found:
+    projects = {project.name: project for project in _all(transaction)}
+    if name not in projects:
         raise NotFoundError(
             what=f"There is no project {name!r}.",
-            fix=did_you_mean(name, found) or "Create one with: penstock projects add",
+            fix=did_you_mean(name, projects) or "Create one with: penstock projects add",
             name=name,
         )
-    return found[name]
+    return projects[name]

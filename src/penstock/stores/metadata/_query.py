@@ -135,15 +135,15 @@ def compile_order(text: str, kind: Kind) -> tuple[OrderTerm, ...]:
     tokens = _Tokens(text, kind, of="order")
     terms = []
     while True:
-        found = tokens.field("Expected a field, as in 'metrics.auc desc'.", ordering=True)
+        field = tokens.field("Expected a field, as in 'metrics.auc desc'.", ordering=True)
         descending = tokens.accept("desc")
         if not descending:
             tokens.accept("asc")
         # Numbers by size, then all other values as text.
-        forms = (NUMBER, TEXT) if found.form == "any" else (found.form,)
+        forms = (NUMBER, TEXT) if field.form == "any" else (field.form,)
         for form in forms:
-            sql, values = found.sql(TEXT if form == TEXT else NUMBER)
-            terms.append(OrderTerm(found, sql, tuple(values), descending))
+            sql, values = field.sql(TEXT if form == TEXT else NUMBER)
+            terms.append(OrderTerm(field, sql, tuple(values), descending))
         if tokens.at_end:
             return tuple(terms)
         if not tokens.accept(","):
@@ -200,13 +200,13 @@ class _Tokens:
         if token.kind != "name" or token.text.lower() in _WORDS:
             self.fail(expected)
         parts = ["".join(groups) for groups in _PART.findall(token.text)]
-        found = find_field(self.kind, parts, ordering=ordering)
-        if isinstance(found, str):
-            self.fail(f"There is no field {token.text!r}. {found}")
+        known_field = find_field(self.kind, parts, ordering=ordering)
+        if isinstance(known_field, str):
+            self.fail(f"There is no field {token.text!r}. {known_field}")
         self._next += 1
-        if found.group is None:
-            self.names.add(found.name)
-        return found
+        if known_field.group is None:
+            self.names.add(known_field.name)
+        return known_field
 
     def fail(self, why: str) -> NoReturn:
         self._fail_at(self.peek().start, why)
@@ -272,142 +272,142 @@ class _Parser(_Tokens):
             self._depth -= 1
 
     def _test(self) -> Sql:
-        found = self.field("Expected a field such as created_at or tags.team.")
+        field = self.field("Expected a field such as created_at or tags.team.")
         if self.accept("is"):
             inverse = self.accept("not")
             self.expect("null")
-            if found.group is not None:
-                sql, values = found.exists()
+            if field.group is not None:
+                sql, values = field.exists()
                 return sql if inverse else f"NOT {sql}", values
-            sql, values = found.sql(TEXT)
+            sql, values = field.sql(TEXT)
             return f"{sql} IS {'NOT ' if inverse else ''}NULL", values
         inverse = self.accept("not")
         if self.accept("in"):
-            return self._membership(found, inverse=inverse)
+            return self._membership(field, inverse=inverse)
         if self.accept("like"):
-            return self._like(found, inverse=inverse)
+            return self._like(field, inverse=inverse)
         if self.accept("between"):
-            return self._between(found, inverse=inverse)
+            return self._between(field, inverse=inverse)
         if inverse or self.peek().text not in _OPERATORS:
             self.fail("Expected =, !=, <, <=, >, >=, like, in, between or is.")
-        return self._compare(found, _OPERATORS[self.take().text])
+        return self._compare(field, _OPERATORS[self.take().text])
 
-    def _compare(self, found: Field, operator: str) -> Sql:
-        value, form = self._equal(found) if operator in {"=", "<>"} else self._value(found)
-        if form == NUMBER and found.group is not None and found.table.text is None:
+    def _compare(self, field: Field, operator: str) -> Sql:
+        value, form = self._equal(field) if operator in {"=", "<>"} else self._value(field)
+        if form == NUMBER and field.group is not None and field.table.text is None:
             if math.isnan(value):
-                return self._nan(found, operator)
+                return self._nan(field, operator)
             if operator == "<>":  # NaN differs from every number
-                sql, values = found.sql(form)
-                nan, names = found.is_nan()
+                sql, values = field.sql(form)
+                nan, names = field.is_nan()
                 return f"({sql} <> ? OR {nan})", [*values, value, *names]
         # True, true and TRUE are the same flag, whichever language wrote it.
         if form == TEXT and operator in {"=", "<>"} and (same := _same_flag(value)):
-            return self._among(found, same, inverse=operator == "<>")
-        self._note(found, operator, value, form)
-        sql, values = found.sql(form)
+            return self._among(field, same, inverse=operator == "<>")
+        self._note(field, operator, value, form)
+        sql, values = field.sql(form)
         return f"{sql} {operator} ?", [*values, value]
 
-    def _nan(self, found: Field, operator: str) -> Sql:
+    def _nan(self, field: Field, operator: str) -> Sql:
         """Compare with NaN: equal for a metric that exists without a number."""
-        sql, names = found.is_nan()
+        sql, names = field.is_nan()
         if operator == "=":
             return sql, names
         if operator == "<>":
-            there, key = found.exists()
+            there, key = field.exists()
             return f"({there} AND NOT {sql})", [*key, *names]
         return "0 = 1", []
 
-    def _among(self, found: Field, texts: list[str], *, inverse: bool = False) -> Sql:
-        sql, values = found.sql(TEXT)
+    def _among(self, field: Field, texts: list[str], *, inverse: bool = False) -> Sql:
+        sql, values = field.sql(TEXT)
         marks = ", ".join("?" * len(texts))
         return f"{sql} {'NOT ' if inverse else ''}IN ({marks})", [*values, *texts]
 
-    def _note(self, found: Field, operator: str, value: Any, form: str) -> None:
+    def _note(self, field: Field, operator: str, value: Any, form: str) -> None:
         """Record a test that an index can answer."""
-        if found.group is None or found.kind.key != "run_id" or operator == "<>":
+        if field.group is None or field.kind.key != "run_id" or operator == "<>":
             return
-        column, table = found.column(form), found.table
+        column, table = field.column(form), field.table
         select = f'SELECT f.run_id FROM {table.table} f WHERE f."key" = ? AND'
-        if form == NUMBER and (not table.statistics or found.statistic == "last"):
-            self.narrow.append((f"{select} f.{column} {operator} ?", [found.name, value]))
+        if form == NUMBER and (not table.statistics or field.statistic == "last"):
+            self.narrow.append((f"{select} f.{column} {operator} ?", [field.name, value]))
         elif form == TEXT and operator == "=":
             # A few too many if texts are long.
-            self.narrow.append((f"{select} f.start = ?", [found.name, value[:INDEXED]]))
+            self.narrow.append((f"{select} f.start = ?", [field.name, value[:INDEXED]]))
 
-    def _membership(self, found: Field, *, inverse: bool) -> Sql:
+    def _membership(self, field: Field, *, inverse: bool) -> Sql:
         self.expect("(")
-        values = [self._equal(found)]
+        values = [self._equal(field)]
         while self.accept(","):
-            values.append(self._equal(found))
+            values.append(self._equal(field))
         self.expect(")")
         # Each value is compared as written: numbers by size, texts as texts.
         numbers = [value for value, form in values if form == NUMBER]
         texts = [value for value, form in values if form != NUMBER]
-        parts = [self._one_of(found, NUMBER, [n for n in numbers if not math.isnan(n)])]
-        if found.group is not None and found.table.text is None:
-            parts += [found.is_nan()] if any(map(math.isnan, numbers)) else []
+        parts = [self._one_of(field, NUMBER, [n for n in numbers if not math.isnan(n)])]
+        if field.group is not None and field.table.text is None:
+            parts += [field.is_nan()] if any(map(math.isnan, numbers)) else []
         same = [other for text in texts for other in _same_flag(text) or [text]]
-        parts.append(self._one_of(found, TEXT, same))
+        parts.append(self._one_of(field, TEXT, same))
         found_parts = [part for part in parts if part is not None]
         either = _joined("OR", found_parts)
         if not inverse:
             return either
-        if len(found_parts) == 1 and found.form == "any":
+        if len(found_parts) == 1 and field.form == "any":
             return f"NOT {either[0]}", either[1]  # with numbers alone, a text value meets no test
         sql, bound = f"NOT COALESCE({either[0]}, 0 = 1)", either[1]
-        if found.group is None:
-            there, key = f"{found.attribute.sql} IS NOT NULL", list[Any]()
+        if field.group is None:
+            there, key = f"{field.attribute.sql} IS NOT NULL", list[Any]()
         else:
-            there, key = found.exists()
+            there, key = field.exists()
         return f"({there} AND {sql})", [*key, *bound]
 
-    def _one_of(self, found: Field, form: str, wanted: list[Any]) -> Sql | None:
+    def _one_of(self, field: Field, form: str, wanted: list[Any]) -> Sql | None:
         if not wanted:
             return None
-        sql, bound = found.sql(form)
+        sql, bound = field.sql(form)
         return f"{sql} IN ({', '.join('?' * len(wanted))})", [*bound, *wanted]
 
-    def _between(self, found: Field, *, inverse: bool) -> Sql:
+    def _between(self, field: Field, *, inverse: bool) -> Sql:
         begin = self.peek().text
-        low = self._value(found)
+        low = self._value(field)
         self.expect("and")
         end = self.peek().text
-        high = self._value(found)
+        high = self._value(field)
         form, wanted = NUMBER, [low[0], high[0]]
         if {low[1], high[1]} != {NUMBER}:  # as texts if either bound is a text
             form, wanted = TEXT, [_written(begin, *low), _written(end, *high)]
-        sql, bound = found.sql(form)
+        sql, bound = field.sql(form)
         test = f"{sql} {'NOT ' if inverse else ''}BETWEEN ? AND ?", [*bound, *wanted]
         # NaN lies in no interval.
-        if inverse and found.group is not None and found.table.text is None:
-            return _joined("OR", [test, found.is_nan()])
+        if inverse and field.group is not None and field.table.text is None:
+            return _joined("OR", [test, field.is_nan()])
         return test
 
-    def _like(self, found: Field, *, inverse: bool) -> Sql:
+    def _like(self, field: Field, *, inverse: bool) -> Sql:
         token = self.peek()
         if token.kind != "text":
             self.fail("Expected a pattern in quotes, such as 'base%'.")
-        if found.form in {NUMBER, TIME}:
+        if field.form in {NUMBER, TIME}:
             self.fail("like compares text; this field is a number or a time.")
         self.take()
-        sql, values = found.sql(TEXT)
+        sql, values = field.sql(TEXT)
         # Lowered on both sides: LIKE ignores case in SQLite, and does not in PostgreSQL.
         test = f"LOWER({sql}) {'NOT ' if inverse else ''}LIKE ? ESCAPE '{_NO_ESCAPE}'"
         return test, [*values, _unquote(token.text).translate(_ASCII_LOWER)]
 
-    def _equal(self, found: Field) -> tuple[Any, str]:
+    def _equal(self, field: Field) -> tuple[Any, str]:
         """Read a value for an equality test; a value that is not exact as a number becomes text."""
         written = self.peek().text
-        value, form = self._value(found)
-        if found.form == "any" and form == NUMBER and not _is_exact(written, value):
+        value, form = self._value(field)
+        if field.form == "any" and form == NUMBER and not _is_exact(written, value):
             return (written.lstrip("+") if math.isfinite(value) else str(value)), TEXT
         return value, form
 
-    def _value(self, found: Field) -> tuple[Any, str]:
+    def _value(self, field: Field) -> tuple[Any, str]:
         token = self.peek()
         if token.kind == "flag":
-            if found.form in {NUMBER, TIME}:
+            if field.form in {NUMBER, TIME}:
                 self.fail("This field is a number or a time.")
             self.take()
             return token.text, TEXT
@@ -415,7 +415,7 @@ class _Parser(_Tokens):
             word = f" Write '{token.text}' in quotes." if token.kind == "name" else ""
             self.fail(f"Expected a number or a text in quotes.{word}")
         value = float(token.text) if token.kind == "number" else _unquote(token.text)
-        form = found.form
+        form = field.form
         if form == TIME:
             value, form = self._moment(value), NUMBER
         elif form == NUMBER:
@@ -424,7 +424,7 @@ class _Parser(_Tokens):
             form = NUMBER
         else:
             value, form = token.text if token.kind == "number" else value, TEXT
-            self._check_choice(found, str(value))
+            self._check_choice(field, str(value))
         self.take()
         return value, form
 
@@ -440,10 +440,10 @@ class _Parser(_Tokens):
         except ValueError:
             self.fail("Expected a number.")
 
-    def _check_choice(self, found: Field, value: str) -> None:
-        if found.group is None and (choices := found.attribute.choices) and value not in choices:
+    def _check_choice(self, field: Field, value: str) -> None:
+        if field.group is None and (choices := field.attribute.choices) and value not in choices:
             self.fail(
-                f"No {found.kind.name} is ever {value!r}. {did_you_mean(value, list(choices))}"
+                f"No {field.kind.name} is ever {value!r}. {did_you_mean(value, list(choices))}"
             )
 
 

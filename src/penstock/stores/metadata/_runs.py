@@ -175,9 +175,9 @@ class SQLRunStore(SQLExperiments):
     ) -> list[RunRecord]:
         """See RunStore."""
         also = _of_experiment(experiment)
-        asked = SearchQuery(FIELDS, filter, order_by, limit, offset, after, also)
+        query = SearchQuery(FIELDS, filter, order_by, limit, offset, after, also)
         with self._database.read() as transaction:
-            rows = find(transaction, _prefixed(), asked)
+            rows = find(transaction, _prefixed(), query)
             return self._complete(transaction, rows)
 
     def count(
@@ -189,9 +189,9 @@ class SQLRunStore(SQLExperiments):
     ) -> int:
         """See RunStore."""
         limit = _ALL if most is None else most
-        asked = SearchQuery(FIELDS, filter, limit=limit, also=_of_experiment(experiment))
+        query = SearchQuery(FIELDS, filter, limit=limit, also=_of_experiment(experiment))
         with self._database.read() as transaction:
-            return count(transaction, asked)
+            return count(transaction, query)
 
     def log_params(self, run_id: str, params: Mapping[str, Any]) -> None:
         """See RunStore."""
@@ -225,9 +225,9 @@ class SQLRunStore(SQLExperiments):
         # Every write looks the id up, so known ids save a query each.
         if run_id in self._known:
             return run_id
-        found = _find(transaction, run_id)
-        self._known.add(found)
-        return found
+        record = _find(transaction, run_id)
+        self._known.add(record)
+        return record
 
     def load(self, transaction: Transaction, run_id: str) -> RunRecord:
         """Return a run, by its whole id.

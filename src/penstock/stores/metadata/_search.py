@@ -46,37 +46,37 @@ class SearchQuery:
     also: Sql | None = None
 
 
-def find(transaction: Transaction, columns: str, asked: SearchQuery) -> list[Any]:
+def find(transaction: Transaction, columns: str, query: SearchQuery) -> list[Any]:
     """Return the rows of a page.
 
     Args:
         transaction: Transaction to read in.
         columns: Columns to select from the kind's table.
-        asked: The page.
+        query: The page.
 
     Raises:
         ParameterError: If the filter or the order cannot be read.
         NotFoundError: If the object in ``after`` does not exist.
     """
-    kind = asked.kind
-    compiled = compile_filter(asked.filter, kind)
-    order = compile_order(asked.order_by, kind)
-    where = _conditions(compiled, asked)
-    if asked.after is not None:
-        where.append(_behind(transaction, kind, order, asked.after))
-    narrow = _rarest(transaction, compiled, asked)
+    kind = query.kind
+    compiled = compile_filter(query.filter, kind)
+    order = compile_order(query.order_by, kind)
+    where = _conditions(compiled, query)
+    if query.after is not None:
+        where.append(_behind(transaction, kind, order, query.after))
+    narrow = _rarest(transaction, compiled, query)
     if narrow is not None:
         where.append((f"{kind.table}.{kind.key} IN ({narrow[0]})", narrow[1]))
     walks = narrow is None and _can_walk(order[0])
     page = _walk if walks else _sorted
-    rows = page(transaction, columns, where, order, asked)
+    rows = page(transaction, columns, where, order, query)
     if rows:
-        _require_known(transaction, order, asked)
+        _require_known(transaction, order, query)
     return rows
 
 
 def _require_known(
-    transaction: Transaction, order: Sequence[OrderTerm], asked: SearchQuery
+    transaction: Transaction, order: Sequence[OrderTerm], query: SearchQuery
 ) -> None:
     """Raise an error for an order by an unused name: such an order would have no effect.
 
@@ -93,30 +93,30 @@ def _require_known(
         known = [row[0] for row in transaction.execute(sql).fetchall()]
         guess = did_you_mean(field.name, known)
         raise ParameterError(
-            what=f"No {asked.kind.name} has {field.group}.{field.name}, so nothing is ordered by it:"
-            f" {asked.order_by!r}.",
+            what=f"No {query.kind.name} has {field.group}.{field.name}, so nothing is ordered by it:"
+            f" {query.order_by!r}.",
             fix=guess or f"None has any {field.group} yet.",
             name=field.name,
         )
 
 
-def count(transaction: Transaction, asked: SearchQuery) -> int:
+def count(transaction: Transaction, query: SearchQuery) -> int:
     """Count the matches, up to the limit."""
-    compiled = compile_filter(asked.filter, asked.kind)
-    where = _conditions(compiled, asked)
-    narrow = _rarest(transaction, compiled, asked)
+    compiled = compile_filter(query.filter, query.kind)
+    where = _conditions(compiled, query)
+    narrow = _rarest(transaction, compiled, query)
     if narrow is not None:
-        where.append((f"{asked.kind.table}.{asked.kind.key} IN ({narrow[0]})", narrow[1]))
+        where.append((f"{query.kind.table}.{query.kind.key} IN ({narrow[0]})", narrow[1]))
     condition, values = _all(where)
-    sql = f"SELECT 1 FROM {asked.kind.table} WHERE {condition} LIMIT ?"
-    row = transaction.execute(f"SELECT COUNT(*) FROM ({sql}) AS found", (*values, asked.limit))
+    sql = f"SELECT 1 FROM {query.kind.table} WHERE {condition} LIMIT ?"
+    row = transaction.execute(f"SELECT COUNT(*) FROM ({sql}) AS found", (*values, query.limit))
     return int(row.fetchone()[0])
 
 
-def _conditions(compiled: Filter, asked: SearchQuery) -> list[Sql]:
-    shown = [name for name in asked.kind.hidden if name not in compiled.names]
-    hidden = [(f"{asked.kind.attributes[name].sql} IS NULL", list[Any]()) for name in shown]
-    also = [asked.also] if asked.also else []
+def _conditions(compiled: Filter, query: SearchQuery) -> list[Sql]:
+    shown = [name for name in query.kind.hidden if name not in compiled.names]
+    hidden = [(f"{query.kind.attributes[name].sql} IS NULL", list[Any]()) for name in shown]
+    also = [query.also] if query.also else []
     return [(compiled.sql, list(compiled.values)), *hidden, *also]
 
 
@@ -125,21 +125,21 @@ def _all(conditions: Sequence[Sql]) -> Sql:
     return sql, [value for _, values in conditions for value in values]
 
 
-def _rarest(transaction: Transaction, compiled: Filter, asked: SearchQuery) -> Sql | None:
+def _rarest(transaction: Transaction, compiled: Filter, query: SearchQuery) -> Sql | None:
     """Return the test with the fewest matches, if they are few enough to be sorted."""
     if not compiled.narrow:
         return None
     # The largest id stands for the number of rows, which counting would have to visit.
-    newest = transaction.execute(f"SELECT MAX(id) FROM {asked.kind.table}").fetchone()[0] or 0
-    bound = max(_FEW, math.isqrt((asked.limit + asked.offset) * int(newest)))
-    found: Sql | None = None
+    newest = transaction.execute(f"SELECT MAX(id) FROM {query.kind.table}").fetchone()[0] or 0
+    bound = max(_FEW, math.isqrt((query.limit + query.offset) * int(newest)))
+    rarest: Sql | None = None
     for sql, values in compiled.narrow:
         # Counting stops at the bound, so that a common value costs no full scan.
         few = f"SELECT COUNT(*) FROM ({sql} LIMIT ?) AS few"
         number = transaction.execute(few, (*values, bound)).fetchone()[0]
         if number < bound:
-            found, bound = (sql, values), number
-    return found
+            rarest, bound = (sql, values), number
+    return rarest
 
 
 def _can_walk(first: OrderTerm) -> bool:
@@ -155,14 +155,14 @@ def _walk(
     columns: str,
     where: Sequence[Sql],
     order: Sequence[OrderTerm],
-    asked: SearchQuery,
+    query: SearchQuery,
 ) -> list[Any]:
     """Return rows in the order of the metric's index; objects without the metric come last."""
-    key, table = order[0].field.name, asked.kind.table
+    key, table = order[0].field.name, query.kind.table
     condition, values = _all(where)
     # Tested on the metric's row: other rows are skipped without reading their runs.
-    of_metric = condition.replace(f"{table}.{asked.kind.key}", "o.run_id")
-    rest, rest_values = _order(order[1:], asked.kind, order[-1])
+    of_metric = condition.replace(f"{table}.{query.kind.key}", "o.run_id")
+    rest, rest_values = _order(order[1:], query.kind, order[-1])
     direction = "DESC" if order[0].descending else "ASC"
     # CROSS JOIN keeps SQLite from starting at the other table.
     source = (
@@ -172,13 +172,13 @@ def _walk(
     )
     rows = transaction.execute(
         f'SELECT {columns} {source} ORDER BY o."last" {direction}, {rest} LIMIT ? OFFSET ?',
-        (key, *values, *rest_values, asked.limit, asked.offset),
+        (key, *values, *rest_values, query.limit, query.offset),
     ).fetchall()
-    if len(rows) == asked.limit:
+    if len(rows) == query.limit:
         return rows
     # The offset may end within the rows that have the metric.
     passed = 0
-    if asked.offset:
+    if query.offset:
         passed = transaction.execute(f"SELECT COUNT(*) {source}", (key, *values)).fetchone()[0]
     lacking = [*where, (f"{order[0].sql} IS NULL", list(order[0].values))]
     condition, values = _all(lacking)
@@ -186,7 +186,7 @@ def _walk(
         rows
         + transaction.execute(
             f"SELECT {columns} FROM {table} WHERE {condition} ORDER BY {rest} LIMIT ? OFFSET ?",
-            (*values, *rest_values, asked.limit - len(rows), max(0, asked.offset - passed)),
+            (*values, *rest_values, query.limit - len(rows), max(0, query.offset - passed)),
         ).fetchall()
     )
 
@@ -196,14 +196,14 @@ def _sorted(
     columns: str,
     where: Sequence[Sql],
     order: Sequence[OrderTerm],
-    asked: SearchQuery,
+    query: SearchQuery,
 ) -> list[Any]:
     condition, values = _all(where)
-    terms, term_values = _order(order, asked.kind, order[-1])
+    terms, term_values = _order(order, query.kind, order[-1])
     return transaction.execute(
-        f"SELECT {columns} FROM {asked.kind.table} WHERE {condition}"
+        f"SELECT {columns} FROM {query.kind.table} WHERE {condition}"
         f" ORDER BY {terms} LIMIT ? OFFSET ?",
-        (*values, *term_values, asked.limit, asked.offset),
+        (*values, *term_values, query.limit, query.offset),
     ).fetchall()
 
 

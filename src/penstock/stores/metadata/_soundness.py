@@ -26,8 +26,8 @@ def database_damage(database: Database) -> list[str]:
         return [f"SQLite cannot read it: {error}."]
     finally:
         connection.close()
-    found = [f"SQLite says: {row[0]}." for row in rows if row[0] != "ok"]
-    return found + [f"A row of {row[0]} belongs to nothing in {row[2]}." for row in lost[:20]]
+    faults = [f"SQLite says: {row[0]}." for row in rows if row[0] != "ok"]
+    return faults + [f"A row of {row[0]} belongs to nothing in {row[2]}." for row in lost[:20]]
 
 
 def metric_damage(database: Database) -> Iterator[tuple[str, str]]:
@@ -81,14 +81,14 @@ def _damage(
     if len(steps) != count:
         return f"{len(steps)} points, and its summary says {count}."
     numbers = values[~np.isnan(values)]
-    found = {
+    faults = {
         "lowest": (numbers.min() if len(numbers) else np.nan, low),
         "highest": (numbers.max() if len(numbers) else np.nan, high),
         "last": (values[np.lexsort((times, steps))[-1]], last),
     }
-    for word, (value, told) in found.items():
-        if not np.array_equal(value, np.nan if told is None else told, equal_nan=True):
-            return f"the {word} of its points is {value}, and its summary says {told}."
+    for word, (value, number) in faults.items():
+        if not np.array_equal(value, np.nan if number is None else number, equal_nan=True):
+            return f"the {word} of its points is {value}, and its summary says {number}."
     return ""
 
 

@@ -115,9 +115,9 @@ class SQLStepStore(StepCoordination):
         self, key: str, holds: Callable[[StepRunRecord], bool] | None = None
     ) -> StepRunRecord | None:
         """See StepStore."""
-        found = self._newest(key)
-        if found is None or (found[1] and (holds is None or holds(found[0]))):
-            return found and _wanted_again(found[0])
+        record = self._newest(key)
+        if record is None or (record[1] and (holds is None or holds(record[0]))):
+            return record and _wanted_again(record[0])
         renew = self._artifacts.renew
         for step in self.list_cached(key):
             if (holds is None or holds(step)) and renew(set(step.outputs.values())):

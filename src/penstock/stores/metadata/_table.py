@@ -51,11 +51,11 @@ class Table:
 
 def tables() -> dict[str, Table]:
     """Read the tables from their definitions."""
-    found = {}
+    by_name = {}
     for table in metadata.sorted_tables:
-        given = next(iter(table.columns)).name == "id"
-        columns = list(table.columns)[1 if given else 0 :]
+        has_id = next(iter(table.columns)).name == "id"
+        columns = list(table.columns)[1 if has_id else 0 :]
         flags = [place for place, c in enumerate(columns) if c.type.python_type is bool]
         names = tuple(column.name for column in columns)
-        found[table.name] = Table(table.name, names, given, tuple(flags))
-    return found
+        by_name[table.name] = Table(table.name, names, has_id, tuple(flags))
+    return by_name

@@ -35,13 +35,13 @@ def update_row(
 def read_tags(
     transaction: Transaction, table: str, of: str, names: Sequence[str]
 ) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = {name: {} for name in names}
+    tags: dict[str, dict[str, str]] = {name: {} for name in names}
     if names:
         marks = ", ".join("?" * len(names))
         sql = f'SELECT {of}, "key", value FROM {table} WHERE {of} IN ({marks}) ORDER BY "key"'
         for name, key, value in transaction.execute(sql, names).fetchall():
-            found[name][key] = value
-    return found
+            tags[name][key] = value
+    return tags
 
 
 def write_tags(

@@ -114,7 +114,7 @@ class Transfer:
         with self._target.read() as target:
             mine, theirs = self._versions(self._source), self._versions(target)
             other = {key for key, digest in mine.items() if theirs.get(key, digest) != digest}
-            found = [f"{model}@{version}" for model, version in sorted(other)]
+            refs = [f"{model}@{version}" for model, version in sorted(other)]
             # Models with differing versions are in conflict already; for the rest the histories
             # decide.
             clear = {model for model, _ in theirs} - {model for model, _ in other}
@@ -122,12 +122,12 @@ class Transfer:
                 ("stage_events", "model", self.models() & clear),
                 ("deployment_events", "name", self._deployments(target)),
             ):
-                found += [
+                refs += [
                     name
                     for name in sorted(names)
                     if not _is_prefix(*self._histories(target, table, owner, name))
                 ]
-        return found
+        return refs
 
     def run_ids(self, experiment: str | None, since: int | None) -> list[str]:
         """List the runs to copy, oldest first."""
@@ -379,10 +379,10 @@ class Transfer:
     def _pages(self, name: str, key: str = "id") -> Iterator[list[Any]]:
         """Read a table page by page, in the order of the key."""
         table = self._tables[name]
-        given = table.given  # then the number comes first, and orders
-        order = "id" if given else key
-        listed = f"id, {table.listed}" if given else table.listed
-        places = [0] if given else [table.place(c.strip(' "')) for c in key.split(",")]
+        has_number = table.given  # then the number comes first, and orders
+        order = "id" if has_number else key
+        listed = f"id, {table.listed}" if has_number else table.listed
+        places = [0] if has_number else [table.place(c.strip(' "')) for c in key.split(",")]
         behind = f" WHERE ({order}) > ({', '.join('?' * len(places))})"
         last: list[Any] = []
         while True:
@@ -393,7 +393,7 @@ class Transfer:
             if not rows:
                 return
             last = [rows[-1][place] for place in places]
-            yield table.read([row[1:] for row in rows] if given else rows)
+            yield table.read([row[1:] for row in rows] if has_number else rows)
 
 
 def _is_prefix(one: list[Any], other: list[Any]) -> bool:

@@ -60,9 +60,9 @@ def check_store(
     store = open_store(store)
     store.flush()
     database = store.metadata.database
-    found = [StoreFault("database", store.url, text) for text in database_damage(database)]
-    if found:
-        return found  # nothing read from a damaged database could be trusted
+    faults = [StoreFault("database", store.url, text) for text in database_damage(database)]
+    if faults:
+        return faults  # nothing read from a damaged database could be trusted
     garbage = Garbage(database)
     records: list[ArtifactRecord] = []
 
@@ -83,12 +83,12 @@ def check_store(
     )
     for part in parts:
         try:
-            found.extend(part())
+            faults.extend(part())
         except (PenstockError, ValueError, LookupError, TypeError, AttributeError) as error:
             # A row that cannot be read is a finding as well, and the remaining checks go on.
             text = f"Something in it cannot be read: {type(error).__name__}: {error}"
-            found.append(StoreFault("database", store.url, text))
-    return found
+            faults.append(StoreFault("database", store.url, text))
+    return faults
 
 
 def _check_journals(store: "Store") -> Iterator[StoreFault]:

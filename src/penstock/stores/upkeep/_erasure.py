@@ -40,16 +40,16 @@ def erase_predictions(
         if not rows:
             break
         last = rows[-1][0]
-        found = [
+        records = [
             number
             for number, features, inputs in rows
             if _has(keys, load_json(features) if features else {}, load_json(inputs))
         ]
         with database.write() as transaction:
             transaction.executemany(
-                "DELETE FROM predictions WHERE id = ?", [(number,) for number in found]
+                "DELETE FROM predictions WHERE id = ?", [(number,) for number in records]
             )
-        removed += len(found)
+        removed += len(records)
     _scrub(database)
     return removed
 

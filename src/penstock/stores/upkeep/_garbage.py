@@ -207,13 +207,13 @@ def orphans(store: "Store", *, since: datetime | None = None) -> list[str]:
     stored = store.artifacts.list()
     known = garbage.recorded(stored)
     young = now() - _GRACE if since is None else since
-    found = []
+    digests = []
     for digest in stored:
         if digest in known:
             continue
         try:
             if store.artifacts.written_at(digest) < young:
-                found.append(digest)
+                digests.append(digest)
         except StoreError:
             continue  # deleted meanwhile
-    return found
+    return digests

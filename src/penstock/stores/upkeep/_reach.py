@@ -32,21 +32,21 @@ def reached(
         by_digest[record.digest].append(record)
         if record.content_digest != record.digest:
             by_digest[record.content_digest].append(record)
-    found: set[tuple[str, str]] = set()
+    nodes: set[tuple[str, str]] = set()
     ahead = list(roots)
     seen = set(ahead)
     while ahead:
         for record in by_digest.get(ahead.pop(), ()):
             key = record.digest, record.content_digest
-            if key in found:
+            if key in nodes:
                 continue
-            found.add(key)
+            nodes.add(key)
             is_manifest = record.digest in manifests or record.content_digest in manifests
             named = names_in(store, record, manifest=is_manifest)
             more = {record.digest, record.content_digest, *named} - seen
             ahead += more
             seen |= more
-    return found
+    return nodes
 
 
 def names_in(store: "Store", record: ArtifactRecord, *, manifest: bool) -> list[str]:

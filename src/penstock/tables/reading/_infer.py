@@ -68,20 +68,20 @@ def guess_rule(
         if quick is not None:
             kind: ValueType = "integer" if quick.dtype.is_integer() else "number"
             return Guess(ReadingRule(kind, missing=marks))
-    given = texts.filter(~missing_in(texts, replace(text, type="number")))
-    if not len(given):
+    texts_with_value = texts.filter(~missing_in(texts, replace(text, type="number")))
+    if not len(texts_with_value):
         return Guess(text)
     # Sampled from the whole column: the first rows say little about the last rows.
-    sample = given.gather_every(max(1, len(given) // _SAMPLE))
+    sample = texts_with_value.gather_every(max(1, len(texts_with_value) // _SAMPLE))
     if float(sample.str.contains(r"\d").mean() or 0) >= _HALF:  # type: ignore[arg-type] # a share
         # The sample rules out most columns before the whole column is read.
-        found = _guess_number(sample, decimal) and _guess_number(given, decimal)
-        found = found or (_guess_time(sample) and _guess_time(given))
-        if found is not None:
-            return _with_marks(found, marks)
+        rule = _guess_number(sample, decimal) and _guess_number(texts_with_value, decimal)
+        rule = rule or (_guess_time(sample) and _guess_time(texts_with_value))
+        if rule is not None:
+            return _with_marks(rule, marks)
     booleans = sample.str.to_lowercase().is_in(["true", "false"])
     if float(booleans.mean() or 0) >= _HALF:  # type: ignore[arg-type] # a share
-        return _with_marks(_judge(given, ReadingRule("boolean")), marks)
+        return _with_marks(_judge(texts_with_value, ReadingRule("boolean")), marks)
     return Guess(text)
 
 
@@ -90,28 +90,28 @@ def is_few(odd: int, values: int) -> bool:
     return odd <= MOST_ODD * values or (odd == 1 and values >= _FEW)
 
 
-def _guess_number(given: "pl.Series", decimal: str | None) -> Guess | None:
+def _guess_number(texts: "pl.Series", decimal: str | None) -> Guess | None:
     plain = ReadingRule("integer")
-    whole = read_values(given, plain)
+    whole = read_values(texts, plain)
     if not whole.null_count() and decimal != ",":
         return Guess(plain if whole.dtype.is_integer() else ReadingRule("number"))
-    codes = int(given.str.contains(LEADING_ZERO).sum())
-    digits = int(given.str.contains(r"^[+-]?\d+([.]\d+)?$").sum())
-    if codes and digits > _HALF * len(given):
+    codes = int(texts.str.contains(LEADING_ZERO).sum())
+    digits = int(texts.str.contains(r"^[+-]?\d+([.]\d+)?$").sum())
+    if codes and digits > _HALF * len(texts):
         return Guess(ReadingRule("text"), codes=codes)
-    huge = given.str.contains(HUGE)
-    others = given.filter(~huge)
+    huge = texts.str.contains(HUGE)
+    others = texts.filter(~huge)
     # Long numbers are identifiers, of which no digit may be lost; a single long number among short
     # ones is odd.
-    if huge.any() and not (is_few(int(huge.sum()), len(given)) and _are_short(others)):
+    if huge.any() and not (is_few(int(huge.sum()), len(texts)) and _are_short(others)):
         return None
-    written = guess_numbers(given, decimal) or Written(plain, 0)
-    guess = _judge(given, written.rule)
+    written = guess_numbers(texts, decimal) or Written(plain, 0)
+    guess = _judge(texts, written.rule)
     if guess.instead is not None:
-        units = tuple(known_affixes(given))
+        units = tuple(known_affixes(texts))
         if len(units) > 1:
             return replace(guess, units=units)
-        if written.readable < _HALF * len(given):
+        if written.readable < _HALF * len(texts):
             return None
     return replace(guess, ambiguous=written.ambiguous)
 
@@ -120,17 +120,17 @@ def _are_short(numbers: "pl.Series") -> bool:
     return bool((numbers.str.len_chars() < _DIGITS).all())
 
 
-def _guess_time(given: "pl.Series") -> Guess | None:
-    rule = iso_rule(given)
-    return None if rule is None else _judge(given, rule)
+def _guess_time(texts: "pl.Series") -> Guess | None:
+    rule = iso_rule(texts)
+    return None if rule is None else _judge(texts, rule)
 
 
-def _judge(given: "pl.Series", rule: ReadingRule) -> Guess:
-    read = read_values(given, rule)
+def _judge(texts: "pl.Series", rule: ReadingRule) -> Guess:
+    read = read_values(texts, rule)
     odd = read.null_count()
     if rule.is_number and read.dtype.is_float():
         rule = replace(rule, type="number")
-    if is_few(odd, len(given)):
+    if is_few(odd, len(texts)):
         return Guess(rule, odd=odd)
     return Guess(ReadingRule("text"), instead=rule, odd=odd)
 

@@ -135,9 +135,9 @@ def _guess_dialect(
 def _commonest(parts: "pl.DataFrame", column: str) -> str:
     import polars as pl
 
-    found = parts.filter(pl.col(column).is_not_null()).group_by(column).agg(pl.col("rows").sum())
-    found = found.sort(["rows", column], descending=[True, False])
-    return str(found[column][0]) if found.height else ""
+    counts = parts.filter(pl.col(column).is_not_null()).group_by(column).agg(pl.col("rows").sum())
+    counts = counts.sort(["rows", column], descending=[True, False])
+    return str(counts[column][0]) if counts.height else ""
 
 
 def _is_unit(text: str, parts: "pl.DataFrame") -> bool:

@@ -48,16 +48,16 @@ def read_values(texts: "pl.Series", rule: ReadingRule) -> "pl.Series":
         if quick is not None:
             return quick
     missing = missing_in(trimmed, rule)
-    given = pl.select(pl.when(~missing).then(trimmed)).to_series().rename(texts.name)
+    present = pl.select(pl.when(~missing).then(trimmed)).to_series().rename(texts.name)
     if rule.type == "text":
-        return given
+        return present
     if rule.type == "boolean":
-        words = given.str.to_lowercase()
+        words = present.str.to_lowercase()
         truth = pl.when(words.is_in(TRUE)).then(statement=True).when(words.is_in(FALSE))
         return pl.select(truth.then(statement=False)).to_series().rename(texts.name)
     if rule.is_number:
-        return read_numbers(given, rule)
-    return read_times_by(given, rule)
+        return read_numbers(present, rule)
+    return read_times_by(present, rule)
 
 
 def read_value(text: str, rule: ReadingRule) -> Any:

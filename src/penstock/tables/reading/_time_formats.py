@@ -62,11 +62,11 @@ def fitting_formats(texts: "pl.Series") -> list[str]:
     """
     import polars as pl
 
-    given = texts.drop_nulls()
-    if given.dtype != pl.String or not len(given):
+    present = texts.drop_nulls()
+    if present.dtype != pl.String or not len(present):
         return []
     # The first text rules out most formats at little cost.
-    return [form for form in _GUESSES if _fits(given.head(1), form) and _fits(given, form)]
+    return [form for form in _GUESSES if _fits(present.head(1), form) and _fits(present, form)]
 
 
 def usual_formats(texts: "pl.Series") -> tuple[list[str], list[str]]:
@@ -82,17 +82,17 @@ def usual_formats(texts: "pl.Series") -> tuple[list[str], list[str]]:
         The codes, in the order of the number of texts, and the unreadable texts; no code if these
         are more than a few, or there are too few texts to decide.
     """
-    given = texts.drop_nulls().unique(maintain_order=True).head(_SAMPLE)
-    rest, forms = given, list[str]()
-    while len(rest) > _FEW * len(given):
-        found = ((form, parse_format(rest, form)) for form in (_ISO_FORM, *_GUESSES))
-        read = {form: times for form, times in found if times is not None}
+    present = texts.drop_nulls().unique(maintain_order=True).head(_SAMPLE)
+    rest, forms = present, list[str]()
+    while len(rest) > _FEW * len(present):
+        parsed = ((form, parse_format(rest, form)) for form in (_ISO_FORM, *_GUESSES))
+        read = {form: times for form, times in parsed if times is not None}
         best = min(read, key=lambda form: read[form].null_count())
-        if len(rest) - read[best].null_count() <= _FEW * len(given):
+        if len(rest) - read[best].null_count() <= _FEW * len(present):
             break
         forms.append(best)
         rest = rest.filter(read[best].is_null())
-    is_told = len(given) >= _ENOUGH and len(rest) <= _FEW * len(given)
+    is_told = len(present) >= _ENOUGH and len(rest) <= _FEW * len(present)
     return (forms, rest.to_list()) if is_told else ([], [])
 
 

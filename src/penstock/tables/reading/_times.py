@@ -29,15 +29,15 @@ def read_iso(texts: "pl.Series") -> "pl.Series | None":
     >>> read_iso(pl.Series(["2013-01-01T06:00Z", None])).to_list()[0].isoformat()
     '2013-01-01T06:00:00+00:00'
     """
-    given = texts.drop_nulls()
+    present = texts.drop_nulls()
     # The first value rules out nearly every text column, at no cost.
-    if not len(given) or not _all_match(given.head(1), f"{_ISO_DATE}|{_ISO_TIME}"):
+    if not len(present) or not _all_match(present.head(1), f"{_ISO_DATE}|{_ISO_TIME}"):
         return None
-    if _all_match(given, _ISO_DATE):
+    if _all_match(present, _ISO_DATE):
         return _whole(texts, texts.str.to_date("%Y-%m-%d", strict=False))
-    if not _all_match(given, f"{_ISO_DATE}|{_ISO_TIME}"):
+    if not _all_match(present, f"{_ISO_DATE}|{_ISO_TIME}"):
         return None
-    offsets = given.str.contains(_OFFSET)
+    offsets = present.str.contains(_OFFSET)
     if offsets.any() and not offsets.all():
         return None
     return _whole(texts, _parse_iso(texts, offsets=bool(offsets.all())))
@@ -186,20 +186,20 @@ def _most(mask: "pl.Series") -> bool:
 def _read_epoch(series: "pl.Series") -> "pl.Series":
     import polars as pl
 
-    given = series.drop_nulls()
-    if not len(given):
+    present = series.drop_nulls()
+    if not len(present):
         return series.cast(pl.Int64).cast(pl.Datetime("us", "UTC"))
     days = _read_compact_dates(series)
     if days is not None:
         return days
-    middle = given.abs().median()
+    middle = present.abs().median()
     size = float(middle) if isinstance(middle, int | float) else 0.0
     for _, limit, factor in _EPOCHS:
         if _FIRST_SECOND <= size < limit:
             micro = series * factor if factor >= 1 else series // 1000
             return micro.cast(pl.Int64).cast(pl.Datetime("us", "UTC"))
     raise DataError(
-        what=f"Column {series.name!r} holds numbers like {given[0]} and {given[-1]}.",
+        what=f"Column {series.name!r} holds numbers like {present[0]} and {present[-1]}.",
         why="They are neither seconds nor milliseconds since 1970, nor dates like 20160630.",
         fix="Name another time column, or say how it is written with time_format=.",
         column=series.name,

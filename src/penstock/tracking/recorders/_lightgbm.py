@@ -29,9 +29,9 @@ def _listening(train: Any) -> Any:
 
 def _recorder(run: Any) -> Any:
     def record(environment: Any) -> None:
-        found = {f"{data}-{name}": value for data, name, value, *_ in _results(environment)}
-        if found:
-            quietly(lambda: run.log_metrics(found, step=environment.iteration))
+        metrics = {f"{data}-{name}": value for data, name, value, *_ in _results(environment)}
+        if metrics:
+            quietly(lambda: run.log_metrics(metrics, step=environment.iteration))
 
     record.order = 5  # type: ignore[attr-defined] # before early stopping (30), which leaves the loop
     return record

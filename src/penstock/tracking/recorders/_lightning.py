@@ -106,8 +106,8 @@ def _make_logger(run: Run, package: ModuleType) -> Any:
 
         @rank_zero_only  # type: ignore[untyped-decorator] # loaded by name
         def log_metrics(self, metrics: Mapping[str, Any], step: float | None = None) -> None:
-            found = {key: float(value) for key, value in metrics.items()}
-            quietly(lambda: self.run.log_metrics(found, step=step))
+            values = {key: float(value) for key, value in metrics.items()}
+            quietly(lambda: self.run.log_metrics(values, step=step))
 
         @rank_zero_only  # type: ignore[untyped-decorator] # loaded by name
         def log_hyperparams(self, params: Any, *_: Any, **__: Any) -> None:

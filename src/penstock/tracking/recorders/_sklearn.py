@@ -47,13 +47,13 @@ def stop() -> None:
 
 
 def _all_of(base: type) -> list[type]:
-    found, ahead = dict[type, None](), [base]
+    classes, ahead = dict[type, None](), [base]
     while ahead:
         kind = ahead.pop()
-        if kind not in found:
-            found[kind] = None
+        if kind not in classes:
+            classes[kind] = None
             ahead += kind.__subclasses__()
-    return list(found)
+    return list(classes)
 
 
 def _wrap(kind: type) -> None:

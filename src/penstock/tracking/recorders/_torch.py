@@ -48,21 +48,21 @@ def _stepped(optimizer: Any, _args: Any, _options: Any) -> None:
 
 
 def _log_step(run: Run, optimizer: Any) -> None:
-    told = _told.get(optimizer)
-    if told is None or told.run_id != run.run_id:
-        told = _told[optimizer] = _Told(run.run_id)
+    logged = _told.get(optimizer)
+    if logged is None or logged.run_id != run.run_id:
+        logged = _told[optimizer] = _Told(run.run_id)
         kind = type(optimizer).__name__
         quietly(partial(log_params, run, kind, {"optimizer": kind, **_settings(optimizer)}))
     several = len(optimizer.param_groups) > 1
     for number, group in enumerate(optimizer.param_groups):
         rate = group.get("lr")
-        if rate is None or (not isinstance(rate, float) and told.steps % _TENSOR_EVERY):
+        if rate is None or (not isinstance(rate, float) and logged.steps % _TENSOR_EVERY):
             continue
         rate = float(rate)
-        if told.rates.get(number) != rate:
-            told.rates[number] = rate
-            run.log_metric(f"lr-{number}" if several else "lr", rate, told.steps)
-    told.steps += 1
+        if logged.rates.get(number) != rate:
+            logged.rates[number] = rate
+            run.log_metric(f"lr-{number}" if several else "lr", rate, logged.steps)
+    logged.steps += 1
 
 
 def _settings(optimizer: Any) -> Mapping[str, Any]:

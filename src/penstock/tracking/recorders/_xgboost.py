@@ -39,13 +39,13 @@ def _callback(run: Any) -> Any:
         """Logger of the last value of each watched metric after each round."""
 
         def after_iteration(self, _model: Any, epoch: int, evals_log: Any) -> bool:
-            found = {
+            figures = {
                 f"{data}-{metric}": values[-1][0] if isinstance(values[-1], tuple) else values[-1]
                 for data, metrics in evals_log.items()
                 for metric, values in metrics.items()
             }
-            if found:
-                quietly(lambda: run.log_metrics(found, step=epoch))
+            if figures:
+                quietly(lambda: run.log_metrics(figures, step=epoch))
             return False
 
     return BoosterRecorder()

@@ -69,11 +69,11 @@ def _libraries(format_name: str, stored: StoredModel) -> list[str]:
 
     What is named may be wrong, or not installed: only installed packages are imported ahead.
     """
-    found = {format_name} - {"skops"}
-    found |= {name for name in _HELD if name.encode() in stored.data}
+    names = {format_name} - {"skops"}
+    names |= {name for name in _HELD if name.encode() in stored.data}
     for text in stored.source.values():
-        found |= {name.decode() for name in _IMPORT.findall(text)}
-    return sorted(found)
+        names |= {name.decode() for name in _IMPORT.findall(text)}
+    return sorted(names)
 
 
 def _refusal(format_name: str, result: TrialResult, request: TrialRequest) -> SerializationError:

@@ -24,10 +24,10 @@ def is_known(digest: str) -> bool:
     if folder is None:
         return False
     try:
-        found = (folder / _name(digest)).lstat()
+        status = (folder / _name(digest)).lstat()
     except OSError:
         return False
-    if time.time() - found.st_mtime > _DAY_S:
+    if time.time() - status.st_mtime > _DAY_S:
         with suppress(OSError):
             os.utime(folder / _name(digest))  # still in use
     _known.add(digest)

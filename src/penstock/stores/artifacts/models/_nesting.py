@@ -47,15 +47,15 @@ def nested_state(model: object) -> dict[str, Any] | None:
     written = _writing.get()
     if written is None:
         return None
-    found = find_format(model)
-    if found is None or not found.is_safe:
+    model_format = find_format(model)
+    if model_format is None or not model_format.is_safe:
         raise SerializationError(
             what=f"{type_name(model)} has no safe stored form.",
             fix="Use a torch.nn.Module or an estimator.",
         )
-    stored = found.write(model, "")
+    stored = model_format.write(model, "")
     written.append(stored)
-    return {"format": found.name, "data": stored.data, "facts": dict(stored.metadata)}
+    return {"format": model_format.name, "data": stored.data, "facts": dict(stored.metadata)}
 
 
 def read_nested(state: Mapping[str, Any]) -> object:
@@ -64,8 +64,8 @@ def read_nested(state: Mapping[str, Any]) -> object:
     Raises:
         SerializationError: If the bytes are not the format, or the format is not safe.
     """
-    found = find_model_format(str(state["format"]))
-    if found is None or not found.is_safe:
+    model_format = find_model_format(str(state["format"]))
+    if model_format is None or not model_format.is_safe:
         raise SerializationError(
             what=f"The model holds a model of the format {state['format']!r}, which is not allowed.",
             fix="Do not use this file; train the model again.",
@@ -75,7 +75,7 @@ def read_nested(state: Mapping[str, Any]) -> object:
     # The record lists the definitions; what stands in the bytes can only leave some out.
     digests = {name: listed[name] for name in claimed if name in listed}
     facts = {**state["facts"], "code": {"definitions": digests}}
-    return found.read(StoredModel(state["data"], facts, source))
+    return model_format.read(StoredModel(state["data"], facts, source))
 
 
 def definitions_of(facts: Mapping[str, Any]) -> dict[str, str]:

@@ -217,13 +217,13 @@ def _confined(location: str, folder: Path) -> Path:
         or "\0" in location
     ):
         raise _refused(f"it names weights at {location!r}, outside of its folder")
-    found = folder
+    path = folder
     for part in parts:
-        found = found / part
-        if found.is_symlink():
+        path = path / part
+        if path.is_symlink():
             raise _refused(f"it names weights at {location!r}, through the link {part!r}")
     try:
-        mode = os.lstat(found).st_mode
+        mode = os.lstat(path).st_mode
     except OSError:
         raise _refused(
             f"it names weights at {location!r}, and there is no such file",
@@ -231,7 +231,7 @@ def _confined(location: str, folder: Path) -> Path:
         ) from None
     if not stat.S_ISREG(mode):
         raise _refused(f"it names weights at {location!r}, which is no plain file")
-    return found
+    return path
 
 
 def _refused(reason: str, why: str = "", fix: str = "") -> SerializationError:

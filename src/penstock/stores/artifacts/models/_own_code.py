@@ -129,14 +129,14 @@ def _reach(files: dict[str, bytes], wanted: Sequence[tuple[str, str]]) -> dict[s
     while True:
         slices = slice_modules(files, wanted)
         known = {module_of_path(path) for path in files}
-        found = {
+        reached = {
             place: text
             for name in imported_names(files, slices) - known
             for place, text in find_source(name).items()
         }
-        if not found.keys() - files.keys():
+        if not reached.keys() - files.keys():
             return slices
-        files |= found
+        files |= reached
 
 
 def _reach_is_same(source: Mapping[str, bytes], loaded: Mapping[str, Any]) -> bool:

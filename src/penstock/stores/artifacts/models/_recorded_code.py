@@ -105,14 +105,14 @@ class RecordedCode:
             # The name is one that no file can have; the recorded source is what is trusted.
             code = compile_lambda(text, anonymous[0], own, f"<recorded {path}>")
             exec(code, vars(place))  # noqa: S102
-            found = vars(place)[own]
-            _name_defaults(found, anonymous[0], anonymous[1].removesuffix(found.__name__))
-            found.__qualname__ = anonymous[1]
+            value = vars(place)[own]
+            _name_defaults(value, anonymous[0], anonymous[1].removesuffix(value.__name__))
+            value.__qualname__ = anonymous[1]
         else:
-            found = getattr(place, own)
-        if getattr(found, "__module__", None) != place.__name__:
+            value = getattr(place, own)
+        if getattr(value, "__module__", None) != place.__name__:
             raise not_recorded(name)
-        return found
+        return value
 
     def _module(self, name: str) -> ModuleType:
         full = f"{self.root}.{name}" if name else self.root
@@ -122,23 +122,23 @@ class RecordedCode:
         above = self._module(parent) if name else None
         module = ModuleType(full)
         vars(module)["__builtins__"] = self._builtins
-        found = self._slices.get(name)
-        module.__package__ = f"{self.root}.{found.package}" if found else full
-        if found is None or found.package == name:
+        source_slice = self._slices.get(name)
+        module.__package__ = f"{self.root}.{source_slice.package}" if source_slice else full
+        if source_slice is None or source_slice.package == name:
             module.__path__ = []
         sys.modules[full] = module
-        if found is not None:
-            self._execute(module, name, found)
+        if source_slice is not None:
+            self._execute(module, name, source_slice)
         if above is not None:
             setattr(above, last, module)
         return module
 
-    def _execute(self, module: ModuleType, name: str, found: Slice) -> None:
+    def _execute(self, module: ModuleType, name: str, source_slice: Slice) -> None:
         path, text = self._files[name]
         file = f"<recorded {path}>"
         lines = text.decode("utf-8", "replace").splitlines(keepends=True)
         linecache.cache[file] = (len(text), None, lines, file)
-        exec(compile(sliced(text, found), file, "exec"), vars(module))  # noqa: S102 - see the first line
+        exec(compile(sliced(text, source_slice), file, "exec"), vars(module))  # noqa: S102 - see the first line
 
     def _import(
         self,
@@ -153,12 +153,12 @@ class RecordedCode:
         inner = [f"{full}.{each}" for each in fromlist or ()]
         if self._is_recorded(full) or any(self._is_recorded(each) for each in inner):
             with _lock:
-                found = self._module(full)
+                module = self._module(full)
                 for each in inner:
                     if self._is_recorded(each):
                         self._module(each)
-                return found if fromlist else self._module(full.partition(".")[0])
-        found = builtins.__import__(name, globals, locals, tuple(fromlist or ()), level)
+                return module if fromlist else self._module(full.partition(".")[0])
+        module = builtins.__import__(name, globals, locals, tuple(fromlist or ()), level)
         if not is_installed(full):
             raise SerializationError(
                 what=f"The model's code imports {full}, which is neither installed nor recorded.",
@@ -167,7 +167,7 @@ class RecordedCode:
                 fix=f"Import {full} at the top of the file that uses it, so that it is recorded.",
                 module=full,
             )
-        return found
+        return module
 
     def _is_recorded(self, name: str) -> bool:
         return any(each == name or each.startswith(f"{name}.") for each in self._files)

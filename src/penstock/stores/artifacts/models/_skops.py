@@ -207,9 +207,9 @@ def _with_places(data: bytes, own: Mapping[str, Any]) -> tuple[bytes, set[str]]:
     if not own:
         return data, set()
     places = {}
-    for name, found in own.items():
+    for name, content in own.items():
         module, _, short = name.partition(":")
-        places[module, short] = (found.__module__, short, isinstance(found, FunctionType))
+        places[module, short] = (content.__module__, short, isinstance(content, FunctionType))
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
     schema = json.loads(files[_SCHEMA])
@@ -384,5 +384,5 @@ def _is_allowed(name: str) -> bool:
     from sklearn.base import BaseEstimator
 
     module, _, class_name = name.rpartition(".")
-    found = getattr(importlib.import_module(module), class_name, None)
-    return isinstance(found, type) and issubclass(found, BaseEstimator)
+    loaded = getattr(importlib.import_module(module), class_name, None)
+    return isinstance(loaded, type) and issubclass(loaded, BaseEstimator)

@@ -129,20 +129,22 @@ def slice_modules(
         if path is None:
             continue
         package = module if path.endswith(_INIT) else module.rpartition(".")[0]
-        found = slices.setdefault(module, Slice(package))
-        if name in found.names:
+        module_slice = slices.setdefault(module, Slice(package))
+        if name in module_slice.names:
             continue
         text = source[path]
         if name == _STAR:
             waiting += [(module, each) for each in _bound(text)]
-        found.names.add(name)
-        waiting += _grow(text, found, name, paths, module)
+        module_slice.names.add(name)
+        waiting += _grow(text, module_slice, name, paths, module)
     return slices
 
 
-def sliced(text: bytes, found: Slice) -> ast.Module:
+def sliced(text: bytes, kept_slice: Slice) -> ast.Module:
     """Return the needed statements of a file, in order, with their places in the file."""
-    kept = [each.node for index, each in enumerate(_statements(text)) if index in found.indexes]
+    kept = [
+        each.node for index, each in enumerate(_statements(text)) if index in kept_slice.indexes
+    ]
     return ast.Module(body=kept, type_ignores=[])
 
 
@@ -150,14 +152,14 @@ def imported_names(source: Mapping[str, bytes], slices: Mapping[str, Slice]) -> 
     """Return the modules that needed statements import, inside of functions too; maybe attributes."""
     names = set()
     for path, text in source.items():
-        found = slices.get(module_of_path(path))
-        if found is None:
+        module_slice = slices.get(module_of_path(path))
+        if module_slice is None:
             continue
-        for node in ast.walk(sliced(text, found)):
+        for node in ast.walk(sliced(text, module_slice)):
             if isinstance(node, ast.Import):
                 names |= {each for alias in node.names for each in _prefixes(alias.name)}
             elif isinstance(node, ast.ImportFrom):
-                base = absolute_name(node.module or "", found.package, node.level)
+                base = absolute_name(node.module or "", module_slice.package, node.level)
                 inner = (f"{base}.{alias.name}" for alias in node.names if alias.name != _STAR)
                 names |= {*_prefixes(base), *inner}
     return names
@@ -169,7 +171,7 @@ def _prefixes(name: str) -> list[str]:
 
 
 def _grow(
-    text: bytes, found: Slice, name: str, paths: Mapping[str, str], module: str
+    text: bytes, kept_slice: Slice, name: str, paths: Mapping[str, str], module: str
 ) -> Iterator[tuple[str, str]]:
     """Add the statements for a name, and yield what those need, here and in other modules."""
     if name.startswith(_LAMBDA):
@@ -179,16 +181,16 @@ def _grow(
     for index, each in enumerate(_statements(text)):
         is_future = isinstance(each.node, ast.ImportFrom) and each.node.module == "__future__"
         is_star = isinstance(each.node, ast.ImportFrom) and _STAR in each.binds
-        if index in found.indexes:
+        if index in kept_slice.indexes:
             continue
         if not (name in each.binds or name in each.changes or is_future or is_star):
             continue
-        found.indexes.add(index)
+        kept_slice.indexes.add(index)
         yield from ((module, used) for used in each.uses)
         for inner in ast.walk(each.node):
-            yield from _imported(inner, found.package, paths)
-    attributes = _attributes(text, found)
-    for other in _modules_bound(text, found, paths):
+            yield from _imported(inner, kept_slice.package, paths)
+    attributes = _attributes(text, kept_slice)
+    for other in _modules_bound(text, kept_slice, paths):
         yield from ((other, attribute) for attribute in attributes)
 
 
@@ -204,25 +206,25 @@ def _imported(node: ast.AST, package: str, paths: Mapping[str, str]) -> Iterator
             yield (inner, "") if inner in paths else (base, alias.name)
 
 
-def _modules_bound(text: bytes, found: Slice, paths: Mapping[str, str]) -> set[str]:
+def _modules_bound(text: bytes, kept_slice: Slice, paths: Mapping[str, str]) -> set[str]:
     """Return the recorded modules that the needed statements import as modules."""
     modules = set()
     for index, each in enumerate(_statements(text)):
-        if index not in found.indexes:
+        if index not in kept_slice.indexes:
             continue
         for node in ast.walk(each.node):
             if isinstance(node, ast.Import):
                 modules |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
-                base = absolute_name(node.module or "", found.package, node.level)
+                base = absolute_name(node.module or "", kept_slice.package, node.level)
                 modules |= {f"{base}.{alias.name}" for alias in node.names}
     return modules & paths.keys()
 
 
-def _attributes(text: bytes, found: Slice) -> set[str]:
+def _attributes(text: bytes, kept_slice: Slice) -> set[str]:
     names = set()
     for index, each in enumerate(_statements(text)):
-        if index in found.indexes:
+        if index in kept_slice.indexes:
             names |= {n.attr for n in ast.walk(each.node) if isinstance(n, ast.Attribute)}
     return names
 
@@ -300,14 +302,14 @@ def _changes(statement: ast.stmt) -> frozenset[str]:
         targets = list(statement.targets)
     elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
         targets = [statement.value.func]
-    found = set()
+    changes = set()
     for target in targets:
         inner: ast.expr = target
         while isinstance(inner, ast.Attribute | ast.Subscript):
             inner = inner.value
         if isinstance(inner, ast.Name) and inner is not target:
-            found.add(inner.id)
-    return frozenset(found)
+            changes.add(inner.id)
+    return frozenset(changes)
 
 
 def _used(node: ast.AST) -> frozenset[str]:

@@ -195,9 +195,9 @@ def _check_lightgbm(booster: Any) -> None:
 def _check_lightgbm_text(data: bytes) -> None:
     text = data.decode()
     # The library looks for the end of each line of its parameters, and does not stop at the text's.
-    _, found, parameters = text.partition("\nparameters:\n")
-    lines = parameters.partition("\nend of parameters\n")[0].split("\n") if found else []
-    _require(not found or "\nend of parameters\n" in parameters, "its parameters have no end")
+    _, separator, parameters = text.partition("\nparameters:\n")
+    lines = parameters.partition("\nend of parameters\n")[0].split("\n") if separator else []
+    _require(not separator or "\nend of parameters\n" in parameters, "its parameters have no end")
     _require(all(_PARAMETER.fullmatch(each) for each in lines if each), "a parameter has no value")
     head, *trees = text.split("\nTree=")
     facts = _pairs(head)

@@ -73,14 +73,14 @@ def _candidates(kind: type) -> Iterator[ModelFormat]:
             continue
         seen.add(root)
         names = _BY_PACKAGE.get(root)
-        found = map(find_model_format, names) if names else [_of_package(root)]
-        yield from (each for each in found if each is not None)
+        formats = map(find_model_format, names) if names else [_of_package(root)]
+        yield from (each for each in formats if each is not None)
 
 
 @lru_cache(maxsize=64)
 def _built_in(module: str, kind: str) -> ModelFormat:
-    found: ModelFormat = getattr(importlib.import_module(f"{_HERE}.{module}"), kind)()
-    return found
+    model_format: ModelFormat = getattr(importlib.import_module(f"{_HERE}.{module}"), kind)()
+    return model_format
 
 
 @cache
@@ -95,15 +95,15 @@ def _of_package(name: str) -> ModelFormat | None:
         return None
     try:
         loaded = point.load()
-        found = loaded() if isinstance(loaded, type) else loaded
+        model_format = loaded() if isinstance(loaded, type) else loaded
     except Exception as error:
         raise SerializationError(
             what=f"The model format {name!r} of {point.value} cannot be loaded: {summarize_error(error)}",
             fix="Install or repair the package that brings it.",
             format=name,
         ) from error
-    if isinstance(found, ModelFormat) and found.name == name:
-        return found
+    if isinstance(model_format, ModelFormat) and model_format.name == name:
+        return model_format
     raise SerializationError(
         what=f"{point.value} is no model format of the name {name!r}.",
         why=f"Its entry point in {GROUP} refers to it by that name.",

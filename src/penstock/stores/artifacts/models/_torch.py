@@ -193,10 +193,10 @@ class _Reader:
         if not isinstance(tree, dict):
             return tree
         key, held = next(iter(tree.items()))
-        found = _DECODERS.get(key)
-        if found is None:
+        decoder = _DECODERS.get(key)
+        if decoder is None:
             raise _damaged(f"it has a {key!r}")
-        return found(self, held, tree)
+        return decoder(self, held, tree)
 
     def module(self, held: Any, tree: Mapping[str, Any]) -> Any:
         kind = self.decode(held)
@@ -216,10 +216,10 @@ class _Reader:
         return self._own[name]
 
     def named(self, name: str) -> Any:
-        found = _find_named(self._torch, name)
-        if found is None:
+        value = _find_named(self._torch, name)
+        if value is None:
             raise _damaged(f"it names {name}, which is not allowed")
-        return found
+        return value
 
     def tensor(self, name: str) -> Any:
         return self._tensors[name]
@@ -237,10 +237,10 @@ class _Reader:
     def torch_value(self, kind: str, held: str) -> Any:
         if kind == "device":
             return self._torch.device(held)
-        found = getattr(self._torch, held, None)
-        if type(found).__name__ != kind:
+        value = getattr(self._torch, held, None)
+        if type(value).__name__ != kind:
             raise _damaged(f"{held} is no {kind}")
-        return found
+        return value
 
     def size(self, held: list[int]) -> Any:
         return self._torch.Size(held)
@@ -285,12 +285,12 @@ _DECODERS: dict[str, Any] = {
 
 def _own_parts(value: Any) -> list[Any]:
     """Return the user's classes of the modules, and the functions among their attributes."""
-    found: dict[int, Any] = {}
+    parts: dict[int, Any] = {}
     for module in value.modules():
         for each in (type(module), *_flat(vars(module).values())):
             if is_own(each):
-                found[id(each)] = each
-    return list(found.values())
+                parts[id(each)] = each
+    return list(parts.values())
 
 
 def _flat(values: Any) -> Any:
@@ -309,17 +309,17 @@ def _find_named(torch: Any, name: str) -> Any:
     """Return a class or function of the closed list; None for any other name."""
     module, _, own = name.partition(":")
     if module in _FUNCTIONS:
-        found = getattr(importlib.import_module(module), own, None)
-        is_pure = isinstance(found, FunctionType | BuiltinFunctionType)
-        return found if is_pure and own not in _NOT_PURE and not own.startswith("_") else None
+        value = getattr(importlib.import_module(module), own, None)
+        is_pure = isinstance(value, FunctionType | BuiltinFunctionType)
+        return value if is_pure and own not in _NOT_PURE and not own.startswith("_") else None
     if not f"{module}.".startswith(_ROOTS):
         return None
     try:
-        found = getattr(importlib.import_module(module), own, None)
+        value = getattr(importlib.import_module(module), own, None)
     except ImportError:
         return None
-    is_module = isinstance(found, type) and issubclass(found, torch.nn.Module)
-    return found if is_module and found.__module__ == module else None
+    is_module = isinstance(value, type) and issubclass(value, torch.nn.Module)
+    return value if is_module and value.__module__ == module else None
 
 
 # Functions of torch that read files, write files or compile.
@@ -362,8 +362,8 @@ def _read_header(data: bytes) -> dict[str, Any]:
     text = header.get("__metadata__", {}).get(_KEY)
     if not isinstance(text, str):
         raise _damaged("it has tensors only")
-    found: dict[str, Any] = json.loads(text)
-    return found
+    entries: dict[str, Any] = json.loads(text)
+    return entries
 
 
 def _import_safetensors() -> Any:

@@ -80,18 +80,18 @@ class TransformersFormat:
         _require_plain(files)
         with TemporaryDirectory() as place, _quiet():
             write_folder(files, Path(place))
-            found = _READERS[kind](Path(place), files, stored.metadata)
-        if hasattr(found, "parameters"):
-            for tensor in (*found.parameters(), *found.buffers()):
+            model = _READERS[kind](Path(place), files, stored.metadata)
+        if hasattr(model, "parameters"):
+            for tensor in (*model.parameters(), *model.buffers()):
                 tensor.data = aligned(tensor.data)
-        return found
+        return model
 
     def _require_kept(self, value: Any, stored: StoredModel, kind: str) -> None:
         """Refuse a value that differs from what its files give: they do not keep everything."""
         back = self.read(stored)
-        for name, told in _facts_of(value, kind).items():
-            found = _facts_of(back, kind).get(name)
-            if found != told:
+        for name, stated in _facts_of(value, kind).items():
+            fact = _facts_of(back, kind).get(name)
+            if fact != stated:
                 raise SerializationError(
                     what=f"{type_name(value)} would be read back with another {name}.",
                     why="The files of the library do not keep what was changed after it was made:"
@@ -198,12 +198,12 @@ def _without_notes(name: str, content: bytes) -> bytes:
     """Return a settings file without notes, and a tokenizer's without what its last call set."""
     if not name.endswith(("config.json", "config_sentence_transformers.json", "tokenizer.json")):
         return content
-    found = json.loads(content)
+    settings = json.loads(content)
     if name.endswith("tokenizer.json"):
-        found.update(dict.fromkeys(_LAST_CALL))
+        settings.update(dict.fromkeys(_LAST_CALL))
     else:
-        found = {key: value for key, value in found.items() if key not in _NOTES}
-    return json.dumps(found, indent=2, ensure_ascii=False).encode()
+        settings = {key: value for key, value in settings.items() if key not in _NOTES}
+    return json.dumps(settings, indent=2, ensure_ascii=False).encode()
 
 
 def _require_plain(files: Mapping[str, bytes]) -> None:
@@ -212,20 +212,20 @@ def _require_plain(files: Mapping[str, bytes]) -> None:
         if not name.endswith("config.json") and name != "modules.json":
             continue
         try:
-            found = json.loads(content)
+            settings = json.loads(content)
         except (ValueError, RecursionError) as error:
             raise _damaged(f"{name} is no JSON ({error})") from error
         if name == "modules.json":
-            _require_modules(found)
-        for key, value in _settings(found):
+            _require_modules(settings)
+        for key, value in _settings(settings):
             if key in _CODE and value:
                 raise _damaged(f"{name} has {key}, which brings code")
             if ("implementation" in key or "kernel" in key) and "/" in str(value):
                 raise _damaged(f"{name} names {value!r} as {key}")
 
 
-def _require_modules(found: Any) -> None:
-    rows = found if isinstance(found, list) else [found]
+def _require_modules(settings: Any) -> None:
+    rows = settings if isinstance(settings, list) else [settings]
     for row in rows:
         if not isinstance(row, dict) or not _MODULES.fullmatch(str(row.get("type"))):
             kind = row.get("type") if isinstance(row, dict) else row
@@ -234,8 +234,8 @@ def _require_modules(found: Any) -> None:
             raise _damaged(f"modules.json names the folder {row.get('path')!r}")
 
 
-def _settings(found: Any) -> Iterator[tuple[str, Any]]:
-    waiting = [found]
+def _settings(document: Any) -> Iterator[tuple[str, Any]]:
+    waiting = [document]
     while waiting:
         each = waiting.pop()
         if isinstance(each, dict):
@@ -257,7 +257,7 @@ def _read_model(folder: Path, files: Mapping[str, bytes], facts: Mapping[str, An
     try:
         settings = model.config_class.from_pretrained(folder, local_files_only=True)
         require_sizes(lambda: model(settings), _stored_sizes(folder))
-        made, told = model.from_pretrained(
+        made, info = model.from_pretrained(
             folder,
             local_files_only=True,
             use_safetensors=True,
@@ -268,7 +268,7 @@ def _read_model(folder: Path, files: Mapping[str, bytes], facts: Mapping[str, An
     except Exception as error:  # the library says what a forged file lacks in many classes
         raise _damaged(f"{name} cannot be made of its files ({summarize_error(error)})") from error
     # The library makes up weights that a file lacks, at random and with a warning only.
-    if lacking := [*told["missing_keys"], *told["mismatched_keys"]]:
+    if lacking := [*info["missing_keys"], *info["mismatched_keys"]]:
         raise _damaged(f"its file lacks the weights {lacking[0]}")
     return made
 

@@ -19,9 +19,9 @@ _READS = 2
 def prepare(arguments: Mapping[str, Any]) -> None:
     """Import the libraries of a format, and the installed packages that the model imports."""
     importlib.import_module("sklearn.base")
-    found = find_model_format(str(arguments["format"]))
-    if found is not None:
-        found.load_library()
+    model_format = find_model_format(str(arguments["format"]))
+    if model_format is not None:
+        model_format.load_library()
     for name in arguments["libraries"]:
         if _is_package(name):
             with suppress(Exception):  # the trial says what is wrong with it
@@ -44,13 +44,13 @@ def read_model(data: bytes, arguments: Mapping[str, Any]) -> str:
     Raises:
         SerializationError: If it is no model of the format.
     """
-    found = find_model_format(arguments["format"])
-    if found is None:
+    model_format = find_model_format(arguments["format"])
+    if model_format is None:
         raise SerializationError(what=f"There is no format {arguments['format']!r}.")
     require_sound_bytes(arguments["format"], data)
     stored = StoredModel(data, arguments["metadata"], arguments["source"])
     for _ in range(_READS):  # into memory that was used before: what is read beyond an end differs
-        model: Any = found.read(stored)
+        model: Any = model_format.read(stored)
         require_sound(model)
         _predict(model)
     if arguments["format"] == "onnx":

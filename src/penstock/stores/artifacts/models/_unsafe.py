@@ -190,9 +190,9 @@ def _estimator_type(estimator: Any) -> str | None:
 
 
 def _plain_list(values: Any) -> list[Any] | None:
-    found = values.tolist() if hasattr(values, "tolist") else list(values)
-    plain = all(isinstance(each, str | int | float | bool) for each in found)
-    return found if plain else None
+    as_list = values.tolist() if hasattr(values, "tolist") else list(values)
+    plain = all(isinstance(each, str | int | float | bool) for each in as_list)
+    return as_list if plain else None
 
 
 def _as_labels(values: list[Any]) -> Any:

@@ -67,16 +67,16 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def _answer(found: Any) -> bytes:
+def _answer(output: Any) -> bytes:
     import numpy as np
 
-    array = np.asarray(found)
+    array = np.asarray(output)
     if array.dtype.kind in "biuf":
         array = np.ascontiguousarray(array)
         head = {"array": array.dtype.newbyteorder("=").str, "shape": list(array.shape)}
         return write_answer(head, array.astype(array.dtype.newbyteorder("=")).tobytes())
     if array.ndim != 1:
-        raise TypeError(f"it returned {type(found).__name__} of shape {array.shape}, no numbers")
+        raise TypeError(f"it returned {type(output).__name__} of shape {array.shape}, no numbers")
     return write_answer({"labels": [_label(each) for each in array.tolist()]})
 
 

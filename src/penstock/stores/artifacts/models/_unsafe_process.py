@@ -160,12 +160,12 @@ def read_answer(reply: bytes) -> Any:
     if "raised" in head:
         raise ModelRaisedError(str(head["raised"])[:1000])
     if "labels" in head:
-        found = np.empty(len(head["labels"]), dtype=object)
+        labels = np.empty(len(head["labels"]), dtype=object)
         for place, label in enumerate(head["labels"]):
             if not isinstance(label, str | int | float | bool | None):
                 raise TypeError("a label is none")
-            found[place] = label
-        return found
+            labels[place] = label
+        return labels
     if "array" in head:
         kind, shape = np.dtype(str(head["array"])), [int(each) for each in head["shape"]]
         body = reply[_HEAD.size + size :]
