@@ -1,4 +1,4 @@
-"""ArgumentSpec: an argument of a step or pipeline as a run records it."""
+"""ArgumentSpec: an argument of a step or pipeline in the form of a run's record."""
 
 import json
 import math

@@ -72,7 +72,7 @@ def map(  # noqa: A001 - what it does is known under this name
     """Run a step, or a whole pipeline, for each of many items.
 
     The number of items may be unknown until the run reaches the map. Each item has a key, a seed
-    and a cache entry of its own: a failed item stops none of the rest, and ``--resume`` executes
+    and a separate cache entry: a failed item stops none of the rest, and ``--resume`` executes
     only the missing items. Outside a pipeline's body ``map`` is a plain loop.
 
     >>> from penstock.pipelines import step
@@ -163,7 +163,7 @@ def loop(
     name: str | None = None,
     **shared: object,
 ) -> Any:  # Any: an output with a step's hint; outside of a pipeline the result
-    """Run a step repeatedly until its result is not an `Again`.
+    """Run a step repeatedly until the result is not an `Again`.
 
     Each round is recorded, cached and resumed as a separate step. Outside a pipeline's body
     ``loop`` is a plain loop.

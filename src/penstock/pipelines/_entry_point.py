@@ -18,8 +18,8 @@ class EntryPoint:
     '/project/jobs/train.py:nightly'
 
     Args:
-        module: File of the module, or its full name.
-        name: Name of the pipeline; empty for the only one.
+        module: File of the module, or the full name.
+        name: Name of the pipeline; empty for the only pipeline.
     """
 
     module: str
@@ -27,7 +27,7 @@ class EntryPoint:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Parse an entry point; the text form is what ``str`` returns.
+        """Parse an entry point; ``str`` returns the text form.
 
         >>> EntryPoint.parse("C:/jobs/train.py").name  # a drive's letter is no file
         ''
@@ -64,5 +64,5 @@ class EntryPoint:
         return self.module.endswith(".py")
 
     def below(self, folder: Path) -> Self:
-        """Return the entry point with the file in a folder; a module is found by its name."""
+        """Return the entry point with the file in a folder; a module is found by name."""
         return type(self)(str(folder / self.module), self.name) if self.is_file else self

@@ -1,4 +1,4 @@
-"""``groups``: a table split by the values of a column; apart because execution uses it too."""
+"""``groups``: a table split by the values of a column; apart because execution needs the function too."""
 
 from typing import Any
 

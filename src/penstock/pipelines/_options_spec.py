@@ -1,4 +1,4 @@
-"""OptionsSpec and ParameterSpec: what orchestrators need to know of a recorded step and parameter."""
+"""OptionsSpec and ParameterSpec: a recorded step's options and parameters for orchestrators."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -29,7 +29,7 @@ class OptionsSpec:
         cpu: Number of threads; None for no choice.
         gpu: Number of graphics cards.
         memory: Memory with a unit, ``8GiB``; None for no choice.
-        workers: Number of connected processes; None for one.
+        workers: Number of connected processes; None for a single process.
         concurrency_limit: Name of the concurrency limit; None without.
         approval: True if the step waits for approval.
     """

@@ -157,7 +157,7 @@ def _require_no_outputs(value: set[Any] | frozenset[Any], path: str) -> None:
 
 
 def replace_outputs(value: object, path: str, values: Mapping[str, Any]) -> Any:  # Any: as given
-    """Rebuild an argument with values in place of its outputs; containers are new.
+    """Rebuild an argument with values in place of outputs; containers are new.
 
     >>> replace_outputs([Output("a"), 2], "x", {"x[0]": 1})
     [1, 2]

@@ -63,7 +63,7 @@ class Parameter:
 
 
 def read_parameters(function: Callable[..., Any]) -> dict[str, Parameter]:
-    """Read a pipeline's parameters from its function.
+    """Read a pipeline's parameters from the function.
 
     Raises:
         DefinitionError: If a name is an option of ``run``, or a parameter is ``*args`` or

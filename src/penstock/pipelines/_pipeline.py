@@ -54,7 +54,7 @@ class Pipeline(Generic[P, R]):
             self._require_part_parameters(partitions)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call the body; as a sub-pipeline, add its steps to the pipeline that is being traced."""
+        """Call the body; as a sub-pipeline, add the steps to the pipeline that is being traced."""
         if current_tracer() is None:
             return self.function(*args, **kwargs)
         with tracing(self.name, self.position):

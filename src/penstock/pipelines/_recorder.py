@@ -1,4 +1,4 @@
-"""The recorder of step calls, set while a pipeline body is traced; apart because Step reads it."""
+"""The recorder of step calls, set while a pipeline body is traced; apart because Step needs the recorder."""
 
 from contextvars import ContextVar
 from typing import Any, Protocol
@@ -8,7 +8,7 @@ class CallRecorder(Protocol):
     """Recorder of the calls of steps inside a pipeline body."""
 
     def record(self, step: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Record a call and return the placeholder of its result."""
+        """Record a call and return the placeholder of the result."""
         ...
 
 

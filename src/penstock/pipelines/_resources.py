@@ -133,7 +133,7 @@ class Retry:
 
         Args:
             attempt: Number of the failed attempt, from 1.
-            raised: ``module.Class`` of the exception and of all its base classes.
+            raised: ``module.Class`` of the exception and of all base classes.
         """
         known = set(raised)
         return (

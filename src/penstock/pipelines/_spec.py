@@ -1,4 +1,4 @@
-"""PipelineSpec: what a run records of its pipeline, for the web UI, `why` and exporters.
+"""PipelineSpec: a run's record of the pipeline, for the web UI, `why` and exporters.
 
 Version 3 adds the options of steps (retries, timeout, resources), the types of the parameters and
 the partitions, which exporters need. Version 2 names the limit of a loop ``max_rounds``, version 1 ``at_most``. Version 0, without a
@@ -145,10 +145,10 @@ class EdgeSpec:
 
 @dataclass(frozen=True, slots=True)
 class PipelineSpec:
-    """A pipeline as a run records it.
+    """A pipeline in the form of a run's record.
 
     Args:
-        name: Name of the pipeline; empty for a run without one.
+        name: Name of the pipeline; empty for a run without a pipeline.
         description: First sentence of the pipeline's docstring.
         parameters: Parameters of the run by name.
         outputs: Outputs that the pipeline returns, by path below ``result``.

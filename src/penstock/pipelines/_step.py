@@ -1,4 +1,4 @@
-"""Step and @step: a plain function with a name, outputs and options of its execution."""
+"""Step and @step: a plain function with a name, outputs and options of the execution."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -43,7 +43,7 @@ class Step(Generic[P, R]):
         isolate: True to run the step in a separate process, whichever runner the run has.
         uses: Dependencies of the result that the code does not show: functions, classes, modules,
             and paths of files or folders, relative to the project. They count in the key; and a
-            step that runs code made while it runs (``exec``) is cached only if ``uses`` is
+            step that runs code made during the run (``exec``) is cached only if ``uses`` is
             declared.
         concurrency_limit: Name of a concurrency limit of all runs on the store together: 1 step, unless
             ``[tool.penstock.limits]`` in pyproject.toml sets a number.

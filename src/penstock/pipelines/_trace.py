@@ -32,7 +32,7 @@ class Tracer:
         self._calls: dict[str, int] = {}
 
     def record(self, step: Step[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Add a node for a call and return its outputs.
+        """Add a node for a call and return the outputs.
 
         Raises:
             DefinitionError: If the arguments do not fit the function; the error names the user's
@@ -45,7 +45,7 @@ class Tracer:
         return self.add(node, step.output_hints)
 
     def add(self, node: Node, hints: Mapping[str, Any]) -> Any:
-        """Add a node under the current conditions, and return its outputs."""
+        """Add a node under the current conditions, and return the outputs."""
         self.nodes.append(replace(node, guards=tuple(self.guards)) if self.guards else node)
         outputs = tuple(Output(node.name, name, hint) for name, hint in hints.items())
         return outputs[0] if tuple(hints) == ("result",) else outputs

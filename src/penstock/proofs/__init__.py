@@ -1,4 +1,4 @@
-"""Proofs: verification of a run by executing it again, and what differs."""
+"""Proofs: verification of a run by a second execution, and the differences."""
 
 from typing import TYPE_CHECKING
 

@@ -259,7 +259,7 @@ def _walk_bundle(recorded: Any, computed: Any, place: _Place) -> Iterator[ValueD
 
 
 def _parts_of(value: Any) -> dict[str, Any]:
-    """Return a bundle's parts; a table in chunks as a frame, since chunks say nothing of its rows."""
+    """Return a bundle's parts; a table in chunks as a frame, since chunks say nothing of the rows."""
     return {
         name: part.read()
         if isinstance(part, ChunkedTable)

@@ -5,8 +5,8 @@ strings of a project are known, and so is CPython's hash function: the search fi
 which every pair of these strings occurs once in each order. Sets of unknown strings are found by
 the number of seeds alone.
 
-Notation: k0, k1 key of the hash function; v0 … v3 its state (Aumasson and Bernstein 2012, SipHash;
-one compression and three finalisation rounds, as CPython has it since 3.11).
+Notation: k0, k1 key of the hash function; v0 … v3 the state (Aumasson and Bernstein 2012, SipHash;
+a single compression and three finalisation rounds, as in CPython since 3.11).
 """
 
 import ast
@@ -201,7 +201,7 @@ def _key_of(seed: int) -> tuple[int, int]:
 
 
 def _bytes_of(text: str) -> bytes:
-    """Return a string's characters as CPython stores them: one, two or four bytes each."""
+    """Return a string's characters in the form of CPython: 1, 2 or 4 bytes each."""
     widest = max(map(ord, text), default=0)
     if widest < 1 << 8:
         return text.encode("latin-1")

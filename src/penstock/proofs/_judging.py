@@ -1,4 +1,4 @@
-"""Judgement of a recorded step: execute it on its recorded inputs and compare the outputs.
+"""Judgement of a recorded step: execute the step on the recorded inputs and compare the outputs.
 
 This code runs in a process that ends with the step, so that the step affects no later step.
 """
@@ -91,7 +91,7 @@ class Room:
 
 
 def needs_ranks(node: Node) -> bool:
-    """Return whether a step has another result in another number of processes."""
+    """Return whether a step has a different result in a different number of processes."""
     return node.step.shards is None and (node.step.workers or 1) > 1
 
 
@@ -150,7 +150,7 @@ def _check_stored(store: Store, node: Node, record: StepRunRecord) -> StepVerdic
 
 
 def _judge_whole(store: Store, job: Job, record: StepRunRecord) -> StepVerdict:
-    """Check that the output of a map or loop consists of its items' outputs."""
+    """Check that the output of a map or loop consists of the items' outputs."""
     node, items, known = job.node, job.items, job.known or frozenset()
     if not items and record.facts.get("items"):
         return _cannot(job, "It was reused from a run that is gone, and its items with it.")
@@ -174,7 +174,7 @@ def _judge_whole(store: Store, job: Job, record: StepRunRecord) -> StepVerdict:
 
 
 def _returns_items(node: Node) -> bool:
-    """Return whether a mapped pipeline returns its input."""
+    """Return whether a mapped pipeline returns the input."""
     return isinstance(node.gives, Output) and node.gives.name == ITEM
 
 
@@ -351,7 +351,7 @@ class _Execution:
         return self._store.get(self._record.output_address(name), digest)
 
     def _stored(self, value: Any) -> Any:
-        """Store a value and load it again, as happened to the recorded value."""
+        """Store a value and load that value again, as happened to the recorded value."""
         records = self._scratch.pack(value)
         return self._scratch.load(records[0])
 

@@ -153,7 +153,7 @@ class _Replay:
         return self._verdict_of(job, path, command, dict(os.environ))
 
     def _launch(self, job: Job) -> StepVerdict:
-        """Judge a step in as many processes as it was recorded with; that of rank 0 counts."""
+        """Judge a step in as many processes as recorded; that of rank 0 counts."""
         require("torch", extra="torch", purpose=f"verifying step {job.name!r} with its workers")
         path = self._write_request(job, launched=True)
         command, environment = rank_launcher(job.node.step, _PROGRAM, str(path))
@@ -271,7 +271,7 @@ def _read_others(store: Store, run: RunRecord, recorded: Recorded) -> dict[str, 
 
 
 def _sets_of(record: StepRunRecord | None, places: Mapping[str, list[str]]) -> Sets:
-    """Return whether the code that a step reached, as far as the step key has it, uses sets.
+    """Return whether the code that a step reached, as far as part of the step key, uses sets.
 
     Args:
         record: The step run.
@@ -318,7 +318,7 @@ def _seconds(record: StepRunRecord | None) -> float:
 
 
 def _answer_and_exit(job: Job, room: Room, writing: int) -> None:
-    """Judge a step in the process that was forked for it; never returns."""
+    """Judge a step in the process that was forked for that; never returns."""
     try:
         with suppress(Exception), os.fdopen(writing, "wb") as pipe:
             pipe.write(json.dumps(judge(job, room).to_json()).encode())
@@ -402,7 +402,7 @@ _held: list[bytes] = []
 
 
 def main() -> None:
-    """Read the request file named on the command line and write the result beside it."""
+    """Read the request file named on the command line and write the result beside that."""
     path = Path(sys.argv[1])
     request = json.loads(path.read_text(encoding="utf-8"))
     os.chdir(request["folder"])

@@ -69,7 +69,7 @@ class Rounds:
         manifest: Manifest of the run's provenance.
         reread: Read sources again instead of replaying the stored snapshot.
         timeout_s: Limit in seconds; None for no limit.
-        hash_seeds: Number of hash seeds for each step; None to derive it from the cost.
+        hash_seeds: Number of hash seeds for each step; None to derive the number from the cost.
         steps: Names of the steps to judge; None for all.
     """
 

@@ -27,7 +27,8 @@ def list_suspects(function: Callable[..., Any], *, root: Path | None = None) -> 
     True
 
     Args:
-        function: The step's function; functions of the same module that it calls are read too.
+        function: The step's function; functions of the same module that the step calls are read
+            too.
         root: Folder that file names are relative to.
     """
     seen: set[str] = set()

@@ -48,7 +48,7 @@ def is_tried(
         sets: See `count_tries`.
         place: Index of an item in the map, from 0.
         items: Number of items of the map; 1 for a plain step.
-        most: Requested number of seeds; None to derive it from the cost.
+        most: Requested number of seeds; None to derive the number from the cost.
     """
     tries = most or count_tries(cost_s, sets=sets)
     others = tries - 1

@@ -36,7 +36,7 @@ def verify(
 
     The recorded sources are restored into an empty folder. Each step is executed in a fresh
     process, on the recorded inputs, without cache, and under several PYTHONHASHSEEDs: a result that
-    holds under only one of them is an accident of set order. A step that differs is repeated under
+    holds under a single seed is an accident of set order. A step that differs is repeated under
     the recorded seed to tell whether set order is the cause.
 
     Args:

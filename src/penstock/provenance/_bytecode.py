@@ -1,4 +1,4 @@
-"""Facts of a code object and the names in it, without positions: base of every code digest."""
+"""Facts of a code object and of all names, without positions: base of every code digest."""
 
 import dis
 import hashlib
@@ -41,7 +41,7 @@ class ImportUse:
 
 @dataclass(slots=True)
 class Uses:
-    """Names that a code object and all code inside of it read.
+    """Names that a code object and all nested code read.
 
     Args:
         globals: Chains of attributes by global name: ``np.random.normal`` is ``np`` with
@@ -134,7 +134,7 @@ def text_digest(record: Any) -> str:
 
 
 def find_uses(code: CodeType) -> Uses:
-    """List the names that a code object and the code inside of it read.
+    """List the names that a code object and nested code read.
 
     >>> def area(r):
     ...     return math.pi * r
@@ -156,7 +156,7 @@ def top_level_uses(code: CodeType) -> Uses:
 
 
 def inner_codes(code: CodeType) -> Iterator[CodeType]:
-    """Yield a code object and all that are inside of it."""
+    """Yield a code object and all nested code objects."""
     yield code
     for item in code.co_consts:
         if isinstance(item, CodeType):
@@ -274,7 +274,7 @@ class _Reader:
         return self._read_chain(position, table)
 
     def _read_chain(self, position: int, table: dict[str, set[Chain]]) -> int:
-        """Read a name with the attributes read from it; return the position of the end."""
+        """Read a name with the attributes read from that; return the position of the end."""
         first, line = self._steps[position]
         chain: list[str] = []
         last = first

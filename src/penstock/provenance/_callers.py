@@ -49,7 +49,7 @@ def is_called_by_own_code(frame: FrameType | None) -> bool:
 
 
 def is_removing(frame: FrameType | None) -> bool:
-    """Return whether a folder is listed to remove it, so that nothing depends on the contents."""
+    """Return whether a folder is listed for removal, so that nothing depends on the contents."""
     while frame is not None and frame.f_code.co_filename in _OURS:
         frame = frame.f_back
     if frame is None or frame.f_globals.get("__name__") != "shutil":

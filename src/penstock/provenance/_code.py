@@ -66,7 +66,7 @@ def code_digest(
 
     Args:
         function: The step's function.
-        project: The project's folder; files are named relative to it.
+        project: The project's folder; files are named relative to that.
         digest_value: Digests tables, arrays and models; without the function they have no digest.
     """
     walk = Walk(project, digest_value)
@@ -104,7 +104,7 @@ def effects_digest(
 
     Args:
         modules: Names of the modules of a pipeline and the steps; their imports count too, and the
-            settings that the script that started the process makes in other libraries.
+            settings that the script that started the process makes in libraries.
         project: The project's folder.
         digest_value: Digests tables, arrays and models.
     """

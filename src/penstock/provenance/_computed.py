@@ -26,7 +26,7 @@ def is_computing(name: str, value: Any) -> bool:
     (True, False)
 
     Args:
-        name: The name in the call: `import_module` under its own name is followed.
+        name: The name in the call: `import_module` under that very name is followed.
         value: Object bound to the name.
     """
     if any(value is item for item in _COMPUTING):
@@ -37,7 +37,7 @@ def is_computing(name: str, value: Any) -> bool:
 
 
 def lines_of(code: CodeType, name: str) -> list[int]:
-    """List the lines in which a code object, or code inside of it, reads a name."""
+    """List the lines in which a code object, or nested code, reads a name."""
     lines = {
         item.positions.lineno
         for inner in inner_codes(code)

@@ -1,4 +1,4 @@
-"""The records of values: containers, classes, instances, and objects of other libraries.
+"""The records of values: containers, classes, instances, and objects of libraries.
 
 A handler per type. An instance of a user's class counts by class and real attributes, an installed
 instance by the pickled form; tables, arrays and models by content digest.

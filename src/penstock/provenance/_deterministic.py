@@ -41,7 +41,7 @@ def deterministic(
     Args:
         seed: Seed for random, numpy's legacy generator and torch, from 0 to 2**31 - 1.
         threads: Threads for BLAS and OpenMP; None takes the number that the process has.
-        switches: False to leave torch its faster kernels, whose results may differ.
+        switches: False to allow torch's faster kernels, whose results may differ.
 
     Yields:
         The facts to record: ``seed``, ``threads``, ``hash_seed``; after the block, if torch is
@@ -107,7 +107,7 @@ class _Kept:
         self.renew()
 
     def renew(self) -> None:
-        """Create a new lock: in a forked child no thread would release the old one."""
+        """Create a new lock: in a forked child no thread would release the old lock."""
         self.lock = threading.Lock()
 
 
@@ -152,7 +152,7 @@ def generator_states() -> dict[str, Any]:
 def set_generator_states(states: Mapping[str, Any]) -> None:
     """Restore the states of the global generators that `generator_states` returned.
 
-    A library that was loaded then and is not now is loaded: later draws depend on it.
+    A library that was loaded then and is not now is loaded: later draws depend on that.
     """
     version, words, gauss = states["random"]
     random.setstate((version, tuple(words), gauss))
@@ -185,7 +185,7 @@ def _seed_torch(seed: int, *, switches: bool = True) -> None:
 
 
 def _record_switches(facts: dict[str, Any], *, switches: bool) -> None:
-    """Record torch's switches after a step, and set them again for the next one."""
+    """Record torch's switches after a step, and set them again for the next step."""
     torch = sys.modules.get("torch")
     if torch is None or not hasattr(torch, "get_deterministic_debug_mode"):
         return
@@ -237,7 +237,7 @@ def spec_of_others(
     path: Sequence[str] | None,
     target: ModuleType | None,
 ) -> ModuleSpec | None:
-    """Return a module's spec from the finders other than ours: two of ours would loop."""
+    """Return a module's spec from the finders that are not ours: two of ours would loop."""
     for finder in sys.meta_path:
         if finder is not watcher and not isinstance(finder, ImportWatcher):
             spec = finder.find_spec(fullname, path, target)

@@ -1,6 +1,6 @@
-"""Effects of importing a module on other modules: top-level calls, patches and registrations.
+"""Effects of importing a module on further modules: top-level calls, patches and registrations.
 
-Names that a module binds are values, and count where they are read. Changes to other libraries
+Names that a module binds are values, and count where they are read. Changes to libraries
 appear in no value: so the statements that make them count, with all that they reach.
 """
 

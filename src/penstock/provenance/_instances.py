@@ -1,4 +1,4 @@
-"""The records of instances: own ones by attributes, others by digest or pickled form."""
+"""The records of instances: own instances by attributes, foreign instances by digest or pickled form."""
 
 import functools
 import logging

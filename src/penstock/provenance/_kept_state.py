@@ -24,7 +24,7 @@ class StateChanges:
 class StateKeeper:
     """Restorer of the process state after each step, so that no step sees earlier changes.
 
-    Changes by code outside of the steps stay: create a keeper for each run, unless the last one
+    Changes by code outside of the steps stay: create a keeper for each run, unless the last run
     `is_current`.
     """
 
@@ -33,7 +33,7 @@ class StateKeeper:
         self._watcher = _OwnImports(self._modules)
 
     def is_current(self) -> bool:
-        """Return whether nothing changed since the last block: the keeper serves another run."""
+        """Return whether nothing changed since the last block: the keeper serves a further run."""
         return self._modules.is_unchanged()
 
     def kept(self, *functions: Any) -> "_Kept":

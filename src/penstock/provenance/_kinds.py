@@ -1,4 +1,4 @@
-"""What kind of thing a value is to the walk: code or data, and under which name it is found."""
+"""Kind of a value in the walk: code or data, and the name of the value."""
 
 import sys
 import types
@@ -20,7 +20,7 @@ def shown(value: Any) -> str | None:
 
 
 def is_loaded_under_its_name(value: Any) -> bool:
-    """Return whether a function or class is found in its module by its own name."""
+    """Return whether a function or class is found in the module by name."""
     owner: Any = sys.modules.get(getattr(value, "__module__", None) or "")
     for name in value.__qualname__.split("."):
         owner = getattr(owner, "__dict__", {}).get(name)

@@ -22,7 +22,7 @@ _DOCUMENTED = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module
 
 @dataclass(frozen=True, slots=True)
 class _Parsed:
-    """A text with its plain tree, and the code with and without formatting."""
+    """A text with the plain tree, and the code with and without formatting."""
 
     text: str
     tree: ast.Module
@@ -36,7 +36,7 @@ class _Memory:
 
     Args:
         codes: Executed top-level code by file.
-        late: Files first executed while a step ran: other processes may not have loaded them.
+        late: Files first executed while a step ran: further processes may not have loaded them.
         texts: Text by file, as first read by penstock.
         plain: Code without formatting by file, then by qualified name and facts.
         read: Texts that ``plain`` was already made from, by file.
@@ -222,7 +222,7 @@ def _is_text(body: list[ast.stmt]) -> bool:
 
 
 def file_digest(file: str) -> str:
-    """Return the digest of a file's bytes; ``gone`` if it cannot be read."""
+    """Return the digest of a file's bytes; ``gone`` if the file cannot be read."""
     try:
         return digest_bytes(Path(file).read_bytes())
     except OSError:

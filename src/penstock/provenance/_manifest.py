@@ -86,7 +86,7 @@ def unrecorded(tree: SourceTree, outside: Sequence[str]) -> list[str]:
 
 
 def show_command(argv: Sequence[str]) -> str:
-    """Write a recorded command line as it was typed.
+    """Write a recorded command line as typed.
 
     >>> show_command(["/venv/lib/penstock/cli/__main__.py", "run", "my file.py"])
     "penstock run 'my file.py'"

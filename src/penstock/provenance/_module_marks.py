@@ -1,8 +1,8 @@
-"""Marks of modules: whether what decides about a module's import effects is as it was.
+"""Marks of modules: whether the causes of a module's import effects are unchanged.
 
-To find the effects of imports, every top-level statement is judged by the objects that its names
+To find the effects of imports, every top-level statement is judged by the objects that the names
 mean. The runs of a study do so a thousand times for the same modules; comparing each name with the
-object that it meant before takes a hundredth of the time.
+earlier object takes a hundredth of the time.
 """
 
 import os
@@ -26,7 +26,7 @@ class ModuleMark:
     Args:
         module: The module.
         stamp: State of the file.
-        names: By name the function, class or module that it means, or the type of any other value.
+        names: By name the function, class or module with that name, or the type of a value.
         codes: The user's functions among them, and the methods of classes, with their code.
         classes: The user's classes among them and their bases, with their attributes.
     """
@@ -38,7 +38,7 @@ class ModuleMark:
     classes: tuple[tuple[type, Mapping[str, Any]], ...]
 
     def holds(self) -> bool:
-        """Return whether everything is as it was."""
+        """Return whether everything is unchanged."""
         scope = vars(self.module)
         return (
             len(scope) == len(self.names)
@@ -50,7 +50,7 @@ class ModuleMark:
 
 
 def mark_module(module: ModuleType) -> ModuleMark:
-    """Return the mark of a module as it is now."""
+    """Return the present mark of a module."""
     stamp, scope = _stamp(module), dict(vars(module))
     classes = {
         base: dict(vars(base))

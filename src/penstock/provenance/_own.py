@@ -52,7 +52,7 @@ def own_place(file: str) -> str:
 def loaded_modules() -> Iterator[tuple[str, ModuleType, str]]:
     """Yield name, module and file of the user's loaded modules.
 
-    A process holds thousands of others: those are examined once.
+    A process holds thousands of foreign modules: those are examined once.
     """
     for name, module in _examined():
         file = getattr(module, "__file__", None)
@@ -65,7 +65,7 @@ def loaded_modules() -> Iterator[tuple[str, ModuleType, str]]:
 
 
 def _examined() -> list[tuple[str, ModuleType]]:
-    """List the loaded modules that are not known to be others; the same until one is loaded."""
+    """List the loaded modules that are not known to be foreign; the same until a module is loaded."""
     global _seen  # noqa: PLW0603 - one process, one table of modules
     names, modules, count, unexamined = _seen
     loaded = sys.modules
@@ -154,7 +154,7 @@ def _real_folder(folder: str) -> str:
 
 @cache
 def _is_users_folder(folder: str) -> bool:
-    """Return whether files of a folder, given by its real path, are the user's."""
+    """Return whether files of a folder, given by the real path, are the user's."""
     path = Path(folder)
     if set(_INSTALLED) & set(path.parts):
         return False

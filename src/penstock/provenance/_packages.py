@@ -22,7 +22,7 @@ _OTHER_NAMES = {
 
 
 def list_distributions() -> dict[str, str]:
-    """List every installed distribution with its version, sorted by name.
+    """List every installed distribution with version, sorted by name.
 
     >>> "polars" in list_distributions()
     True

@@ -47,5 +47,5 @@ class PathRules:
         return not self.is_in_project(path) and f"{path}/".startswith(passing_places())
 
     def short(self, path: str) -> str:
-        """Return a path relative to the project, if it is below."""
+        """Return a path relative to the project, if below."""
         return path.removeprefix(f"{self.project}/")

@@ -85,7 +85,7 @@ def _parts_of(loaded: tuple[bool, ...]) -> tuple[Sequence[_Part], Sequence[Calla
     """Return the observed items (name, getter, setter), and the getters alone.
 
     Args:
-        loaded: For each library of `_LOADED` whether it is loaded.
+        loaded: For each library of `_LOADED` whether loaded.
     """
     chosen = itertools.compress(_LOADED.values(), loaded)
     parts = (*_ALWAYS, *itertools.chain.from_iterable(chosen))

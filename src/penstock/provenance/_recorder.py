@@ -324,7 +324,7 @@ class LookupRecorder:
             _late[path] = self._read[path]
 
     def read_elsewhere(self, name: str) -> None:
-        """Record a file that own code has read in another process; short-lived places count too."""
+        """Record a file that own code has read in a worker process; short-lived places count too."""
         path = self._path(name)
         if path is not None and self._paths.counts(path) and kind_of(path) == "file":
             self._read.setdefault(path, stamp_of(path))
@@ -339,7 +339,7 @@ class LookupRecorder:
                 self._watch.add(os.path.dirname(path), deep=False)  # noqa: PTH120 - hot
 
     def named(self, text: str, frame: FrameType) -> None:
-        """Watch a place outside of the project whose path was made: native code may read it."""
+        """Watch a place outside of the project whose path was made: native code may read that place."""
         if text not in self._named and is_asked_by_own_code(frame):
             self._named.add(text)
             self._watch_below(os.path.abspath(text))  # noqa: PTH100 - symbolic links stay as they are
@@ -372,7 +372,7 @@ class LookupRecorder:
         """Return the trace as plain JSON.
 
         Args:
-            declared: True if the step declares its uses: then only a file that changed while the
+            declared: True if the step declares all uses: then only a file that changed while the
                 step ran makes the trace unfit for reuse.
         """
         if declared:
@@ -443,7 +443,7 @@ class LookupRecorder:
         return stamp is not None and stamp[3] <= self._began
 
     def _take_native_lists(self) -> None:
-        """Add the folders that native code listed to find the files that it read there."""
+        """Add the folders that native code listed to find the files read there."""
         if self._native:  # whether by relative paths is unknown
             self.asked_for_folder()
         for folder, opens in self._watch.folder_opens().items():

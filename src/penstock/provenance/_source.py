@@ -286,8 +286,8 @@ def _is_source(path: PurePosixPath) -> bool:
 def _is_lock(path: Path, size: int) -> bool:
     """Return whether a file is a store's lock: empty, beside the database.
 
-    The database itself must not be opened here: when a process closes any descriptor of it, all
-    locks that SQLite holds on it in this process are gone.
+    The database itself must not be opened here: when a process closes any descriptor of the file,
+    all locks that SQLite holds in this process are gone.
     """
     return path.suffix == ".lock" and not size and path.with_suffix("").is_file()
 

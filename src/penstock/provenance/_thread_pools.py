@@ -28,7 +28,7 @@ def present_threads() -> int:
     """Return the number of threads that this process computes with.
 
     That is the number available, unless a loaded library was told otherwise while the process ran,
-    as by ``threadpoolctl.threadpool_limits``: then it is the smallest number that was told.
+    as by ``threadpoolctl.threadpool_limits``: then the smallest number wins.
     Otherwise the results of a process could not be repeated in a process that was not told.
     """
     set_numbers = {
@@ -100,7 +100,7 @@ def _controller(_: int) -> Any:  # libraries are looked for again when a module 
 
 
 def _untold(pool: dict[str, Any]) -> set[int]:
-    """Return what a library takes when nobody tells it a number.
+    """Return a library's default number of threads.
 
     Some libraries take no more threads than there are processors.
     """

@@ -1,4 +1,4 @@
-"""torch's switches for deterministic kernels: set before a step, checked after it, recorded."""
+"""torch's switches for deterministic kernels: set before a step, checked afterwards, recorded."""
 
 import os
 from functools import cache
@@ -61,8 +61,8 @@ def changed_switches(present: dict[str, Any]) -> list[str]:
 def _set_compiler_deterministic() -> None:
     """Configure torch's compiler as deterministic once loaded.
 
-    `use_deterministic_algorithms` loads the compiler to configure it, which takes seconds that most
-    steps, and every process of a proof, would spend for nothing.
+    `use_deterministic_algorithms` loads the compiler to configure that, which takes seconds that
+    most steps, and every process of a proof, would spend for nothing.
     """
     from wrapt import register_post_import_hook
 

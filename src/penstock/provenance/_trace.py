@@ -40,7 +40,7 @@ FileState = list[Any]  # digest, inode, size, time of writing, time of change, t
 class Trace:
     """The look-ups and products of a step, with the observed states.
 
-    Paths are relative to the project where they are below it, so that a copy of the project with
+    Paths are relative to the project where they are below, so that a copy of the project with
     the store can continue with the trace.
 
     Args:

@@ -46,7 +46,7 @@ class Walk:
     """The walk from any number of roots; each object is described once.
 
     Args:
-        project: The project's folder: files are named relative to it.
+        project: The project's folder: files are named relative to that.
         digest_value: Digests tables, arrays and models; raises where impossible.
         named: True to name functions and classes instead of walking into them.
     """
@@ -168,7 +168,7 @@ class Walk:
         return ("#", number)
 
     def known(self, key: int | str) -> Ref | None:
-        """Return the reference to an object that was reached before; None if it was not.
+        """Return the reference to an object that was reached before; None for a new object.
 
         Args:
             key: The object's id; of a module that is not loaded, a name.

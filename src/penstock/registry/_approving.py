@@ -1,7 +1,7 @@
-"""Approvals: how many a version needs, what each is bound to, and which still count.
+"""Approvals: number for a version, evidence behind each, and validity.
 
-An approval is about what its actor saw: the version's content, its gates and its report. If one of
-them changes afterwards, or the approval is too old, it does not count any more.
+An approval is about the evidence that the actor saw: the version's content, gates and report. If
+any of them changes afterwards, or the approval is too old, the approval does not count any more.
 """
 
 from collections.abc import Sequence
@@ -31,10 +31,10 @@ _DEFAULT_EXPIRY = timedelta(days=14)
 
 @dataclass(frozen=True, slots=True)
 class ApprovalRules:
-    """What a team's store asks of a version before production.
+    """Rules of a team's store for versions before production.
 
     Args:
-        needed: Number of people, other than the trainer, who have to approve.
+        needed: Number of people, without the trainer, who have to approve.
         expires_after: How long an approval counts.
     """
 
@@ -47,7 +47,7 @@ class ApprovalRules:
 
 
 def get_approval_rules(*, store: "Store | str | None" = None) -> ApprovalRules:
-    """Return what the store asks of a version before production."""
+    """Return the store's rules for versions before production."""
     settings = open_store(store).metadata.settings
     needed, expire = settings.get(_NEEDED), settings.get(_EXPIRE)
     return ApprovalRules(
@@ -63,12 +63,12 @@ def set_approval_rules(
     actor: str | None = None,
     store: "Store | str | None" = None,
 ) -> ApprovalRules:
-    """Change what the store asks of a version before production; the history has actor and time.
+    """Change the store's rules for versions before production; the history has actor and time.
 
     Args:
         needed: Number of approvals, 1 to 20; None for no change.
         expires_after: How long an approval counts, such as ``14d``; None for no change.
-        actor: Who changes it; by default the user of this process.
+        actor: Actor of the change; by default the user of this process.
         store: The store; by default the project's.
 
     Raises:
@@ -92,7 +92,7 @@ def set_approval_rules(
 
 
 def gates_digest(version: ModelVersionRecord) -> str:
-    """Return the digest of what a version is judged by: its gates and its report.
+    """Return the digest of a version's evidence: gates and report.
 
     The results are no part of it: a proof that is pending at the approval may pass later, and gates
     that do not pass stop a promotion whoever has approved.
@@ -108,7 +108,7 @@ def new_approval(
     *,
     attested: str = "",
 ) -> ApprovalRecord:
-    """Return an approval of a version as it is now."""
+    """Return an approval of a version with the present digests."""
     at = now()
     return ApprovalRecord(
         version.model,
@@ -126,12 +126,12 @@ def new_approval(
 
 @dataclass(frozen=True, slots=True)
 class ApprovalState:
-    """What a version's approvals amount to.
+    """The result of a version's approvals.
 
     Args:
-        counted: Approvals that count, one for each person.
+        counted: Approvals that count, at most a single approval per person.
         needed: How many are needed.
-        refused: Why others do not count, a sentence each.
+        refused: Why further approvals do not count, a sentence each.
     """
 
     counted: tuple[ApprovalRecord, ...]
@@ -155,9 +155,9 @@ def judge_approvals(
     """Return which approvals of a version count.
 
     Args:
-        version: The version as it is now.
-        approvals: Its approvals and rejections, oldest first.
-        rules: What the store asks.
+        version: The version, present state.
+        approvals: The version's approvals and rejections, oldest first.
+        rules: The store's rules.
         attested_only: Whether only those count whose actor had signed in: in a store with users.
         at: The time; by default now.
     """
@@ -175,7 +175,7 @@ def judge_approvals(
 
 
 def approval_state(store: "Store", version: ModelVersionRecord) -> ApprovalState:
-    """Return what a version's approvals amount to in its store, now."""
+    """Return the result of a version's approvals in the store, now."""
     return judge_approvals(
         version,
         store.metadata.models.list_approvals(version.model, version.version),
@@ -187,7 +187,7 @@ def approval_state(store: "Store", version: ModelVersionRecord) -> ApprovalState
 def _trouble(
     version: ModelVersionRecord, approval: ApprovalRecord, at: datetime, *, attested_only: bool
 ) -> str:
-    """Return why an approval does not count; empty if it does."""
+    """Return why an approval does not count; empty if the approval counts."""
     if is_same_person(approval.actor, version.trained_by):
         return "the version is theirs"
     if approval.version_digest not in {None, version.content_digest}:

@@ -1,4 +1,4 @@
-"""Changes of a version's facts that are no part of its identity: gates, card, note."""
+"""Changes of a version's facts that are no part of the identity: gates, card, note."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ def change_version(
     Args:
         metadata: Store of the version.
         version: The version as read.
-        actor: Who changes it, for the history.
+        actor: Actor of the change, for the history.
         changes: New values by field.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Explanations of a registered version's predictions, against the rows that it was judged on."""
+"""Explanations of a registered version's predictions, against the rows of the evaluation."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -51,11 +51,11 @@ def explain_loaded(
         model: The loaded version.
         version: The version.
         rows: Inputs by column name, as a request to the model server has them.
-        limit_s: Seconds of predicting after which models other than trees give up; or None.
+        limit_s: Seconds of predicting after which models that are not trees give up; or None.
         store: Store of the version.
 
     Raises:
-        ServingError: If it takes longer than the limit.
+        ServingError: If the computation takes longer than the limit.
         DataError: If a row cannot be read, or the contributions do not add up.
         MissingPackageError: If shap is not installed.
     """
@@ -64,14 +64,14 @@ def explain_loaded(
 
 
 def explain_prediction(prediction_id: str, *, store: "Store") -> Explanation:
-    """Explain a logged prediction by the version that made it.
+    """Explain a logged prediction by the version of that prediction.
 
     Args:
         prediction_id: Id of the prediction.
         store: Store of the prediction and the version.
 
     Raises:
-        NotFoundError: If there is no such prediction, or its inputs are erased.
+        NotFoundError: If there is no such prediction, or the inputs are erased.
         DataError: If the inputs cannot be read, or the contributions do not add up.
         MissingPackageError: If shap is not installed.
     """
@@ -84,7 +84,7 @@ def inputs_of(record: PredictionRecord) -> Mapping[str, Any]:
     """Return the inputs of a logged prediction.
 
     Raises:
-        NotFoundError: If they are erased, or the request failed before it was read.
+        NotFoundError: If they are erased, or the request failed before being read.
     """
     if not record.inputs:
         raise NotFoundError(

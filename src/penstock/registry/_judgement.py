@@ -59,7 +59,7 @@ def judge_candidate(
 
 
 def _trained_on(store: "Store", champion: ModelVersionRecord) -> Any:
-    """Return the champion's training rows, as its report recorded them; None if not recorded."""
+    """Return the champion's training rows, as recorded by the report; None if not recorded."""
     if champion.report is None:
         return None
     try:

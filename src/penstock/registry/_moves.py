@@ -24,7 +24,7 @@ _DEAD_ENDS = {
 
 
 def require_move(version: ModelVersionRecord, to: Stage, events: Sequence[StageEvent] = ()) -> None:
-    """Check that a version may move to a stage from its present stage.
+    """Check that a version may move to a stage from the present stage.
 
     Args:
         version: The version to move.
@@ -170,7 +170,7 @@ def require_alone(
         at: The time now.
 
     Raises:
-        ConflictError: If it was: a second rollback would put the bad version back.
+        ConflictError: If there was: a second rollback would put the bad version back.
     """
     back = last_production(events, champion.version) if champion is not None else None
     if champion is None or back is None or back.from_stage is not Stage.ARCHIVED:

@@ -44,7 +44,7 @@ def make_moves(
     """Plan moves on the present versions, and make the moves if the versions are unchanged.
 
     A plan is repeated only if the stages are unchanged (a gate result or note was written
-    meanwhile); if a concurrent move came first, its actor decided on facts that the caller did not
+    meanwhile); if a concurrent move came first, that actor decided on facts that the caller did not
     see.
 
     Args:

@@ -1,4 +1,4 @@
-"""Promotion to production: gates are judged now, the plan fits the versions that it is made for."""
+"""Promotion to production: gates are judged now, the plan fits the versions of the plan."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -90,7 +90,7 @@ def _require_ready(
     force: bool,
     changes: Sequence[str],
 ) -> tuple[ApprovalRecord, ...]:
-    """Check that a version may be promoted; return the promoter's own approval if it counts."""
+    """Check that a version may be promoted; return the promoter's own approval if that counts."""
     single = store.single_user
     approvals = store.metadata.models.list_approvals(version.model, version.version)
     state = None if single else approval_state(store, version)

@@ -40,7 +40,7 @@ def find_version(
     """Return a version of a model; see Registry.get.
 
     Args:
-        versions: All versions of the model, by number, at least one.
+        versions: All versions of the model, by number, never empty.
         wanted: Number, alias, ``latest``, or None for the newest that is not rejected.
 
     Raises:

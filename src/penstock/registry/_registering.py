@@ -1,4 +1,4 @@
-"""Registration: a model with its evidence is stored, numbered, and described on a card."""
+"""Registration: a model with the evidence is stored, numbered, and described on a card."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -76,7 +76,7 @@ def register_version(
 
 
 def _convert(store: "Store", model: Model, rows: "pl.DataFrame | None") -> str | None:
-    """Store what came of converting the model to ONNX; None if the packages are not installed."""
+    """Store the result of converting the model to ONNX; None if the packages are not installed."""
     form = make_onnx_form(model.estimator, model.signature, rows)
     return None if form is None else store.put(form).digest
 
@@ -89,7 +89,7 @@ def _store_estimator(store: "Store", model: Model) -> ArtifactRecord:
 
 
 def _signature(model: Model, stored: ArtifactRecord) -> dict[str, Any]:
-    """Return the signature, marked if the model is unsafe: what shows a version shows that."""
+    """Return the signature, marked if the model is unsafe: every view of a version shows that."""
     return replace(model.signature, unsafe=unsafe_reason(stored)).to_json()
 
 

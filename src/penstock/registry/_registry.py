@@ -61,7 +61,7 @@ class Registry:
     """Registry of model versions: numbered, judged, approved, promoted, never rewritten.
 
     Threads and processes: any number may use a store at the same time. A move checks the revision
-    of every version that it changes; if the production version was changed in between, nothing is
+    of every changed version; if the production version was changed in between, nothing is
     moved and a ConflictError is raised.
 
     Args:
@@ -97,7 +97,7 @@ class Registry:
 
         Args:
             model_name: Letters, digits, ``.``, ``_`` and ``-``.
-            model: A fitted scikit-learn, xgboost or lightgbm estimator with its signature, see
+            model: A fitted scikit-learn, xgboost or lightgbm estimator with a signature, see
                 penstock.models.infer_signature.
             report: EvaluationReport of the model.
             profile: Profile of the training rows, the reference for drift.
@@ -108,10 +108,11 @@ class Registry:
             card: Model card as Markdown; by default written from the recorded facts.
             note: Intended use, Markdown.
             actor: The actor; by default the user of this process.
-            stored: Record of the estimator, if it was loaded from this store and is unchanged; it
+            stored: Record of the estimator, if loaded from this store and is unchanged; it
                 is not stored again then.
             onnx: Whether an ONNX form of the final estimator is tried, where penstock's extra ``onnx``
-                is installed. It answers requests if both forms agree; see penstock.models.OnnxForm.
+                is installed. The form answers requests if both forms agree; see
+                penstock.models.OnnxForm.
             rows: Rows of the inputs on which the forms are compared; by default those of the report's
                 holdout. Without rows the native form stays.
 
@@ -236,7 +237,7 @@ class Registry:
     def require_promotable(
         self, model: str, version: int | None = None, *, accept_changes: bool = False
     ) -> ModelVersionRecord:
-        """Judge a version as of now, and check that it may go to production.
+        """Judge a version as of now, and check that the version may go to production.
 
         To be called before traffic is sent to a version that is to be promoted later; the rules are
         those of ``promote``.
@@ -275,11 +276,11 @@ class Registry:
             model: The model's name.
             version: Version number.
             reason: Why; recorded with the approval.
-            actor: Who approves; by default whoever has signed in, else the user of this process.
+            actor: The approver; by default the signed-in user, else the user of this process.
 
         Raises:
             GateError: If the actor trained the version, in a team's store.
-            SignInError: If the store has users, and nobody has signed in.
+            SignInError: If the store has users, and the request is not signed in.
             AccessError: If whoever has signed in may not approve this model.
             ConflictError: If the version is rejected.
             ParameterError: If the reason is empty.
@@ -301,7 +302,7 @@ class Registry:
     ) -> ModelVersionRecord:
         """Reject a version permanently: a rejected version never answers requests again.
 
-        A rollout of the version ends in the same transaction, and its traffic goes back. A rejected
+        A rollout of the version ends in the same transaction, and the traffic goes back. A rejected
         version that was in production before is in quarantine: no rollback brings it back.
 
         Raises:
@@ -390,11 +391,11 @@ class Registry:
     ) -> ModelVersionRecord:
         """Archive a version; a rollout of the version ends in the same transaction.
 
-        The production version can only be archived while no deployment answers with it.
+        The production version can only be archived while no deployment answers with that.
 
         Raises:
             ConflictError: If the version is archived or rejected already, or a deployment answers
-                with it.
+                with that version.
         """
         return take_out(
             self._metadata, model, version, Stage.ARCHIVED, actor or current_actor(), reason
@@ -412,7 +413,7 @@ class Registry:
     ) -> ModelVersionRecord:
         """Roll back to the previous production version; a second rollback returns to the start.
 
-        The version was judged and approved at its promotion, so nothing is checked again: a gate
+        The version was judged and approved at the promotion, so nothing is checked again: a gate
         against the champion would compare the version with the failing champion. Rejected versions
         are skipped. Two people who react to the same alert do not roll back twice: within a minute
         of a rollback, ``expected`` or ``to`` is required.

@@ -46,7 +46,7 @@ def take_out(
 def move_alone(
     metadata: MetadataStore, model: str, version: int, to: Stage, actor: str, reason: str
 ) -> ModelVersionRecord:
-    """Move a version to a stage that concerns no other version.
+    """Move a version to a stage that concerns no further version.
 
     Raises:
         ConflictError: If the move is not allowed.

@@ -1,6 +1,6 @@
 """Requirements of production: passed gates, and in a team's store an approval by a second person.
 
-All reasons are reported at the same time, each with the command that fixes it.
+All reasons are reported at the same time, each with a command as fix.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ def require_ready(
 
     Args:
         version: The candidate.
-        approvals: What its approvals amount to; None if the promoter's own approval is enough.
+        approvals: Result of the approvals; None if the promoter's own approval is enough.
         force: Overrule gates that did not pass; a missing approval is never overruled.
         changes: Changes that break callers of the production version; empty if accepted.
 
@@ -56,14 +56,14 @@ def require_ready(
 
 
 def require_answering(store: "Store", version: ModelVersionRecord, where: str) -> None:
-    """Check that the store lets the version's kind of model go where it answers requests.
+    """Check that the store lets the version's kind of model go where requests are answered.
 
-    No force overrules it: the policy of the store does.
+    No force overrules that: the policy of the store does.
 
     Args:
         store: The store with the version and the policy.
         version: The version.
-        where: What it is to do, for the message: ``go to staging``.
+        where: Use of the version, for the message: ``go to staging``.
 
     Raises:
         GateError: If the model is unsafe, and the store does not allow these there.

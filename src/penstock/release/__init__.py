@@ -1,4 +1,4 @@
-"""Proofs and gates -> production: promote, deploy; the one path that runs pending proofs first."""
+"""Proofs and gates -> production: promote, deploy; the only path, which runs pending proofs first."""
 
 from typing import TYPE_CHECKING
 

@@ -22,7 +22,7 @@ def deploy(
     actor: str | None = None,
     store: Store | str | None = None,
 ) -> DeploymentRecord:
-    """Send a deployment's traffic to a version, after running the proofs that its gates need.
+    """Send a deployment's traffic to a version, after running the proofs for the version's gates.
 
     At once (the version becomes the production version), or in canary steps beside the production
     version, which advance or roll back automatically and promote the version at the end.
@@ -35,8 +35,8 @@ def deploy(
         canary: Percent of units per step, rising to 100; None for all at once.
         rules: Conditions for the rollout to advance or roll back.
         accept_changes: Why the version may refuse requests that the production version answers.
-        form: The form that answers: ``native``, ``onnx``, or ``auto`` for what each version's check
-            decided; None leaves the deployment as it is.
+        form: The form that answers: ``native``, ``onnx``, or ``auto`` for the form that each
+            version's check decided; None leaves the deployment unchanged.
         actor: The actor.
         store: Store of the model; by default the project's.
 

@@ -20,7 +20,7 @@ def promote(
     progress: Callable[[str], None] | None = None,
     store: Store | str | None = None,
 ) -> ModelVersionRecord:
-    """Promote a version, after running the proofs that its gates need.
+    """Promote a version, after running the proofs for the version's gates.
 
     Gates are judged twice: at registration, and here again against the champion of today. The proof
     for a pending ``verified`` gate is run here.

@@ -1,4 +1,4 @@
-"""prove_version: run the proofs that a version's gates need; apart because every release needs it."""
+"""prove_version: run the proofs that a version's gates need; apart because every release needs that."""
 
 from collections.abc import Callable, Mapping
 
@@ -36,7 +36,7 @@ def prove_version(
 def run_proofs(
     store: Store, record: ModelVersionRecord, progress: Callable[[str], None] | None = None
 ) -> None:
-    """Execute a version's run again if a gate needs it and there is no proof yet.
+    """Execute a version's run again if a gate needs that and there is no proof yet.
 
     Args:
         store: Store of the run.

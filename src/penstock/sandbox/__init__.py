@@ -1,4 +1,4 @@
-"""Processes for what is not trusted: trials with limits, and isolation from network and files."""
+"""Processes for untrusted data: trials with limits, and isolation from network and files."""
 
 from typing import TYPE_CHECKING
 

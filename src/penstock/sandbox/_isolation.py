@@ -1,8 +1,9 @@
-"""Isolation of a Linux process by Landlock and seccomp: no network, no writes outside of its room.
+"""Isolation of a Linux process by Landlock and seccomp: no network, no writes outside of a room.
 
-Both are kernel interfaces for processes without privileges, and hold for the process and all that it
-starts until it ends. Landlock decides about files; seccomp refuses system calls: sockets, other
-processes, changes of owners, modes and times of files, which Landlock does not cover.
+Both are kernel interfaces for processes without privileges, and hold for the process and all that
+the process starts until it ends. Landlock decides about files; seccomp refuses system calls:
+sockets, other processes, changes of owners, modes and times of files, which Landlock does not
+cover.
 """
 
 import ctypes
@@ -87,7 +88,7 @@ _SIGNALS = {"x86_64": (62, 234, 129, 297), "aarch64": (129, 131, 138, 240)}  # k
 
 
 def why_no_isolation() -> str | None:
-    """Return why this machine cannot isolate a process; None if it can.
+    """Return why this machine cannot isolate a process; None if possible.
 
     >>> why_no_isolation() is None or isinstance(why_no_isolation(), str)
     True
@@ -106,17 +107,17 @@ def why_no_isolation() -> str | None:
 
 
 def isolate(room: Path | None, readable: Iterable[Path] | None = None) -> None:
-    """Isolate this process for the rest of its life; call it while there is a single thread.
+    """Isolate this process for the rest of the process; call this while there is a single thread.
 
-    After it there is no network, no new process, no signal to others, and no change of a file
-    outside of the room. What is open already stays open.
+    Afterwards there is no network, no new process, no signal to others, and no change of a file
+    outside of the room. Open files stay open.
 
     Args:
         room: The folder that may be written; None for none.
         readable: The only files and folders that may be read beside the room; None for all.
 
     Raises:
-        IsolationError: If the kernel cannot isolate, or a test shows that it did not.
+        IsolationError: If the kernel cannot isolate, or a test shows that the isolation failed.
     """
     reason = why_no_isolation()
     if reason is not None:
@@ -223,7 +224,7 @@ def _program(machine: str, process: int) -> bytes:
 
 
 def _require_isolated(room: Path | None) -> None:
-    """Try what must fail now."""
+    """Try operations that must fail now."""
     with suppress(OSError):
         socket.socket().close()
         raise _impossible("a socket could be opened")

@@ -39,16 +39,16 @@ def has_processes() -> bool:
 
 
 class HelperProcess:
-    """A process that executes a module and answers each message with one.
+    """A process that executes a module and answers each message.
 
-    The module's process gets the number of an open socket as its argument, and ends when it is
-    closed. Replies are bytes: what they are is for the caller to check.
+    The module's process gets the number of an open socket as the argument, and ends when that is
+    closed. Replies are bytes: the caller checks the contents.
 
-    Threads: one call at a time; further callers wait.
+    Threads: a single call at a time; further callers wait.
 
     Args:
         module: The module, executed as ``python -m``.
-        quiet: Whether what the process prints is thrown away.
+        quiet: Whether printed text is thrown away.
     """
 
     def __init__(self, module: str, *, quiet: bool = True) -> None:
@@ -81,10 +81,10 @@ class HelperProcess:
         return self._popen.pid
 
     def call(self, *parts: bytes, timeout_s: float, most: int = _MOST_REPLY) -> bytes:
-        """Send a message of one or more parts, and return the reply.
+        """Send a message of parts, and return the reply.
 
         Args:
-            parts: The parts; a large one is sent without a copy.
+            parts: The parts; a large part is sent without a copy.
             timeout_s: Seconds until the process is killed.
             most: Bytes that the reply may have.
 
@@ -112,7 +112,7 @@ class HelperProcess:
                 ) from error
 
     def close(self) -> None:
-        """End the process, and wait until it has."""
+        """End the process, and wait for that."""
         with suppress(OSError):
             self._connection.close()
         if self._owner == os.getpid():

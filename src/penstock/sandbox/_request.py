@@ -1,4 +1,4 @@
-"""TrialRequest: what a trial is made of; apart, as both sides of it know it."""
+"""TrialRequest: the parts of a trial; apart, as both sides of a trial need them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class TrialRequest:
-    """What a trial is made of.
+    """The parts of a trial.
 
     Args:
         module: Module with the functions.
-        prepare: Name of its function that imports libraries, called once in the server.
-        function: Name of its function of the data and the arguments.
+        prepare: Name of the function that imports libraries, called once in the server.
+        function: Name of the function of the data and the arguments.
         arguments: Plain values.
         cpu_s: Seconds of processor time.
         memory_bytes: Memory beyond that of the server.

@@ -1,7 +1,7 @@
-"""Trials: a function on data in a forked process with limits; what kills it kills nothing else.
+"""Trials: a function on data in a forked process with limits; a crash there harms nothing else.
 
 The server of trials is a helper process that has the libraries imported, and forks for each trial.
-It computes nothing itself, so that it has a single thread when it forks.
+The parent computes nothing, so that there is a single thread at a fork.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""try_apart: call a function on untrusted data in a process of its own, and learn how that ended."""
+"""try_apart: call a function on untrusted data in a separate process, and report the outcome."""
 
 import atexit
 import json
@@ -25,8 +25,8 @@ class TrialResult:
     Args:
         outcome: ``done``, ``refused`` or ``raised`` by the function, ``memory`` or ``slow`` at a
             limit, ``ended`` if the process died.
-        result: What the function returned, as JSON.
-        error: What, why and fix of a refusal.
+        result: Result of the function, as JSON.
+        error: Parts of a refusal: what, why and fix.
         reason: The end of a process, or the error raised, in words.
         cpu_s: Processor time, seconds.
         peak_bytes: Most memory that the process had.
@@ -49,7 +49,7 @@ def try_apart(request: TrialRequest, data: bytes) -> TrialResult:
 
     Raises:
         ProcessEndedError: If no process can be started.
-        ProcessTimeoutError: If the machine does not get to it.
+        ProcessTimeoutError: If the machine is too busy.
     """
     head = pickle.dumps(request)
     timeout_s = _START_S + _FACTOR * request.cpu_s

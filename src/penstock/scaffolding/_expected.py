@@ -1,4 +1,4 @@
-"""ExpectedRows: what the rows of a table are like, as expectations of later readings."""
+"""ExpectedRows: the properties of a table's rows, as expectations of later readings."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -22,8 +22,8 @@ class ExpectedRows:
 
     Attributes:
         unique: Columns with a different value in every row.
-        not_null: Columns with a role, without missing values: a row without one stops a run.
-        warned: Features without missing values: a missing one is a warning.
+        not_null: Columns with a role, without missing values: a row without a value stops a run.
+        warned: Features without missing values: a missing value is a warning.
     """
 
     unique: tuple[str, ...] = ()
@@ -56,7 +56,7 @@ class ExpectedRows:
         return Bracketed("[", [*items, BracketElement('"learned"', comment=learned)], "]")
 
     def check(self, snapshot: Snapshot) -> list[dict[str, Any]]:
-        """Check rows, and return for each expectation its columns and whether it is met."""
+        """Check rows, and return for each expectation the columns and the verdict."""
         kinds = (
             ("a different value in every row", Expectations(unique=self.unique)),
             ("no missing value", Expectations(not_null=self.not_null)),
@@ -74,7 +74,7 @@ class ExpectedRows:
 
 
 def expect_rows(snapshot: Snapshot, notes: TableNotes) -> ExpectedRows:
-    """Return what later readings of a table should be like.
+    """Return expectations of later readings of a table.
 
     >>> import polars as pl
     >>> from penstock.scaffolding._describe import describe_table

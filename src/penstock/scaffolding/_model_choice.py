@@ -15,7 +15,7 @@ def require_model(model: str) -> None:
 
     Raises:
         ParameterError: If there is no such kind of model.
-        MissingPackageError: If its package is not installed.
+        MissingPackageError: If the package is not installed.
     """
     if model not in MODEL_CHOICES:
         raise ParameterError(

@@ -86,7 +86,7 @@ class TableNotes:
         slices: Columns to evaluate per value.
         sensitive: Slices that describe people, for fairness.
         rare: Classes with too few rows to be learned and tested.
-        positive: The positive class; None where evaluation infers it (1, True).
+        positive: The positive class; None where evaluation infers the class (1, True).
         split: The choices of a split that works.
         tested: The test rows that the gates are judged on; None without a split.
         warnings: Sentences about the whole table.

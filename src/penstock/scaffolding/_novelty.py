@@ -18,7 +18,7 @@ def note_new_in_test(split: Split) -> list[ColumnNote]:
     the last known value, which is worse than without the feature.
 
     Args:
-        split: A split by time; for any other split there are no notes.
+        split: A split by time; for splits at random there are no notes.
     """
     if split.by_time is None:
         return []

@@ -34,7 +34,7 @@ class NewProject:
         model: Name of the model in the registry.
         pipeline: Name of the pipeline in the file.
         expected: The expectations in the file, which the rows meet.
-        checks: For each expectation its columns, and findings where the rows do not meet it.
+        checks: For each expectation the columns, and findings where the rows do not meet it.
     """
 
     folder: Path
@@ -78,13 +78,14 @@ def new_project(
     ('binary', 'visits.py')
 
     Args:
-        name: Name of the project; file, pipeline and model are named after it.
-        data: The table: a file, folder or glob; a Delta table; a database; or the URL of one
-            (``s3://``, ``postgresql://``, ``kafka://`` …). It is read into memory as a whole.
+        name: Name of the project; file, pipeline and model are named so.
+        data: The table: a file, folder or glob; a Delta table; a database; or a URL
+            (``s3://``, ``postgresql://``, ``kafka://`` …). The table is read into memory as a
+            whole.
         target: The column to predict.
         time: Column with the time of a row: the newest rows become the test.
         group: Column whose values are kept together: no group appears in train and test.
-        table: Table of a database, ``schema.table`` where it lies in a schema.
+        table: Table of a database, ``schema.table`` within a schema.
         query: A SELECT, in the place of a table.
         has_header: Whether the first line of a CSV file contains names.
         columns: Column names, for a file without a header.
@@ -142,7 +143,7 @@ def _plan_files(names: ProjectNames) -> tuple[Path, ...]:
 def _recognise_time(
     source: ProjectSource, time: str | None
 ) -> tuple[ProjectSource, TimeForm | None]:
-    """Return the source with its time column, which may be named by the source's URL too."""
+    """Return the source with the time column, which may be named by the source's URL too."""
     known = source.source.time
     if time is None and known is not None:
         time = known if isinstance(known, str) else ",".join(known)

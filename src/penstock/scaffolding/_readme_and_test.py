@@ -30,7 +30,7 @@ def render_test(
         notes: The table's notes.
         names: The project's names.
         every: Interval of a small, yet sufficient sample: every n-th row.
-        can_read: Whether the source has a method that returns its rows.
+        can_read: Whether the source has a method that returns rows.
         model: The kind of model.
     """
     recipe, cleaned = choose_recipe(notes, model), notes.needs_cleaning

@@ -57,7 +57,7 @@ def choose_recipe(notes: TableNotes, model: ModelChoice = "auto") -> Recipe:
 
     Raises:
         ParameterError: If there is no such kind of model.
-        MissingPackageError: If its package is not installed.
+        MissingPackageError: If the package is not installed.
     """
     require_model(model)
     if model == "auto":

@@ -22,7 +22,7 @@ _DERIVED = frozenset({"name"})
 
 @dataclass(frozen=True, slots=True)
 class SourceOptions:
-    """The options for reading a table that its path or URL does not say.
+    """The options for reading a table beside path and URL.
 
     Attributes:
         table: Table of a database.
@@ -51,7 +51,7 @@ class ProjectSource:
 
     @property
     def label(self) -> str:
-        """The table for people: name of the file, or of the table with its database."""
+        """The table for people: name of the file, or of the table with the database."""
         match self.source:
             case FileSource() | DeltaSource():
                 return Path(str(self.source.path).partition("?")[0]).name
@@ -62,14 +62,14 @@ class ProjectSource:
 
     @property
     def can_read(self) -> bool:
-        """Whether the source has a method that returns its rows."""
+        """Whether the source has a method that returns rows."""
         return isinstance(self.source, FileSource | SqlSource)
 
     def with_time(self, form: TimeForm | None) -> "ProjectSource":
         """Return the source with a time column.
 
         Raises:
-            ParameterError: If it has another one that cannot be changed.
+            ParameterError: If there is a different time column that cannot be changed.
         """
         if form is None:
             return replace(self, source=_replace(self.source, time=None, time_format=None))
@@ -109,7 +109,7 @@ def find_source(data: str | Path, options: SourceOptions) -> ProjectSource:
 
     Args:
         data: File, folder or glob, or URL; see ``open_source``.
-        options: What the path or URL does not say.
+        options: Options beside path and URL.
 
     Raises:
         NotFoundError: If there is no such file.

@@ -74,9 +74,9 @@ def find_rare(classes: Sequence[tuple[Label, int]]) -> tuple[Label, ...]:
 
 
 def choose_positive(classes: Sequence[tuple[Label, int]]) -> Label | None:
-    """Choose the positive class of two classes; None where evaluation infers it.
+    """Choose the positive class of two classes; None where evaluation infers the class.
 
-    Where the labels do not decide, the rarer class is positive, and the file declares it.
+    Where the labels do not decide, the rarer class is positive, and the file declares that class.
 
     >>> choose_positive([("stays", 700), ("moves", 300)])
     'moves'

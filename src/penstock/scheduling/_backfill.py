@@ -88,7 +88,8 @@ def backfill(
         until: Key of the partition to stop before.
         partitions: Keys of the only partitions to run.
         again: True to run finished partitions too.
-        max_active_runs: Maximum number of runs at the same time; if more than 1, each has its own process.
+        max_active_runs: Maximum number of runs at the same time; if more than 1, each has a
+            separate process.
         stop_on_failure: True to start no further run after a failure.
         runner: Where the steps of a run are executed, see `run`.
         workers: Maximum number of steps at the same time, see `run`.

@@ -43,7 +43,7 @@ class Schedule:
         pipeline=big_tips, cron="0 3 * * *", timezone="Europe/Zurich", window="90d"
     )
     fresh = ps.Schedule(pipeline=big_tips, name="fresh", new_data=rides)
-    daily = ps.Schedule(pipeline=trips_of_a_day)  # each partition, when its period is over
+    daily = ps.Schedule(pipeline=trips_of_a_day)  # each partition, when the period is over
     ```
 
     One of ``cron``, ``every``, ``new_data``, ``new_version`` and ``alert`` sets the trigger; a
@@ -62,7 +62,7 @@ class Schedule:
             for two checks.
         new_version: Name of a model: due when the model gets a version; ``model@staging`` when a
             version enters a stage.
-        alert: Name of a deployment: due when monitoring raises an alert; ``name/kind`` for one
+        alert: Name of a deployment: due when monitoring raises an alert; ``name/kind`` for a
             kind.
         delay: How long after a partition's end the run is due: for rows that arrive late.
         timezone: Time zone of the cron expression.
@@ -79,7 +79,7 @@ class Schedule:
         workers: Maximum number of steps at the same time, see `run`.
 
     Raises:
-        DefinitionError: If there is more than one trigger, or an option cannot be used.
+        DefinitionError: If there is several triggers, or an option cannot be used.
     """
 
     pipeline: Pipeline[..., Any] | str

@@ -1,10 +1,10 @@
 """Scheduler: finds due ticks, starts their runs and follows them; any number may be up.
 
-Due ticks and the cursor of their trigger are written in one transaction. The scheduler that works
+Due ticks and the cursor of their trigger are written in a transaction. The scheduler that works
 on a tick holds a claim that expires unless it is renewed. The id of a tick's run is fixed with the
 claim, before the run is created: a scheduler that takes over finds the run by this id, and a second
-run with the same id is refused. Each tick therefore leads to one run, started at least once and
-recorded at most once, even when a scheduler is killed.
+run with the same id is refused. Each tick therefore leads to a single run, started at least once
+and recorded at most once, even when a scheduler is killed.
 """
 
 import logging
@@ -48,7 +48,7 @@ class Scheduler:
     ps.scheduling.Scheduler().run()  # the same as `penstock scheduler`
     ```
 
-    Threads: `run` and `once` are called from one thread; `stop` from any, or a signal handler.
+    Threads: `run` and `once` are called from a single thread; `stop` from any, or a signal handler.
 
     Args:
         project: Folder whose schedules are run; by default the current project's.

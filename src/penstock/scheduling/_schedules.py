@@ -48,7 +48,7 @@ class Schedules:
     def add(self, schedule: Schedule) -> ScheduleRecord:
         """Add a schedule, or replace the schedule of the same name.
 
-        A replaced schedule keeps the cursor of its predecessor if both have the same trigger.
+        A replaced schedule keeps the cursor of the predecessor if both have the same trigger.
 
         Raises:
             DefinitionError: If the pipeline is in no file, or the schedule has no trigger.

@@ -1,6 +1,6 @@
 """Triggers of schedules: a clock, a partition's end, new data, a model version, an alert.
 
-A trigger is plain JSON; its single or first key is the kind. A check is a function of the cursor
+A trigger is plain JSON; the single or first key is the kind. A check is a function of the cursor
 (the state that the last check saw) and of the moment, so that two schedulers that check at the same
 time see the same, and the store accepts the result of only the first.
 """
@@ -288,7 +288,7 @@ def _look_new_data(_: Mapping[str, Any], cursor: Cursor | None, sight: Sight) ->
 
 
 def _state_of(source: DataSource, marks: str | None) -> str:
-    """Return the digest of a source's state: its fingerprint, or its stamp where it has none.
+    """Return the digest of a source's state: the fingerprint, or else the stamp.
 
     Raises:
         ParameterError: If the source has neither.

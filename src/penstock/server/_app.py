@@ -1,4 +1,4 @@
-"""``create_server``: one ASGI application of API, MLflow's protocol and web UI, told apart by path."""
+"""``create_server``: a single ASGI application of API, MLflow's protocol and web UI, told apart by path."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -26,12 +26,12 @@ def create_server(
 ) -> "ServerApp":
     """Create the ASGI application of a penstock server.
 
-    In a store with users a request carries a token or a session's cookie; without users it comes
-    from the one person that the store belongs to.
+    In a store with users a request carries a token or a session's cookie; without users requests
+    come from the owner of the store.
 
     Args:
         hosts: Accepted host names, without port.
-        mounts: Further ASGI applications by the beginning of their paths; each checks its requests.
+        mounts: Further ASGI applications by the beginning of their paths; each checks requests.
         store: The store to serve; by default the project's.
 
     Raises:
@@ -46,7 +46,7 @@ def create_server(
 
 
 def users_of(store: "Store") -> "Authenticate":
-    """Return the function that finds who of a store's users sends a request."""
+    """Return the function that identifies the sender among a store's users."""
     authenticator = Authenticator(store=store)
 
     def authenticate(call: Call) -> "Identity":
@@ -56,11 +56,11 @@ def users_of(store: "Store") -> "Authenticate":
 
 
 class ServerApp:
-    """ASGI application that passes a request on by the beginning of its path.
+    """ASGI application that passes a request on by the beginning of the path.
 
     Args:
         mounts: Applications by the beginning of their paths; the longest counts.
-        pages: Application of all other paths; it also receives start and stop.
+        pages: Application of all further paths; also receives start and stop.
     """
 
     def __init__(self, mounts: Mapping[str, Any], pages: Any) -> None:

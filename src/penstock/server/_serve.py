@@ -36,20 +36,20 @@ def serve_store(
     ready: Callable[[str], None] | None = None,
     store: "Store | str | None" = None,
 ) -> None:
-    """Serve a store over HTTP, API and web UI on one port, until interrupted.
+    """Serve a store over HTTP, API and web UI on a single port, until interrupted.
 
     Args:
-        host: Address of this machine to listen on; one that other machines reach only for a store
-            with users, who sign in.
-        port: TCP port; 0 takes a free one.
+        host: Address of this machine to listen on; an address beyond this machine only for a store
+            with users.
+        port: TCP port; 0 for a free port.
         share_port: Let several server processes listen on the same port; the system distributes
-            connections among them, and none waits for one that was killed.
+            connections among them, and none waits for a killed connection.
         allowed_hosts: Further names under which clients reach the server, without a port.
         mounts: Further ASGI applications by the beginning of their paths.
         scheduler: Run the project's schedules as well.
         courier: Deliver notifications to webhooks as well.
         project: Folder whose schedules are run; by default the current project's.
-        ready: Called with the server's URL once it answers.
+        ready: Called with the server's URL once ready.
         store: The store to serve; by default the project's.
 
     Raises:
@@ -75,7 +75,7 @@ def serve_store(
 
 @contextlib.contextmanager
 def _looking_after(store: "Store") -> Iterator[None]:
-    """Record dead runs from time to time: clients are on other machines, and may all be gone."""
+    """Record dead runs from time to time: clients are elsewhere, and may all be gone."""
     ended = threading.Event()
 
     def work() -> None:

@@ -1,4 +1,4 @@
-"""Admission: who may ask the model server for what, in a store with users."""
+"""Admission: access to the model server, in a store with users."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ _MOST = 10_000
 
 
 class Admission:
-    """Checks each request against the permission of its route.
+    """Checks each request against the permission of the route.
 
     In a store without users everyone who reaches the server is answered. An identity is remembered
     for a second, so that a busy caller does not cost a query for each request.
@@ -32,16 +32,16 @@ class Admission:
         self._projects: dict[str, tuple[float, str]] = {}
 
     async def admit(self, call: Call, route: Route, stack: ExitStack) -> None:
-        """Let a request in, as whoever sends it.
+        """Let a request in, as that of the sender.
 
         Args:
-            call: The request, with the parameters of its path.
+            call: The request, with the parameters of the path.
             route: The route.
             stack: Where the identity holds.
 
         Raises:
             SignInError: If the store has users, and the request has no token that is accepted.
-            AccessError: If whoever sends it lacks the permission in the model's project.
+            AccessError: If the sender lacks the permission in the model's project.
         """
         if route.permission is None or self._anonymous:
             return
@@ -55,7 +55,7 @@ class Admission:
         stack.enter_context(use_identity(identity))
 
     async def _identity(self, sent: str) -> Identity | None:
-        """Return who sends a request; None in a store without users."""
+        """Return the sender of a request; None in a store without users."""
         cached = self._known.get(sent)
         if cached is not None and time.monotonic() - cached[0] < _KNOWN_S:
             return cached[1]

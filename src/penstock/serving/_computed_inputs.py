@@ -14,12 +14,12 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class ComputedInputs:
-    """An on-demand view as serving uses it.
+    """An on-demand view in the form for serving.
 
     Args:
         view: The view.
         request: Reads the inputs that come with requests.
-        serves: Inputs of the model that it computes.
+        serves: Inputs of the model that the view computes.
     """
 
     view: OnDemandView

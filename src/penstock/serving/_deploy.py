@@ -50,7 +50,7 @@ def deploy(
 
     All at once means: the version becomes the production version, by the registry's rules, and
     answers every request. With canary steps the production version remains the control and the new
-    version gets a growing share until it is promoted or rolled back. A deployment without a running
+    version gets a growing share until promotion or rollback. A deployment without a running
     rollout follows the production version automatically.
 
     A rollout ends in production, so a version that cannot be promoted gets no traffic at all: the
@@ -70,13 +70,13 @@ def deploy(
         rules: When the rollout advances and when it is rolled back.
         accept_changes: Why the version may refuse requests that the production version answers;
             without a reason such a version is refused.
-        form: The form that answers: ``native``, ``onnx``, or ``auto`` for what each version's check
-            decided; None leaves the deployment as it is.
-        actor: Who deploys.
+        form: The form that answers: ``native``, ``onnx``, or ``auto`` for the form that each
+            version's check decided; None leaves the deployment unchanged.
+        actor: Actor of the deployment.
         store: The store where the model is registered; by default the project's.
 
     Returns:
-        The deployment; the state becomes ``live`` when a server has loaded it.
+        The deployment; the state becomes ``live`` once a server has loaded the version.
 
     Raises:
         NotFoundError: If the model or version does not exist, or nothing is in production.
@@ -138,7 +138,7 @@ def stop_rollout(
     Args:
         name: The deployment.
         reason: Why, as a sentence.
-        actor: Who stops the rollout; by default the user of this process.
+        actor: Actor of the stop; by default the user of this process.
         store: The store of the deployment; by default the project's.
 
     Raises:
@@ -159,7 +159,7 @@ def stop_rollout(
 
 
 def ensure_deployment(name: str, *, store: Store) -> DeploymentRecord:
-    """Return a deployment by name; create it if a model of that name has a production version.
+    """Return a deployment by name; create that if a model of that name has a production version.
 
     Args:
         name: The deployment's or the model's name.

@@ -1,7 +1,7 @@
-"""The explain route: why one prediction is as it is; one at a time, and with a limit of seconds.
+"""The explain route: the contributions behind a prediction; single, and with a limit of seconds.
 
 An explanation costs hundreds of predictions, so that it may not take the place of those: a second
-one is refused while one is computed, and models other than trees give up after the limit.
+request is refused during a computation, and models that are not trees give up after the limit.
 """
 
 import threading
@@ -37,7 +37,7 @@ class ExplainRoute:
     Args:
         store: The store of versions and predictions.
         router: Source of the routes.
-        log: Flushed when a prediction is asked for before it was written; None if off.
+        log: Flushed when a prediction is requested before being written; None if off.
         limit_s: Seconds of predicting that an explanation may take.
     """
 
@@ -49,11 +49,11 @@ class ExplainRoute:
         self._one_at_a_time = threading.Lock()
 
     async def explain(self, call: Call) -> Reply:
-        """Explain the prediction of a row, or a logged prediction by the version that made it.
+        """Explain the prediction of a row, or a logged prediction by the version of that prediction.
 
         Raises:
-            HttpError: 400 without a row or id, 501 without shap, 503 while another one is computed
-                or if it takes too long.
+            HttpError: 400 without a row or id, 501 without shap, 503 during a computation
+                or after the time limit.
             NotFoundError: If the deployment, version or prediction does not exist here.
             DataError: If the row cannot be used.
         """

@@ -1,6 +1,6 @@
 """FeatureLookup: requests by key to full rows: features of views that a request leaves out.
 
-Values in the request win. What was looked up is returned beside the rows, for the prediction log:
+Values in the request win. Looked-up values are returned beside the rows, for the prediction log:
 key, values, status, event time, knowledge time and version of the history.
 """
 
@@ -32,7 +32,7 @@ class Filled:
 
     Args:
         rows: The rows, without keys that the model does not take.
-        features: For each row what was looked up, by view; empty where nothing was.
+        features: For each row the looked-up values, by view; empty without a lookup.
     """
 
     rows: Sequence[Row]
@@ -66,7 +66,7 @@ class FeatureLookup:
         self._on_demand = computed_inputs_of(features, signature)
 
     def check(self) -> list[str]:
-        """Return what stands in the way of a lookup, a sentence each."""
+        """Return the obstacles of a lookup, a sentence each."""
         problems = []
         for each in self._views:
             try:
@@ -82,7 +82,7 @@ class FeatureLookup:
             rows: Rows of a request; keys stand beside the model's inputs.
 
         Raises:
-            DataError: If a key is missing or cannot be read, or has no value where one is needed.
+            DataError: If a key is missing or cannot be read, or has no value where needed.
             HttpError: 503 if the online store does not respond.
         """
         if not all(isinstance(row, Mapping) for row in rows):

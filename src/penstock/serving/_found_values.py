@@ -1,4 +1,4 @@
-"""Found: what was found for a row of a request, and its form in the prediction log."""
+"""Found: values looked up for a row of a request, and their form in the prediction log."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ Row = Mapping[str, Any]
 
 @dataclass(slots=True)
 class Found:
-    """What was found for a row of a request: values by column, and the record by view."""
+    """Values looked up for a row of a request: values by column, and the record by view."""
 
     values: dict[str, Any] = field(default_factory=dict)
     record: dict[str, Any] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""LookedUpView: a feature view as serving uses it, and the keys of requests that it reads."""
+"""LookedUpView: a feature view in the form for serving, and the keys of requests."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _SAMPLES: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class LookedUpView:
-    """A view as serving uses it.
+    """A view in the form for serving.
 
     Args:
         inputs: The view in the signature.
@@ -41,7 +41,7 @@ class LookedUpView:
 def view_of(
     inputs: ViewInputs, store: FeatureStore, features: FeatureInputs, names: frozenset[str]
 ) -> LookedUpView:
-    """Return a view as serving uses it."""
+    """Return a view in the form for serving."""
     entity = inputs.view["entity"]["keys"]
     columns = tuple(Column(name, "id", dtype) for name, dtype in entity.items())
     computed = [
@@ -87,7 +87,7 @@ def read_keys(view: LookedUpView, rows: Sequence[Row], places: Sequence[int]) ->
 def note_sent(view: LookedUpView, rows: Sequence[Row], lookups: Sequence[Found]) -> None:
     """Record the keys of rows that have all features: their values are compared with the history.
 
-    A key that cannot be read is left out; nothing needs it.
+    A key that cannot be read is left out; no lookup needs that.
     """
     name, keys = view.inputs.name, view.keys.names
     for row, one in zip(rows, lookups, strict=True):

@@ -1,4 +1,4 @@
-"""PredictionLog: writes predictions after the response; apart because no request may fail by it.
+"""PredictionLog: writes predictions after the response; apart because no request may fail by logging.
 
 Threads: ``add`` may be called from any thread; a single daemon thread writes.
 """
@@ -144,7 +144,7 @@ class PredictionLog:
         return 0.0
 
     def _note_failure(self, error: Exception) -> bool:
-        """Narrow down to a record that can never be stored; return whether the next one can be."""
+        """Narrow down to a record that can never be stored; return whether the next can be."""
         self.failures += 1
         if time.monotonic() - self._warned_at >= _WARN_EVERY_S:
             self._warned_at = time.monotonic()

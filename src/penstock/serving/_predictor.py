@@ -31,8 +31,8 @@ class Response:
         route: The deployment generation that answered.
         served: The version that answered.
         ids: Prediction ids, in row order.
-        predictions: What the model returned, in row order.
-        features: What was looked up in feature views, in row order; empty if the model has none.
+        predictions: Results of the model, in row order.
+        features: Values looked up in feature views, in row order; empty if the model has none.
     """
 
     route: ServedDeployment
@@ -78,13 +78,13 @@ class Predictor:
     ) -> Response:
         """Predict rows and log the predictions.
 
-        A failed request leaves one record. During a rollout, a request that the chosen version
+        A failed request leaves a single record. During a rollout, a request that the chosen version
         refuses and the rollout's second version would accept is also recorded as a failure: for the
         caller the effect is the same as a failing model. A request that both versions refuse is the
         caller's mistake and is not recorded.
 
         Args:
-            call: The request; its deployment and version are filled in here.
+            call: The request; deployment and version are filled in here.
             read: Reads the rows for the version that was chosen.
             unit: The caller's id for sticky assignment, or None.
             version: A version requested by number, or None.

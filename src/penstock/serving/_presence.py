@@ -17,7 +17,7 @@ _ALL = "*"  # the lease of a server that serves all deployments; not a legal dep
 
 
 class Presence:
-    """A lease in the store that a server renews while it is up.
+    """A lease in the store that a server renews while running.
 
     Threads: to be used from a single thread.
 

@@ -1,4 +1,4 @@
-"""The version in production; apart because deploying, following and rolling out all need it."""
+"""The version in production; apart because deploying, following and rolling out all need the rule."""
 
 from penstock.core import NotFoundError, Stage, did_you_mean
 from penstock.stores import Store

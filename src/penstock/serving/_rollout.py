@@ -57,7 +57,7 @@ class RolloutController:
         self._accepted_changes: str | None = None
 
     def fault(self, version: int, reason: str) -> None:
-        """Report a hard fault of a version; the next tick rolls back if it is the new version.
+        """Report a hard fault of a version; the next tick rolls back if that is the new version.
 
         Args:
             version: The version at fault.
@@ -69,7 +69,7 @@ class RolloutController:
         """Evaluate the evidence so far and make the next move, if any.
 
         Returns:
-            The deployment as it is now.
+            The present deployment.
 
         Raises:
             NotFoundError: If the deployment does not exist.

@@ -50,7 +50,7 @@ class ServedDeployment:
 
     @property
     def current(self) -> ServedVersion:
-        """The version that owns most units; its signature describes the deployment to callers."""
+        """The version that owns most units; that signature describes the deployment to callers."""
         weights = self.record.weights
         return self.versions[max(sorted(weights), key=weights.__getitem__)]
 

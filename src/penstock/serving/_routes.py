@@ -22,8 +22,8 @@ class Route:
         name: Name in the metrics.
         handler: Answers a call.
         render: Renders an error in this protocol's format.
-        permission: What a caller needs in the project of the model; None if nobody is asked who
-            they are. It has no default: a route that does not say stops the start-up.
+        permission: Required permission in the project of the model; None if callers are not
+            identified. Without a default: a route that declares none stops the start-up.
     """
 
     pattern: str
@@ -38,7 +38,7 @@ class RouteTable:
     """A table that finds routes by path.
 
     Args:
-        routes: At least one route; the first sets the format of errors for unknown paths.
+        routes: The routes, never empty; the first sets the format of errors for unknown paths.
     """
 
     def __init__(self, routes: Sequence[Route]) -> None:

@@ -1,4 +1,4 @@
-"""serve: run the model server on a port; apart because it owns sockets and signals."""
+"""serve: run the model server on a port; apart because of sockets and signals."""
 
 import contextlib
 import importlib
@@ -26,17 +26,17 @@ def serve(
     Args:
         names: Deployments (or models in production) to serve; None for all.
         host: Address to listen on.
-        port: Port to listen on; 0 takes a free one.
-        allow_remote: Needed for an address that other machines can reach; the callers then sign in
+        port: Port to listen on; 0 for a free port.
+        allow_remote: Needed for an address beyond this machine; the callers then sign in
             with tokens.
-        anonymous: Whether everyone who reaches the address is answered: behind a gateway of yours
+        anonymous: Whether every caller is answered: behind a gateway of yours
             that knows its callers.
         ready: Called with the server's URL once the server answers.
         store: The store of the deployments and models; by default the project's.
 
     Raises:
         ServingError: If the port is in use or may not be used, the address is not this machine's
-            own and ``allow_remote`` is not given, or nobody would be asked who they are.
+            own and ``allow_remote`` is not given, or callers would not be identified.
         NotFoundError: If there is nothing to serve, or a name is not known.
     """
     store = open_store(store)
@@ -71,7 +71,7 @@ def _require_loopback(host: str, *, allow_remote: bool) -> None:
 
 
 def _require_users(host: str, store: Store) -> None:
-    """Refuse an address that other machines reach, where nobody would be asked who they are."""
+    """Refuse an address beyond this machine, where callers would not be identified."""
     try:
         require_bind(host, has_users=has_users(store=store))
     except ServingError as error:

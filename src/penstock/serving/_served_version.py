@@ -121,7 +121,7 @@ class ServedVersion:
             self._call_s = time.perf_counter() - started
 
     def warn_of_features(self) -> None:
-        """Log what stands in the way of looking features up: requests may still have them."""
+        """Log the obstacles of looking features up: requests may still have them."""
         if self._lookup is not None:
             for problem in self._lookup.check():
                 _log.warning("%s: %s", self.record.ref, problem)
@@ -130,7 +130,7 @@ class ServedVersion:
         """Look up the features that rows leave out; None if the model has none of a view.
 
         Raises:
-            DataError: If a key is missing, cannot be read, or has no value where one is needed.
+            DataError: If a key is missing, cannot be read, or has no value where needed.
             HttpError: 503 if the online store does not respond.
         """
         if self._lookup is None:

@@ -209,7 +209,7 @@ def answer_tensors(
 
     Args:
         signature: The model's signature.
-        predictions: What the model returned, in row order.
+        predictions: Results of the model, in row order.
         wanted: The requested outputs; None for all.
 
     Raises:
@@ -245,7 +245,7 @@ def answer_tensors(
 
 
 def join_warnings(warnings: Sequence[Sequence[str]]) -> str:
-    """Join the warnings of all rows into one text: the protocol's parameters are single values.
+    """Join the warnings of all rows into a single text: the protocol's parameters are single values.
 
     >>> join_warnings([(), ("age: 120 is outside the training range 17 to 90.",)])
     'row 1: age: 120 is outside the training range 17 to 90.'

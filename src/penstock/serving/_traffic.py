@@ -1,4 +1,4 @@
-"""Sticky weighted assignment of requests to versions; apart because it must never change.
+"""Sticky weighted assignment of requests to versions; apart because the assignment must never change.
 
 Notation: a unit's bucket b is an integer in [0, 10,000); a version owns the half-open range of
 buckets below a threshold. Thresholds of candidates start at 0, so raising a share only adds units.
@@ -16,7 +16,7 @@ _TOLERANCE = 1e-6
 
 
 def bucket(salt: str, unit: str) -> int:
-    """Hash a unit to its bucket: the same on every machine, in every process, for ever.
+    """Hash a unit to a bucket: the same on every machine, in every process, for ever.
 
     >>> bucket("big-tips", "taxi-17")
     8113
@@ -34,7 +34,7 @@ def bucket(salt: str, unit: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """The version that answers, and whether the caller's unit decided it.
+    """The version that answers, and whether the caller's unit decided.
 
     Args:
         version: The version's number.

@@ -101,7 +101,7 @@ def read_truth(value: Any, signature: Signature, prediction_id: str) -> Any:
     1
 
     Args:
-        value: The received value: for a regression a number, otherwise what means a class (see
+        value: The received value: for a regression a number, otherwise a name of a class (see
             ``penstock.tables.read_label``); for several targets an object with a value of each.
         signature: Source of the classes.
         prediction_id: For the message.

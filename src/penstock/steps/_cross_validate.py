@@ -46,7 +46,7 @@ def cross_validate(
     """Fit and judge a model on each of several folds; for use in the body of a pipeline.
 
     Every fold is an item of a map: cached by itself, executed in parallel, resumed alone. The
-    train step gets a Split with the train rows of the fold, so all that it fits (scaling,
+    train step gets a Split with the train rows of the fold, so all that is fitted (scaling,
     encoding, the model) is fitted without the test rows. The means are logged as metrics of the
     run, for `penstock tune` too.
 
@@ -245,10 +245,10 @@ def _tried_on(
     candidates: Sequence[Mapping[str, object]],
     shared: Mapping[str, object],
 ) -> Pipeline[..., list[FoldScore]]:
-    """Return the pipeline of an inner fold: each candidate is fitted and judged by steps of its own.
+    """Return the pipeline of an inner fold: each candidate is fitted and judged in separate steps.
 
     A step's seed follows from its name, which therefore depends on the candidate alone: with other
-    candidates beside it, or in another order, a candidate is a cache hit.
+    candidates beside, or in a different order, a candidate is a cache hit.
     """
 
     def inner(**given: Any) -> Any:
@@ -273,7 +273,7 @@ def _label(chosen: Mapping[str, object]) -> str:
 def _chosen_of(
     train: Step[..., Any], argument: str, candidates: Sequence[Mapping[str, object]]
 ) -> Step[..., FoldScore]:
-    """Return the step that fits the candidate chosen for an outer fold, and judges it."""
+    """Return the step that fits the candidate chosen for an outer fold, and evaluates that."""
 
     def fold(**given: Any) -> FoldScore:
         parts = given.pop(_SPLIT)
@@ -298,7 +298,7 @@ def _require_choice(
     candidates: Sequence[Mapping[str, object]],
     shared: Mapping[str, object],
 ) -> tuple[str, bool]:
-    """Return the metric, and whether a lower value of it is better."""
+    """Return the metric, and whether a lower value is better."""
     if choose_by is None or choose_by not in METRICS:
         raise ParameterError(
             what=f"choose_by={choose_by!r} names no known metric.",

@@ -38,7 +38,7 @@ def evaluate(
         metrics: Metrics of the user's own by name, as functions of truth and prediction:
             ``metrics={"profit": profit}``; their code is part of the step's key.
         importance: Whether the importance of the model's inputs is measured.
-        quantiles: Quantiles of the target that the model forecasts, lowest first, one value per row
+        quantiles: Quantiles of the target that the model forecasts, lowest first, a value per row
             for each: ``(0.05, 0.5, 0.95)``.
         subset: ``"test"`` or ``"validation"``.
         resamples: Bootstrap resamples behind each interval.

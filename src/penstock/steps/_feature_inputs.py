@@ -1,8 +1,8 @@
-"""Which inputs of a model are features of views: what serving looks up when a request leaves them out.
+"""Which inputs of a model are features of views: values that serving looks up when a request leaves them out.
 
 A step between the join and the model may change a feature. Then its values are no longer those of
-the view, and looking them up would give the model others than in training: so the model's rows are
-compared with the joined ones.
+the view, and looking them up would give the model values unlike those of training: so the model's
+rows are compared with the joined ones.
 """
 
 from collections.abc import Sequence
@@ -24,8 +24,8 @@ class FoundInputs:
 
     Args:
         features: Features that serving can look up or compute; None if there are none.
-        changed: Inputs with the name of a feature and other values than the view has, or of views of
-            one name in two feature stores.
+        changed: Inputs with the name of a feature and values unlike the view's, or of views of
+            the same name in two feature stores.
         opaque: Inputs of on-demand views whose transform is a function: serving cannot compute them.
     """
 
@@ -53,7 +53,7 @@ def find_feature_inputs(
     Args:
         joined: Snapshots of joins, in order of their steps.
         names: The inputs of the model.
-        rows: Rows on which the model was evaluated, with its inputs.
+        rows: Rows on which the model was evaluated, with the inputs.
     """
     joins = [FeatureInputs.from_json(each.source["join"]) for each in joined]
     offered = {name for join in joins for name in join.columns} & set(names)
@@ -81,7 +81,7 @@ def find_feature_inputs(
 
 
 def _of_two_places(joins: Sequence[FeatureInputs]) -> set[str]:
-    """Return features of views of one name in two feature stores: a lookup would ask one of them."""
+    """Return features of views of the same name in two feature stores: a lookup would ask only one."""
     places: dict[str, set[str]] = {}
     for join in joins:
         for each in join.views:

@@ -27,8 +27,8 @@ def ingest(
         cutoff: End of the time read (exclusive): later rows, and rows at the cutoff, are left out.
         expect: ``ps.Expectations(…)``, ``"learned"`` (like the versions that were accepted before), a
             schema of pandera, or a list of them.
-        references: By column the Snapshot that its values must exist in, for example
-            ``{"customer": customers}``, or ``(customers, "id")`` for a column of another name;
+        references: By column the Snapshot that the values must exist in, for example
+            ``{"customer": customers}``, or ``(customers, "id")`` for a column of a different name;
             ``(customers, "id", "warn")`` for a finding instead of an error.
 
     Returns:

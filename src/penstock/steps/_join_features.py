@@ -51,14 +51,14 @@ def join_features(
     """Join labels with the features that were known at each label's time.
 
     The step runs again when a view has a new version. A model that is trained on the result
-    remembers which of its inputs come from which view, so that serving looks them up by key.
+    remembers which inputs come from which view, so that serving looks them up by key.
 
     Args:
         labels: Output of ``ingest`` or of a step of your own, with the keys of the views.
         views: Views, names, ``"view:feature"`` for single features, or on-demand views.
         time: Column with the time of a label; aware.
-        target: Column with the target: features that reveal it are refused.
-        missing: What serving does with a request whose key has no value, or an expired one:
+        target: Column with the target: features that reveal the target are refused.
+        missing: Treatment of a request whose key has no value, or an expired value:
             ``"null"``, as in training, or ``"refuse"``.
         versions: Versions of the histories by view; by default the newest.
         features: The feature store; by default that of the project's store.
@@ -68,8 +68,8 @@ def join_features(
 
     Raises:
         NotFoundError: If there is no such view, feature or version.
-        ConflictError: If a view in the code differs from the one in the store.
-        SchemaError: If a key or the time is missing or has another dtype.
+        ConflictError: If a view in the code differs from the view in the store.
+        SchemaError: If a key or the time is missing or has the wrong dtype.
         LeakageError: If a feature reveals the target, or rows are known before they happen.
     """
     require_choice("missing", missing, ("null", "refuse"))

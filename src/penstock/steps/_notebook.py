@@ -1,4 +1,4 @@
-"""The notebook step: a notebook in a fresh kernel -> values of its names; apart because only this step has one."""
+"""The notebook step: a notebook in a fresh kernel -> values of names; apart because only this step has a kernel."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,7 +24,7 @@ def notebook(
 
     Args:
         path: The notebook, relative to the current folder.
-        outputs: Names of the notebook whose values at its end are the step's result.
+        outputs: Names of the notebook whose values at the end are the step's result.
         timeout_s: Longest duration of a cell, seconds; None for no limit.
         kernel: Name of the Jupyter kernel; by default this environment's Python.
         **params: Values of the names assigned literals in the cell tagged ``parameters``.

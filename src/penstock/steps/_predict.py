@@ -33,7 +33,7 @@ def predict(
         out: File or folder of the predictions; must not exist.
         keep: Columns of the source to keep; by default all that are no inputs of the model.
         probabilities: Whether each class's probability is written too.
-        refused: What happens to rows that the server would refuse: ``report`` or ``stop``.
+        refused: Treatment of rows that the server would refuse: ``report`` or ``stop``.
         form: The form that answers, ``native`` or ``onnx``; by default as the server answers.
 
     Returns:

@@ -50,8 +50,9 @@ def register(
         extra_fields: How serving treats request fields that no source of the run had: ``refuse``
             the row, or ``ignore`` them with a warning. Columns that the model does not take, and
             the target, are always ignored with a warning.
-        onnx: Whether an ONNX form is tried, where penstock's extra ``onnx`` is installed; it answers
-            requests if it agrees with the model on rows of the holdout and beside thresholds.
+        onnx: Whether an ONNX form is tried, where penstock's extra ``onnx`` is installed; the form
+            answers requests if that form agrees with the model on rows of the holdout and beside
+            thresholds.
 
     Raises:
         ParameterError: If the name is not legal or a gate cannot be read.

@@ -1,7 +1,7 @@
 """User classes by name: the same name in every process, whichever way a pipeline file was started.
 
 A class of ``pipe.py`` is ``__main__.C`` under ``python pipe.py``, ``pipe.C`` under ``penstock run``
-and in workers, and ``penstock_pipeline_pipe.C`` where another module is called ``pipe``.
+and in workers, and ``penstock_pipeline_pipe.C`` where a second module is called ``pipe``.
 """
 
 import sys
@@ -44,7 +44,7 @@ def module_name(module: str) -> str:
 def find_loaded(name: str) -> Any:
     """Return a loaded class or function by `class_name`; None if not loaded.
 
-    Nothing is imported: reading a value must not run code that its bytes name.
+    Nothing is imported: reading a value must not run code named in the bytes.
     """
     module, _, qualname = name.partition(":")
     for loaded in _loaded_as(module):

@@ -49,7 +49,7 @@ def content_digest(value: object) -> str:
     False
 
     Raises:
-        SerializationError: If the value does not expose its state, or contains itself.
+        SerializationError: If the value does not expose state, or contains itself.
     """
     try:
         return _content_digest(value)

@@ -13,7 +13,7 @@ _FILE = "file"
 
 
 def read_start(path: Path) -> bytes:
-    """Read a file's first bytes: all if few enough for a record, else one too many."""
+    """Read a file's first bytes: all if few enough for a record, else a byte too many."""
     with readable(path) as file:
         return file.read(INLINE_BYTES + 1)
 

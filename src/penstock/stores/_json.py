@@ -34,7 +34,7 @@ _unresolved: ContextVar[bool] = ContextVar("penstock_unresolved", default=False)
 class Unresolved:
     """A member of an enum whose class is not loaded in this process, as written.
 
-    A server passes it on unchanged: the client has the class.
+    A server passes such values on unchanged: the client has the class.
 
     Args:
         written: The tagged object.
@@ -110,10 +110,10 @@ def write_plain(value: object) -> Any:  # Any: JSON
 
 
 def read_plain(value: Any, path: str = "The value") -> Any:  # Any: a stored value
-    """Return the value that `write_plain` wrote; a stranger may have made up its text.
+    """Return the value that `write_plain` wrote; a stranger may have made up the text.
 
     Raises:
-        ParameterError: If it is no such value.
+        ParameterError: If the text is no such value.
     """
     try:
         _require_known_tags(value)

@@ -68,7 +68,7 @@ def _read_time(kind: Any) -> Callable[[Any], Any]:
 
 
 def _is_bare(zone: timezone) -> bool:
-    """Return whether an offset has no name of its own: the text contains all of it."""
+    """Return whether an offset has no special name: the text is complete."""
     return repr(zone) == repr(timezone(zone.utcoffset(None)))
 
 

@@ -12,7 +12,7 @@ _WAIT_S = 0.01
 
 @contextmanager
 def file_lock(path: Path) -> Iterator[None]:
-    """Lock a file against other processes and threads; the system frees the lock if we die."""
+    """Lock a file against further processes and threads; the system frees the lock if we die."""
     with path.open("a+b") as file:
         _lock(file)
         try:

@@ -45,7 +45,7 @@ class _Place:
 
     Args:
         url: Address to show; without a password.
-        open: Opens the database; the argument is whether to create it.
+        open: Opens the database; the argument is whether to create a new database.
         file: The database's file; None for a server.
     """
 
@@ -61,7 +61,7 @@ def open_store(
     create: bool = True,
     project: Path | None = None,
 ) -> Store:
-    """Open the store of the project, or any other store.
+    """Open the store of the project, or the named store.
 
     >>> import tempfile
     >>> store = open_store(f"sqlite:///{tempfile.mkdtemp()}/penstock.db")
@@ -71,7 +71,7 @@ def open_store(
     Args:
         url: ``sqlite:///path``, ``postgresql://user@host/database``, or ``https://host`` of a
             `penstock server`, with the token from PENSTOCK_TOKEN; by default PENSTOCK_STORE, else the project's setting, else ``.penstock/penstock.db`` in the project folder. An
-            open store is returned as it is, so that functions accept either.
+            open store is returned unchanged, so that functions accept either.
         artifacts: Folder or ``s3://bucket/prefix`` for bytes; by default PENSTOCK_ARTIFACTS, else
             the project's setting, else ``artifacts`` beside the database's file.
         create: Create the store if absent.
@@ -80,7 +80,7 @@ def open_store(
 
     Raises:
         StoreError: If the store cannot be opened; the message has a reason and a fix.
-        ParameterError: If it is neither a text nor an open store.
+        ParameterError: If the value is neither a text nor an open store.
     """
     if isinstance(url, Store):
         return url
@@ -118,7 +118,7 @@ def open_store(
 
 
 def _open_rest(url: str, artifacts: str | None) -> Store:
-    """Open a store over HTTP; the server counts its dead runs, and claims its bytes."""
+    """Open a store over HTTP; the server counts dead runs, and claims the bytes."""
     if artifacts is not None and not artifacts.startswith(SCHEMES):
         raise ParameterError(
             what=f"The store {ServerUrl(url).shown} cannot have its artifacts in {artifacts!r}.",
@@ -155,7 +155,7 @@ def _bring_in(store: Store) -> None:
 def _claim(store: Store, place: _Place, database: Database) -> None:
     """Record the store's ownership beside the bytes: gc removes no bytes that stores share.
 
-    A copy of a database has the original's id, and would take the original's bytes for its own: the
+    A copy of a database has the original's id, and would take the original's bytes as well: the
     copy gets a new id.
     """
     with suppress(StoreError, OSError):  # nothing is removed where nothing can be written

@@ -1,4 +1,4 @@
-"""Whether a store belongs to one person: then the trainer of a model may approve it."""
+"""Whether a store belongs to a single person: then the trainer of a model may approve that model."""
 
 from penstock.core import AccessError
 from penstock.stores.metadata._protocol import MetadataStore
@@ -7,10 +7,10 @@ _SETTING = "single_user"
 
 
 def is_single_user(metadata: MetadataStore, *, on_server: bool) -> bool:
-    """Return whether one person uses a store.
+    """Return whether a single person uses a store.
 
-    Never a store with users. Else the setting decides; without it an embedded store has a single
-    user, and a store on a server several.
+    Never a store with users. Else the setting decides; without a setting an embedded store has a
+    single user, and a store on a server several.
 
     Args:
         metadata: The store's facts.

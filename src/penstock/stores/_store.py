@@ -71,7 +71,7 @@ class Store:
         metadata: The facts.
         artifacts: The bytes.
         journals: Folder on this machine for the metric journals of the store's processes.
-        team: Whether several people use the store, so that nobody approves their own model.
+        team: Whether several people use the store, so that trainers never approve their own model.
         address: URL for other processes, a password included; not to be shown.
     """
 
@@ -139,7 +139,7 @@ class Store:
     def _renew(self, parts: Collection[Any]) -> set[str]:
         """Return which stored parts are recorded here still, and will be for the next hour.
 
-        Another process may collect garbage until the new value is recorded.
+        A second process may collect garbage until the new value is recorded.
         """
         digests = {
             part.record.digest
@@ -215,7 +215,7 @@ class Store:
         return self.artifacts.write(data), None, len(data)
 
     def put(self, value: object) -> ArtifactRecord:
-        """Store a value and record it.
+        """Store a value and the record.
 
         Raises:
             SerializationError: If the value cannot be stored.
@@ -278,11 +278,11 @@ class Store:
         )
 
     def parts(self, record: ArtifactRecord) -> dict[str, ArtifactRecord]:
-        """Return the records of a composite value's parts; empty for any other value."""
+        """Return the records of a composite value's parts; empty for a plain value."""
         return self.bundle(record)[1]
 
     def bundle(self, record: ArtifactRecord) -> tuple[str, dict[str, ArtifactRecord]]:
-        """Return a composite value's type and parts; for any other value an empty type."""
+        """Return a composite value's type and parts; for a plain value an empty type."""
         return _read_manifest(self.read_bytes(record)) if record.format == FORMAT else ("", {})
 
     def read_bytes(self, record: ArtifactRecord, *, check: bool = True) -> bytes:
@@ -299,7 +299,7 @@ class Store:
         return record.inline
 
     def check(self, record: ArtifactRecord) -> None:
-        """Check the bytes of a value and of all its parts against their digests.
+        """Check the bytes of a value and of all parts against their digests.
 
         Raises:
             StoreError: If bytes are gone or damaged.
@@ -370,21 +370,21 @@ class Store:
 
     @property
     def single_user(self) -> bool:
-        """Whether the trainer of a model may approve it."""
+        """Whether the trainer of a model may approve the model."""
         return is_single_user(self.metadata, on_server=self._team)
 
     @property
     def unsafe_models(self) -> str:
-        """What the store allows of an `UnsafeModel`: ``refuse``, ``register`` or ``production``."""
+        """The store's rule for an `UnsafeModel`: ``refuse``, ``register`` or ``production``."""
         return self.metadata.settings.get(_UNSAFE) or UNSAFE_POLICIES[0]
 
     def allow_unsafe_models(self, policy: str, *, actor: str | None = None) -> None:
-        """Set what the store allows of an `UnsafeModel`; the history has actor and time.
+        """Set the store's rule for an `UnsafeModel`; the history has actor and time.
 
         Args:
             policy: ``refuse`` them (the default), let them ``register``, or let them go to staging
                 and ``production``, too.
-            actor: Who allows it; by default the user of this process.
+            actor: Actor of the change; by default the user of this process.
 
         Raises:
             ParameterError: If the policy is none of these.
@@ -393,7 +393,7 @@ class Store:
         self.metadata.settings.set(_UNSAFE, policy, actor=actor)
 
     def close(self) -> None:
-        """Close the store, once all its openers have; loaded values stay usable."""
+        """Close the store, once all openers have; loaded values stay usable."""
         self._holders -= 1
         if self.closed:
             self.journal.close()
@@ -428,7 +428,7 @@ class Store:
             yield self.artifacts.read_range(record.digest, start, _PART)
 
     def _keep_with_source(self, value: Serialized) -> list[ArtifactRecord]:
-        """Store a model, and its source files as parts: what keeps the model keeps those."""
+        """Store a model, and the source files as parts, which stay as long as the model."""
         files = {}
         for path, text in sorted(value.source.items()):
             digest = self.artifacts.write(text)  # also a small file, which a record may hold inline

@@ -1,4 +1,4 @@
-"""Column: a table's column as seen in training; schema, signature and requests share it."""
+"""Column: a table's column as seen in training; schema, signature and requests share this class."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Column:
         levels: Every category seen in training; None if not a category, or too many to list.
         reading: How the source parsed the column's texts; None if the column held values, not
             texts.
-        distinct: Number of distinct values; None where it was not counted or is meaningless.
+        distinct: Number of distinct values; None where not counted or is meaningless.
     """
 
     name: str

@@ -1,6 +1,6 @@
 """Column types as text: names that no polars version changes, families, limits, and back to types.
 
-A type's text is untrusted where it comes from a file: ``parse_dtype`` never runs it as code.
+A type's text is untrusted from a file: ``parse_dtype`` never runs it as code.
 """
 
 import ast
@@ -106,7 +106,7 @@ def family(dtype: str) -> Family:
 
 
 def broad_family(dtype: str) -> str:
-    """Return the family within which types replace each other between two readings of a source.
+    """Return the family within which types are exchangeable between two readings of a source.
 
     >>> broad_family("Float64") == broad_family("Decimal(precision=5, scale=1)")
     True

@@ -56,7 +56,7 @@ def offer_frames(
         frame_types: The frame types to offer, in this order.
 
     Returns:
-        The frame type, and what ``ask`` returned.
+        The frame type, and the result of ``ask``.
 
     Raises:
         DataError: If every type is refused, with the reasons.

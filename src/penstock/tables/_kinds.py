@@ -63,7 +63,7 @@ def kind_of(series: "pl.Series") -> tuple[Kind, int | None]:
 
 
 def kind_of_sample(sample: "pl.Series", rows: int, distinct: int) -> tuple[Kind, int | None]:
-    """Infer the kind of a column from a sample of its values that has the smallest and the largest.
+    """Infer the kind of a column from a sample of the values that has the smallest and the largest.
 
     >>> import polars as pl
     >>> kind_of_sample(pl.Series("n", [1, 500, 999, 1000]), rows=1000, distinct=997)

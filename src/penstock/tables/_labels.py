@@ -1,4 +1,4 @@
-"""Labels: the class that a value means, in the target's own type; one rule for all readers."""
+"""Labels: the class that a value means, in the target's own type; a single rule for all readers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +17,7 @@ def plain_value(value: Any) -> Any:
 
 
 def read_label(value: Any, classes: Sequence[Any]) -> Any:
-    """Return the class that a value means; None if it means none of them.
+    """Return the class that a value means; None if the value means none of the classes.
 
     A value is the class itself, the text of a class (capitals do not count), or for numbers an
     equal number; true and false are also 1 and 0 where the classes are just those.

@@ -1,4 +1,4 @@
-"""Columns from Python values, which a file or a database cannot hold mixed: one kind per column.
+"""Columns from Python values, which a file or a database cannot hold mixed: a single kind per column.
 
 polars takes the type of the first values and makes the rest fit, by null, by text or by rounding.
 Apart from frames, because every way in that has values instead of arrays reads them here.
@@ -35,13 +35,13 @@ _KNOWN = frozenset(word for _, word in _KINDS) | {"time", "time with a zone"}
 
 
 def column_of_values(name: str, values: Iterable[Any]) -> "pl.Series":
-    """Return Python values as a column in which each value is as it was given.
+    """Return Python values as a column in which each value is unchanged.
 
     >>> column_of_values("rate", [1, None, 2.5]).to_list()
     [1.0, None, 2.5]
 
-    Numbers may be whole, floats and decimals where one type holds them exactly; all other values
-    must be of one kind.
+    Numbers may be whole, floats and decimals where a single type holds them exactly; all further
+    values must be of a single kind.
 
     Args:
         name: Name of the column.
@@ -117,7 +117,7 @@ def _locate(values: list[Any], build: Callable[[list[Any]], Any]) -> tuple[int, 
 
 
 def _require_fitting(name: str, values: list[Any], types: set[type]) -> None:
-    """Refuse numbers for which polars has no exact type and which it would round or panic at."""
+    """Refuse numbers for which polars has no exact type and which polars would round or panic at."""
     for row, value in enumerate(values):
         if isinstance(value, Decimal):
             if not value.is_finite():

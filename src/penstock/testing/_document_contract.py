@@ -1,4 +1,4 @@
-"""Contract of documents of other programs' protocols."""
+"""Contract of documents of foreign protocols."""
 
 from dataclasses import replace
 

@@ -138,7 +138,7 @@ def a_prediction(prediction_id: str, **changes: Any) -> PredictionRecord:
 
 
 def a_rollout(**changes: Any) -> RolloutRecord:
-    """A rollout of version 2 against version 1, at its second step."""
+    """A rollout of version 2 against version 1, at the second step."""
     rollout = RolloutRecord(
         RolloutState.RUNNING,
         version=2,

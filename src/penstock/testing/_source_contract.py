@@ -31,7 +31,7 @@ class SourceSystem(Protocol):
 
 
 def contract_rows(first: int, days: int) -> "pl.DataFrame":
-    """Return a row per day from ``START + first days`` on; known an hour after it happened."""
+    """Return a row per day from ``START + first days`` on; known an hour after the event."""
     import polars as pl
 
     ids = range(first, first + days)

@@ -1,4 +1,4 @@
-"""TrafficPolicyContract: what the rollout controller relies on, for every policy."""
+"""TrafficPolicyContract: the rollout controller's demands on every policy."""
 
 import math
 from dataclasses import replace
@@ -97,7 +97,7 @@ class TrafficPolicyContract:
 
 
 def _steps(policy: TrafficPolicy, rollout: RolloutRecord) -> list[RolloutRecord]:
-    """Return the rollout at each of its steps."""
+    """Return the rollout at each step."""
     steps = [rollout]
     while not steps[-1].is_at_last_step and len(steps) < _MOST_STEPS:
         steps.append(policy.next_step(steps[-1], PassedStep(steps[-1].percent, requests=120)))

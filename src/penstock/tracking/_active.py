@@ -1,4 +1,4 @@
-"""The current run of this thread, task or notebook cell, kept in one place.
+"""The current run of this thread, task or notebook cell, kept in a single place.
 
 The run that was started here, or around here, is the current run. A thread without an own run
 uses the run that is active in the process, if exactly one exists: a pool inside of a run logs to
@@ -77,7 +77,7 @@ def outer_run(*, nested: bool) -> tuple[Run | None, bool]:
     """Return the run that a new run is started inside of.
 
     Returns:
-        The outer run, and whether the new run may be nested in it without ``nested``: the run of
+        The outer run, and whether the new run may be nested there without ``nested``: the run of
         a different thread cannot be ended by this thread.
 
     Raises:
@@ -109,7 +109,7 @@ def enter_run(run: Run, outer: Run | None) -> None:
 
     Args:
         run: The run.
-        outer: The run found around it; a different cell of a notebook may have started the outer
+        outer: The enclosing run; a different cell of a notebook may have started the outer
             run.
     """
     run.before = outer or own_run()

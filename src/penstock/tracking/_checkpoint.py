@@ -55,9 +55,10 @@ class Checkpoint(Generic[T]):
         return value
 
     def claim(self) -> None:
-        """Keep others of this name away until the step or the script ends.
+        """Exclude further checkpoints of this name until the step or the script ends.
 
-        For what loads by itself: a second training of the same name would continue the first.
+        For libraries that load by themselves: a second training of the same name would continue the
+        first.
 
         Raises:
             ParameterError: If the name was claimed, saved or loaded before in this attempt.

@@ -72,7 +72,7 @@ class Console:
         self._flush()
 
     def feed(self, stream: str, text: str) -> None:
-        """Receive text as written; a line counts when it ends."""
+        """Receive text as written; a line counts at the end."""
         if self._pid != os.getpid():
             return
         with self._lock:

@@ -51,8 +51,8 @@ def download(store: "Store", named: Mapping[str, ArtifactRecord], folder: Path) 
     Args:
         store: The store of the bytes.
         named: The artifacts by name, in which ``/`` separates folders. A composite value becomes a
-            folder of the parts; a value's file gets the ending of its format.
-        folder: Created if absent; files in it are replaced.
+            folder of the parts; a value's file gets the ending of the format.
+        folder: Created if absent; files there are replaced.
 
     Returns:
         The files in the order of the names.
@@ -103,7 +103,7 @@ def _write(store: "Store", record: ArtifactRecord, path: Path) -> None:
 
 
 def logged_text(record: ArtifactRecord, *, store: "Store") -> bytes | None:
-    """Return a text stored by `log_text` as the bytes of its file: without JSON's quotes around it.
+    """Return a text stored by `log_text` as the bytes of the file: without JSON's quotes.
 
     Args:
         record: Any artifact; None is returned for artifacts of a different kind.

@@ -1,4 +1,4 @@
-"""FollowerRun: the run as the workers after the first see it; they read from it and log nowhere."""
+"""FollowerRun: the run in the view of the workers after the first; they read and log nowhere."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,11 +9,11 @@ if TYPE_CHECKING:
 
 
 class FollowerRun(Run):
-    """A run that reads the artifacts of the first worker's run, and logs to a store of its own.
+    """A run that reads the artifacts of the first worker's run, and logs to a separate store.
 
     Args:
-        leader: The run as the first worker has it.
-        scratch: Store that takes what is logged, and is thrown away.
+        leader: The first worker's run.
+        scratch: Store for logged values, thrown away.
     """
 
     follows = True

@@ -34,7 +34,7 @@ class Trouble:
         self._unnoted: dict[str, None] = {}
 
     def record(self, fact: Fact) -> bool:
-        """Record a fact, or store it in the journal until the store is available.
+        """Record a fact, or store the fact in the journal until the store is available.
 
         Returns:
             Whether the fact is safe.

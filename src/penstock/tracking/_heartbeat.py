@@ -82,12 +82,12 @@ class Heartbeat:
                     return
 
     def _send(self) -> bool:
-        """Send a beat; return False if the run belongs to another process now, or is gone."""
+        """Send a beat; return False if the run belongs to a second process now, or is gone."""
         return self._store.metadata.runs.beat(self._run_id, now(), attempt=self._attempt)
 
 
 class ClaimKeeper(Heartbeat):
-    """Sender of heartbeats of a process that executes a step of a run shared with others.
+    """Sender of heartbeats of a process that executes a step of a run shared with further processes.
 
     Args:
         claim: The process's claim on the step, renewed with each beat.

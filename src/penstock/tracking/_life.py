@@ -65,7 +65,7 @@ class RunLife:
         self._change({})
 
     def delete(self) -> list[str]:
-        """Delete the run and its nested runs; `restore` brings them back until ``penstock gc``.
+        """Delete the run and all nested runs; `restore` brings them back until ``penstock gc``.
 
         Returns:
             The ids of all that are deleted now.
@@ -87,7 +87,7 @@ class RunLife:
         return [run.run_id for run in family]
 
     def restore(self) -> list[str]:
-        """Restore a deleted run, and the nested runs that were deleted with it.
+        """Restore a deleted run, and the nested runs that were deleted with that run.
 
         Returns:
             The ids of all that are back.

@@ -124,7 +124,7 @@ class MetricLog:
         return self._lines.setdefault(key, line)
 
     def begin_empty(self) -> None:
-        """Note that the run was created just now: the store has no metric of it yet."""
+        """Note that the run was created just now: the store has no metric of the run yet."""
         self._look_again = time.monotonic() + _FRESH_S
 
     def _known_steps(self) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""``Run``: a run's logged data, and logging to the run while it is active."""
+"""``Run``: a run's logged data, and logging to the run while active."""
 
 import time
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ ENDED = frozenset({RunState.FINISHED, RunState.FAILED, RunState.KILLED})
 
 
 class Run(RunLife, RunMedia):
-    """A run: its record, and the methods that log.
+    """A run: the record, and the methods that log.
 
     Reading queries the store while the run has not ended, so that data logged elsewhere is
     included.
@@ -67,7 +67,7 @@ class Run(RunLife, RunMedia):
         self.checkpoints: set[str] = set()  # names that this script has used
 
     def begin_empty(self) -> None:
-        """Note that the run was created just now: nothing of it is logged yet."""
+        """Note that the run was created just now: nothing is logged yet."""
         self._log.begin_empty()
 
     @property
@@ -275,9 +275,9 @@ class Run(RunLife, RunMedia):
         return self._log_value(json_like(dict(dictionary)), name)
 
     def log_model(self, model: object, name: str = "model") -> str:
-        """Log a fitted model as an artifact; it can be loaded again with ``run.artifact(name)``.
+        """Log a fitted model as an artifact; loaded again with ``run.artifact(name)``.
 
-        A logged model belongs to the run. To serve it, register a version: ``Registry.register`` or
+        A logged model belongs to the run. For serving, register a version: ``Registry.register`` or
         ``ps.steps.register``.
 
         Args:
@@ -342,7 +342,7 @@ class Run(RunLife, RunMedia):
 
         Args:
             name: An artifact, or a folder of artifacts; by default all.
-            to: The target folder; created if absent. Files in it are replaced.
+            to: The target folder; created if absent. Files there are replaced.
 
         Returns:
             The files.
@@ -352,15 +352,11 @@ class Run(RunLife, RunMedia):
             ParameterError: If a link in the folder leads out of the folder; the rest is written.
             StoreError: If bytes are gone or damaged, or a file cannot be written; the rest is.
         """
-        artifacts = self.artifacts()
+        records = self.artifacts()
         if name is not None:
-            below = {
-                label: item for label, item in artifacts.items() if label.startswith(f"{name}/")
-            }
-            artifacts = (
-                below if below and name not in artifacts else {name: self.artifact_record(name)}
-            )
-        return download(self.store, artifacts, Path(to))
+            below = {label: item for label, item in records.items() if label.startswith(f"{name}/")}
+            records = below if below and name not in records else {name: self.artifact_record(name)}
+        return download(self.store, records, Path(to))
 
     def artifact_url(self, name: str, *, expires: timedelta = timedelta(hours=1)) -> str | None:
         """Return a URL from which anyone may read an artifact's bytes for a limited time.

@@ -144,7 +144,7 @@ def start_run(
         experiment: Experiment of the run.
         tags: Free labels.
         nested: Allow the run inside of an active run, which becomes the parent. Not needed in the
-            other threads of the process.
+            further threads of the process.
         parent: The run that becomes the parent, or the id of that run, wherever this call is made:
             a thread, a different process.
         group: Runs with the same group belong together, such as the folds of a cross-validation.
@@ -202,7 +202,7 @@ def start_run(
 
 
 def end_run(state: RunState | str = RunState.FINISHED, *, error: str | None = None) -> None:
-    """End the active run; without one, nothing happens, as in MLflow.
+    """End the active run; without a run, nothing happens, as in MLflow.
 
     Needed only where `start_run` is not used as a with-block. The run that was active before is
     active again.
@@ -216,7 +216,7 @@ def end_run(state: RunState | str = RunState.FINISHED, *, error: str | None = No
 
     Raises:
         ConflictError: If the active run is a pipeline's, which the pipeline ends itself.
-        ParameterError: If the state is not one that a run can end in.
+        ParameterError: If the state is not an end state of runs.
     """
     run = active_run()
     if run is None:

@@ -1,4 +1,4 @@
-"""The current step of this thread or task, kept in one place."""
+"""The current step of this thread or task, kept in a single place."""
 
 import threading
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Forms of the pages: what each does, who may send it, and where the reader goes afterwards.
+"""Forms of the pages: action, permission and next page of each.
 
 A form without a declared permission cannot be written down: the field has no default.
 """
@@ -30,7 +30,7 @@ Outcome = str | Page
 
 
 class Access(Enum):
-    """Who may use a route that demands no permission of the store."""
+    """Access to a route that demands no permission of the store."""
 
     ANYONE = "anyone"
     SIGNED_IN = "signed in"
@@ -43,14 +43,14 @@ class Form:
     fields: Mapping[str, str]
 
     def text(self, name: str) -> str:
-        """Return a field; empty if it was not sent."""
+        """Return a field; empty if absent."""
         return self.fields.get(name, "").strip()
 
     def need(self, name: str) -> str:
         """Return a field that has to be there.
 
         Raises:
-            ParameterError: If it is empty.
+            ParameterError: If the field is empty.
         """
         text = self.text(name)
         if not text:
@@ -63,7 +63,7 @@ class Form:
         """Return a field with a whole number.
 
         Raises:
-            ParameterError: If it is none.
+            ParameterError: If the number is none.
         """
         text = self.need(name)
         if not (text.isascii() and text.isdecimal() and len(text) < 10):  # noqa: PLR2004 - of a version
@@ -73,13 +73,13 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What a form does.
+    """The action of a form.
 
     Args:
-        permission: What it demands, in the project of its subject.
-        act: Does it, and returns where the reader goes.
-        subject: Field with the name of the model, schedule or run that it changes; empty if the
-            action asks for its permission itself.
+        permission: Required permission, in the project of its subject.
+        act: Acts, and returns the next page.
+        subject: Field with the name of the model, schedule or run under change; empty if the
+            action asks for the permission itself.
     """
 
     permission: Permission | Access
@@ -88,7 +88,7 @@ class Action:
 
 
 def perform(site: "Site", path: str, action: Action, form: Form) -> Outcome:
-    """Do what a form asks for, if whoever sends it may, and write it into the audit trail.
+    """Act on a form, if the sender may, and write the action into the audit trail.
 
     Raises:
         AccessError: If they may not.

@@ -97,8 +97,8 @@ def create_ui(
 
     Args:
         hosts: Accepted host names, without port; requests for any further host are refused.
-        store: The open store to show; by default the project's. Forms change it as whoever has
-            signed in, and a run whose process has died is recorded as killed.
+        store: The open store to show; by default the project's. Forms change the store as whoever
+            has signed in, and a run whose process has died is recorded as killed.
 
     Raises:
         TypeError: If a route declares no permission.

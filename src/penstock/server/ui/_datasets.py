@@ -1,4 +1,4 @@
-"""The pages of data sets: all of them, one with its versions and columns, two versions compared."""
+"""The pages of data sets: the list, a data set with versions and columns, two versions compared."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -41,7 +41,7 @@ def datasets_page(site: Site, query: Query) -> Page:  # noqa: ARG001 - a page's 
 
 
 def dataset_page(site: Site, query: Query, name: str) -> Page:
-    """Show a data set: versions, the columns of one of them, and the difference of two.
+    """Show a data set: versions, the columns of a version, and the difference of two.
 
     Raises:
         NotFoundError: If there is no such data set or version.

@@ -115,7 +115,7 @@ def weights(deployment: DeploymentRecord) -> list[dict[str, Any]]:
 
 
 def rollout_steps(rollout: RolloutRecord) -> list[dict[str, Any]]:
-    """Return for each step of a rollout whether it is done, current, undone or still to come."""
+    """Return for each step of a rollout whether done, current, undone or still to come."""
     position, state = rollout.position, rollout.state
     looks = []
     for index, percent in enumerate(rollout.steps):
@@ -179,7 +179,7 @@ def performance_rows(performance: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _with_valid_interval(figure: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the figure without its interval if the rows were too few for a valid one."""
+    """Return the figure without the interval if the rows were too few for a valid one."""
     return {**figure, "low": None, "high": None} if figure.get("needs") else figure
 
 

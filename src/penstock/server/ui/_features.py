@@ -1,4 +1,4 @@
-"""The pages of feature views: all of them, and one with its features, versions and users."""
+"""The pages of feature views: the list, and a view with features, versions and users."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ def features_page(site: Site, query: Query) -> Page:  # noqa: ARG001 - a page's 
 
 
 def feature_page(site: Site, query: Query, name: str) -> Page:  # noqa: ARG001 - a page's form
-    """Show a feature view: features, freshness, versions, and the models that use it.
+    """Show a feature view: features, freshness, versions, and the models that use the view.
 
     Raises:
         NotFoundError: If there is no such view.
@@ -115,7 +115,7 @@ def _state(fresh: Freshness, problem: str) -> tuple[str, str]:
 
 
 def _uses(users: "list[ModelVersionRecord]", name: str) -> list[dict[str, Any]]:
-    """Return for each model version what it takes of a view."""
+    """Return for each model version the features taken of a view."""
     return [
         {**each, "trained_on": each.get("version"), "version": version}
         for version in users

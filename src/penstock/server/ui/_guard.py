@@ -1,4 +1,4 @@
-"""Requirements on every request and response: host, own pages, who it is, strict headers.
+"""Requirements on every request and response: host, own pages, identity, strict headers.
 
 Apart from the pages and outside the router, so that no route, error or later addition is left out.
 """
@@ -38,7 +38,7 @@ class Guard:
     Args:
         app: The application to wrap.
         hosts: Host names to accept, without port.
-        doorkeeper: Finds out who sends a request.
+        doorkeeper: Identifies the sender of a request.
     """
 
     def __init__(self, app: "ASGIApp", hosts: Iterable[str], doorkeeper: Doorkeeper) -> None:
@@ -81,7 +81,7 @@ class Guard:
 
 
 def _foreign_form(headers: dict[bytes, bytes], host: str) -> tuple[int, str] | None:
-    """Refuse a form that a page of another site sends; a browser always says which site it is."""
+    """Refuse a form that a page of a foreign site sends; a browser always names the site."""
     site = headers.get(b"sec-fetch-site", b"same-origin").decode("latin-1").strip().lower()
     origin = headers.get(b"origin", b"").decode("latin-1").strip().lower()
     own = {f"http://{host.lower()}", f"https://{host.lower()}"}
@@ -118,7 +118,7 @@ def _marked(send: "Send") -> "Send":
 
 
 async def _ask_to_sign_in(scope: "HTTPScope", send: Any) -> None:
-    """Lead a reader to the sign-in page, and tell a program that it needs a token."""
+    """Lead a reader to the sign-in page, and tell a program that a token is needed."""
     wants_json = b"format=json" in scope["query_string"] or scope["method"] != "GET"
     if wants_json:
         await _refuse(401, "Sign in, or send a token as Authorization: Bearer pst_….", send)

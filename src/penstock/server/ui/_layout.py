@@ -36,7 +36,7 @@ class Arrow:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A box with its top left corner."""
+    """A box with the top left corner."""
 
     key: str
     x: float
@@ -176,7 +176,7 @@ def _topological(keys: list[str], after: dict[str, list[str]]) -> list[str]:
 
 
 def _order(layers: list[list[str]], chains: list[list[str]]) -> None:
-    """Sort each rank by the mean position of its neighbours, in sweeps both ways; keep the best."""
+    """Sort each rank by the mean position of the neighbours, in sweeps both ways; keep the best."""
     before, after = _neighbours(chains)
     best = [list(layer) for layer in layers]
     fewest = _crossings(best, after)

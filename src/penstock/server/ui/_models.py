@@ -146,7 +146,7 @@ def _input_columns(signature: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _input_column(field: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an input column's row: its facts, and its training range as text."""
+    """Return an input column's row: facts, and the training range as text."""
     low, high = field.get("minimum"), field.get("maximum")
     if low is None or high is None:
         return {**field, "span": ""}
@@ -228,7 +228,7 @@ def _allowed(
     *,
     is_back: bool,
 ) -> frozenset[str]:
-    """Return the buttons of what whoever looks may do with the shown version, now."""
+    """Return the buttons that the reader's permissions allow for the shown version, now."""
     waits = shown.stage in {Stage.NONE, Stage.STAGING}
     possible = {
         "approve": (waits and not site.store.single_user, Permission.APPROVE),

@@ -22,7 +22,7 @@ class OutputView:
 
     Args:
         kind: ``text``, ``error``, ``image``, ``html`` or ``other``.
-        text: The text; of an image its data URI.
+        text: The text; of an image the data URI.
     """
 
     kind: str
@@ -35,8 +35,8 @@ class CellView:
 
     Args:
         record: The step run of the cell.
-        source: Its text.
-        outputs: What it showed.
+        source: Text of the cell.
+        outputs: Outputs of the cell.
         gone: Whether text and outputs are no longer stored.
     """
 
@@ -61,7 +61,7 @@ def notebook_page(site: Site, query: Query, run_id: str) -> Page:  # noqa: ARG00
     """Show a notebook's run as a notebook.
 
     Raises:
-        NotFoundError: If there is no such run, or it is not a notebook's.
+        NotFoundError: If there is no such run, or the run is not a notebook's.
     """
     run = site.metadata.runs.get(run_id)
     steps = site.metadata.steps.list(run.run_id)

@@ -59,7 +59,7 @@ def sign_in(site: "Site", form: Form, address: str) -> "NewSession | Page":
 
 
 def people_page(site: "Site", query: Query) -> Page:  # noqa: ARG001 - a page's form
-    """Show users and tokens: to an admin all, to others their own."""
+    """Show users and tokens: to an admin all, to every further user their own."""
     return _people_page(site)
 
 
@@ -158,7 +158,7 @@ def _enable(site: "Site", form: Form) -> str:
 
 
 def _set_password(site: "Site", form: Form) -> str:
-    """Set one's own password; the session ends with the others."""
+    """Set one's own password; the session ends with all further sessions."""
     identity = current_identity()
     if identity is None:
         raise AccessError(what="Nobody has signed in.", fix="Sign in first.")

@@ -1,4 +1,4 @@
-"""Permissions of routes: each declares one, or the server does not start."""
+"""Permissions of routes: each declares a permission, or the server does not start."""
 
 from typing import Any
 
@@ -18,7 +18,8 @@ def check_permission(
     """Refuse a request whose sender lacks the permission of the route.
 
     Raises:
-        SignInError: If the route is for people who have signed in, and nobody has.
+        SignInError: If the route is for people who have signed in, and the request is not signed
+            in.
         AccessError: If the sender lacks the permission.
     """
     permission = permission_of(handler)
@@ -31,10 +32,10 @@ def check_permission(
 
 
 def require_declared(app: Litestar) -> None:
-    """Check that every route says who may use it.
+    """Check that every route declares an access rule.
 
     Raises:
-        TypeError: If one does not.
+        TypeError: If a route does not.
     """
     for route in app.routes:
         for handler in getattr(route, "route_handlers", [getattr(route, "route_handler", None)]):
@@ -43,7 +44,7 @@ def require_declared(app: Litestar) -> None:
 
 
 def permission_of(handler: BaseRouteHandler) -> Permission | Access:
-    """Return who may use a route.
+    """Return the access rule of a route.
 
     Raises:
         TypeError: If the route does not say so.

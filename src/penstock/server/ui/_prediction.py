@@ -1,4 +1,4 @@
-"""The page of a prediction: its trace back to rows, code and environment, as sentences."""
+"""The page of a prediction: the trace back to rows, code and environment, as sentences."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -11,7 +11,7 @@ _DIFF_LINES = 400
 
 @dataclass(frozen=True, slots=True)
 class DiffLine:
-    """A line of a diff with its look: add, del, at or empty."""
+    """A line of a diff with a style: add, del, at or empty."""
 
     text: str
     look: str

@@ -200,7 +200,7 @@ def _fairness(
 
 
 def _known_losses(facts: Mapping[str, Any]) -> dict[str, bool]:
-    """Return by the user's own metric whether smaller is better, as the report declares it."""
+    """Return by the user's own metric whether smaller is better, as declared by the report."""
     return {each["name"]: each["better"] != "higher" for each in facts.get("user_metrics") or ()}
 
 

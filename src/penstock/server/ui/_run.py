@@ -89,7 +89,7 @@ def run_page(site: Site, query: Query, run_id: str) -> Page:
 
 
 def _allowed(site: Site, run: RunRecord) -> frozenset[str]:
-    """Return the buttons of what whoever looks may do with a run."""
+    """Return the buttons that the reader's permissions allow for a run."""
     demands = {
         "tag": Permission.WRITE,
         "delete": Permission.ADMIN,

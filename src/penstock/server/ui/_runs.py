@@ -202,7 +202,7 @@ def _column(query: Query, request: _Asked, key: str, *, numeric: bool) -> RunCol
 
 
 def _tabs(site: Site, query: Query, request: _Asked) -> list[dict[str, Any]]:
-    """Count the matching runs by state, for one-click filters."""
+    """Count the matching runs by state, for filters by a click."""
     tabs = []
     for state in ("", *RunState):
         rest = _Asked(**{**_fields(request), "state": str(state)})

@@ -25,11 +25,11 @@ def serve_ui(
     """Serve the UI until interrupted.
 
     Args:
-        host: Address of this machine to listen on; one that other machines reach only for a store
-            with users, who sign in.
-        port: TCP port; 0 takes a free one.
+        host: Address of this machine to listen on; an address beyond this machine only for a store
+            with users.
+        port: TCP port; 0 for a free port.
         allowed_hosts: Further names under which readers reach the UI, without a port.
-        ready: Called with the UI's URL once it answers.
+        ready: Called with the UI's URL once ready.
         store: The open store to show; by default the project's.
 
     Raises:

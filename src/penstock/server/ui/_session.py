@@ -1,4 +1,4 @@
-"""Who looks at the pages: the identity of a request, and the token of its forms."""
+"""The reader of the pages: the identity of a request, and the token of its forms."""
 
 import contextlib
 import secrets
@@ -27,7 +27,7 @@ _KEY: ContextVar[Secret | None] = ContextVar("penstock_form_key", default=None)
 
 
 class Doorkeeper:
-    """Finds out who sends a request to the pages.
+    """Identifies the sender of a request to the pages.
 
     Args:
         store: The store with the users.
@@ -41,7 +41,7 @@ class Doorkeeper:
     def identify(
         self, authorization: str | None, cookie: str | None
     ) -> tuple[Identity | None, Secret]:
-        """Return who sends a request, None if unknown, and the secret that its forms rest on."""
+        """Return the sender of a request, None if unknown, and the secret behind the page's forms."""
         key = read_session_key(cookie) or self._own
         try:
             return self._authenticator.authenticate(authorization, cookie), key
@@ -60,16 +60,16 @@ def use_form_key(key: Secret) -> Iterator[None]:
 
 
 def form_token() -> str:
-    """Return what the forms of this page carry."""
+    """Return the token of this page's forms."""
     key = _KEY.get()
     return "" if key is None else csrf_token(key)
 
 
 def require_form_token(form: "Mapping[str, str]") -> None:
-    """Check that a form was made for whoever sends it.
+    """Check that a form was made for the sender.
 
     Raises:
-        HttpError: 403 if it was not.
+        HttpError: 403 if not.
     """
     key = _KEY.get()
     if key is None or not is_csrf_token(key, form.get("form_token", "")):
@@ -114,7 +114,7 @@ def sign_in_link(path: str) -> str:
 
 
 def own_path(path: str) -> str:
-    r"""Return a path of this site; empty if a browser would go elsewhere with it.
+    r"""Return a path of this site; empty if a browser would go elsewhere.
 
     >>> own_path("/runs?x=1"), own_path("https://evil.example"), own_path("/\\evil.example")
     ('/runs?x=1', '', '')

@@ -45,7 +45,7 @@ class Site:
 
     @property
     def store(self) -> "Store":
-        """The store, as whoever has signed in may read it."""
+        """The store, as far as the signed-in user may read."""
         return scope_store(store=self._store)
 
     @property
@@ -98,7 +98,7 @@ class Site:
         return result
 
     def facts(self, digest: str | None) -> Mapping[str, Any] | None:
-        """Return a stored report or manifest as plain JSON; None if it cannot be read."""
+        """Return a stored report or manifest as plain JSON; None if unreadable."""
         if not digest:
             return None
         try:

@@ -27,7 +27,7 @@ class Asset:
 
 
 def asset(name: str) -> str:
-    """Build a static file's URL; it changes with the files, so that it may be cached for ever."""
+    """Build a static file's URL; the URL changes with the files, so that browsers may be cached for ever."""
     return f"/static/{_stamp()}/{name}"
 
 

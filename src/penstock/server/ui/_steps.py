@@ -107,7 +107,7 @@ def step_views(site: Site, steps: Sequence[StepRunRecord]) -> list[StepView]:
 
 
 def step_json(step: StepRunRecord) -> dict[str, Any]:
-    """Return a step's record as plain JSON, with how it trained."""
+    """Return a step's record as plain JSON, with the course of training."""
     trained = training_facts(step)
     return {**to_json(step), **({"training": trained} if trained else {})}
 

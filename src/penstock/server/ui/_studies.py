@@ -1,4 +1,4 @@
-"""The pages of studies: all of them, and one with its trials and charts."""
+"""The pages of studies: the list, and a study with trials and charts."""
 
 from typing import Any
 

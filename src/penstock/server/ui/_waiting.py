@@ -22,7 +22,7 @@ _MOST_RUNS = 100
 
 
 def waiting_page(site: "Site", query: Query) -> Page:  # noqa: ARG001 - a page's form
-    """Show what waits for an approval, and whether whoever looks may give it."""
+    """Show pending approvals, and whether the reader may approve."""
     versions = _versions(site)
     steps = [row for run in _waiting_runs(site) for row in _steps(site, run)]
     data = {"versions": versions, "steps": steps}
@@ -30,7 +30,7 @@ def waiting_page(site: "Site", query: Query) -> Page:  # noqa: ARG001 - a page's
 
 
 def may(site: "Site", permission: Permission, name: str) -> bool:
-    """Return whether whoever looks has a permission for what has a name."""
+    """Return whether the reader has a permission for a name."""
     identity = current_identity()
     if identity is None:
         return False

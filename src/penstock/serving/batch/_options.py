@@ -1,4 +1,4 @@
-"""BatchOptions: how a batch is predicted; what its answers and its target depend on."""
+"""BatchOptions: settings of a batch, on which predictions and target depend."""
 
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -27,7 +27,7 @@ class BatchOptions:
     Args:
         keep: Columns of the source to keep; None for all that are no inputs of the model.
         probabilities: Whether each class's probability is written too.
-        refused: What happens to rows that the server would refuse: ``report`` or ``stop``.
+        refused: Treatment of rows that the server would refuse: ``report`` or ``stop``.
         part_rows: Rows of a part.
     """
 

@@ -1,4 +1,4 @@
-"""Prediction of a part: its rows are checked, predicted, and written as columns."""
+"""Prediction of a part: rows are checked, predicted, and written as columns."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ class PartPredictions:
         table: A row per predicted row: kept columns and predictions.
         refused: A document per refused row: ``row``, ``reason`` and kept columns.
         warned: Number of predicted rows with warnings.
-        answers: How it is known that the rows have the answers of single requests.
+        answers: Evidence that the rows have the answers of single requests.
     """
 
     table: "pl.DataFrame"
@@ -241,7 +241,7 @@ class _Predicted:
 
 
 def _dtype_of(model: Model) -> Any:
-    """Return the type of predictions: the same in every part, also in one without rows."""
+    """Return the type of predictions: the same in every part, also without rows."""
     import polars as pl
 
     signature = model.signature

@@ -48,7 +48,7 @@ class BatchPrediction:
     """A batch of predictions.
 
     Args:
-        batch_id: The run of the batch; a prediction's id is this and the number of its row.
+        batch_id: The run of the batch; a prediction's id is this and the number of the row.
         version: The version that answered, ``model@version``.
         out: Path or URL of the predictions.
         rows: Rows of the source.
@@ -56,7 +56,7 @@ class BatchPrediction:
         refused: Rows that the server would refuse; they are in ``refused_out``.
         warned: Predicted rows with warnings.
         resumed: Parts that an earlier, killed attempt had finished.
-        answers: How it is known that the answers are those of single requests.
+        answers: Evidence that the answers are those of single requests.
         refused_out: Path or URL of the refused rows; None if there are none.
         notes: Remarks on the columns.
         form: The form that answered, ``native`` or ``onnx``.
@@ -122,20 +122,20 @@ def predict(
         keep: Columns of the source that stand beside the predictions; by default all that are no
             inputs of the model.
         probabilities: Whether each class's probability is written too.
-        refused: What happens to rows that the server would refuse: ``report`` them in
+        refused: Treatment of rows that the server would refuse: ``report`` them in
             ``OUT.refused.jsonl``, or ``stop``.
         format: ``parquet``, ``csv``, ``json``, ``arrow``, or ``delta`` for a folder with a Delta
             table of a single version; by default from the ending.
         part_rows: Rows of a part, which a worker predicts at once.
         form: The form that answers, ``native`` or ``onnx``; by default that of the model's deployment,
-            so that the answers are those of the server, or what the version's check decided.
+            so that the answers are those of the server, or by the version's check.
         progress: Called with a line after each part.
         store: The store of the model; by default the project's.
 
     Raises:
         NotFoundError: If there is no such model, version, or source.
         ParameterError: If an option or the target cannot be used.
-        ConflictError: If the target exists, or another process is at work on this batch.
+        ConflictError: If the target exists, or a second process is at work on this batch.
         DataError: If an input is missing in the source; or, with ``refused="stop"``, if a row is
             refused; or if the ONNX form is asked for, and did not agree or was not tried.
         SerializationError: If the ONNX form computes otherwise here than at registration.
@@ -161,7 +161,7 @@ def predict(
 
 @dataclass
 class _Batch:
-    """A batch under way: what it reads, and where its parts are."""
+    """A batch under way: source, and place of the parts."""
 
     store: Store
     version: ModelVersionRecord

@@ -1,4 +1,4 @@
-"""RecordedBatch: a batch of predictions as its run recorded it; listed, and shown with all facts."""
+"""RecordedBatch: a batch of predictions as recorded by the run; listed, and shown with all facts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ class RecordedBatch:
 
     Args:
         run: Record of the batch's run.
-        manifest: What the batch read and wrote, part by part; empty in lists, and if it has not
+        manifest: Read and written files, part by part; empty in lists, and if the batch has not
             finished.
     """
 
@@ -28,7 +28,7 @@ class RecordedBatch:
 
     @property
     def batch_id(self) -> str:
-        """Id of the batch: the id of its run; a prediction's id is this and the row's number."""
+        """Id of the batch: the id of the run; a prediction's id is this and the row's number."""
         return self.run.run_id
 
     @property
@@ -58,7 +58,7 @@ class RecordedBatch:
 
     @property
     def seconds(self) -> float | None:
-        """Duration of the run; None if it has not ended."""
+        """Duration of the run; None before the end."""
         if self.run.started_at is None or self.run.ended_at is None:
             return None
         return (self.run.ended_at - self.run.started_at).total_seconds()
@@ -106,10 +106,11 @@ def list_batches(
 
 
 def get_batch(batch_id: str, *, store: Store | str | None = None) -> RecordedBatch:
-    """Return a batch of predictions with all that is recorded of it.
+    """Return a batch of predictions with all recorded facts.
 
     Args:
-        batch_id: Id of the batch or a unique prefix, the id of one of its predictions, or ``last``.
+        batch_id: Id of the batch or a unique prefix, the id of a prediction in the batch, or
+            ``last``.
         store: A store or a store URL; by default the project's.
 
     Raises:

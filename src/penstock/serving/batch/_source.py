@@ -26,7 +26,7 @@ def source_of(data: object, signature: Signature) -> DataSource:
         signature: The model's.
 
     Raises:
-        ParameterError: If it is none of these.
+        ParameterError: If the value is none of these.
     """
     if isinstance(data, str | os.PathLike):
         source = open_source(os.fspath(data))
@@ -57,7 +57,7 @@ def rules_of(
 ) -> dict[str, ReadingRule]:
     """Return the rules of the inputs that were no texts in training and are texts in the source.
 
-    A source leaves a column as text where some of its values cannot be read: the rest is read.
+    A source leaves a column as text where some values cannot be read: the rest is read.
 
     Args:
         table: Rows of the source.

@@ -1,4 +1,4 @@
-"""BatchStaging: finished parts of a batch on the disk; a killed batch goes on after the last one."""
+"""BatchStaging: finished parts of a batch on the disk; a killed batch goes on after the last part."""
 
 import json
 import shutil
@@ -23,8 +23,8 @@ class StagedPart:
         predicted: Rows predicted.
         refused: Rows refused.
         warned: Predicted rows with warnings.
-        answers: How it is known that the answers are those of single requests.
-        digest: Digest of the source's rows; empty where the source has a mark of its state.
+        answers: Evidence that the answers are those of single requests.
+        digest: Digest of the source's rows; empty where the source has a mark of the state.
     """
 
     number: int
@@ -70,14 +70,14 @@ class BatchStaging:
         self._write(_PLAN, json.dumps({"batch_id": batch_id, **plan}, indent=1).encode())
 
     def find(self, number: int) -> StagedPart | None:
-        """Return a finished part; None if it is not finished."""
+        """Return a finished part; None if unfinished."""
         try:
             return StagedPart(**json.loads(self._place(number, "json").read_text()))
         except (FileNotFoundError, ValueError, TypeError):
             return None
 
     def add(self, part: StagedPart, table: "pl.DataFrame", refused: list[dict[str, Any]]) -> None:
-        """Record a finished part; it counts once all of it is on the disk."""
+        """Record a finished part; a part counts once wholly on the disk."""
         under_way = self.folder / "under-way.arrow"
         table.write_ipc(under_way)
         under_way.replace(self.table(part.number))

@@ -58,7 +58,7 @@ class BatchTarget:
         ('csv', 'parquet')
 
         Raises:
-            ParameterError: If the target or its format cannot be used.
+            ParameterError: If the target or the format cannot be used.
         """
         require_type("out", out, (str, os.PathLike), 'Give a path: out="scores.parquet".')
         text = os.fspath(out)  # type: ignore[call-overload] # checked above
@@ -155,7 +155,7 @@ class BatchTarget:
         )
 
     def make(self, parts: Sequence[Path], work: Path) -> Path:
-        """Make the file or folder of the staged parts, in order, without showing it yet.
+        """Make the file or folder of the staged parts, in order, without showing them yet.
 
         Args:
             parts: Staged parts, Arrow files.
@@ -182,7 +182,7 @@ class BatchTarget:
         """Let the target appear, after the file of refused rows.
 
         Args:
-            made: What ``make`` made.
+            made: A result of ``make``.
             refused: The file of refused rows, if there are any.
 
         Raises:

@@ -1,4 +1,4 @@
-"""The work on a part wherever it is done: in this process, in a worker process, as a Ray task."""
+"""The work on a part in any place: in this process, in a worker process, as a Ray task."""
 
 import hashlib
 import io
@@ -26,12 +26,12 @@ class PartWork:
     Args:
         store: URL of the store.
         model: The model's name.
-        version: Its version.
+        version: The model's version.
         batch_id: The run.
         number: Place among the parts.
         first_row: Number of the first row in the source.
         rows: Rows of the part.
-        digest: Digest of the rows, where it is needed to know them again.
+        digest: Digest of the rows, where needed to recognize them.
         options: See BatchOptions.
         form: The form that answers.
         table: The rows; None where the part is finished already.
@@ -56,7 +56,7 @@ def work_on(work: PartWork) -> tuple[PartWork, PartPredictions | None]:
     """Predict a part.
 
     Returns:
-        The work without its rows, and the predictions; None for a part that was finished already.
+        The work without rows, and the predictions; None for a part that was finished already.
     """
     done = PartWork(
         work.store,

@@ -1,4 +1,4 @@
-"""TrafficPolicy: the protocol of every rollout, with the evidence it gets and the moves it makes."""
+"""TrafficPolicy: the protocol of every rollout, with evidence and moves."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -53,7 +53,7 @@ class Evidence:
         step_s: Seconds since the step began.
         idle_s: Seconds since the new version's last request, or since the step began.
         outcomes: The watched metric by version; empty if no metric is watched.
-        fault: A hard fault of the new version: it cannot be loaded, or returned no number; empty if
+        fault: A hard fault of the new version: not loadable, or returned no number; empty if
             none.
     """
 
@@ -71,8 +71,8 @@ class TrafficPolicy(Protocol):
     """How a deployment's traffic moves from the control to a new version.
 
     A policy is a class here and an entry in ``POLICIES``; ``TrafficPolicyContract`` in
-    ``penstock.testing`` is its test. The RolloutController reads the evidence, asks the policy, and
-    changes the store: a policy has no side effects. It holds only what a new rollout starts with;
+    ``penstock.testing`` is the test. The RolloutController reads the evidence, asks the policy, and
+    changes the store: a policy has no side effects. A policy holds only the start of a new rollout;
     everything that a running rollout needs is in the RolloutRecord, so that the server that
     continues after a kill decides alike.
 
@@ -119,5 +119,5 @@ class TrafficPolicy(Protocol):
         ...
 
     def outlook(self, rollout: RolloutRecord, evidence: Evidence) -> list[str]:
-        """Describe in sentences what the present step waits for, and for how long."""
+        """Describe in sentences the conditions and times of the present step."""
         ...

@@ -23,7 +23,7 @@ class Bundle(Protocol):
     """A value of ours that is stored as named parts.
 
     A class may declare ``digested_parts``, names of parts: the content digest is made of those, and
-    the others follow from them.
+    the rest follows from them.
 
     Args:
         bundle_type: ``package:Class``, for example ``penstock.data:Split``; the package is ours.
@@ -87,7 +87,7 @@ def join(bundle_type: str, parts: Mapping[str, Any]) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class StoredPart:
-    """A part of a composite value that is in a store already: it is not written again.
+    """A part of a composite value that is in a store already: not written again.
 
     Args:
         record: The part's record.
@@ -150,7 +150,7 @@ def read_manifest(data: bytes) -> bytes:
     """Read a manifest that `write_manifest` wrote, as JSON.
 
     Raises:
-        SerializationError: If it is none.
+        SerializationError: If the value is none.
     """
     if data[:1] == b"{":
         return data

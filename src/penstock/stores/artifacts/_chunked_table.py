@@ -20,8 +20,8 @@ class TableChunk:
 
     Args:
         rows: Number of rows, 1 or more.
-        digest: Content digest of the rows as a frame; None if it was not needed.
-        first: Hash of the first row as text, to find the rows in another table; None if not known.
+        digest: Content digest of the rows as a frame; None if not needed.
+        first: Hash of the first row as text, to find the rows in a second table; None if not known.
         frame: The rows, if they are in memory.
         stored: The rows in a store, if they are there.
     """
@@ -68,7 +68,7 @@ class ChunkedTable:
     (3, ['a'], 6)
 
     Args:
-        chunks: The chunks in order, with equal columns; at least one.
+        chunks: The chunks in order, with equal columns; never empty.
     """
 
     bundle_type: ClassVar[str] = "penstock.stores:ChunkedTable"
@@ -78,7 +78,7 @@ class ChunkedTable:
 
     @classmethod
     def of(cls, frame: "pl.DataFrame") -> Self:
-        """Return a frame as a table of one chunk."""
+        """Return a frame as a table of a single chunk."""
         return cls([TableChunk.of(frame)])
 
     @classmethod
@@ -92,7 +92,7 @@ class ChunkedTable:
         return value if isinstance(value, cls) else cls.of(value)
 
     def to_part(self) -> "pl.DataFrame | StoredPart | Self":
-        """Return what to store: a table of one chunk is stored as a plain frame."""
+        """Return the value to store: a table of a single chunk is stored as a plain frame."""
         if len(self.chunks) > 1:
             return self
         (chunk,) = self.chunks
@@ -125,7 +125,7 @@ class ChunkedTable:
         return (chunk.read(columns) for chunk in self.chunks)
 
     def column(self, name: str) -> "pl.Series":
-        """Return a column; the others are not loaded."""
+        """Return a column; no further columns are loaded."""
         return self.read([name]).to_series()
 
     def read(self, columns: Sequence[str] | None = None) -> "pl.DataFrame":

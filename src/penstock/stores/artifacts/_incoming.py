@@ -156,7 +156,7 @@ else:
 if sys.platform == "linux":
 
     def _begin(file: IO[bytes], start: int) -> None:
-        """Start writing to the disk: else all of it waits for the end."""
+        """Start writing to the disk: else all writing waits for the end."""
         # Linux starts to write pages that are declared not needed soon.
         os.posix_fadvise(file.fileno(), start, 0, os.POSIX_FADV_DONTNEED)
 

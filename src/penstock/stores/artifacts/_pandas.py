@@ -1,6 +1,6 @@
 """pandas frames and series as Parquet; read back after writing unless known to survive unchanged.
 
-A plain table is written as pandas itself writes it, so that any tool can read it. Facts without a
+A plain table is written in pandas' form, so that any tool can read it. Facts without a
 place in Parquet go into the record: names that are not text, the index, categories and attributes;
 a column of Python objects becomes a column of JSON. A table that still does not survive reading
 unchanged is refused.
@@ -196,7 +196,7 @@ def _describe(index: "pd.Index[Any]") -> dict[str, Any]:
 
 
 def _part(array: Any) -> tuple[Any, dict[str, Any]]:
-    """Return a column as Arrow stores it, and the facts that rebuild the column."""
+    """Return a column in Arrow's form, and the facts that rebuild the column."""
     import numpy as np
     import pandas as pd
     import pyarrow as pa

@@ -75,5 +75,5 @@ class ArtifactStore(Protocol):
 
     def list(self) -> list[str]: ...
     def path(self, digest: str) -> Path | None:
-        """Return a local file with the bytes, if there is one without copying; else None."""
+        """Return a local file with the bytes, if possible without copying; else None."""
         ...

@@ -139,10 +139,11 @@ def _special(value: Any) -> Write | None:
 
 
 def _write_model(model_format: ModelFormat, value: Any, content_digest: str) -> Serialized:
-    """Serialise a model; with code of the user's, only if it is read back as it was.
+    """Serialise a model; with code of the user's, only if the model is read back unchanged.
 
     Raises:
-        SerializationError: If the format cannot store it, or the recorded source makes another.
+        SerializationError: If the format cannot store the model, or the recorded source makes a
+            different model.
     """
     serialized = model_format.write(value, content_digest)
     if not serialized.source:

@@ -114,7 +114,7 @@ def refuse_objects(frame: "pl.DataFrame") -> None:
     """Refuse columns of Python objects.
 
     Raises:
-        SerializationError: If there is one.
+        SerializationError: If there is such a column.
     """
     import polars as pl
 

@@ -24,7 +24,8 @@ class Serialized:
         type_name: The Python type, for people.
         metadata: Facts worth showing without loading.
         unsafe: True if loading can run code.
-        source: Source files of the value's own classes and functions, by path; stored beside it.
+        source: Source files of the value's own classes and functions, by path; stored beside the
+            value.
     """
 
     data: bytes

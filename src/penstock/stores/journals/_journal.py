@@ -174,7 +174,7 @@ class Journal:
             self._make_room()
 
     def record(self, fact: Fact, *, keep: bool = True) -> StoreError | None:
-        """Record a fact now; or store it here, if the store fails or facts are waiting.
+        """Record a fact now; or store that here, if the store fails or facts are waiting.
 
         Returns:
             Reason for the wait; None if the fact was recorded.
@@ -222,7 +222,7 @@ class Journal:
         recover_journals(self.home, self._metadata)
 
     def close(self) -> None:
-        """Write everything to the store and remove the journal; the next point begins a new one."""
+        """Write everything to the store and remove the journal; the next point begins a new journal."""
         try:
             self._drain()
         except StoreError as error:

@@ -105,7 +105,7 @@ class SQLArtifactIndex:
 
     @staticmethod
     def are_young(transaction: Transaction, digests: Collection[str]) -> bool | None:
-        """Return whether all artifacts are recorded; None if any must be renewed to rely on it."""
+        """Return whether all artifacts are recorded; None if any must be renewed for that."""
         if not digests:
             return True
         rows = _times(transaction, digests)

@@ -24,15 +24,15 @@ def note_change(
     *,
     actor: str | None = None,
 ) -> None:
-    """Write who makes the change of this transaction: whoever has signed in, or the process's user.
+    """Write the actor of this transaction: the signed-in user, or the process's user.
 
     Args:
         transaction: The transaction of the change.
-        database: Its database.
+        database: The transaction's database.
         action: Noun and verb, such as ``user.create``.
         subject: Name of the changed thing.
         facts: Further facts.
-        actor: Who makes the change, where no identity is known.
+        actor: Actor of the change, where no identity is known.
     """
     identity = current_identity()
     who = identity.actor if identity else actor or current_actor()
@@ -46,7 +46,7 @@ def audit_hash(previous: str, record: AuditRecord) -> str:
 
     Args:
         previous: Hash of the record before; empty for the first.
-        record: The record; its own ``hash`` does not count.
+        record: The record; the record's ``hash`` does not count.
     """
     return digest_json(
         [
@@ -109,7 +109,7 @@ class SQLAuditStore:
 
 
 def _read_or_none(row: Any) -> AuditRecord | None:
-    """Read a row; None if its facts are no JSON, which nobody has written here."""
+    """Read a row; None if its facts are no JSON, which penstock never writes."""
     try:
         at, actor, action, subject, facts, attested, seal = row
         return AuditRecord(

@@ -1,7 +1,7 @@
 """Claims of processes on steps of a shared run, in the table of leases.
 
 The process column of a run says `SHARED` while steps are claimed, because no single process stands
-behind the run then: it lives as long as one of its claims.
+behind the run then: the run lives as long as any claim.
 """
 
 from dataclasses import asdict
@@ -26,14 +26,14 @@ _END = (
 class Claims:
     """The claims of runs.
 
-    Every method works in a transaction of the caller, alone on the run where it writes.
+    Every method works in a transaction of the caller, alone on the run for writes.
     """
 
     def __init__(self, database: Database, outbox: Outbox) -> None:
         self._database, self._outbox = database, outbox
 
     def put(self, transaction: Transaction, claim: StepClaim) -> None:
-        """Write a claim, or renew it."""
+        """Write a claim, or renew the claim."""
         until = self.moment(transaction) + _SILENCE_MICROS
         name = _name(claim.run_id)
         holder = dump_json(asdict(claim))
@@ -73,7 +73,7 @@ class Claims:
         return bool(dead) or not living
 
     def clear(self, transaction: Transaction, run_id: str) -> list[StepClaim]:
-        """Return the living claims; steps that the others have left running are killed."""
+        """Return the living claims; steps left running by the rest are killed."""
         living, dead = self.find(transaction, run_id)
         if dead:
             for slot in dead:

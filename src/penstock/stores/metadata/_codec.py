@@ -57,7 +57,7 @@ class RecordTable(Generic[R]):
         record: A frozen dataclass.
         times: Fields with times.
         structures: Fields with JSON-like values.
-        kinds: Fields whose text is converted to another type, such as an enum; written with str,
+        kinds: Fields whose text is converted to a second type, such as an enum; written with str,
             or with the first of a (write, read) pair.
         flags: Fields that are True or False.
         without: Fields that are stored elsewhere.

@@ -1,4 +1,4 @@
-"""CopySelection: what is copied to another store; SelectedRows judges rows that no run owns."""
+"""CopySelection: the rows copied to a second store; SelectedRows judges rows that no run owns."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class CopySelection:
         partly: Whether these are not all: then nothing else than their data is copied.
         artifacts: Keys of the artifacts that they name, if these are not all.
         models: Models that are copied.
-        without: Models and deployments that are not, since the same names mean others in the
+        without: Models and deployments that are not, since the same names differ in the
             target.
     """
 

@@ -40,7 +40,7 @@ class Database(Protocol):
         ...
 
     def alone(self, transaction: Transaction, name: str) -> None:
-        """Wait until no other open transaction works on the named object.
+        """Wait until no further open transaction works on the named object.
 
         For data that is read and then written; a no-op where writers take turns anyway.
         """

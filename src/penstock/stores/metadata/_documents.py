@@ -1,4 +1,4 @@
-"""Documents of other programs' protocols, with named files."""
+"""Documents of foreign protocols, with named files."""
 # ruff: noqa: S608 - statements are made of our own names; values are always bound
 
 from collections.abc import Collection, Iterator, Mapping, Sequence

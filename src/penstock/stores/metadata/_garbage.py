@@ -63,7 +63,7 @@ class Garbage:
         Of nested runs the outermost counts, and all are removed together: a child's data belongs to
         the parent. If any of them has to stay, all stay.
 
-        A run that produced a registered version stays, whatever its age: the version's lineage ends
+        A run that produced a registered version stays, of any age: the version's lineage ends
         there; so do runs that executed a reused step of the version. A running run stays as well.
         """
         with self._database.read() as transaction:

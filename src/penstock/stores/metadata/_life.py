@@ -103,7 +103,7 @@ class SignsOfLife:
         return killed + [run_id for run_id in unclaimed if self._end_unclaimed(run_id)]
 
     def _end_unclaimed(self, run_id: str) -> bool:
-        """Kill a shared run's abandoned steps, and the run if no process works on it any more."""
+        """Kill a shared run's abandoned steps, and the run if no process works on the run any more."""
         with self._database.write() as transaction:
             self._database.alone(transaction, f"run:{run_id}")
             if self._claims.clear(transaction, run_id):

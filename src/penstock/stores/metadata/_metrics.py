@@ -151,7 +151,7 @@ def _mark(transaction: Transaction, journal: str) -> int:
 
 
 def _existing(transaction: Transaction, run_ids: set[str]) -> set[str]:
-    """Return the runs that still exist: a run can be removed before its points arrive."""
+    """Return the runs that still exist: a run can be removed before the points arrive."""
     existing: set[str] = set()
     ids = sorted(run_ids)
     for part in (ids[start : start + _EXISTING] for start in range(0, len(ids), _EXISTING)):

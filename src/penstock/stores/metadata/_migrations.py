@@ -51,7 +51,7 @@ def prepare_sqlite(path: Path, *, create: bool) -> SQLiteDatabase:
 
     Raises:
         NoStoreError: If the file is absent and not created.
-        StoreError: If the file cannot be written, belongs to another program or is newer.
+        StoreError: If the file cannot be written, belongs to a foreign program or is newer.
     """
     if not path.exists():
         if not create:
@@ -175,7 +175,7 @@ def migrate(connection: "Connection", *, to: str = "head") -> None:
 def prepare_postgres(url: PostgresUrl, *, create: bool) -> PostgresDatabase:
     """Open a store in PostgreSQL with tables of this version.
 
-    The tables are in a separate schema, so that no other program's are touched.
+    The tables are in a separate schema, so that no foreign tables are touched.
 
     Raises:
         StoreError: If the server cannot be reached, or the store does not exist or is newer.

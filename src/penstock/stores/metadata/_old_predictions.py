@@ -61,7 +61,7 @@ def _oldest_kept(database: Database, before: int | None, keep_last: int | None) 
 
 
 def _delete(database: Database, condition: str, values: tuple[str, int]) -> int:
-    """Delete in batches, so that a server never waits long for its turn to write."""
+    """Delete in batches, so that a server never waits long for a turn to write."""
     some = f"SELECT id FROM predictions WHERE {condition} LIMIT {_AT_ONCE}"
     removed = 0
     while True:

@@ -1,8 +1,8 @@
 """Requests that are done once: a repetition gets the first answer; for servers.
 
-A client whose connection breaks cannot know whether its request was done. It sends the same id
-again. The id and the answer are written in the transaction of the change itself, so that they exist
-exactly if the change does, whichever of several servers was asked, and whatever was killed.
+A client whose connection breaks cannot know whether a request was done. The client sends the same
+id again. The id and the answer are written in the transaction of the change itself, so that they
+exist exactly if the change does, whichever of several servers was asked, and whatever was killed.
 """
 
 import hashlib
@@ -52,11 +52,11 @@ class RequestMemory:
         self.metadata: MetadataStore = SQLMetadataStore(self._database)
 
     def once(self, request: tuple[str, ...], act: Callable[[], str]) -> str:
-        """Do a request that changes ``metadata``, unless it was done before; return the answer.
+        """Do a request that changes ``metadata``, unless done before; return the answer.
 
         Args:
-            request: What identifies it: who asks for what, with an id by the client.
-            act: Function that does it and returns the answer.
+            request: Identity of the request: sender and operation, with an id by the client.
+            act: Function that acts and returns the answer.
         """
         name = hashlib.sha256("\0".join(request).encode("utf-8", "backslashreplace")).hexdigest()
         unit = _Unit(name)
@@ -73,7 +73,7 @@ class RequestMemory:
 
 
 class _Unit:
-    """The one transaction of a request; it begins with the first change."""
+    """The only transaction of a request; begins with the first change."""
 
     def __init__(self, name: str) -> None:
         self.name, self.stack = name, ExitStack()

@@ -40,7 +40,7 @@ _LINEAGE = ("run.", "step.")  # OpenLineage has a form for these only
 
 
 class Outbox:
-    """Writer of events for the subscribed hooks; one per open store."""
+    """Writer of events for the subscribed hooks; a single writer per open store."""
 
     def __init__(self) -> None:
         self._hooks: list[tuple[str, str, tuple[str, ...]]] = []
@@ -85,7 +85,7 @@ class Outbox:
         self._note(transaction, f"version.{what}", ("", None, None), facts)
 
     def note_deployment(self, transaction: Transaction, event: DeploymentEvent, model: str) -> None:
-        """Write the event of a deployment, as its own history has it."""
+        """Write the event of a deployment, in the form of the history."""
         facts = {
             "deployment": event.name,
             "model": model,

@@ -1,7 +1,7 @@
 """Parameters as rows: the value as JSON, and as text and number for search.
 
 A parameter that is a dict has a row for each leaf too, ``cfg.depth`` of ``cfg``, so that
-``params.cfg.depth > 2`` uses the same index. Such a row has no value: it serves search only.
+``params.cfg.depth > 2`` uses the same index. Such a row has no value: the row serves search only.
 """
 
 import math
@@ -81,7 +81,7 @@ def read_param(text: str) -> Any:
 
 
 def as_text(value: Any) -> str:
-    """Return a value as people write it, for search."""
+    """Return a value as people type values, for search."""
     if isinstance(value, str):
         return str(value)
     if isinstance(value, datetime):

@@ -57,7 +57,8 @@ class PostgresUrl:
 
     Args:
         url: ``postgresql://user:password@host:port/database?schema=penstock&…``; the rest of the
-            query goes to libpq, and so do PGPASSWORD, PGHOST, ~/.pgpass and libpq's other settings.
+            query goes to libpq, and so do PGPASSWORD, PGHOST, ~/.pgpass and libpq's further
+            settings.
 
     Raises:
         ParameterError: If the schema is not a legal name.
@@ -82,9 +83,9 @@ class PostgresUrl:
 class PostgresDatabase:
     """A pool of connections to a schema of a database.
 
-    Threads and processes: any number. Writers of different objects do not wait for each other; a
-    durable write (registry, deployments, proofs) excludes other durable writes, and so do writers
-    that request exclusion with `alone`. A forked child opens its own connections.
+    Threads and processes: any number. Writers of different objects never wait mutually; a
+    durable write (registry, deployments, proofs) excludes concurrent durable writes, and so do
+    writers that request exclusion with `alone`. A forked child opens new connections.
 
     Args:
         url: Address of the store.
@@ -127,7 +128,7 @@ class PostgresDatabase:
         return known == self.identity()
 
     def alone(self, transaction: Transaction, name: str) -> None:
-        """Wait until no other transaction works on the named object; see Database."""
+        """Wait until no further transaction works on the named object; see Database."""
         transaction.execute(_ALONE.replace("%s", "?"), (f"{self.url.schema}:{name}",))
 
     def is_missing_parent(self, error: BaseException) -> bool:
@@ -274,7 +275,7 @@ def explain(url: PostgresUrl, error: BaseException) -> StoreError:
 
 
 def _names(url: PostgresUrl) -> dict[str, str]:
-    """Return the database, its user and the owner of the schema, for a command to copy."""
+    """Return the database, the user and the owner of the schema, for a command to copy."""
     names = {"database": "DATABASE", "user": "USER", "owner": "OWNER"}
     with suppress(Exception), connect(url) as connection:
         row = connection.execute(

@@ -1,4 +1,4 @@
-"""MetadataStore: the protocol of every back end; a contract suite (penstock.testing) checks it."""
+"""MetadataStore: the protocol of every back end; a contract suite (penstock.testing) checks every back end."""
 
 from typing import Protocol
 
@@ -27,7 +27,7 @@ class MetadataStore(Protocol):
 
     Threads: every method may be called from any thread of a process. Processes: any number may work
         on a store at once; a method waits for a lock instead of failing. Each method is a
-        transaction: all of it happens, or nothing. Records are immutable; times are aware UTC.
+        transaction: all happens, or nothing. Records are immutable; times are aware UTC.
         Lookups of a name that does not exist raise NotFoundError with did-you-mean. Run ids may be
         passed as a unique prefix, or as ``last`` for the newest run.
     """
@@ -64,7 +64,7 @@ class MetadataStore(Protocol):
 
     @property
     def documents(self) -> DocumentStore:
-        """Documents of other programs' protocols, with named files."""
+        """Documents of foreign protocols, with named files."""
         ...
 
     @property
@@ -99,7 +99,7 @@ class MetadataStore(Protocol):
 
     @property
     def audit(self) -> AuditStore:
-        """The audit trail: who changed what, when."""
+        """The audit trail: actor, change and time."""
         ...
 
     @property

@@ -230,7 +230,7 @@ class SQLRunStore(SQLExperiments):
         return record
 
     def load(self, transaction: Transaction, run_id: str) -> RunRecord:
-        """Return a run, by its whole id.
+        """Return a run, by the whole id.
 
         Raises:
             NotFoundError: If there is none.

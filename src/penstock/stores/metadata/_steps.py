@@ -1,4 +1,4 @@
-"""Step runs with their outputs, edges and log; the engine's hot path, one commit per step."""
+"""Step runs with their outputs, edges and log; the engine's hot path, a single commit per step."""
 # ruff: noqa: S608 - statements are made of our own names; values are always bound
 
 from collections.abc import Callable, Iterable, Sequence
@@ -247,7 +247,7 @@ def _require_claimable(run: RunRecord, claim: StepClaim) -> None:
 
 
 def _verdict(steps: Sequence[StepRunRecord | None]) -> dict[str, Any]:
-    """Return the state and the error of a run that no process works on, by its steps."""
+    """Return the state and the error of a run that no process works on, by the steps."""
     bad = {StepState.FAILED, StepState.KILLED}
     failed = next((step for step in steps if step is not None and step.state in bad), None)
     if failed is not None:

@@ -1,4 +1,4 @@
-"""Tokens, sessions and failed sign-ins: looked up by the digest of what a request carries."""
+"""Tokens, sessions and failed sign-ins: looked up by the digest of a request's secret."""
 
 from collections.abc import Sequence
 from datetime import datetime

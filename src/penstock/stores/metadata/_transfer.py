@@ -110,7 +110,7 @@ class Transfer:
         self._held.__exit__(kind, error, trace)
 
     def conflicts(self) -> list[str]:
-        """Return versions and deployments that mean others in the target, or moved differently."""
+        """Return versions and deployments that differ in the target, or moved differently."""
         with self._target.read() as target:
             mine, theirs = self._versions(self._source), self._versions(target)
             other = {key for key, digest in mine.items() if theirs.get(key, digest) != digest}
@@ -140,7 +140,7 @@ class Transfer:
         return [row[0] for row in self._source.execute(sql, values).fetchall()]
 
     def copy_run(self, run_id: str) -> bool:
-        """Copy a run with all its rows, in a transaction; return whether anything was new."""
+        """Copy a run with all rows, in a transaction; return whether anything was new."""
         rows = {name: self._of_run(name, run_id) for name in self._of_runs()}
         with self._target.write() as target:
             changed = went_on = self._write_run(target, rows["runs"][0])
@@ -177,7 +177,7 @@ class Transfer:
     def copy_models(self, models: Collection[str]) -> None:
         """Copy versions with their moves, where the source's moves continue the target's.
 
-        The stage of a version follows from its moves, so a model that has moved on in the target
+        The stage of a version follows from the moves, so a model that has moved on in the target
         stays unchanged there.
         """
         events, versions = self._tables["stage_events"], self._tables["model_versions"]
@@ -278,7 +278,7 @@ class Transfer:
         ).fetchall()
 
     def _write_run(self, target: Transaction, row: Any) -> bool:
-        """Insert the run, or update it if the source's run is later."""
+        """Insert the run, or update the run if the source's run is later."""
         table = self._tables["runs"]
         changes = ", ".join(f'"{c}" = excluded."{c}"' for c in table.columns if c != "run_id")
         seen = "COALESCE({0}.ended_at, {0}.heartbeat_at, {0}.created_at)"
@@ -397,7 +397,7 @@ class Transfer:
 
 
 def _is_prefix(one: list[Any], other: list[Any]) -> bool:
-    """Return whether one of two histories is the beginning of the other."""
+    """Return whether a history is the beginning of a second, or the reverse."""
     shorter = min(len(one), len(other))
     return one[:shorter] == other[:shorter]
 

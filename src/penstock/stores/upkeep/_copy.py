@@ -1,4 +1,4 @@
-"""``copy_store``: a store, or some runs of it, copied into a store of any kind."""
+"""``copy_store``: a store, or selected runs, copied into a store of any kind."""
 
 import tempfile
 from collections.abc import Callable, Collection
@@ -32,7 +32,7 @@ class CopyReport:
         artifacts: Number of artifacts that the target lacked.
         bytes: Size of these artifacts.
         models: Models whose versions were copied.
-        skipped: Models and deployments that were left out, since the same names mean others there.
+        skipped: Models and deployments that were left out, since the same names differ there.
     """
 
     runs: int
@@ -52,7 +52,7 @@ def copy_store(
     skip_conflicts: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> CopyReport:
-    """Copy or merge a store into another: SQLite, PostgreSQL, folders and buckets in any mix.
+    """Copy or merge a store into a second: SQLite, PostgreSQL, folders and buckets in any mix.
 
     The source is copied as of the beginning of the copy, whatever is written meanwhile. Run ids
     stay. Bytes come before the facts that name them, each run is a transaction, and data that the
@@ -66,7 +66,7 @@ def copy_store(
         target: The store to copy to.
         experiment: Only runs of this experiment; models are left out then.
         since: Only runs that were created from then on; models are left out then.
-        skip_conflicts: Leave out models and deployments whose names mean others in the target.
+        skip_conflicts: Leave out models and deployments whose names differ in the target.
         progress: Called with the kind of the copied objects, the number done and the total.
 
     Raises:

@@ -22,11 +22,11 @@ def erase_predictions(
 ) -> int:
     """Remove the predictions that have keys, and return their number.
 
-    A prediction has a key if features of it were looked up, or if its inputs have the key columns
+    A prediction has a key if features were looked up, or if the inputs have the key columns
     with these values, also as text (``"7"`` for 7).
 
-    Of a SQLite file the bytes go as well: it is written anew. PostgreSQL overwrites them when
-    it vacuums.
+    Of a SQLite file the bytes go as well: the file is written anew. PostgreSQL overwrites them when
+    vacuumed.
 
     Args:
         keys: Values by key column, as plain JSON; a key with further columns matches, too.

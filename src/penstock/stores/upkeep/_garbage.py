@@ -45,7 +45,7 @@ class GarbageReport:
         by_format: Bytes by format of the artifacts.
         unrecorded: Number of bytes without a record: leftovers of killed processes.
         kept_bytes: Bytes that stay.
-        shared_with: Other stores with bytes in the same place: none are removed there, since only
+        shared_with: Further stores with bytes in the same place: none are removed there, since only
             those stores know their needs.
         without_outputs: Runs that stay, without the large outputs of their steps.
         ticks: Number of ticks of schedules that are more than 90 days old.
@@ -94,7 +94,7 @@ def collect_garbage(
         keep_last: Treat runs beyond this number of newest runs of each experiment as deleted.
         outputs_older_than: Remove the outputs of steps of runs that ended before: rows, models,
             snapshots. Small values, reports, metrics and logged data stay; such a run can no longer
-            be verified, and its steps are executed again where they would be reused.
+            be verified, and the steps are executed again where they would be reused.
         predictions_older_than: Remove older logged predictions, with their ground truth.
         keep_predictions: Remove predictions beyond this number of newest predictions of each
             deployment. Predictions that a running rollout is judged by stay in both cases.
@@ -183,7 +183,7 @@ def _key(record: ArtifactRecord) -> tuple[str, str]:
 
 
 def shared_with(store: "Store") -> tuple[str, ...]:
-    """Return the other stores whose bytes are in the same place."""
+    """Return the further stores whose bytes are in the same place."""
     own = store.metadata.settings.get(IDENTITY)
     known = store.metadata.settings.get(DATABASE)
     if known is not None and not store.metadata.database.is_same(known):

@@ -13,7 +13,7 @@ TRUE, FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
 
 
 def missing_in(texts: "pl.Series", rule: ReadingRule) -> "pl.Series":
-    """Return for each trimmed text whether it means "no value"; null counts as true."""
+    """Return for each trimmed text whether the text means "no value"; null counts as true."""
     marks = {"", *rule.missing} | (EXTRA_MARKS if rule.type != "text" else set())
     return texts.is_in(sorted(marks)).fill_null(value=True)
 
@@ -61,7 +61,7 @@ def read_values(texts: "pl.Series", rule: ReadingRule) -> "pl.Series":
 
 
 def read_value(text: str, rule: ReadingRule) -> Any:
-    """Read a single text; None where it cannot be read.
+    """Read a single text; None if unreadable.
 
     >>> read_value("1,234", ReadingRule("integer", thousands=","))
     1234

@@ -1,4 +1,4 @@
-"""ReadingRule: how the texts of a column become values; apart because models store it."""
+"""ReadingRule: how the texts of a column become values; apart because models store rules."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass

@@ -41,7 +41,7 @@ _GUESSES = (
 
 
 def guess_time_format(texts: "pl.Series") -> str | None:
-    """Infer the strftime codes of texts; None if no format, or more than one, fits.
+    """Infer the strftime codes of texts; None if no format, or several, fit.
 
     >>> import polars as pl
     >>> guess_time_format(pl.Series(["31.12.2015", "01.01.2016"]))

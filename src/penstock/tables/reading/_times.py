@@ -23,7 +23,7 @@ _SAMPLE = 1_000
 def read_iso(texts: "pl.Series") -> "pl.Series | None":
     """Read texts as ISO dates or datetimes; None if any text is neither.
 
-    With an offset or Z the result is in UTC; without, it is naive.
+    With an offset or Z the result is in UTC; without, naive.
 
     >>> import polars as pl
     >>> read_iso(pl.Series(["2013-01-01T06:00Z", None])).to_list()[0].isoformat()

@@ -1,8 +1,8 @@
 """Admission: models that this machine has not seen are first read in a process of their own.
 
 Libraries in C++ end the process on some damaged or forged bytes, and no check of ours knows them all.
-A model that this machine wrote is read at once; any other is read, checked and tried in a process
-with limits of time and memory, and what kills that process is refused.
+A model that this machine wrote is read at once; any foreign model is read, checked and tried in a
+process with limits of time and memory, and a file that kills that process is refused.
 """
 
 import re
@@ -26,7 +26,7 @@ _FIX = "Do not use this file; train the model again, or restore the artifact fro
 
 
 def note_written(format_name: str, digest: str) -> None:
-    """Note that this process wrote a model itself, so that reading it needs no trial."""
+    """Note that this process wrote a model itself, so that reading needs no trial."""
     if format_name in _TRIED:
         remember(digest)
 
@@ -67,7 +67,7 @@ def require_admitted(format_name: str, digest: str, stored: StoredModel) -> None
 def _libraries(format_name: str, stored: StoredModel) -> list[str]:
     """Return the packages that reading the model imports: their time is no part of the trial's.
 
-    What is named may be wrong, or not installed: only installed packages are imported ahead.
+    Names may be wrong, or not installed: only installed packages are imported ahead.
     """
     names = {format_name} - {"skops"}
     names |= {name for name in _HELD if name.encode() in stored.data}

@@ -1,7 +1,7 @@
-"""CatBoost's models in the library's own binary format, without the clock and the random id in it.
+"""CatBoost's models in the library's own binary format, without clock and random id.
 
 The format holds trees, names, levels and the labels of the classes, and no code. Training parameters
-are in its metadata; ``get_params`` of a model that was read is empty, as after CatBoost's own
+are in the metadata; ``get_params`` of a model that was read is empty, as after CatBoost's own
 ``load_model``.
 """
 
@@ -50,7 +50,7 @@ class CatBoostFormat:
         return [type(value).__name__, _stable(value)]
 
     def load_library(self) -> None:
-        """See ModelFormat: imported by the users of CatBoost, as it is slow."""
+        """See ModelFormat: imported by the users of CatBoost, as the import is slow."""
 
 
 def _stable(model: Any) -> bytes:

@@ -15,7 +15,7 @@ def is_catboost_model(data: bytes) -> bool:
 
 
 def stable_model(data: bytes, kind: str = "CatBoost") -> bytes:
-    """Return a model in the binary format without what differs from fit to fit of the same model."""
+    """Return a model in the binary format without bytes that differ from fit to fit of the same model."""
     copied = load_catboost(kind, data)
     metadata = copied.get_metadata()
     for key in _CHANGING:
@@ -25,7 +25,7 @@ def stable_model(data: bytes, kind: str = "CatBoost") -> bytes:
 
 
 def load_catboost(kind: str, data: bytes) -> Any:
-    """Load a model of a class of CatBoost's from its binary format."""
+    """Load a model of a class of CatBoost's from the binary format."""
     catboost = require("catboost", extra="catboost", purpose="reading a CatBoost model")
     model = getattr(catboost, kind)()
     model.load_model(blob=data)

@@ -1,4 +1,4 @@
-"""Files of a closed list of names as one value: a zip whose bytes depend on the files alone."""
+"""Files of a closed list of names as a single value: a zip whose bytes depend on the files alone."""
 
 import io
 import re
@@ -24,15 +24,15 @@ def pack_files(files: Mapping[str, bytes]) -> bytes:
 
 
 def unpack_files(data: bytes, names: re.Pattern[str]) -> dict[str, bytes]:
-    """Unpack what `pack_files` packed, in memory.
+    """Unpack the bytes of `pack_files`, in memory.
 
     Args:
         data: The bytes.
-        names: What the whole name of a file must match.
+        names: Pattern of a file's whole name.
 
     Raises:
-        ValueError: If the bytes are no such archive: another name, a name twice, compression, or a
-            file that is larger than the archive.
+        ValueError: If the bytes are no such archive: a foreign name, a name twice, compression, or
+            a file that is larger than the archive.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -52,7 +52,7 @@ def unpack_files(data: bytes, names: re.Pattern[str]) -> dict[str, bytes]:
 
 
 def read_folder(folder: Path) -> dict[str, bytes]:
-    """Read the files of a folder and of the folders in it, by path with ``/``."""
+    """Read the files of a folder and of nested folders, by path with ``/``."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))

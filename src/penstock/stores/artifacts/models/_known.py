@@ -1,7 +1,7 @@
 """Digests of models that a process of this machine has written or read before; apart: a small cache.
 
-Only their names are kept, as empty files in the user's state folder: not in the store, which others
-may write. Where there is no such folder, a process remembers its own.
+Only their names are kept, as empty files in the user's state folder: not in the store, which more
+people may write. Where there is no such folder, a process remembers own models.
 """
 
 import os

@@ -43,7 +43,7 @@ class LightGBMFormat:
         return [_text(value), best] if best else _text(value)
 
     def load_library(self) -> None:
-        """See ModelFormat: imported by the users of boosters, as it is slow."""
+        """See ModelFormat: imported by the users of boosters, as the import is slow."""
 
 
 def _require_whole(data: bytes) -> None:

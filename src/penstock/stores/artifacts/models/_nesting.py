@@ -1,4 +1,4 @@
-"""Models inside of models: an estimator of ours that holds a network stores it in its own format."""
+"""Models inside of models: an estimator of ours that holds a network stores that network in the network's format."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ _reading: ContextVar[_Code] = ContextVar("penstock_nested_read")
 
 @contextmanager
 def nested_written() -> Iterator[list[Serialized]]:
-    """Let `nested_state` write, and gather what it wrote."""
+    """Let `nested_state` write, and gather the writes."""
     written: list[Serialized] = []
     token = _writing.set(written)
     try:
@@ -37,9 +37,9 @@ def nested_source(source: Mapping[str, bytes], digests: Mapping[str, str]) -> It
 
 
 def nested_state(model: object) -> dict[str, Any] | None:
-    """Return a model's stored form as plain values, for ``__getstate__`` of the estimator around it.
+    """Return a model's stored form as plain values, for ``__getstate__`` of the outer estimator.
 
-    None outside of a store: copies and pickles keep the model as it is.
+    None outside of a store: copies and pickles keep the model unchanged.
 
     Raises:
         SerializationError: If the model has no safe format.
@@ -59,7 +59,7 @@ def nested_state(model: object) -> dict[str, Any] | None:
 
 
 def read_nested(state: Mapping[str, Any]) -> object:
-    """Read a model from what `nested_state` returned, for ``__setstate__``.
+    """Read a model from the result of `nested_state`, for ``__setstate__``.
 
     Raises:
         SerializationError: If the bytes are not the format, or the format is not safe.

@@ -1,4 +1,4 @@
-"""ONNX graphs as they are: operators and weights in one message, and no code."""
+"""ONNX graphs unchanged: operators and weights in a single message, and no code."""
 
 from typing import Any
 
@@ -36,4 +36,4 @@ class OnnxFormat:
         return stable_bytes(value) if self.can_write(value) else None
 
     def load_library(self) -> None:
-        """See ModelFormat: imported by the users of ONNX, as it is slow."""
+        """See ModelFormat: imported by the users of ONNX, as the import is slow."""

@@ -1,7 +1,7 @@
-"""What an ONNX graph may hold to be stored and read; apart because this is a security decision.
+"""Allowed contents of a stored ONNX graph; apart because this is a security decision.
 
-A graph is arithmetic on its inputs. Three things are not: operators of other libraries, weights in
-other files, and operators that draw random numbers. A stored graph has none of them.
+A graph is arithmetic on inputs. Three things are not: operators of foreign libraries, weights in
+separate files, and operators that draw random numbers. A stored graph has none of them.
 """
 
 import os
@@ -28,20 +28,20 @@ _EXTERNAL = 1  # TensorProto.EXTERNAL
 
 
 def read_onnx(path: str | Path) -> Any:  # Any: onnx.ModelProto, of an optional package
-    """Read a file of ONNX, with weights that lie beside it, as a model that can be stored.
+    """Read a file of ONNX, with weights in the same folder, as a model that can be stored.
 
     >>> read_onnx("churn.onnx")  # doctest: +SKIP
 
     Args:
-        path: The file. Files of weights that it names must lie in its folder, or in folders of it.
+        path: The file. Named files of weights must lie in the same folder, or below.
 
     Returns:
-        An ``onnx.ModelProto`` that holds all weights: return it from a step, or register it.
+        An ``onnx.ModelProto`` that holds all weights: return it from a step, or register the graph.
 
     Raises:
-        SerializationError: If the file is no ONNX, names a file outside of its folder or through a
+        SerializationError: If the file is no ONNX, names a file outside of the folder or through a
             link, or has operators that are not ONNX's own or draw random numbers.
-        MissingPackageError: If onnx is not installed; penstock's extra ``onnx`` has it.
+        MissingPackageError: If onnx is not installed; penstock's extra ``onnx`` has the package.
         OSError: If the file cannot be read.
     """
     file = Path(path)
@@ -69,11 +69,11 @@ def parse_onnx(data: bytes) -> Any:
 
 
 def require_closed(model: Any) -> Any:
-    """Return a graph that is arithmetic on its inputs alone.
+    """Return a graph that is arithmetic on inputs alone.
 
     Raises:
-        SerializationError: If it names other files, operators of other libraries, operators that
-            draw random numbers, or is no valid graph.
+        SerializationError: If the graph names separate files, operators of foreign libraries,
+            operators that draw random numbers, or is no valid graph.
     """
     onnx = require("onnx", extra="onnx", purpose="checking an ONNX model")
     own = {(each.domain, each.name) for each in model.functions}
@@ -104,7 +104,7 @@ def require_closed(model: Any) -> Any:
 
 
 def stable_bytes(model: Any) -> bytes:
-    """Write a graph without what exporters add for people, such as stack traces and paths.
+    """Write a graph without the additions of exporters for people, such as stack traces and paths.
 
     The same model then has the same bytes in every process and folder.
     """
@@ -178,7 +178,7 @@ def _is_external(tensor: Any) -> bool:
 
 
 def _take_in(tensor: Any, folder: Path, room: int) -> int:
-    """Read a tensor's weights from the file that it names; return their size in bytes."""
+    """Read a tensor's weights from the file named there; return their size in bytes."""
     facts = {each.key: each.value for each in tensor.external_data}
     file = _confined(facts.get("location", ""), folder)
     try:

@@ -51,7 +51,7 @@ class OwnCode:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What the record of the model says about the code."""
+        """The facts of the code in the model's record."""
         return {"definitions": dict(self.digests)} if self.digests else {}
 
 
@@ -62,7 +62,7 @@ def own_definitions(value: Any) -> list[Any]:
     """Return the user's classes and functions that a value holds or is made of.
 
     Raises:
-        SerializationError: If a nested object does not expose its state.
+        SerializationError: If a nested object does not expose state.
     """
     finder = _Finder()
     try:
@@ -81,10 +81,10 @@ def is_own(value: Any) -> bool:
 
 
 def gather_code(definitions: Iterable[Any]) -> OwnCode:
-    """Gather the source of classes and functions, and check that it makes the same ones again.
+    """Gather the source of classes and functions, and check that these define the same again.
 
     Raises:
-        SerializationError: If one is not defined in a file, or the file defines another by now.
+        SerializationError: If a definition is in no file, or the file has changed since.
     """
     definitions = list(definitions)
     files = _own_files() if definitions else {}
@@ -110,11 +110,11 @@ def find_definitions(
 ) -> Mapping[str, Any] | RecordedCode:
     """Return the classes and functions of a stored model by name.
 
-    Those of this process are used if the code is the same, so that ``isinstance`` holds; all others
+    Those of this process are used if the code is the same, so that ``isinstance`` holds; the rest
     are loaded from the recorded source.
 
     Raises:
-        SerializationError: If the source does not define one of them.
+        SerializationError: If the source lacks a definition.
     """
     loaded = {name: find_loaded(name) for name in digests}
     if all(_is_same(loaded[name], digest) for name, digest in digests.items()) and _reach_is_same(
@@ -125,7 +125,7 @@ def find_definitions(
 
 
 def _reach(files: dict[str, bytes], wanted: Sequence[tuple[str, str]]) -> dict[str, Slice]:
-    """Slice modules, and add files of the user's that needed code imports when it is called."""
+    """Slice modules, and add files of the user's that needed code imports at a call."""
     while True:
         slices = slice_modules(files, wanted)
         known = {module_of_path(path) for path in files}
@@ -140,9 +140,9 @@ def _reach(files: dict[str, bytes], wanted: Sequence[tuple[str, str]]) -> dict[s
 
 
 def _reach_is_same(source: Mapping[str, bytes], loaded: Mapping[str, Any]) -> bool:
-    """Return whether what definitions reach by imports is what was recorded, in this process too.
+    """Return whether the imports of definitions are as recorded, in this process too.
 
-    A definition's digest has the modules that it calls by name only.
+    A definition's digest has the modules called by name only.
     """
     here: dict[str, bytes] = {}
     for value in loaded.values():

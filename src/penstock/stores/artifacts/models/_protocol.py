@@ -13,7 +13,7 @@ def _no_source() -> Mapping[str, bytes]:
 
 @dataclass(frozen=True, slots=True)
 class StoredModel:
-    """A stored model before it is read.
+    """A stored model before being read.
 
     Args:
         data: The bytes, compared with the recorded digest.
@@ -28,11 +28,11 @@ class StoredModel:
 
 @runtime_checkable
 class ModelFormat(Protocol):
-    """A stored form of one kind of model.
+    """A stored form of a single kind of model.
 
     The record of a model names the format, and only that format reads the bytes: formats know
-    nothing of each other, and none is tried. A package brings a format of its own by an entry point
-    in the group ``penstock.model_formats``. Its name is the root package of the classes that it
+    no second format, and none is tried. A package brings a format of its own by an entry point
+    in the group ``penstock.model_formats``. The name is the root package of the classes that it
     stores (``fastai``), and is recorded as the format's name; it refers to an object with these
     attributes. An installed package is trusted as far as its formats' ``is_safe``.
 
@@ -65,14 +65,14 @@ class ModelFormat(Protocol):
         """Read a model that `write` wrote; the result has the same content digest.
 
         Raises:
-            SerializationError: If the bytes are not this format, or need what is not allowed.
+            SerializationError: If the bytes are not this format, or need disallowed types.
         """
         ...
 
     def state(self, value: object) -> object:
         """Return the value that the content digest is made of: bytes, arrays, plain values.
 
-        None if the attributes of the object are its state, as for scikit-learn's estimators.
+        None if the attributes of the object are the whole state, as for scikit-learn's estimators.
         """
         ...
 

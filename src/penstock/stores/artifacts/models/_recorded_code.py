@@ -40,7 +40,7 @@ def load_recorded(source: Mapping[str, bytes], names: Iterable[str]) -> "Recorde
         names: Each definition as ``module:name``.
 
     Raises:
-        SerializationError: If a name is not defined in its file, or the code cannot be executed.
+        SerializationError: If a name is not defined in the file, or the code cannot be executed.
     """
     names = tuple(sorted(set(names)))
     key = _key(source, names)
@@ -84,7 +84,7 @@ class RecordedCode:
         """Return the class or function of a name.
 
         Raises:
-            SerializationError: If it was not requested.
+            SerializationError: If not requested.
         """
         if name not in self._objects:
             raise not_recorded(name)

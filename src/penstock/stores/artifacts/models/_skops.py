@@ -170,7 +170,7 @@ def read_estimator(
     Args:
         data: The archive.
         source: Recorded source of the user's classes and functions.
-        facts: The record's; its ``code`` lists those that the archive may name.
+        facts: The record's; ``code`` lists those that the archive may name.
 
     Raises:
         SerializationError: If the bytes are not such an archive, or name a type that is not
@@ -246,7 +246,7 @@ def stable_archive(data: bytes, own: Mapping[int, str] = MappingProxyType({})) -
     Args:
         data: The archive.
         own: The user's classes and functions as ``module:name`` by id; the module of a script has
-            another name in each process.
+            a different name in each process.
     """
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         schema = json.loads(archive.read(_SCHEMA))
@@ -271,7 +271,7 @@ def require_plain_archive(data: bytes) -> None:
     """Refuse archives that are larger when read, and files that stand twice or are links.
 
     Raises:
-        SerializationError: If the archive is not as `write_estimator` writes it.
+        SerializationError: If the archive is not in the form of `write_estimator`.
     """
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         entries = archive.infolist()

@@ -25,7 +25,7 @@ class _Statement:
 
 @dataclass(slots=True)
 class Slice:
-    """What is needed of a module.
+    """The needed parts of a module.
 
     Args:
         package: Package that relative imports start from.
@@ -49,7 +49,7 @@ def module_of_path(path: str) -> str:
 
 
 def lambda_name(node: ast.Lambda, qualname: str) -> str:
-    """Return the name for a lambda of a file: its place, then the name that Python gave it."""
+    """Return the name for a lambda of a file: the place, then the name that Python gave it."""
     return f"{_LAMBDA}{node.lineno}:{node.col_offset}:{qualname}"
 
 
@@ -68,9 +68,9 @@ def lambdas_in_line(text: bytes, line: int) -> list[ast.Lambda]:
 
 
 def compile_lambda(text: bytes, node: ast.Lambda, name: str, file: str) -> CodeType:
-    """Return code that binds a lambda of a file to a name, compiled as it was in the file.
+    """Return code that binds a lambda of a file to a name, compiled as in the file.
 
-    Python compiles ``np.log(x)`` in another way where the file imports ``np``, so the file's imports
+    Python compiles ``np.log(x)`` differently where the file imports ``np``, so the file's imports
     are compiled with the lambda; they are not executed.
     """
     imports = list(_module_imports(_parse(text)))
@@ -98,7 +98,7 @@ def _module_imports(node: ast.AST) -> Iterator[ast.stmt]:
 def is_defined(text: bytes, name: str) -> bool:
     """Return whether a file has a ``class`` or ``def`` of the name, or that lambda, in its text.
 
-    An imported name is not defined there: ``from os import system`` must not lend its name.
+    An imported name is not defined there: ``from os import system`` must not lend that name.
     """
     if name.startswith(_LAMBDA):
         return find_lambda(text, name) is not None
@@ -173,7 +173,7 @@ def _prefixes(name: str) -> list[str]:
 def _grow(
     text: bytes, kept_slice: Slice, name: str, paths: Mapping[str, str], module: str
 ) -> Iterator[tuple[str, str]]:
-    """Add the statements for a name, and yield what those need, here and in other modules."""
+    """Add the statements for a name, and yield the names that those need, here and in further modules."""
     if name.startswith(_LAMBDA):
         place = find_lambda(text, name)
         if place is not None:
@@ -271,7 +271,7 @@ def _import_names(node: ast.AST) -> Iterator[str]:
 
 
 def _binds(statement: ast.stmt) -> frozenset[str]:
-    """Return the names that a statement binds in its module."""
+    """Return the names that a statement binds in the module."""
     names: set[str] = set()
     waiting: list[ast.AST] = [statement]
     while waiting:

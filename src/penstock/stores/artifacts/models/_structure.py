@@ -1,4 +1,4 @@
-"""Checks of what a model is made of: trees whose parts lie within each other, as training makes them.
+"""Checks of the parts of a model: trees whose nodes are nested as in training.
 
 Compiled code follows the numbers of a tree without a look: a child that is no node reads foreign
 memory, a circle never ends.
@@ -18,12 +18,12 @@ _PARAMETER = re.compile(r"\[\w+: [^\n]*\]")
 
 
 def require_sound_bytes(format_name: str, data: bytes) -> None:
-    """Check the text of a booster before its library reads it.
+    """Check the text of a booster before the library reads that.
 
-    Some damage ends a process only now and then, so that one trial proves little.
+    Some damage ends a process only now and then, so that a single trial proves little.
 
     Raises:
-        SerializationError: If the text is no whole model, or leads outside of it.
+        SerializationError: If the text is no whole model, or leads outside.
     """
     check = {"xgboost": _check_xgboost_text, "lightgbm": _check_lightgbm_text}.get(format_name)
     try:
@@ -40,10 +40,10 @@ def require_sound_bytes(format_name: str, data: bytes) -> None:
 
 
 def require_sound(model: object) -> None:
-    """Check the trees and indices of a model and of all that it holds.
+    """Check the trees and indices of a model and of all nested models.
 
     Raises:
-        SerializationError: If one leads outside of the model, or in a circle.
+        SerializationError: If an index leads outside of the model, or in a circle.
     """
     visitor = _Visitor()
     try:
@@ -79,7 +79,7 @@ class _Visitor(pickle.Pickler):
 
 
 def _check_estimator(estimator: Any) -> None:
-    """Check that the trees of an estimator use no column that it does not require of rows."""
+    """Check that the trees of an estimator use no column that is not required of rows."""
     inputs = vars(estimator).get("n_features_in_")
     _check_labels(vars(estimator).get("_y"), vars(estimator).get("classes_"))
     tree = vars(estimator).get("tree_")

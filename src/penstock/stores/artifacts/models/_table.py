@@ -1,4 +1,4 @@
-"""Which format a model gets, by its class; and the format that a record names."""
+"""The format of a model by class; and the format that a record names."""
 
 import importlib
 import sys

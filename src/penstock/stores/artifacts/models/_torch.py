@@ -1,6 +1,6 @@
-"""Networks of PyTorch: the tensors in safetensors, the modules' other attributes as plain values.
+"""Networks of PyTorch: the tensors in safetensors, the modules' further attributes as plain values.
 
-A module is made as pickle makes it, without its constructor: its class, then its attributes. The
+A module is made as in pickle, without the constructor: the class, then the attributes. The
 classes are torch's own on a closed list, or the user's from recorded source; an attribute is a plain
 value, a tensor, a module, or a function of these places. Nothing else can be written or read.
 """
@@ -306,7 +306,7 @@ def _flat(values: Any) -> Any:
 
 
 def _find_named(torch: Any, name: str) -> Any:
-    """Return a class or function of the closed list; None for any other name."""
+    """Return a class or function of the closed list; None for all further names."""
     module, _, own = name.partition(":")
     if module in _FUNCTIONS:
         value = getattr(importlib.import_module(module), own, None)

@@ -1,7 +1,8 @@
 """Models and tokenizers of Hugging Face, and of sentence-transformers, as the files that they save.
 
-What the libraries note about the machine is left out. The files are read by their own library: a class of transformers itself that ``config.json`` names,
-weights in safetensors, a tokenizer of plain tables. Code that comes with a model is never run.
+Notes of the libraries about the machine are left out. The files are read by their own library: a
+class of transformers itself that ``config.json`` names, weights in safetensors, a tokenizer of
+plain tables. Code that comes with a model is never run.
 """
 
 import importlib
@@ -87,7 +88,7 @@ class TransformersFormat:
         return model
 
     def _require_kept(self, value: Any, stored: StoredModel, kind: str) -> None:
-        """Refuse a value that differs from what its files give: they do not keep everything."""
+        """Refuse a value that differs from the value of the files: they do not keep everything."""
         back = self.read(stored)
         for name, stated in _facts_of(value, kind).items():
             fact = _facts_of(back, kind).get(name)
@@ -115,7 +116,7 @@ class TransformersFormat:
 
 
 def _kind(value: Any) -> str | None:
-    """Return ``model``, ``tokenizer`` or ``sentences``; None for any other value."""
+    """Return ``model``, ``tokenizer`` or ``sentences``; None for all further values."""
     for base in type(value).__mro__:
         root = base.__module__.partition(".")[0]
         if root == "transformers" and base.__name__ == "PreTrainedModel":
@@ -128,7 +129,7 @@ def _kind(value: Any) -> str | None:
 
 
 def _facts_of(value: Any, kind: str) -> dict[str, Any]:
-    """Return what decides about answers, beside weights: modules, hooks, how texts are cut."""
+    """Return all settings behind predictions, beside weights: modules, hooks, how texts are cut."""
     facts: dict[str, Any] = {}
     if kind != "tokenizer":
         modules = list(value.modules())
@@ -176,7 +177,7 @@ def _require_own(value: Any) -> str:
 
 
 def _files_of(value: Any, kind: str) -> dict[str, bytes]:
-    """Save a value with its library, and return the files without notes."""
+    """Save a value with the library, and return the files without notes."""
     with TemporaryDirectory() as place, _quiet():
         if kind == "sentences":
             value.save(place, create_model_card=False, safe_serialization=True)
@@ -195,7 +196,7 @@ def _files_of(value: Any, kind: str) -> dict[str, bytes]:
 
 
 def _without_notes(name: str, content: bytes) -> bytes:
-    """Return a settings file without notes, and a tokenizer's without what its last call set."""
+    """Return a settings file without notes, and a tokenizer's without the settings of the last call."""
     if not name.endswith(("config.json", "config_sentence_transformers.json", "tokenizer.json")):
         return content
     settings = json.loads(content)
@@ -207,7 +208,7 @@ def _without_notes(name: str, content: bytes) -> bytes:
 
 
 def _require_plain(files: Mapping[str, bytes]) -> None:
-    """Refuse settings that bring code, name a class by its path or a library from elsewhere."""
+    """Refuse settings that bring code, name a class by path or a library from elsewhere."""
     for name, content in files.items():
         if not name.endswith("config.json") and name != "modules.json":
             continue

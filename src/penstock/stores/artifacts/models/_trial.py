@@ -1,4 +1,4 @@
-"""What happens in the process that tries a model: read it, check it, predict made-up rows."""
+"""The program of the process that tries a model: read, check, predict made-up rows."""
 
 import importlib.util
 import warnings
@@ -39,10 +39,10 @@ def _is_package(name: str) -> bool:
 
 
 def read_model(data: bytes, arguments: Mapping[str, Any]) -> str:
-    """Read a model, and return the name of its class.
+    """Read a model, and return the name of the class.
 
     Raises:
-        SerializationError: If it is no model of the format.
+        SerializationError: If the bytes are no model of the format.
     """
     model_format = find_model_format(arguments["format"])
     if model_format is None:
@@ -59,7 +59,7 @@ def read_model(data: bytes, arguments: Mapping[str, Any]) -> str:
 
 
 def _open_session(data: bytes) -> None:
-    """Let the runtime build the graph, where installed: it plans memory by what the graph says."""
+    """Let the runtime build the graph, where installed: which plans memory by the graph."""
     if importlib.util.find_spec("onnxruntime") is None:
         return
     runtime = importlib.import_module("onnxruntime")
@@ -69,7 +69,7 @@ def _open_session(data: bytes) -> None:
 
 
 def _predict(model: Any) -> None:
-    """Predict rows of numbers where the model takes them: what is forged may only fail here."""
+    """Predict rows of numbers where the model takes them: a forged model may only fail here."""
     import numpy as np
 
     inputs = getattr(model, "n_features_in_", None)

@@ -1,6 +1,6 @@
-"""UnsafeModel: the declared way out for a model without a safe format; loaded in a process of its own.
+"""UnsafeModel: the declared way out for a model without a safe format; loaded in a separate process.
 
-Its bytes are a pickle, and this process never unpickles them: a stored UnsafeModel is a handle, and
+The bytes are a pickle, and this process never unpickles them: a stored UnsafeModel is a handle, and
 each call goes to an isolated process, whose answers are numbers and plain labels.
 """
 
@@ -33,12 +33,12 @@ class UnsafeModel:
     >>> model.predict([[5]]).tolist(), model.reason
     (['no'], 'Its library has no other format.')
 
-    In the process that made it, it is the estimator itself. Read from a store it is a handle: its
-    pickle is loaded in a process without network, without other processes, that writes only in an
-    empty folder of its own and reads only Python and the installed packages. The registry refuses it
-    unless the store's policy allows it (``penstock store unsafe-models``).
+    In the process of origin this is the estimator itself. Read from a store this is a handle: the
+    pickle is loaded in a process without network, without subprocesses, that writes only in an
+    empty folder and reads only Python and the installed packages. The registry refuses it
+    unless the store's policy allows such models (``penstock store unsafe-models``).
 
-    Threads: calls wait for each other.
+    Threads: calls are made in sequence.
 
     Args:
         estimator: The fitted estimator; must have ``predict``.
@@ -81,7 +81,7 @@ class UnsafeModel:
         return str(self._facts["kind"])
 
     def close(self) -> None:
-        """End the model's process; the next call starts it again."""
+        """End the model's process; the next call starts a new process."""
         if self._process is not None:
             self._process.close()
 
@@ -113,7 +113,7 @@ class UnsafeModel:
 
 
 class _Method:
-    """A method of the estimator, wherever it is; an object, so that it can be pickled."""
+    """A method of the estimator, in any process; an object, so that pickling works."""
 
     def __init__(self, model: UnsafeModel, name: str) -> None:
         self._model, self._name = model, name
@@ -223,7 +223,7 @@ def _process_of(data: bytes, facts: Mapping[str, Any]) -> UnsafeProcess:
 
 
 def _digest_of(model: UnsafeModel) -> str:
-    """Return the digest of the estimator's state; of its bytes where it does not tell its state."""
+    """Return the digest of the estimator's state; of the bytes where the state is not exposed."""
     if model._digest:  # noqa: SLF001
         return model._digest  # noqa: SLF001
     try:

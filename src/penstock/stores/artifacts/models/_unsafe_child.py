@@ -1,4 +1,4 @@
-"""The program of the isolated process: it isolates itself, then loads the pickle and answers calls."""
+"""The program of the isolated process: isolates itself, then loads the pickle and answers calls."""
 
 import os
 import pickle

@@ -1,6 +1,6 @@
-"""UnsafeProcess: the isolated process of a pickled model, as the process that asks sees it.
+"""UnsafeProcess: the isolated process of a pickled model, in the view of the calling process.
 
-What is sent may be any table, as we are trusted; what comes back is only ever JSON and raw numbers.
+Requests may be any table, as the caller is trusted; replies are only ever JSON and raw numbers.
 """
 
 import json
@@ -60,7 +60,7 @@ class UnsafeProcess:
 
         Raises:
             IsolationError: If this machine cannot isolate a process.
-            ServingError: If the model fails, or its process ends or takes too long.
+            ServingError: If the model fails, or the process ends or takes too long.
         """
         with self._lock:
             reply = self._ask(pickle.dumps((method, table)), self._timeout_s, self._started())
@@ -134,11 +134,11 @@ class UnsafeProcess:
 
 
 class ModelRaisedError(Exception):
-    """An error that the model raised in its process."""
+    """An error that the model raised in that process."""
 
 
 class _Holder:
-    """What must be ended with the object: apart, so that nothing refers to the object itself."""
+    """Resources that end with the object: apart, so that nothing refers to the object itself."""
 
     def __init__(self) -> None:
         self.helper: HelperProcess | None = None
@@ -149,8 +149,8 @@ def read_answer(reply: bytes) -> Any:
     """Read an answer: None, an array of numbers, or an array of labels.
 
     Raises:
-        ModelRaisedError: If it says that the model raised an error.
-        ValueError: If it is no answer.
+        ModelRaisedError: If the model raised an error.
+        ValueError: If the bytes are no answer.
         TypeError: If a label is neither a number nor a text.
     """
     import numpy as np
@@ -182,7 +182,7 @@ def write_answer(head: dict[str, Any], body: bytes = b"") -> bytes:
 
 
 def _readable() -> list[Path]:
-    """Return what the process may read: Python, the installed packages, the system's libraries."""
+    """Return the readable paths of the process: Python, the installed packages, the system's libraries."""
     own = Path(__file__).resolve().parents[3]
     prefixes = {sys.prefix, sys.base_prefix, sys.exec_prefix}
     packages = [

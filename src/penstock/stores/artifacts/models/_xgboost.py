@@ -33,4 +33,4 @@ class XGBoostFormat:
         return bytes(value.save_raw("json")) if self.can_write(value) else None
 
     def load_library(self) -> None:
-        """See ModelFormat: imported by the users of boosters, as it is slow."""
+        """See ModelFormat: imported by the users of boosters, as the import is slow."""

@@ -8,10 +8,10 @@ from penstock.core import AuditRecord
 
 
 class AuditStore(Protocol):
-    """Records of who changed what; only ever appended, each chained to the one before by its hash."""
+    """Records of changes with actor and time; only ever appended, each chained to the record before by hash."""
 
     def add(self, record: AuditRecord) -> AuditRecord:
-        """Append a record; its ``hash`` is computed here."""
+        """Append a record; ``hash`` is computed here."""
         ...
 
     def list(
@@ -26,9 +26,10 @@ class AuditStore(Protocol):
         ...
 
     def verify(self) -> int | None:
-        """Return where the trail is not as written; None if it is.
+        """Return the place of a change in the trail; None if unchanged.
 
         Returns:
-            Position, from 0, of the first record changed, added, moved or following a removed one.
+            Position, from 0, of the first record changed, added, moved or following a removed
+            record.
         """
         ...

@@ -1,4 +1,4 @@
-"""Documents of other programs' protocols, with named files."""
+"""Documents of foreign protocols, with named files."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
@@ -7,9 +7,9 @@ from penstock.core import ArtifactRecord, DocumentRecord
 
 
 class DocumentStore(Protocol):
-    """Documents of other programs' protocols, with named files.
+    """Documents of foreign protocols, with named files.
 
-    For facts that no other noun has, such as a run's datasets as an MLflow client describes them:
+    For facts that no further noun has, such as a run's datasets as an MLflow client describes them:
     kept whole, found by key or owner.
     """
 

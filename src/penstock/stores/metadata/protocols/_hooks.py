@@ -19,7 +19,7 @@ class HookStore(Protocol):
         ...
 
     def delete(self, name: str) -> None:
-        """Delete a webhook with its undelivered events."""
+        """Delete a webhook with all undelivered events."""
         ...
 
     def list_events(

@@ -15,7 +15,7 @@ class PredictionStore(Protocol):
         ...
 
     def get(self, prediction_id: str) -> PredictionRecord:
-        """Return a prediction with its ground truth."""
+        """Return a prediction with the ground truth."""
         ...
 
     def get_many(self, prediction_ids: Sequence[str]) -> dict[str, PredictionRecord]:
@@ -27,7 +27,7 @@ class PredictionStore(Protocol):
         ...
 
     def count(self, deployment: str, *, since: datetime | None = None) -> dict[int, dict[str, int]]:
-        """Count ``{version: {"requests", "rows", "errors", "truth"}}``; a batch is one request."""
+        """Count ``{version: {"requests", "rows", "errors", "truth"}}``; a batch is a single request."""
         ...
 
     def list(

@@ -12,7 +12,7 @@ class ProjectStore(Protocol):
         """Insert or replace a project by name.
 
         Raises:
-            ConflictError: If another project has one of its names.
+            ConflictError: If a second project has any of these names.
         """
         ...
 
@@ -21,7 +21,7 @@ class ProjectStore(Protocol):
         ...
 
     def delete(self, name: str) -> None:
-        """Delete a project with its grants; what it names belongs to no project then."""
+        """Delete a project with all grants; the names belong to no project then."""
         ...
 
     def list(self) -> list[ProjectRecord]:

@@ -23,7 +23,7 @@ class RunStore(Protocol):
 
         With ``only_attempt`` a run that was resumed meanwhile is a ConflictError. A resume sets the
         next attempt; of two concurrent resumes the second is a ConflictError. The end of a run that
-        is presumed killed counts. No run ends before its beginning.
+        is presumed killed counts. No run ends before the beginning.
         """
         ...
 
@@ -75,7 +75,7 @@ class RunStore(Protocol):
         ...
 
     def rename_experiment(self, name: str, to: str) -> None:
-        """Rename an experiment with its runs; ConflictError if the new name is taken."""
+        """Rename an experiment with all runs; ConflictError if the new name is taken."""
         ...
 
     def list_experiments(self) -> list[str]:

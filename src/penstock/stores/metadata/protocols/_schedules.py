@@ -19,7 +19,7 @@ class ScheduleStore(Protocol):
         ...
 
     def delete(self, name: str) -> None:
-        """Delete a schedule with its ticks; their runs stay."""
+        """Delete a schedule with all ticks; their runs stay."""
         ...
 
     def advance(
@@ -48,15 +48,15 @@ class ScheduleStore(Protocol):
     def claim_tick(
         self, tick: TickRecord, *, holder: str, until: datetime, run_id: str, max_active: int
     ) -> TickRecord | None:
-        """Claim a tick that is queued, or whose holder is silent; None if it is neither.
+        """Claim a tick that is queued, or whose holder is silent; None if neither.
 
         Also None while ``max_active`` different ticks of the schedule are held. ``run_id`` becomes the
-        id of the tick's run unless it has an id.
+        id of the tick's run unless there is an id.
         """
         ...
 
     def update_tick(self, tick: TickRecord, *, held_by: str | None, **changes: Any) -> bool:
-        """Change fields of a tick, if held by this holder; return whether it was."""
+        """Change fields of a tick, if held by this holder; return whether held."""
         ...
 
     def list(self) -> list[ScheduleRecord]:

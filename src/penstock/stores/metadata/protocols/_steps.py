@@ -74,20 +74,20 @@ class StepStore(Protocol):
         ...
 
     def drop_lease(self, name: str, holder: str) -> None:
-        """Release a lease; nothing happens if it is not held."""
+        """Release a lease; nothing happens if the lease is not held."""
         ...
 
     def claim_step(self, claim: StepClaim) -> bool:
         """Claim a step of a run whose steps several processes execute, or renew the own claim.
 
-        A claim ends after 60 s without renewal, or as soon as its process is seen to have ended;
-        the steps it has left running are killed then. The run is running while claims exist.
+        A claim ends after 60 s without renewal, or as soon as the process is seen to have ended;
+        steps left running are killed then. The run is running while claims exist.
 
         Returns:
-            False if a living process has claimed the step, or one that contains it.
+            False if a living process has claimed the step, or an outer step.
 
         Raises:
-            ConflictError: If the run has finished, is executed as a whole by another process, or
+            ConflictError: If the run has finished, is executed as a whole by a second process, or
                 was resumed elsewhere.
         """
         ...
@@ -95,7 +95,7 @@ class StepStore(Protocol):
     def release_step(self, claim: StepClaim, steps: Sequence[str]) -> RunState:
         """End a claim; the last claim to end decides how the run goes on.
 
-        The run fails if one of its steps has failed, finishes if all have ended well, and is queued
+        The run fails if a step has failed, finishes if all have ended well, and is queued
         otherwise: in the transaction that ends the claim, so that every step's end is seen by
         whoever decides. Nothing is decided for a run that was resumed elsewhere.
 

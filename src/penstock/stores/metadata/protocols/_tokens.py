@@ -17,15 +17,15 @@ class TokenStore(Protocol):
         ...
 
     def get(self, token_id: str) -> TokenRecord:
-        """Return a token by its public beginning."""
+        """Return a token by the public beginning."""
         ...
 
     def find(self, digest: str) -> tuple[TokenRecord, Owner] | None:
-        """Return a token with its user and grants, valid or not; None if there is no such token."""
+        """Return a token with user and grants, valid or not; None if there is no such token."""
         ...
 
     def revoke(self, token_id: str, at: datetime) -> TokenRecord:
-        """Refuse a token from now on; a revoked one stays as it is."""
+        """Refuse a token from now on; a revoked token stays unchanged."""
         ...
 
     def note_used(self, token_id: str, at: datetime) -> None:
@@ -41,7 +41,7 @@ class TokenStore(Protocol):
         ...
 
     def find_session(self, digest: str) -> tuple[SessionRecord, Owner] | None:
-        """Return a session with its user and grants; None if there is no such session."""
+        """Return a session with user and grants; None if there is no such session."""
         ...
 
     def note_session(self, session_id: str, at: datetime) -> None:

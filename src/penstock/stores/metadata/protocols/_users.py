@@ -1,4 +1,4 @@
-"""Users of the store, and what they may do in which project."""
+"""Users of the store, and roles in projects."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -19,7 +19,7 @@ class UserStore(Protocol):
         ...
 
     def add_first(self, user: UserRecord, *, grants: Sequence[GrantRecord]) -> bool:
-        """Add a user if there is none at all; of many callers at once one succeeds."""
+        """Add a user if there is none at all; of many callers at once a single call succeeds."""
         ...
 
     def get(self, name: str) -> UserRecord:
@@ -27,7 +27,7 @@ class UserStore(Protocol):
         ...
 
     def find_subject(self, subject: str) -> UserRecord | None:
-        """Return the user who signs in as this subject elsewhere; None if there is none."""
+        """Return the user with this subject at an identity provider; None if there is none."""
         ...
 
     def update(self, name: str, **changes: Any) -> UserRecord:
@@ -43,11 +43,11 @@ class UserStore(Protocol):
         ...
 
     def count(self) -> int:
-        """Return the number of users; 0 in a store that nobody signs in to."""
+        """Return the number of users; 0 in a store without users."""
         ...
 
     def grant(self, grant: GrantRecord) -> None:
-        """Give a user a role in a project; one that the user has already stays as it is."""
+        """Give a user a role in a project; a role that the user has already stays unchanged."""
         ...
 
     def revoke(self, user: str, project: str, role: Role | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Tables of documents of other programs' protocols, and their files."""
+"""Tables of documents of foreign protocols, and their files."""
 
 from sqlalchemy import Index, Table
 

@@ -1,4 +1,4 @@
-"""What each reading of a source read: versions, offsets, statement, so that it is read again.
+"""Facts of each reading of a source: versions, offsets, statement, for a repeated reading.
 
 Revision ID: 0007
 """

@@ -1,4 +1,4 @@
-"""One word for who decided: approvals and decisions have an actor, as events have.
+"""A single word for deciders: approvals and decisions have an actor, as events have.
 
 Revision ID: 0008
 """

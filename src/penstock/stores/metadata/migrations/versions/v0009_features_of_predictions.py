@@ -1,4 +1,4 @@
-"""What serving looked up in feature views for a prediction.
+"""Values that serving looked up in feature views for a prediction.
 
 Revision ID: 0009
 """

@@ -1,4 +1,4 @@
-"""Documents of other programs' protocols, with named files.
+"""Documents of foreign protocols, with named files.
 
 Revision ID: 0011
 """

@@ -1,4 +1,4 @@
-"""Users, grants, tokens, sessions, projects, the audit trail; approvals bound to what they saw.
+"""Users, grants, tokens, sessions, projects, the audit trail; approvals bound to evidence.
 
 Revision ID: 0012
 """
@@ -14,7 +14,7 @@ _AUTO_ID = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 
 def upgrade() -> None:
-    """Add the tables and the columns of approvals; nobody signs in to an existing store."""
+    """Add the tables and the columns of approvals; there are no users in an existing store."""
     _create_users()
     _create_tokens()
     _create_audit()
