@@ -1,5 +1,6 @@
 """The command line as a user calls it: in a process of its own, in an empty project folder."""
 
+import compileall
 import fcntl
 import json
 import os
@@ -22,6 +23,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # tests import from `tests`
 from tests import hunting, services
+
+import penstock
 
 # Test workers share few cores: threads that spin for work would only fight.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -125,6 +128,9 @@ def pytest_configure(config: pytest.Config) -> None:
     folder = tempfile.TemporaryDirectory(prefix="penstock-state-", ignore_cleanup_errors=True)
     os.environ["XDG_STATE_HOME"] = folder.name
     config.add_cleanup(folder.cleanup)
+    # Where PYTHONDONTWRITEBYTECODE is set, each of the thousand commands that tests start would
+    # compile the package again: half of its time.
+    compileall.compile_dir(Path(penstock.__file__).parent, quiet=2)
 
 
 @pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks

@@ -3,13 +3,17 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from penstock import importers
 from penstock.cli._help import examples
 from penstock.cli._output import current_store, emit, json_option, plain, say
 from penstock.core import to_json
-from penstock.importers import Imported, ImportedRun, import_neptune, import_wandb
+
+if TYPE_CHECKING:
+    from penstock.importers import Imported, ImportedRun
 
 _PATHS = click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 _EXPERIMENT = click.option("--experiment", help="Experiment of the runs; default: as it was there.")
@@ -25,7 +29,9 @@ def wandb(
 ) -> None:
     """Import runs of W&B from their logs: folders with files run-….wandb, logged offline or online."""
     store = current_store(ctx, create=True)
-    imported = import_wandb(paths, experiment=experiment, progress=_progress(as_json), store=store)
+    imported = importers.import_wandb(
+        paths, experiment=experiment, progress=_progress(as_json), store=store
+    )
     _tell(imported, as_json=as_json)
 
 
@@ -48,17 +54,17 @@ def neptune(
 ) -> None:
     """Import runs of Neptune from the Parquet files of neptune-exporter."""
     store = current_store(ctx, create=True)
-    imported = import_neptune(
+    imported = importers.import_neptune(
         paths, files=files, experiment=experiment, progress=_progress(as_json), store=store
     )
     _tell(imported, as_json=as_json)
 
 
-def _progress(as_json: bool) -> Callable[[ImportedRun], None] | None:
+def _progress(as_json: bool) -> Callable[["ImportedRun"], None] | None:
     return None if as_json else _tell_run
 
 
-def _tell_run(run: ImportedRun) -> None:
+def _tell_run(run: "ImportedRun") -> None:
     state = "new" if run.new else "known"
     say(
         f"[green]✓[/] {plain(run.run_id)} {plain(run.name)}: {run.points:,} points,"
@@ -68,7 +74,7 @@ def _tell_run(run: ImportedRun) -> None:
         say(f"    lost: {plain(sentence)}")
 
 
-def _tell(imported: Imported, *, as_json: bool) -> None:
+def _tell(imported: "Imported", *, as_json: bool) -> None:
     if as_json:
         emit(to_json(imported))
     else:

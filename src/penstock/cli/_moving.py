@@ -2,19 +2,18 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from penstock import registry
 from penstock.cli._help import examples
 from penstock.cli._import_trackers import neptune, wandb
 from penstock.cli._output import current_store, emit, json_option, plain, say
-from penstock.registry import Registry, parse_ref
-from penstock.server.mlflow.moving import (
-    ImportSummary,
-    export_runs,
-    import_mlflow,
-    write_model_folder,
-)
+from penstock.server.mlflow import moving
+
+if TYPE_CHECKING:
+    from penstock.server.mlflow.moving import ImportSummary
 
 _EVERY = 100  # runs between two lines of progress
 _SHOWN = 20
@@ -54,7 +53,7 @@ def import_from_mlflow(
     Ids, names, numbers and times stay. A repeated import reads only what is new or has changed, so
     start a killed import again. Facts that penstock has no place for are listed.
     """
-    done = import_mlflow(
+    done = moving.import_mlflow(
         source,
         artifacts=artifacts,
         store=current_store(ctx, create=True),
@@ -87,7 +86,7 @@ def export_to_mlflow(ctx: click.Context, runs: tuple[str, ...], target: str, as_
 
     A run that exists there is not written again. Facts without a place there are listed.
     """
-    done = export_runs(runs, to=target, store=current_store(ctx))
+    done = moving.export_runs(runs, to=target, store=current_store(ctx))
     if as_json:
         emit(asdict(done))
         return
@@ -121,15 +120,15 @@ def export_model_folder(ctx: click.Context, ref: str, folder: Path, as_json: boo
     installed beside MLflow.
     """
     store = current_store(ctx)
-    version = Registry(store=store).get(*parse_ref(ref))
-    write_model_folder(version, folder, store=store)
+    version = registry.Registry(store=store).get(*registry.parse_ref(ref))
+    moving.write_model_folder(version, folder, store=store)
     if as_json:
         emit({"ref": version.ref, "folder": str(folder)})
         return
     say(f"[green]✓[/] {plain(version.ref)} is in {plain(folder)}.")
 
 
-def _report(done: ImportSummary) -> None:
+def _report(done: "ImportSummary") -> None:
     if done.runs and done.runs % _EVERY == 0:
         say(f"  {done.runs} runs, {done.points:,} metric points, {done.files} files", stderr=True)
 

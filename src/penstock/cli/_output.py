@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 import msgspec
 
+from penstock import stores
 from penstock.core import ConflictError, GateError, PenstockError, StepError, now, to_json
-from penstock.stores import open_store
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -114,7 +114,7 @@ def current_store(
     Raises:
         StoreError: If the store does not exist and is not created.
     """
-    store = open_store(ctx.find_root().obj, project=project, create=create)
+    store = stores.open_store(ctx.find_root().obj, project=project, create=create)
     ctx.find_root().call_on_close(store.close)
     return store
 

@@ -5,22 +5,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from penstock import stores
 from penstock.cli._help import actor_option, examples
 from penstock.cli._output import current_store, emit, json_option, plain, say, show_table
 from penstock.core import NoStoreError, ParameterError, parse_duration, settings
 from penstock.registry import set_approval_rules
-from penstock.stores import (
-    UNSAFE_POLICIES,
-    GarbageReport,
-    backup_store,
-    check_store,
-    collect_garbage,
-    copy_store,
-    open_store,
-)
+from penstock.stores import UNSAFE_POLICIES
+
+if TYPE_CHECKING:
+    from penstock.stores import GarbageReport
 
 _MAX_ROWS = 20
 
@@ -143,7 +140,7 @@ def check(ctx: click.Context, quick: bool, as_json: bool) -> None:
     The digests of all bytes are computed again. Exits with 1 if the store is damaged.
     """
     with _progress("artifacts", quiet=as_json) as report:
-        findings = check_store(
+        findings = stores.check_store(
             quick=quick,
             progress=lambda done, total: report("artifacts", done, total),
             store=current_store(ctx),
@@ -172,7 +169,7 @@ def backup(ctx: click.Context, folder: Path, as_json: bool) -> None:
     The store may be in use. The backup is checked, and is a store itself.
     """
     with _progress("artifacts", quiet=as_json) as report:
-        findings = backup_store(folder, progress=report, store=current_store(ctx))
+        findings = stores.backup_store(folder, progress=report, store=current_store(ctx))
     broken = [finding for finding in findings if not finding.harmless]
     if as_json:
         emit({"backup": str(folder), "sound": not broken, "findings": findings})
@@ -216,10 +213,10 @@ def copy(
     Both may be of any kind. Repeat the command to continue an interrupted copy. By default the artifacts of a SQLite store are in the folder `artifacts` beside the file.
     """
     # A mistyped source must not become an empty store.
-    first = open_store(source, artifacts=source_artifacts or _beside(source), create=False)
-    second = open_store(target, artifacts=target_artifacts or _beside(target))
+    first = stores.open_store(source, artifacts=source_artifacts or _beside(source), create=False)
+    second = stores.open_store(target, artifacts=target_artifacts or _beside(target))
     with first, second, _progress("copy", quiet=as_json) as progress:
-        report = copy_store(
+        report = stores.copy_store(
             first,
             second,
             experiment=experiment,
@@ -281,7 +278,7 @@ def gc(
 
     Everything a registered version needs is kept: run, rows, report and sources.
     """
-    report = collect_garbage(
+    report = stores.collect_garbage(
         older_than=parse_duration(older_than),
         keep_last=keep_last,
         outputs_older_than=None
@@ -300,7 +297,7 @@ def gc(
     _show_garbage(report, delete=delete)
 
 
-def _show_garbage(report: GarbageReport, *, delete: bool) -> None:
+def _show_garbage(report: "GarbageReport", *, delete: bool) -> None:
     if report.runs:
         show_table(
             ["run", "name", "experiment", "reason"],

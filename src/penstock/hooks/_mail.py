@@ -1,21 +1,22 @@
 """E-mail: an event as a mail to people, by SMTP and never in the clear.
 
 The server is part of the hook's URL: ``smtp://user@host:587?to=ml@example.org``, or ``smtps://`` for
-a server that speaks TLS from the start. The password is the hook's secret.
+a server that speaks TLS from the start. The password is the hook's secret. The packages of mail are
+imported by what sends one: every command that may tell of something imports this module.
 """
 
-import smtplib
-import ssl
 from dataclasses import dataclass
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.utils import format_datetime
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from penstock.core import EventRecord, HookRecord, ParameterError, now
 from penstock.hooks._attempt import Attempt
 from penstock.hooks._destination import Destination, find_destination, is_allowed
 from penstock.hooks._notice import Notice
+
+if TYPE_CHECKING:
+    from email.message import EmailMessage
+    from smtplib import SMTP
 
 SCHEMES = frozenset({"smtp", "smtps"})
 _TIMEOUT_S = 10.0
@@ -68,6 +69,8 @@ def read_route(url: str) -> MailRoute:
 
 def send_mail(hook: HookRecord, event: EventRecord, notice: Notice) -> Attempt:
     """Try to send an event's notice; a mail that some recipients are refused has arrived."""
+    import smtplib
+
     route = read_route(hook.url)
     try:
         place = find_destination(hook.url)
@@ -93,8 +96,11 @@ def send_mail(hook: HookRecord, event: EventRecord, notice: Notice) -> Attempt:
     return Attempt(ok=True)
 
 
-def _connect(url: str, place: Destination) -> smtplib.SMTP:
+def _connect(url: str, place: Destination) -> "SMTP":
     """Connect to the checked address; the certificate must be of the name."""
+    import smtplib
+    import ssl
+
     context = ssl.create_default_context()
     encrypted = urlsplit(url).scheme == "smtps"
     server = (
@@ -127,7 +133,10 @@ def _require_clear_allowed(url: str, place: Destination) -> None:
     )
 
 
-def _mail(route: MailRoute, event: EventRecord, notice: Notice) -> EmailMessage:
+def _mail(route: MailRoute, event: EventRecord, notice: Notice) -> "EmailMessage":
+    from email.message import EmailMessage
+    from email.utils import format_datetime
+
     mail = EmailMessage()
     mail["Subject"] = f"penstock: {notice.title}"[:_MOST_TITLE]
     mail["From"], mail["To"] = route.sender, ", ".join(route.to)
@@ -140,6 +149,8 @@ def _mail(route: MailRoute, event: EventRecord, notice: Notice) -> EmailMessage:
 
 
 def _require_address(text: str) -> None:
+    from email.headerregistry import Address
+
     try:
         address = Address(addr_spec=text)
     except Exception as error:  # noqa: BLE001 - the parser raises what it meets

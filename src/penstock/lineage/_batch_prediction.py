@@ -4,13 +4,7 @@ import re
 from typing import Any
 
 from penstock.core import NotFoundError, PredictionRecord, RunRecord
-from penstock.serving.batch import (
-    EXPERIMENT,
-    MANIFEST,
-    BatchTarget,
-    read_prediction,
-    target_column,
-)
+from penstock.serving import batch
 from penstock.stores import Store
 
 _ID = re.compile(r"([0-9a-z]{20})-([0-9]{1,15})")
@@ -37,18 +31,18 @@ def find_batch_prediction(store: Store, prediction_id: str) -> PredictionRecord 
     except NotFoundError:
         return None
     logged = store.metadata.artifacts.list(run.run_id)
-    if run.experiment != EXPERIMENT or MANIFEST not in logged:
+    if run.experiment != batch.EXPERIMENT or batch.MANIFEST not in logged:
         return None
-    manifest: dict[str, Any] = store.load(logged[MANIFEST])
+    manifest: dict[str, Any] = store.load(logged[batch.MANIFEST])
     return _read(run, manifest, prediction_id, int(parts[2]))
 
 
 def _read(
     run: RunRecord, manifest: dict[str, Any], prediction_id: str, row: int
 ) -> PredictionRecord:
-    target = BatchTarget(manifest["out"], manifest["format"])
+    target = batch.BatchTarget(manifest["out"], manifest["format"])
     is_there = not target.is_remote and target.path.exists()
-    batch_row = read_prediction(target, prediction_id) if is_there else None
+    batch_row = batch.read_prediction(target, prediction_id) if is_there else None
     if row >= manifest["rows"] or (is_there and batch_row is None):
         raise NotFoundError(
             what=f"Batch {run.run_id} predicted no row {row:,}.",
@@ -59,7 +53,7 @@ def _read(
             else "Take the id from the column prediction_id.",
         )
     known = batch_row or {}
-    targets = {target_column(name): name for name in manifest.get("targets", ())}
+    targets = {batch.target_column(name): name for name in manifest.get("targets", ())}
     own = {"prediction_id", "prediction", "score", "warnings", *targets}
     prediction = known.get("prediction")
     if known and targets:

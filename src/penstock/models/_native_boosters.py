@@ -5,9 +5,8 @@ for the objectives of classification, and takes a DMatrix (XGBoost).
 """
 
 import json
+from importlib import import_module
 from typing import Any
-
-from penstock.models._onnx_estimator import OnnxEstimator
 
 _BINARY = ("binary:logistic", "binary")
 _MANY = ("multi:softprob", "multi:softmax", "multiclass", "multiclassova")
@@ -23,7 +22,8 @@ def as_estimator(value: Any) -> Any:
     kind = type(value)
     root = kind.__module__.partition(".")[0]
     if kind.__name__ == "ModelProto" and root == "onnx":
-        return OnnxEstimator(value)
+        # Imported when a graph is there: the module loads scikit-learn.
+        return import_module("penstock.models._onnx_estimator").OnnxEstimator(value)
     if kind.__name__ != "Booster" or root not in _ROOTS:
         return value
     adapted = _XGBoostRows(value) if root == "xgboost" else _LightGBMRows(value)

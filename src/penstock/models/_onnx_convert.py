@@ -10,7 +10,6 @@ import tempfile
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -99,12 +98,12 @@ def convert_estimator(estimator: Any, width: int) -> Converted:
     except Exception as error:
         text = " ".join(summarize_error(error).split())[:160]
         raise NotConverted(
-            f"{converter} {version(converter)} cannot convert it ({text})"
+            f"{converter} {_version(converter)} cannot convert it ({text})"
         ) from error
     graph.ClearField("metadata_props")  # of the training, such as its time
     return Converted(
         graph,
-        f"{converter} {version(converter)}",
+        f"{converter} {_version(converter)}",
         tolerance,
         has_thresholds,
         name == "TorchEstimator",
@@ -193,3 +192,9 @@ def _network(estimator: Any, width: int) -> Any:
         dynamic_shapes=({0: torch.export.Dim("rows")},),
     )
     return program.model_proto
+
+
+def _version(package: str) -> str:
+    from importlib.metadata import version  # 10 ms, and only a conversion asks
+
+    return version(package)

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
 
 from penstock.core import DataError, ModelVersionRecord, SerializationError
-from penstock.models._onnx_estimator import OnnxEstimator
 from penstock.models._threads import threads_for
 from penstock.stores import open_store
 
@@ -112,12 +112,14 @@ class FormAnswers:
         import numpy as np
 
         self._native, self._form = native, form
-        graph = OnnxEstimator(form.parts["graph"])
+        # Imported when a graph is there: the module loads scikit-learn.
+        graph_of = import_module("penstock.models._onnx_estimator").OnnxEstimator
+        graph = graph_of(form.parts["graph"])
         classes = getattr(native, "classes_", None)
         is_classifier = classes is not None and len(classes) > 0  # a regressor's may be empty
         self._classes: Any = np.asarray(classes) if is_classifier else None
         if self._classes is not None and graph.labels is None:
-            graph = OnnxEstimator(form.parts["graph"], classes=list(range(len(self._classes))))
+            graph = graph_of(form.parts["graph"], classes=list(range(len(self._classes))))
         self._graph = graph
         self._limits: Any = None
         if form.bounded:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import DataError, ModelVersionRecord, PenstockError, PredictionRecord
@@ -15,7 +16,6 @@ from penstock.monitoring._feature_skew import FeatureSkew
 from penstock.monitoring._limits import Limits
 from penstock.monitoring._performance import measure_performance
 from penstock.monitoring._report import DriftReport
-from penstock.monitoring._skew import compare_served
 from penstock.monitoring._verdicts import judge_columns
 from penstock.monitoring._window import add_truth, frame_of, read_window, series_of
 from penstock.stores import Store, open_store
@@ -176,6 +176,8 @@ def _compare_histories(
     """Compare features with their histories; drift is reported even if these cannot be read."""
     if signature.features is None:
         return (), ""
+    # Imported here: it loads polars and the feature store, which a page about drift does without.
+    compare_served = import_module("penstock.monitoring._skew").compare_served
     try:
         skews = compare_served(rows, signature.features, sent=inputs, limit=limits.skew)
         return tuple(sorted(skews, key=lambda each: each.subject)), ""

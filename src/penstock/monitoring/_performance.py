@@ -3,13 +3,17 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from penstock import evaluation
 from penstock.core import ModelVersionRecord, PredictionRecord
-from penstock.evaluation import METRICS, TASK_METRICS, Estimate, EvaluationReport, Outcomes, measure
+from penstock.evaluation import METRICS, TASK_METRICS, Estimate
 from penstock.models import Signature
 from penstock.monitoring._limits import Limits
 from penstock.stores import Store
+
+if TYPE_CHECKING:
+    from penstock.evaluation import EvaluationReport, Outcomes
 
 _RESAMPLES = 300
 _WHY_NOT = {
@@ -104,7 +108,7 @@ def measure_performance(
     unusable = len(known) - len(usable)
     performance = Performance(len(records), len(usable), {}, registered, unusable=unusable)
     if usable:
-        measured = measure(outcomes_of(usable, signature), resamples=_RESAMPLES)
+        measured = evaluation.measure(outcomes_of(usable, signature), resamples=_RESAMPLES)
         performance = replace(performance, metrics=measured.metrics)
         scored = any(record.score is not None for record in usable) and (
             signature.task != "binary" or signature.positive is not None
@@ -119,7 +123,7 @@ def measure_performance(
     return performance
 
 
-def outcomes_of(known: Sequence[PredictionRecord], signature: Signature) -> Outcomes:
+def outcomes_of(known: Sequence[PredictionRecord], signature: Signature) -> "Outcomes":
     """Return ground truth, predictions and scores of logged rows as arrays.
 
     Args:
@@ -129,7 +133,7 @@ def outcomes_of(known: Sequence[PredictionRecord], signature: Signature) -> Outc
     import numpy as np
 
     if signature.task == "regression":
-        return Outcomes(
+        return evaluation.Outcomes(
             "regression",
             (),
             np.array([float(record.truth) for record in known]),
@@ -143,7 +147,7 @@ def outcomes_of(known: Sequence[PredictionRecord], signature: Signature) -> Outc
     # Where no class is known as positive, scores are those of the likelier class: whether this is
     # the predicted one, the log does not tell.
     scored = known_positive and len(scores) == len(rows)
-    return Outcomes(
+    return evaluation.Outcomes(
         signature.task,
         classes,
         np.array([code[record.truth] for record in rows], dtype=np.int64),

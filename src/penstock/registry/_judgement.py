@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from penstock import evaluation
 from penstock.core import (
     DataError,
     GateResult,
@@ -14,12 +15,11 @@ from penstock.core import (
     Stage,
     StoreError,
 )
-from penstock.evaluation import Comparison, compare, judge, parse_gate
 from penstock.models import Model
 from penstock.registry._references import in_stage
 
 if TYPE_CHECKING:
-    from penstock.evaluation import EvaluationReport
+    from penstock.evaluation import Comparison, EvaluationReport
     from penstock.stores import Store
 
 
@@ -30,7 +30,7 @@ def judge_candidate(
     champion: ModelVersionRecord | None,
     proofs: Mapping[str, ProofRecord] | None = None,
     store: "Store",
-) -> tuple[tuple[GateResult, ...], Comparison | None]:
+) -> "tuple[tuple[GateResult, ...], Comparison | None]":
     """Judge gates over a report, scoring the champion on the same rows if there is a champion.
 
     Args:
@@ -47,12 +47,12 @@ def judge_candidate(
     if champion is not None:
         try:
             model = Model.load(champion, store=store)
-            comparison = compare(report, model, trained_on=_trained_on(store, champion))
+            comparison = evaluation.compare(report, model, trained_on=_trained_on(store, champion))
         except (DataError, SerializationError, StoreError) as error:
             # If a champion cannot score these rows (columns changed), neither crash nor let a gate
             # pass as if there were no champion.
             trouble = f"not known: {champion.ref} cannot be scored on the candidate's rows: {error}"
-    results = judge(gates, report, comparison=comparison, proofs=proofs)
+    results = evaluation.judge(gates, report, comparison=comparison, proofs=proofs)
     if trouble:
         results = tuple(_fail_if_compared(result, trouble) for result in results)
     return results, comparison
@@ -70,7 +70,7 @@ def _trained_on(store: "Store", champion: ModelVersionRecord) -> Any:
 
 def list_needed_proofs(record: ModelVersionRecord) -> list[str]:
     """List the kinds of proof of the version's run that gates of the version need."""
-    kinds = (parse_gate(gate.gate, metrics=None).proof_kind for gate in record.gates)
+    kinds = (evaluation.parse_gate(gate.gate, metrics=None).proof_kind for gate in record.gates)
     return list(dict.fromkeys(kind for kind in kinds if kind))
 
 
@@ -120,7 +120,7 @@ def judge_version(
 
 
 def _fail_if_compared(result: GateResult, reason: str) -> GateResult:
-    if not parse_gate(result.gate, metrics=None).needs_champion:
+    if not evaluation.parse_gate(result.gate, metrics=None).needs_champion:
         return result
     return GateResult(result.gate, GateState.FAILED, reason)
 

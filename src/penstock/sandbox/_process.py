@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
-from multiprocessing.connection import Connection
 
 from penstock.core import PenstockError
 
@@ -66,6 +65,9 @@ class HelperProcess:
             env=_environment(),
         )
         theirs.close()
+        # Imported here: few processes start a helper, and all import this module.
+        from multiprocessing.connection import Connection
+
         self._connection = Connection(ours.detach())
         self._lock = threading.Lock()
         self._owner = os.getpid()

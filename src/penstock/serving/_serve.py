@@ -5,8 +5,9 @@ import importlib
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from penstock import http
 from penstock.core import NotFoundError, ServingError
-from penstock.http import LOCAL_HOSTS, Server, is_loopback, listen, require_bind, url_host
+from penstock.http import LOCAL_HOSTS, is_loopback, listen, require_bind, url_host
 from penstock.people import has_users
 from penstock.stores import Store, open_store
 
@@ -53,7 +54,7 @@ def serve(
         )
         _require_something(store)
         url = f"http://{url_host(host)}:{listener.getsockname()[1]}"
-        server = Server(app, listener, partial(ready, url) if ready else None)
+        server = http.Server(app, listener, partial(ready, url) if ready else None)
         # uvicorn has already shut down in order when it passes the interrupt on.
         with contextlib.suppress(KeyboardInterrupt):
             server.run(sockets=[listener])

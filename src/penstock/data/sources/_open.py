@@ -1,7 +1,6 @@
 """open_source: a text to a source of rows; the only place that knows which kind of source it is."""
 
 import re
-from importlib.metadata import entry_points
 from pathlib import Path
 
 from penstock.core import ParameterError, did_you_mean, summarize_error
@@ -60,6 +59,8 @@ def _of_topic(text: str) -> DataSource:
 
 
 def _of_package(scheme: str, text: str) -> DataSource:
+    from importlib.metadata import entry_points  # 10 ms, and few sources come from a package
+
     found = {point.name: point for point in entry_points(group=GROUP)}
     point = found.get(scheme)
     if point is None:

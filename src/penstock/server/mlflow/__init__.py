@@ -1,6 +1,21 @@
 """MLflow's protocol on a store: an unmodified MLflow client comes in, penstock's facts come out."""
 
-from penstock.server.mlflow._app import mlflow_router
-from penstock.server.mlflow._serve import create_mlflow, mlflow_mounts, serve_mlflow
+from typing import TYPE_CHECKING
 
-__all__ = ["create_mlflow", "mlflow_mounts", "mlflow_router", "serve_mlflow"]
+from penstock.core import lazy_exports
+
+if TYPE_CHECKING:
+    from penstock.server.mlflow._app import mlflow_router as mlflow_router
+    from penstock.server.mlflow._serve import create_mlflow as create_mlflow
+    from penstock.server.mlflow._serve import mlflow_mounts as mlflow_mounts
+    from penstock.server.mlflow._serve import serve_mlflow as serve_mlflow
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "create_mlflow": "_serve",
+        "mlflow_mounts": "_serve",
+        "mlflow_router": "_app",
+        "serve_mlflow": "_serve",
+    },
+)

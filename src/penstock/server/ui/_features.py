@@ -3,15 +3,16 @@
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from penstock import features
 from penstock.core import NotFoundError, PenstockError, SettingsError
-from penstock.features import FeatureStore, FeatureView
-from penstock.features.online import Freshness
 from penstock.lineage import list_view_users
 from penstock.server.ui._page import Page, Query
 from penstock.server.ui._site import Site
 
 if TYPE_CHECKING:
     from penstock.core import ModelVersionRecord
+    from penstock.features import FeatureStore, FeatureView
+    from penstock.features.online import Freshness
 
 _MOST_COMMITS = 50
 
@@ -70,20 +71,20 @@ _FACTS = (
 )  # fmt: skip
 
 
-def _feature_store(site: Site) -> FeatureStore | None:
+def _feature_store(site: Site) -> "FeatureStore | None":
     try:
-        return FeatureStore(store=site.store)
+        return features.FeatureStore(store=site.store)
     except SettingsError:  # the artifacts are in a bucket: no place is known
         return None
 
 
-def _about(site: Site, store: FeatureStore, view: FeatureView) -> dict[str, Any]:
+def _about(site: Site, store: "FeatureStore", view: "FeatureView") -> dict[str, Any]:
     users = list_view_users(view.name, store=site.store)
     try:
         fresh, problem = store.freshness(view.name), ""
     except PenstockError as error:  # the online store does not respond: the history is shown
         newest = store.history(view.name).version().version
-        fresh = Freshness(view.name, None, newest, 0, timedelta(0))
+        fresh = features.online.Freshness(view.name, None, newest, 0, timedelta(0))
         problem = error.what
     return {
         "name": view.name,
@@ -105,7 +106,7 @@ def _about(site: Site, store: FeatureStore, view: FeatureView) -> dict[str, Any]
     }
 
 
-def _state(fresh: Freshness, problem: str) -> tuple[str, str]:
+def _state(fresh: "Freshness", problem: str) -> tuple[str, str]:
     """Return icon and words of how the online store stands to the history."""
     if problem:
         return "failed", "unreachable"

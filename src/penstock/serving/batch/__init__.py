@@ -7,10 +7,10 @@ from penstock.core import lazy_exports
 if TYPE_CHECKING:
     from penstock.serving.batch._options import Refused as Refused
     from penstock.serving.batch._options import target_column as target_column
-    from penstock.serving.batch._predict import EXPERIMENT as EXPERIMENT
-    from penstock.serving.batch._predict import MANIFEST as MANIFEST
     from penstock.serving.batch._predict import BatchPrediction as BatchPrediction
     from penstock.serving.batch._predict import predict as predict
+    from penstock.serving.batch._records import EXPERIMENT as EXPERIMENT
+    from penstock.serving.batch._records import MANIFEST as MANIFEST
     from penstock.serving.batch._records import RecordedBatch as RecordedBatch
     from penstock.serving.batch._records import get_batch as get_batch
     from penstock.serving.batch._records import list_batches as list_batches
@@ -22,8 +22,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "BatchPrediction": "_predict",
         "BatchTarget": "_target",
-        "EXPERIMENT": "_predict",
-        "MANIFEST": "_predict",
+        "EXPERIMENT": "_records",
+        "MANIFEST": "_records",
         "RecordedBatch": "_records",
         "get_batch": "_records",
         "list_batches": "_records",

@@ -29,6 +29,7 @@ from penstock.registry import Registry, parse_ref
 from penstock.serving._forms import find_batch_form
 from penstock.serving.batch._options import PART_ROWS, BatchOptions, Refused, output_names
 from penstock.serving.batch._part import kept_columns
+from penstock.serving.batch._records import EXPERIMENT, MANIFEST
 from penstock.serving.batch._source import rules_of, source_of
 from penstock.serving.batch._staging import BatchStaging, StagedPart
 from penstock.serving.batch._target import BatchTarget
@@ -38,9 +39,6 @@ from penstock.tracking import ActiveRun, active_run, start_run
 
 if TYPE_CHECKING:
     import polars as pl
-
-EXPERIMENT = "predictions"
-MANIFEST = "batch.json"
 
 
 @dataclass(frozen=True, slots=True)

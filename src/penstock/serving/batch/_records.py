@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from penstock.core import NotFoundError, RunRecord
-from penstock.serving.batch._predict import EXPERIMENT, MANIFEST
 from penstock.stores import Store, open_store
 
+EXPERIMENT = "predictions"
+MANIFEST = "batch.json"
 _COUNTS = ("predicted", "refused", "warned")
 _TAG = "tags.batch = 'predict'"
 

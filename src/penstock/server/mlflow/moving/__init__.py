@@ -1,7 +1,23 @@
 """Moving in from MLflow and out again: databases, folders and servers."""
 
-from penstock.server.mlflow._model_folder import write_model_folder
-from penstock.server.mlflow.moving._exporting import ExportSummary, export_runs
-from penstock.server.mlflow.moving._importing import ImportSummary, import_mlflow
+from typing import TYPE_CHECKING
 
-__all__ = ["ExportSummary", "ImportSummary", "export_runs", "import_mlflow", "write_model_folder"]
+from penstock.core import lazy_exports
+
+if TYPE_CHECKING:
+    from penstock.server.mlflow._model_folder import write_model_folder as write_model_folder
+    from penstock.server.mlflow.moving._exporting import ExportSummary as ExportSummary
+    from penstock.server.mlflow.moving._exporting import export_runs as export_runs
+    from penstock.server.mlflow.moving._importing import ImportSummary as ImportSummary
+    from penstock.server.mlflow.moving._importing import import_mlflow as import_mlflow
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "ExportSummary": "_exporting",
+        "ImportSummary": "_importing",
+        "export_runs": "_exporting",
+        "import_mlflow": "_importing",
+        "write_model_folder": "penstock.server.mlflow._model_folder",
+    },
+)

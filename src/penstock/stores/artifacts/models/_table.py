@@ -4,11 +4,13 @@ import importlib
 import sys
 from collections.abc import Iterator
 from functools import cache, lru_cache
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from penstock.core import SerializationError, summarize_error
 from penstock.stores.artifacts.models._protocol import ModelFormat
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "penstock.model_formats"
 """Entry points of packages that bring formats: the root package of the model's classes."""
@@ -84,7 +86,10 @@ def _built_in(module: str, kind: str) -> ModelFormat:
 
 
 @cache
-def _points() -> dict[str, EntryPoint]:
+def _points() -> "dict[str, EntryPoint]":
+    # Imported here: it loads the packages of mail and archives, which few processes need.
+    from importlib.metadata import entry_points
+
     return {point.name: point for point in entry_points(group=GROUP)}
 
 
