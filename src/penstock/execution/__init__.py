@@ -7,6 +7,7 @@ from penstock.core import lazy_exports
 if TYPE_CHECKING:
     from penstock.execution._approval import approve_step as approve_step
     from penstock.execution._approval import reject_step as reject_step
+    from penstock.execution._approval import require_decision as require_decision
     from penstock.execution._debug import StepCall as StepCall
     from penstock.execution._debug import get_step_call as get_step_call
     from penstock.execution._in_order import map_in_order as map_in_order
@@ -98,6 +99,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "convert_argument": "penstock.execution.step",
         "approve_step": "_approval",
         "reject_step": "_approval",
+        "require_decision": "_approval",
         "execute_step": "penstock.execution.step",
         "known_partitions": "penstock.execution.engine",
         "list_items": "_one_step",

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from penstock.registry._judgement import judge_candidate as judge_candidate
     from penstock.registry._judgement import judge_version as judge_version
     from penstock.registry._judgement import list_needed_proofs as list_needed_proofs
+    from penstock.registry._judging import judge_approval as judge_approval
+    from penstock.registry._judging import judge_claims as judge_claims
+    from penstock.registry._judging import judge_moves as judge_moves
+    from penstock.registry._judging import require_servable as require_servable
     from penstock.registry._model_version import ModelVersion as ModelVersion
     from penstock.registry._references import parse_ref as parse_ref
     from penstock.registry._registry import Registry as Registry
@@ -41,11 +45,15 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "explain_version": "_explaining",
         "explain_loaded": "_explaining",
         "inputs_of": "_explaining",
+        "judge_approval": "_judging",
         "judge_candidate": "_judgement",
+        "judge_claims": "_judging",
+        "judge_moves": "_judging",
         "judge_version": "_judgement",
         "list_needed_proofs": "_judgement",
         "parse_ref": "_references",
         "require_ready": "_requirements",
+        "require_servable": "_judging",
         "verify_events": "_audit",
     },
 )

@@ -19,7 +19,7 @@ from penstock.core import (
     parse_duration,
 )
 from penstock.people import has_users
-from penstock.stores import open_store
+from penstock.stores import REGISTERED, open_store
 
 if TYPE_CHECKING:
     from penstock.stores import Store
@@ -150,6 +150,7 @@ def judge_approvals(
     rules: ApprovalRules,
     *,
     attested_only: bool = False,
+    registrant: str = "",
     at: datetime | None = None,
 ) -> ApprovalState:
     """Return which approvals of a version count.
@@ -159,6 +160,7 @@ def judge_approvals(
         approvals: The version's approvals and rejections, oldest first.
         rules: The store's rules.
         attested_only: Whether only those count whose actor had signed in: in a store with users.
+        registrant: Who registered the version, and so cannot approve it; empty if that may be.
         at: The time; by default now.
     """
     counted: list[ApprovalRecord] = []
@@ -166,7 +168,9 @@ def judge_approvals(
     for approval in reversed([each for each in approvals if each.approved]):
         if any(is_same_person(approval.actor, each.actor) for each in counted):
             continue
-        trouble = _trouble(version, approval, at or now(), attested_only=attested_only)
+        trouble = _trouble(
+            version, approval, at or now(), attested_only=attested_only, registrant=registrant
+        )
         if trouble:
             refused.append(f"The approval by {approval.actor} does not count: {trouble}.")
         else:
@@ -181,15 +185,37 @@ def approval_state(store: "Store", version: ModelVersionRecord) -> ApprovalState
         store.metadata.models.list_approvals(version.model, version.version),
         get_approval_rules(store=store),
         attested_only=has_users(store=store),
+        registrant=find_registrant(store, version),
     )
 
 
+def find_registrant(store: "Store", version: ModelVersionRecord) -> str:
+    """Return who registered a version in a store with users; empty in others: names are free there.
+
+    The version's run names the trainer; whoever registers may name a run of someone else.
+    """
+    if not has_users(store=store):
+        return ""
+    events = store.metadata.models.list_stage_events(version.model)
+    registered = [
+        each for each in events if each.version == version.version and each.reason == REGISTERED
+    ]
+    return registered[0].actor if registered else ""
+
+
 def _trouble(
-    version: ModelVersionRecord, approval: ApprovalRecord, at: datetime, *, attested_only: bool
+    version: ModelVersionRecord,
+    approval: ApprovalRecord,
+    at: datetime,
+    *,
+    attested_only: bool,
+    registrant: str,
 ) -> str:
     """Return why an approval does not count; empty if the approval counts."""
     if is_same_person(approval.actor, version.trained_by):
         return "the version is theirs"
+    if is_same_person(approval.actor, registrant):
+        return "they registered the version"
     if approval.version_digest not in {None, version.content_digest}:
         return "it is about another content"
     if approval.gates_digest not in {None, gates_digest(version)}:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock import evaluation
 from penstock.core import (
+    ArtifactRecord,
     DataError,
     GateResult,
     GateState,
@@ -14,6 +15,7 @@ from penstock.core import (
     SerializationError,
     Stage,
     StoreError,
+    with_article,
 )
 from penstock.models import Model
 from penstock.registry._references import in_stage
@@ -21,6 +23,9 @@ from penstock.registry._references import in_stage
 if TYPE_CHECKING:
     from penstock.evaluation import Comparison, EvaluationReport
     from penstock.stores import Store
+
+# Formats of values that no reader of ours runs code for.
+_DATA = frozenset({"bundle", "bytes", "json", "npy", "npz", "parquet"})
 
 
 def judge_candidate(
@@ -63,9 +68,49 @@ def _trained_on(store: "Store", champion: ModelVersionRecord) -> Any:
     if champion.report is None:
         return None
     try:
-        return getattr(store.get(champion.report), "trained_on", None)
+        return getattr(load_report(champion.report, store=store), "trained_on", None)
     except (NotFoundError, SerializationError, StoreError):
         return None
+
+
+def load_report(digest: str, *, store: "Store") -> "EvaluationReport":
+    """Load an evaluation report, which is data in all its parts: a server loads it for anyone.
+
+    Args:
+        digest: Stored digest of the report.
+        store: Its store.
+
+    Raises:
+        NotFoundError: If nothing with this digest is recorded.
+        SerializationError: If a part could run code, or it is no evaluation report.
+        StoreError: If bytes are gone or damaged.
+    """
+    record = store.metadata.artifacts.get(digest)
+    _require_data(store, record)
+    try:
+        report = store.load(record)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise _no_report(record, f"it cannot be read ({type(error).__name__})") from error
+    if not isinstance(report, evaluation.EvaluationReport):
+        raise _no_report(record, f"it is {with_article(record.type_name)}")
+    return report
+
+
+def _require_data(store: "Store", record: ArtifactRecord) -> None:
+    """Refuse a value with a part of a format that is more than data."""
+    waiting = [record]
+    while waiting:
+        part = waiting.pop()
+        if part.unsafe or part.format not in _DATA:
+            raise _no_report(record, f"a part is stored as {part.format}, which is more than data")
+        waiting += store.parts(part).values()
+
+
+def _no_report(record: ArtifactRecord, why: str) -> SerializationError:
+    return SerializationError(
+        what=f"The artifact {record.digest} is no evaluation report: {why}.",
+        fix="Register the version with the report of penstock.evaluation.evaluate.",
+    )
 
 
 def list_needed_proofs(record: ModelVersionRecord) -> list[str]:
@@ -90,7 +135,7 @@ def judge_gates(
         return record.gates
     rules = [gate.gate for gate in record.gates]
     try:
-        report = store.get(record.report)
+        report = load_report(record.report, store=store)
     except (NotFoundError, SerializationError, StoreError) as error:
         lost = f"not known: the evaluation report cannot be read: {error}"
         return tuple(GateResult(rule, GateState.FAILED, lost) for rule in rules)

@@ -28,12 +28,16 @@ class Moves:
         gates: Gate results of a moved version at this moment.
         approvals: Approvals given with the move: if the move fails, nothing is approved.
         deployments: Next generations of the deployments affected by the moves.
+        forced: Whether gates that did not pass are overruled.
+        accepts_changes: Whether callers of the production version may break.
     """
 
     events: Sequence[StageEvent]
     gates: Mapping[int, Sequence[GateResult]] = field(default_factory=dict)
     approvals: Sequence[ApprovalRecord] = ()
     deployments: Sequence[tuple[DeploymentRecord, DeploymentEvent]] = ()
+    forced: bool = False
+    accepts_changes: bool = False
 
 
 def make_moves(
@@ -71,6 +75,8 @@ def make_moves(
                 gates=moves.gates,
                 approvals=moves.approvals,
                 deployments=moves.deployments,
+                forced=moves.forced,
+                accepts_changes=moves.accepts_changes,
             )
         except ConflictError:
             continue

@@ -18,7 +18,12 @@ from penstock.registry._moves import (
 )
 from penstock.registry._moving import Moves, make_moves
 from penstock.registry._references import find_version, in_stage
-from penstock.registry._requirements import describe_force, require_answering, require_ready
+from penstock.registry._requirements import (
+    describe_force,
+    require_answering,
+    require_force_allowed,
+    require_ready,
+)
 
 if TYPE_CHECKING:
     from penstock.stores import Store
@@ -35,6 +40,8 @@ def promote_to_production(
     accept_changes: str | None,
 ) -> ModelVersionRecord:
     """Promote a version to production; see `Registry.promote`."""
+    if force_reason:
+        require_force_allowed(store, model)
     # `make_moves` may plan several times; gates are judged again only if a version has changed.
     judged: dict[tuple[int, int | None], tuple[GateResult, ...]] = {}
 
@@ -58,7 +65,13 @@ def promote_to_production(
         )
         why = describe_force(target, reason, force_reason, (changes, accept_changes))
         events = plan_production(versions, target, actor=actor, reason=why, at=now())
-        return Moves(events, {target.version: target.gates}, approvals)
+        return Moves(
+            events,
+            {target.version: target.gates},
+            approvals,
+            forced=bool(force_reason),
+            accepts_changes=bool(accept_changes),
+        )
 
     return make_moves(store.metadata, model, plan)
 

@@ -23,6 +23,7 @@ from penstock.people import decide_as
 from penstock.registry._approving import (
     ApprovalState,
     approval_state,
+    find_registrant,
     get_approval_rules,
     new_approval,
 )
@@ -288,7 +289,7 @@ class Registry:
         record = self.get(model, version)
         who, attested = decide_as(actor, Permission.APPROVE, model, store=self._store)
         if not self._store.single_user:
-            require_other_person(record, who)
+            require_other_person(record, who, find_registrant(self._store, record))
         if record.stage is Stage.REJECTED:
             require_move(record, Stage.PRODUCTION)
         text, rules = require_reason(reason, "An approval"), get_approval_rules(store=self._store)

@@ -11,9 +11,11 @@ from penstock.core import (
     GateResult,
     GateState,
     ModelVersionRecord,
+    Permission,
     is_same_person,
 )
 from penstock.models import require_unsafe_allowed
+from penstock.people import project_named, require_permission
 from penstock.registry._approving import ApprovalState
 
 if TYPE_CHECKING:
@@ -72,15 +74,31 @@ def require_answering(store: "Store", version: ModelVersionRecord, where: str) -
     require_unsafe_allowed(record, where, store=store)
 
 
-def require_other_person(version: ModelVersionRecord, approver: str) -> None:
-    """Check that the approver is not the trainer.
+def require_force_allowed(store: "Store", model: str) -> None:
+    """Check that whoever has signed in may overrule gates: an admin of the model's project.
 
     Raises:
-        GateError: If approver and trainer are the same person, however the name is spelt.
+        AccessError: If they may not.
     """
-    if is_same_person(approver, version.trained_by):
+    require_permission(Permission.ADMIN, project_named(model, store=store))
+
+
+def require_other_person(version: ModelVersionRecord, approver: str, registrant: str = "") -> None:
+    """Check that the approver is neither the trainer nor whoever registered the version.
+
+    Args:
+        version: The version.
+        approver: Who approves.
+        registrant: Who registered the version; empty if that does not matter.
+
+    Raises:
+        GateError: If they are the same person, however the name is spelt.
+    """
+    trained = is_same_person(approver, version.trained_by)
+    if trained or is_same_person(approver, registrant):
+        deed = "trained" if trained else "registered"
         raise GateError(
-            what=f"{approver.strip()!r} trained {version.ref} and may not approve it.",
+            what=f"{approver.strip()!r} {deed} {version.ref} and may not approve it.",
             why="In a team's store four eyes look at a version.",
             fix=f"Ask a colleague to run: penstock approve {version.ref} --reason WHY",
             approver=approver,

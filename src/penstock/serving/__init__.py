@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from penstock.serving._deploy import deploy as deploy
     from penstock.serving._deploy import ensure_deployment as ensure_deployment
     from penstock.serving._deploy import stop_rollout as stop_rollout
+    from penstock.serving._judging import judge_deployment as judge_deployment
     from penstock.serving._prediction_log import PredictionLog as PredictionLog
     from penstock.serving._presence import Availability as Availability
     from penstock.serving._presence import availability as availability
@@ -30,6 +31,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "Availability": "_presence",
+        "judge_deployment": "_judging",
         "BatchPrediction": "penstock.serving.batch",
         "RecordedBatch": "penstock.serving.batch",
         "get_batch": "penstock.serving.batch",

@@ -48,8 +48,10 @@ if TYPE_CHECKING:
     from penstock.stores.journals._records import pack_points as pack_points
     from penstock.stores.metadata._once import RequestMemory as RequestMemory
     from penstock.stores.metadata._protocol import MetadataStore as MetadataStore
+    from penstock.stores.metadata._stage_events import REGISTERED as REGISTERED
     from penstock.stores.metadata._stage_events import STORE_HISTORY as STORE_HISTORY
     from penstock.stores.metadata._stage_events import stage_event_hash as stage_event_hash
+    from penstock.stores.metadata._stage_rules import require_possible as require_possible
     from penstock.stores.upkeep._backup import backup_store as backup_store
     from penstock.stores.upkeep._check import check_store as check_store
     from penstock.stores.upkeep._copy import copy_store as copy_store
@@ -108,7 +110,9 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "read_nested": "penstock.stores.artifacts.models._nesting",
         "part_key": "penstock.stores.artifacts._parts",
         "part_name": "penstock.stores.artifacts._parts",
+        "REGISTERED": "penstock.stores.metadata._stage_events",
         "stage_event_hash": "penstock.stores.metadata._stage_events",
+        "require_possible": "penstock.stores.metadata._stage_rules",
         "claim_here": "_processes",
         "this_process": "_processes",
     },

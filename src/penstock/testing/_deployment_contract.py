@@ -10,9 +10,10 @@ from penstock.core import (
     DeploymentState,
     NotFoundError,
     ReportRecord,
+    Stage,
 )
 from penstock.stores import MetadataStore
-from penstock.testing._records import a_deployment, a_rollout, an_alert, at
+from penstock.testing._records import a_deployment, a_move, a_rollout, an_alert, at, register
 
 
 class DeploymentContract:
@@ -21,6 +22,7 @@ class DeploymentContract:
     def test_a_deployment_is_replaced_by_who_saw_its_generation(
         self, metadata: MetadataStore
     ) -> None:
+        _put_in_production(metadata)
         before = metadata.settings.change_counter()
         event = DeploymentEvent("big-tips", "deployed", "v1 gets all", at(0), {"version": 1})
         first = metadata.deployments.save(a_deployment(), expected_generation=None, event=event)
@@ -36,11 +38,13 @@ class DeploymentContract:
     def test_a_stale_deployment_is_refused(
         self, metadata: MetadataStore, expected: int | None
     ) -> None:
+        _put_in_production(metadata)
         metadata.deployments.save(a_deployment(), expected_generation=None)
         with pytest.raises(ConflictError, match="Someone else changed it"):
             metadata.deployments.save(a_deployment(), expected_generation=expected)
 
     def test_a_deployment_that_is_expected_must_exist(self, metadata: MetadataStore) -> None:
+        _put_in_production(metadata)
         with pytest.raises(ConflictError, match="does not exist"):
             metadata.deployments.save(a_deployment(), expected_generation=1)
         with pytest.raises(NotFoundError, match="penstock deploy"):
@@ -76,3 +80,9 @@ class DeploymentContract:
         assert metadata.deployments.list_alerts() == [second, resolved]
         assert metadata.deployments.list_alerts("big-tips") == [resolved]
         assert metadata.deployments.list_alerts(open_only=True) == [second]
+
+
+def _put_in_production(metadata: MetadataStore) -> None:
+    """Register two versions and move the first to production: a server serves only what may be."""
+    register(metadata, "v", "w")
+    metadata.models.move_stages([a_move(1, Stage.NONE, Stage.PRODUCTION)], expected={1: 1})

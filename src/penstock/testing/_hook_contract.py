@@ -25,6 +25,7 @@ from penstock.testing._records import (
     a_step,
     a_version,
     an_alert,
+    an_artifact,
     at,
 )
 
@@ -57,6 +58,7 @@ class HookContract:
     def test_versions_deployments_and_alerts_are_noted_too(self, metadata: MetadataStore) -> None:
         metadata.hooks.save(HOOK)
         metadata.hooks.save(replace(HOOK, name="lineage", form="openlineage"))
+        metadata.artifacts.add([an_artifact("v")])
         version = metadata.models.create_version(a_version(), actor="ann")
         yes = ApprovalRecord(version.model, version.version, "bob", True, "Good.", at(1))
         metadata.models.add_approval(yes)

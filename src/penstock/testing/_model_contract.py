@@ -15,7 +15,7 @@ from penstock.core import (
     StageEvent,
 )
 from penstock.stores import MetadataStore, stage_event_hash
-from penstock.testing._records import START, a_move, a_run, a_version, at
+from penstock.testing._records import START, a_move, a_run, a_version, an_artifact, at, register
 
 
 class ModelContract:
@@ -64,9 +64,28 @@ class ModelContract:
         with pytest.raises(ParameterError, match="stage"):
             metadata.models.update_version("big-tips", 1, expected_revision=2, stage="production")
 
+    def test_a_version_begins_in_no_stage(self, metadata: MetadataStore) -> None:
+        for stage in (Stage.STAGING, Stage.PRODUCTION):
+            with pytest.raises(ParameterError, match=f"registered in stage {stage.value}"):
+                metadata.models.create_version(replace(a_version(), stage=stage), actor="ada")
+        assert metadata.models.list() == []
+
+    def test_a_forced_move_is_in_the_audit_trail(self, metadata: MetadataStore) -> None:
+        metadata.artifacts.add([an_artifact("v")])
+        failed = GateResult("auc >= 0.7", GateState.FAILED, "0.6 is less")
+        metadata.models.create_version(a_version(gates=(failed,)), actor="ada")
+        move = a_move(1, Stage.NONE, Stage.PRODUCTION, reason="FORCED: the old one is broken")
+        metadata.models.move_stages([move], expected={1: 1}, gates={1: (failed,)}, forced=True)
+        [record] = metadata.audit.list()
+        assert (record.actor, record.action, record.subject) == (
+            "bob",
+            "version.force",
+            "big-tips@1",
+        )
+        assert record.facts == {"gates": ["auc >= 0.7"], "reason": move.reason}
+
     def test_production_changes_hands_in_one_step(self, metadata: MetadataStore) -> None:
-        for content in "vw":
-            metadata.models.create_version(a_version(content=content), actor="ada")
+        register(metadata, "v", "w")
         metadata.models.move_stages([a_move(1, Stage.NONE, Stage.PRODUCTION)], expected={1: 1})
         moves = [
             a_move(2, Stage.NONE, Stage.PRODUCTION, at=at(5)),
@@ -80,8 +99,7 @@ class ModelContract:
         assert metadata.models.version_at("big-tips", Stage.PRODUCTION, at(-1)) is None
 
     def test_a_second_production_version_is_refused_whole(self, metadata: MetadataStore) -> None:
-        for content in "vw":
-            metadata.models.create_version(a_version(content=content), actor="ada")
+        register(metadata, "v", "w")
         metadata.models.move_stages([a_move(1, Stage.NONE, Stage.PRODUCTION)], expected={1: 1})
         with pytest.raises(ConflictError, match="big-tips@1 is in production already"):
             metadata.models.move_stages([a_move(2, Stage.NONE, Stage.PRODUCTION)], expected={2: 1})
@@ -91,7 +109,7 @@ class ModelContract:
     def test_moves_that_are_not_allowed_or_stale_change_nothing(
         self, metadata: MetadataStore
     ) -> None:
-        metadata.models.create_version(a_version(), actor="ada")
+        register(metadata, "v")
         with pytest.raises(ConflictError, match="revision 1, not 9"):
             metadata.models.move_stages([a_move(1, Stage.NONE, Stage.STAGING)], expected={1: 9})
         with pytest.raises(ConflictError, match="Someone else moved it"):
@@ -102,6 +120,7 @@ class ModelContract:
         assert metadata.models.get_version("big-tips", 1).stage is Stage.REJECTED
 
     def test_the_log_of_moves_is_a_chain_of_hashes(self, metadata: MetadataStore) -> None:
+        metadata.artifacts.add([an_artifact("v")])
         metadata.models.create_version(a_version(), actor="ada")
         metadata.models.create_version(a_version("churn"), actor="ada")
         metadata.models.move_stages([a_move(1, Stage.NONE, Stage.STAGING)], expected={1: 1})
@@ -128,6 +147,7 @@ class ModelContract:
 
     def test_the_change_counter_moves_with_models(self, metadata: MetadataStore) -> None:
         seen = [metadata.settings.change_counter()]
+        metadata.artifacts.add([an_artifact("v")])
         metadata.models.create_version(a_version(), actor="ada")
         seen.append(metadata.settings.change_counter())
         metadata.models.update_version("big-tips", 1, expected_revision=1, note="n")

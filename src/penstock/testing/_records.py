@@ -25,6 +25,7 @@ from penstock.core import (
     digest_json,
     new_id,
 )
+from penstock.stores import MetadataStore
 
 START = datetime(2026, 1, 1, 8, tzinfo=UTC)
 
@@ -94,6 +95,13 @@ def a_version(model: str = "big-tips", content: str = "v", **changes: Any) -> Mo
         "created_at": START,
     }
     return ModelVersionRecord(**fields | changes)
+
+
+def register(metadata: MetadataStore, *contents: str) -> None:
+    """Register versions of big-tips with their models, so that a server can judge their moves."""
+    metadata.artifacts.add([an_artifact(content) for content in contents])
+    for content in contents:
+        metadata.models.create_version(a_version(content=content), actor="ada")
 
 
 def a_move(version: int, from_stage: Stage, to_stage: Stage, **changes: Any) -> StageEvent:

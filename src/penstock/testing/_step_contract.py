@@ -112,6 +112,9 @@ class StepContract:
     def test_decisions_about_steps_are_kept_in_order(
         self, metadata: MetadataStore, run_id: str
     ) -> None:
+        waiting = a_step(run_id)
+        metadata.steps.start(waiting)
+        metadata.steps.finish(replace(waiting, state=StepState.QUEUED, error="waits"))
         decisions = [
             DecisionRecord(run_id, "train", approved, "ada", "as discussed", at(index))
             for index, approved in enumerate((False, True))

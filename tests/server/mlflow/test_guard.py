@@ -98,3 +98,10 @@ def test_a_foreign_host_or_page_is_refused(api):
     assert [a.status_code for a in (rebound, foreign, fetched, own)] == [400, 403, 403, 200]
     assert own.headers["x-content-type-options"] == "nosniff"
     assert own.headers["x-frame-options"] == "DENY"
+
+
+def test_the_user_of_a_run_is_whoever_signed_in_whatever_the_client_says(api, store):
+    made = call(api, "owner", "/experiments/create", name="x").json()["experiment_id"]
+    tags = [{"key": "mlflow.user", "value": "ghost"}]
+    run = call(api, "trainer", experiment_id=made, user_id="ghost", tags=tags).json()["run"]
+    assert store.metadata.runs.get(run["info"]["run_id"]).user == "tom"

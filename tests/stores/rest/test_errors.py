@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from penstock.core import ConflictError, NotFoundError, ParameterError, StoreError
+from penstock.core import (
+    ConflictError,
+    GateError,
+    GateResult,
+    GateState,
+    NotFoundError,
+    ParameterError,
+    StoreError,
+)
 from penstock.stores.rest import error_from_json, error_to_json
 
 
@@ -13,6 +21,14 @@ def test_the_class_and_the_sentences_come_back(kind):
     error = kind(what="It moved.", why="So.", fix="Try.", revision=3, path=Path("a"), odd=object)
     back = error_from_json(error_to_json(error))
     assert (type(back), str(back), back.revision, back.path) == (kind, str(error), 3, Path("a"))
+
+
+def test_the_gates_of_a_refusal_come_back_as_gates():
+    gates = (GateResult("auc >= 0.7", GateState.FAILED, "0.6"),)
+    back = error_from_json(error_to_json(GateError(what="No.", gates=gates, reasons=("auc",))))
+    assert (back.gates, back.reasons) == (gates, ("auc",))
+    named = ParameterError(what="Erased.", gates=["auc >= 0.7"])
+    assert error_from_json(error_to_json(named)).gates == ["auc >= 0.7"]
 
 
 def test_an_answer_of_a_stranger_is_an_error_of_the_store():

@@ -5,6 +5,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from penstock.core import (
+    Identity,
     ModelVersionRecord,
     NotFoundError,
     RunRecord,
@@ -32,20 +33,21 @@ def with_own_actor(
     identity = current_identity()
     if identity is None or not identity.attested:
         return dict(arguments)
-    own = {name: _own(metadata, value, identity.actor) for name, value in arguments.items()}
+    own = {name: _own(metadata, value, identity) for name, value in arguments.items()}
     return own | {"actor": identity.actor} if takes_actor else own
 
 
-def _own(metadata: MetadataStore, value: Any, actor: str) -> Any:
+def _own(metadata: MetadataStore, value: Any, identity: Identity) -> Any:
     if isinstance(value, list | tuple):
-        return type(value)(_own(metadata, each, actor) for each in value)
+        return type(value)(_own(metadata, each, identity) for each in value)
     if not is_dataclass(value) or isinstance(value, type):
         return value
     if isinstance(value, ModelVersionRecord):
-        return replace(value, trained_by=_trainer(metadata, value, actor))
+        return replace(value, trained_by=_trainer(metadata, value, identity.actor))
     name = _FIELDS.get(type(value), "actor")
-    has_field = any(field.name == name for field in fields(value))
-    return replace(value, **{name: actor}) if has_field else value
+    known = {field.name for field in fields(value)}
+    own = {name: identity.actor, "attested": identity.attested}
+    return replace(value, **{each: text for each, text in own.items() if each in known})
 
 
 def _trainer(metadata: MetadataStore, version: ModelVersionRecord, actor: str) -> str:

@@ -1,5 +1,6 @@
 """Performer: one operation of the store, from JSON to JSON, done once per request."""
 
+import copy
 import json
 from collections.abc import Mapping
 from itertools import islice
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from penstock.core import ConflictError, ParameterError, PenstockError, StoreError, current_actor
 from penstock.server.api._actors import with_own_actor
 from penstock.server.api._bytes import Absent
+from penstock.server.api._judge import is_judged, judge
 from penstock.server.api._projects import require_call
 from penstock.stores import RequestMemory, keep_unresolved
 from penstock.stores.rest import Operation
@@ -31,6 +33,8 @@ class Performer:
 
     def __init__(self, store: "Store") -> None:
         self._memory = RequestMemory(store.metadata.database)
+        self._view = copy.copy(store)  # the same store, whose changes are the request's
+        self._view.metadata = self._memory.metadata
         self._nouns = {"bytes": store.artifacts}
 
     def perform(self, operation: Operation, body: bytes, request_id: str, place: int) -> bytes:
@@ -49,20 +53,37 @@ class Performer:
         if operation.rule.only_reads or not request_id:
             return self._act(operation, arguments, place).encode()
         request = (current_actor(), operation.path, request_id, body.decode("utf-8", "replace"))
-        return self._memory.once(request, lambda: self._act(operation, arguments, 0)).encode()
+        return self._once(request, operation, arguments).encode()
 
     def perform_query(self, operation: Operation, query: Mapping[str, str], place: int) -> bytes:
         """Perform a reading operation with the arguments in a query."""
         plain = {name: _plain(operation, name, text) for name, text in query.items()}
         return self._act(operation, operation.read_arguments(plain), place).encode()
 
+    def _once(
+        self, request: tuple[str, ...], operation: Operation, arguments: dict[str, Any]
+    ) -> str:
+        """Perform a change, unless it was done before: a move that was made is legal no more."""
+        known = self._memory.known(request) if is_judged(operation) else None
+        if known is not None:
+            return known
+        try:
+            return self._memory.once(request, lambda: self._act(operation, arguments, 0))
+        except PenstockError:
+            # The same request may have been done by another server while this one judged it.
+            known = self._memory.known(request) if is_judged(operation) else None
+            if known is None:
+                raise
+            return known
+
     def _act(self, operation: Operation, arguments: dict[str, Any], place: int) -> str:
-        metadata = self._memory.metadata
+        metadata = self._view.metadata
         require_call(metadata, operation, arguments)
         _require_small(operation, arguments)
         own = with_own_actor(metadata, arguments, takes_actor="actor" in operation.parameters)
+        judged = judge(operation, own, store=self._view)
         with keep_unresolved():
-            result = self._call(operation, own)
+            result = self._call(operation, judged)
             return _answer(operation, result, place)
 
     def _call(self, operation: Operation, arguments: dict[str, Any]) -> Any:

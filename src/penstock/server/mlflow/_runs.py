@@ -4,7 +4,15 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from penstock.core import ConflictError, RunRecord, RunState, current_actor, new_id, now
+from penstock.core import (
+    ConflictError,
+    RunRecord,
+    RunState,
+    current_actor,
+    current_identity,
+    new_id,
+    now,
+)
 from penstock.server.mlflow._desk import Desk, from_ms, to_ms
 from penstock.server.mlflow._errors import invalid, missing
 from penstock.server.mlflow._fields import Fields, compact, number, pairs
@@ -53,13 +61,21 @@ def create(desk: Desk, fields: Fields) -> dict[str, Any]:
         created_at=began,
         started_at=began,
         parent_run_id=tags.get(_PARENT_TAG),
-        user=fields.text("user_id") or tags.get(_USER_TAG) or current_actor(),
+        user=_user(fields, tags),
         tags={**tags, NAME_TAG: name},
         note=tags.get(_NOTE_TAG, ""),
         process="unwatched",  # no process beats for it: its client may be silent for hours
     )
     desk.metadata.runs.create(run)
     return {"run": write_run(desk, run, experiment_id, deleted=False)}
+
+
+def _user(fields: Fields, tags: Mapping[str, str]) -> str:
+    """Return who runs it: whoever has signed in; a name sent along could hide a trainer."""
+    identity = current_identity()
+    if identity is not None and identity.attested:
+        return identity.actor
+    return fields.text("user_id") or tags.get(_USER_TAG) or current_actor()
 
 
 def get(desk: Desk, fields: Fields) -> dict[str, Any]:

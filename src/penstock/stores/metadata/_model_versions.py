@@ -7,9 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from penstock.core import (
-    STAGE_MOVES,
     ApprovalRecord,
-    ConflictError,
     DeploymentEvent,
     DeploymentRecord,
     GateResult,
@@ -30,7 +28,14 @@ from penstock.stores.metadata._database import Database, Transaction
 from penstock.stores.metadata._deployments import write_deployment
 from penstock.stores.metadata._outbox import Outbox
 from penstock.stores.metadata._settings import count_change
-from penstock.stores.metadata._stage_events import EVENTS, add_event
+from penstock.stores.metadata._stage_events import EVENTS, REGISTERED, add_event
+from penstock.stores.metadata._stage_rules import (
+    note_force,
+    require_new,
+    require_only_one,
+    require_possible,
+    require_revision,
+)
 
 
 def _read_gates(text: str) -> tuple[GateResult, ...]:
@@ -55,7 +60,6 @@ APPROVALS = RecordTable(
     "approvals", ApprovalRecord, times=("at", "expires_at"), flags=("approved",)
 )
 _CHANGEABLE = ("gates", "card", "note", "report", "profile")
-_REGISTERED = "registered"
 _ADD_MODEL = "INSERT INTO models (model, created_at, note) VALUES (?, ?, '') ON CONFLICT DO NOTHING"
 _ADD_METRIC = 'INSERT INTO version_metrics (model, version, "key", value) VALUES (?, ?, ?, ?)'
 _TAGS = 'SELECT "key", value FROM version_tags WHERE model = ? AND version = ? ORDER BY "key"'
@@ -69,6 +73,7 @@ class ModelVersions:
 
     def create_version(self, version: ModelVersionRecord, *, actor: str) -> ModelVersionRecord:
         """See ModelStore."""
+        require_new(version)
         with self._database.write(durable=True) as transaction:
             # A repeated registration of the same result must not create a second version.
             same = transaction.execute(
@@ -131,7 +136,7 @@ class ModelVersions:
                 )
         with self._database.write(durable=True) as transaction:
             record = _get(transaction, model, version)
-            _check_revision(record, expected_revision)
+            require_revision(record, expected_revision)
             changed = replace(record, revision=record.revision + 1, **changes)
             _note_gates(transaction, record, changed.gates, actor or current_actor(), now())
             _store(transaction, changed)
@@ -146,12 +151,16 @@ class ModelVersions:
         gates: Mapping[int, Sequence[GateResult]] | None = None,
         approvals: Sequence[ApprovalRecord] = (),
         deployments: Sequence[tuple[DeploymentRecord, DeploymentEvent]] = (),
+        forced: bool = False,
+        accepts_changes: bool = False,  # noqa: ARG002 - for a server, which judges first
     ) -> None:
         """See ModelStore."""
         with self._database.write(durable=True) as transaction:
             # Out of production first: at no moment may there be two production versions.
             for move in sorted(moves, key=lambda move: move.to_stage is Stage.PRODUCTION):
                 moved = _move(transaction, move, expected, (gates or {}).get(move.version))
+                if forced and move.to_stage is Stage.PRODUCTION:
+                    note_force(transaction, self._database, moved, move)
                 self._outbox.note_version(transaction, move.to_stage, moved, move)
             # In the same transaction: a promotion never exists without its approvals.
             for approval in approvals:
@@ -225,7 +234,7 @@ def _registered(version: ModelVersionRecord, actor: str) -> StageEvent:
         version.stage,
         version.stage,
         actor,
-        _REGISTERED,
+        REGISTERED,
         version.created_at,
     )
 
@@ -273,50 +282,15 @@ def _move(
     gates: Sequence[GateResult] | None,
 ) -> ModelVersionRecord:
     record = _get(transaction, move.model, move.version)
-    # The caller decided on the revision that it read; a newer one may decide otherwise.
-    _check_revision(record, expected.get(move.version))
-    if record.stage != move.from_stage or move.to_stage not in STAGE_MOVES[record.stage]:
-        raise ConflictError(
-            what=f"{record.ref} is {record.stage} and cannot move from {move.from_stage}"
-            f" to {move.to_stage}.",
-            why="Rejected is final, and an archived version is only rolled back to or rejected."
-            if record.stage == move.from_stage
-            else "Someone else moved it.",
-            fix=f"See: penstock history {move.model}",
-            stage=record.stage,
-        )
+    require_possible(record, move, expected.get(move.version))
     if move.to_stage is Stage.PRODUCTION:
-        _check_only_one(transaction, move)
+        require_only_one(transaction, move)
     judged = record.gates if gates is None else tuple(gates)
     _note_gates(transaction, record, judged, move.actor, move.at)
     moved = replace(record, stage=move.to_stage, gates=judged, revision=record.revision + 1)
     _store(transaction, moved)
     add_event(transaction, move)
     return moved
-
-
-def _check_only_one(transaction: Transaction, move: StageEvent) -> None:
-    row = transaction.execute(
-        "SELECT version FROM model_versions WHERE model = ? AND stage = 'production'",
-        (move.model,),
-    ).fetchone()
-    if row is not None:
-        raise ConflictError(
-            what=f"{move.model}@{row[0]} is in production already.",
-            why="A model has one production version: the champion.",
-            fix=f"Archive {move.model}@{row[0]} in the same call.",
-            version=row[0],
-        )
-
-
-def _check_revision(record: ModelVersionRecord, expected: int | None) -> None:
-    if expected != record.revision:
-        raise ConflictError(
-            what=f"{record.ref} is at revision {record.revision}, not {expected}.",
-            why="Someone else changed it after you looked.",
-            fix="Look again, and repeat what you did if it is still right.",
-            revision=record.revision,
-        )
 
 
 def _store(transaction: Transaction, version: ModelVersionRecord) -> None:

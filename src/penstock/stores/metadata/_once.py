@@ -58,8 +58,7 @@ class RequestMemory:
             request: Identity of the request: sender and operation, with an id by the client.
             act: Function that acts and returns the answer.
         """
-        name = hashlib.sha256("\0".join(request).encode("utf-8", "backslashreplace")).hexdigest()
-        unit = _Unit(name)
+        unit = _Unit(_name(request))
         token = _unit.set(unit)
         try:
             with unit.stack:
@@ -70,6 +69,19 @@ class RequestMemory:
             return known.answer
         finally:
             _unit.reset(token)
+
+    def known(self, request: tuple[str, ...]) -> str | None:
+        """Return the answer of a request that was done before; None if it was not.
+
+        For what looks at the store before it changes it: done once, it may not be possible again.
+        """
+        with self._database.read() as transaction:
+            row = transaction.execute(_READ, (_name(request),)).fetchone()
+        return None if row is None else str(row[0])
+
+
+def _name(request: tuple[str, ...]) -> str:
+    return hashlib.sha256("\0".join(request).encode("utf-8", "backslashreplace")).hexdigest()
 
 
 class _Unit:

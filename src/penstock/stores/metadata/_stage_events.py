@@ -16,6 +16,9 @@ EVENTS = RecordTable(
 STORE_HISTORY = "(store)"
 """Owner of the store settings' history; no model can have this name."""
 
+REGISTERED = "registered"
+"""Reason of a version's first event."""
+
 
 def stage_event_hash(previous: str, event: StageEvent) -> str:
     """Compute the digest of an event together with the hash of the model's previous event.

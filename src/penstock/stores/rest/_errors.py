@@ -3,8 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from penstock.core import ParameterError, PenstockError, StoreError
+from penstock.core import GateResult, ParameterError, PenstockError, StoreError
 from penstock.stores._json import read_plain, write_plain
+from penstock.stores.rest._wire import wire_of
+
+_GATES = "gates"  # of a GateError: the gates that did not pass
+_GATE_FORM = wire_of(tuple[GateResult, ...])
 
 
 def error_to_json(error: PenstockError) -> dict[str, Any]:
@@ -42,10 +46,25 @@ def _values(values: Mapping[str, Any]) -> dict[str, Any]:
     written = {}
     for name, value in values.items():
         try:
-            written[name] = write_plain(value)
+            written[name] = _write(name, value)
         except TypeError:
             written[name] = str(value)
     return written
+
+
+def _write(name: str, value: Any) -> Any:
+    is_gates = (
+        name == _GATES
+        and isinstance(value, list | tuple)
+        and all(type(each) is GateResult for each in value)
+    )
+    return _GATE_FORM.write(tuple(value)) if is_gates else write_plain(value)
+
+
+def _read(name: str, value: Any) -> Any:
+    if name == _GATES and isinstance(value, list) and all(type(each) is dict for each in value):
+        return _GATE_FORM.read(value, name)
+    return read_plain(value)
 
 
 def _safe(values: Any) -> dict[str, Any]:
@@ -54,7 +73,7 @@ def _safe(values: Any) -> dict[str, Any]:
     reserved = {"what", "why", "fix", "values", "self"}
     try:
         return {
-            name: read_plain(value)
+            name: _read(name, value)
             for name, value in values.items()
             if name not in reserved and name.isidentifier() and not hasattr(PenstockError, name)
         }

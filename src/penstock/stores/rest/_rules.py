@@ -28,6 +28,8 @@ _READ, _WRITE, _APPROVE, _OPERATE, _ADMIN = (
     Permission.OPERATE,
     Permission.ADMIN,
 )
+# Settings that runs and monitoring write: partitions, starts of triggers, accepted rows.
+_OF_RUNS = ("partitions:", "trigger:", "accepted rows ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ def _of_moves(arguments: Mapping[str, Any]) -> frozenset[Permission]:
     """Return what moves of stages need: trainers propose, operators change what is live."""
     needed = {_of_move(move) for move in arguments["moves"]} or {_WRITE}
     needed |= {_OPERATE for _ in arguments.get("deployments", ())}
+    needed |= {_ADMIN} if arguments.get("forced") else set()
     return frozenset(needed | {_APPROVE for _ in arguments.get("approvals", ())})
 
 
@@ -71,9 +74,8 @@ def _of_move(move: StageEvent) -> Permission:
 
 
 def _of_setting(arguments: Mapping[str, Any]) -> frozenset[Permission]:
-    """Return what a setting needs: what promotions rest on, and where the bytes are, is guarded."""
-    guarded = {"single_user", "unsafe_models", "store_id", "artifacts", "database"}
-    return frozenset({_ADMIN if arguments["name"] in guarded else _WRITE})
+    """Return what a setting needs: promotions rest on them, but for those that runs write."""
+    return frozenset({_WRITE if arguments["name"].startswith(_OF_RUNS) else _ADMIN})
 
 
 _read, _write = Rule(_READ), Rule(_WRITE)

@@ -104,12 +104,15 @@ class ModelStore(Protocol):
         gates: Mapping[int, Sequence[GateResult]] | None = None,
         approvals: Sequence[ApprovalRecord] = (),
         deployments: Sequence[tuple[DeploymentRecord, DeploymentEvent]] = (),
+        forced: bool = False,
+        accepts_changes: bool = False,
     ) -> None:
         """Write all moves in a transaction, with their events and further changes.
 
         ``gates`` are a moved version's gate results at this moment, ``approvals`` those granted
         with the move, ``deployments`` the next generations of deployments that the move takes
-        effect on.
+        effect on. ``forced`` says that gates which did not pass are overruled, which the audit trail
+        shows; ``accepts_changes`` that callers may break. A server judges the moves by its own facts.
 
         ``expected`` is the revision by version that the caller read. A move not in STAGE_MOVES, a
         stale revision or a second production version is a ConflictError and nothing happens.
