@@ -141,7 +141,7 @@ class Job:
             capture_output=True,
             text=True,
             check=False,
-            timeout=300,
+            timeout=600,
         )
 
     def outcome(self, run: str = "last") -> dict:

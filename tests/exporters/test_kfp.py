@@ -62,8 +62,10 @@ def test_resources_retries_and_secrets_are_those_of_kubernetes(job):
 def test_kfp_itself_executes_the_file_with_equal_digests_and_fails_where_a_step_fails(job):
     python = engine("kfp") / "python"
     file = job.export("job.py:job", "kfp", "--set", "count=4").rename(job.folder / "job.yaml")
+    (job.folder / "fail-once").write_text("")
     done = job.call(python, RUN, file, job.folder / "root")
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "OSError: the first attempt" in done.stdout + done.stderr, "kfp has retried"
     there = job.outcome()
     assert there["state"] == "finished"
     assert there["steps"]["shrug"][0] == "skipped"

@@ -12,9 +12,14 @@ from penstock.exporters._exported import Exported
 from penstock.exporters._github_actions import export_github_actions
 from penstock.exporters._kfp import export_kfp
 from penstock.exporters._plan import ExportPlan, plan_export
+from penstock.exporters._prefect import export_prefect
+from penstock.exporters._sagemaker import export_sagemaker
+from penstock.exporters._vertex import export_vertex
 from penstock.pipelines import EntryPoint, Partitions, Pipeline, PipelineSpec, require_timezone
 
-Engine = Literal["airflow", "argo", "dagster", "github-actions", "kfp"]
+Engine = Literal[
+    "airflow", "argo", "dagster", "github-actions", "kfp", "prefect", "sagemaker", "vertex"
+]
 ENGINES: tuple[str, ...] = get_args(Engine)
 _EXPORTERS: Mapping[str, Callable[[ExportPlan], Exported]] = {
     "airflow": export_airflow,
@@ -22,6 +27,9 @@ _EXPORTERS: Mapping[str, Callable[[ExportPlan], Exported]] = {
     "dagster": export_dagster,
     "github-actions": export_github_actions,
     "kfp": export_kfp,
+    "prefect": export_prefect,
+    "sagemaker": export_sagemaker,
+    "vertex": export_vertex,
 }
 
 

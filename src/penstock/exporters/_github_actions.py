@@ -109,18 +109,11 @@ def _map_jobs(plan: ExportPlan, task: Task) -> dict[str, Any]:
 
 def _job(needs: list[str], task: Task | None, step: dict[str, Any]) -> dict[str, Any]:
     job: dict[str, Any] = {"needs": needs, "if": _IF, "runs-on": "ubuntu-latest"}
-    if task is not None and task.limit_s is not None:
-        job["timeout-minutes"] = min(_minutes(task), _MOST_MINUTES)
+    if task is not None and task.total_limit_s is not None:
+        job["timeout-minutes"] = min(task.total_limit_s // 60 + 1, _MOST_MINUTES)
     job["env"] = {"RUN": f"${{{{ needs.{PREPARE}.outputs.run }}}}"}
     job["steps"] = [*_setup(), step]
     return job
-
-
-def _minutes(task: Task) -> int:
-    """Return the limit of all attempts: penstock itself retries within the job."""
-    options, limit = task.options, task.limit_s or 0
-    seconds = limit + options.max_retries * (limit + options.max_delay_s)
-    return int(seconds // 60) + 1
 
 
 def _setup() -> list[dict[str, Any]]:

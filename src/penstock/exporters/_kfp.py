@@ -29,7 +29,7 @@ def export_kfp(plan: ExportPlan) -> Exported:
         *find_notes(plan, ENGINE, _CARRIES),
         f"The image {plan.image} must have the project in its working directory (--image).",
     ]
-    document, secrets = _pipeline(plan)
+    document, secrets = kfp_documents(plan)
     head = comment(
         [
             *head_lines(plan, ENGINE, notes),
@@ -41,7 +41,7 @@ def export_kfp(plan: ExportPlan) -> Exported:
     return Exported("kfp", f"{plan.id}_kfp.yaml", text, tuple(notes))
 
 
-def _pipeline(plan: ExportPlan) -> tuple[dict[str, Any], dict[str, Any]]:
+def kfp_documents(plan: ExportPlan) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the pipeline, and what is of Kubernetes only: the secrets of each container."""
     components, executors = _prepare(plan)
     tasks: dict[str, Any] = {PREPARE: _task(f"comp-{PREPARE}", _inputs_of_prepare(plan), ())}

@@ -12,7 +12,8 @@ def find_notes(plan: ExportPlan, engine: str, carries: frozenset[str]) -> list[s
         plan: The pipeline.
         engine: The engine's name, for people.
         carries: What the exporter carries over: retries, timeout, cpu, gpu, memory, schedule,
-            timezone, interval, map, skip.
+            timezone, interval (of since, cutoff and partitions), partition (of these alone), map,
+            skip.
     """
     notes = [note for task in plan.tasks for note in _of_task(task, engine, carries)]
     if plan.cron is not None:
@@ -22,15 +23,20 @@ def find_notes(plan: ExportPlan, engine: str, carries: frozenset[str]) -> list[s
             )
         elif plan.timezone != "UTC" and "timezone" not in carries:
             notes.append(f"{engine} reads {plan.cron!r} as UTC, not as {plan.timezone}.")
-        if "interval" not in carries and (
-            plan.time_unit or any(each.of_interval for each in plan.inputs)
-        ):
-            notes.append(
-                f"{engine} has no data interval: partition, since or cutoff must be given."
-            )
+        if missing := _of_interval(plan, carries):
+            notes.append(f"{engine} has no data interval: {missing} must be given.")
     if plan.has_conditions and "skip" not in carries:
         notes.append("A step of a branch not taken shows as succeeded; its output says skipped.")
     return notes
+
+
+def _of_interval(plan: ExportPlan, carries: frozenset[str]) -> str:
+    """Return what the engine's clock does not fill, for people."""
+    if "interval" in carries:
+        return ""
+    if plan.time_unit and "partition" not in carries:
+        return "partition"
+    return " and ".join(each.name for each in plan.inputs if each.of_interval)
 
 
 def _of_task(task: Task, engine: str, carries: frozenset[str]) -> Iterator[str]:

@@ -4,6 +4,7 @@ The first task, ``prepare``, records a run; each further task executes a step of
 """
 
 import keyword
+import math
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -19,9 +20,10 @@ WINDOW = ("since", "cutoff")
 _CRON_OF_UNIT = {"hour": "0 * * * *", "day": "0 0 * * *", "month": "0 0 1 * *"}
 # Names that the exported Python files give to other things.
 _RESERVED = frozenset({
-    *keyword.kwlist, PREPARE, "context", "dagster", "environment", "flow", "gather", "item", "items",
+    *keyword.kwlist, PREPARE, "asyncio", "context", "dagster", "environment", "flow", "gather", "item", "items",
     "json", "name", "names", "op", "os", "parameters", "pendulum", "penstock", "run", "schedule",
-    "secrets", "start", "step", "store", "subprocess", "task", "timedelta",
+    "secrets", "start", "step", "store", "submit_all", "submit_each", "subprocess", "task",
+    "timedelta",
 })  # fmt: skip
 _START_S = 60  # an engine's limit of time includes the start of the process
 
@@ -50,7 +52,15 @@ class Task:
     def limit_s(self) -> int | None:
         """Limit of an attempt in the engine, with the start of the process; None without."""
         timeout = self.options.timeout_s
-        return None if timeout is None else int(timeout + 0.999) + _START_S
+        return None if timeout is None else math.ceil(timeout) + _START_S
+
+    @property
+    def total_limit_s(self) -> int | None:
+        """Limit of all attempts, where penstock retries within the task; None without."""
+        limit, options = self.limit_s, self.options
+        if limit is None:
+            return None
+        return limit + math.ceil(options.max_retries * (limit + options.max_delay_s))
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,4 +267,4 @@ def _require_names(spec: PipelineSpec) -> None:
 
 
 def _parts(task_id: str) -> set[str]:
-    return {f"{task_id}_items", f"{task_id}_item", f"{task_id}_loop"}
+    return {f"{task_id}_{part}" for part in ("items", "item", "loop", "ended")}
