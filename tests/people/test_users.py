@@ -11,11 +11,12 @@ from penstock.core import (
     Permission,
     Role,
     Secret,
+    is_password,
+    require_password,
     to_json,
     use_identity,
 )
 from penstock.people import Authenticator, SignIns, Users
-from penstock.people._passwords import is_password, require_password
 from penstock.stores import dump_json
 
 PASSWORD = Secret("correct horse battery")

@@ -54,6 +54,10 @@ if TYPE_CHECKING:
     from penstock.core._nesting import describe_nesting as describe_nesting
     from penstock.core._nesting import find_circle as find_circle
     from penstock.core._optional import require as require
+    from penstock.core._passwords import hash_password as hash_password
+    from penstock.core._passwords import is_password as is_password
+    from penstock.core._passwords import needs_new_hash as needs_new_hash
+    from penstock.core._passwords import require_password as require_password
     from penstock.core._permissions import Permission as Permission
     from penstock.core._permissions import Role as Role
     from penstock.core._secret import HIDDEN as HIDDEN
@@ -133,6 +137,10 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
+        "hash_password": "_passwords",
+        "is_password": "_passwords",
+        "needs_new_hash": "_passwords",
+        "require_password": "_passwords",
         "ANY_PROJECT": "penstock.core.records",
         "AccessError": "_errors",
         "AlertRecord": "penstock.core.records",

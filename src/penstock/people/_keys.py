@@ -1,7 +1,7 @@
 """Secrets that penstock makes: tokens and session cookies, and what the store keeps of them.
 
 A secret has 256 random bits, so its plain SHA-256 cannot be guessed; passwords are another matter,
-see _passwords.
+see core._passwords.
 """
 
 import re

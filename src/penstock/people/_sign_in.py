@@ -16,7 +16,6 @@ from penstock.core import (
 )
 from penstock.people._authentication import Authenticator
 from penstock.people._keys import SESSION_KIND, key_digest, new_key
-from penstock.people._passwords import hash_password, is_password, needs_new_hash
 from penstock.stores import Store, open_store
 
 _SESSION = timedelta(hours=12)
@@ -67,15 +66,11 @@ class SignIns:
         at, name = now(), name.strip().lower()
         keys = _keys(name, address)
         self._require_patience(keys, at)
-        user = next((user for user in self._users.list() if user.name == name), None)
-        known = None if user is None or user.disabled_at is not None else user.password_hash
-        if not is_password(password, known) or user is None or known is None:
+        if not self._users.is_password(name, password):
             for key in keys.values():
                 self._tokens.note_failure(key, at, forget_before=at - _FORGET)
             raise SignInError(what="The name or the password is wrong.", fix="Try again.")
         self._tokens.clear_failures(keys["pair"])
-        if needs_new_hash(known):
-            self._users.update(name, password_hash=hash_password(password))
         return self._begin(name, address, at)
 
     def with_token(self, key: Secret, *, address: str = "") -> NewSession:

@@ -15,11 +15,12 @@ from penstock.core import (
     UserRecord,
     current_actor,
     current_identity,
+    hash_password,
     now,
     require_choice,
+    require_password,
 )
 from penstock.people._access import require_permission
-from penstock.people._passwords import hash_password, is_password, require_password
 from penstock.stores import Store, open_store
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,99}")
@@ -141,7 +142,8 @@ class Users:
         """
         user, identity = self.get(name), current_identity()
         if identity is not None and identity.actor == name:
-            if user.password_hash and not is_password(old or Secret(""), user.password_hash):
+            right = self._metadata.users.is_password
+            if user.password_hash and not right(name, old or Secret("")):
                 raise ParameterError(what="The old password is another one.", fix="Try again.")
         else:
             require_permission(Permission.ADMIN, ANY_PROJECT)

@@ -12,7 +12,7 @@ from penstock.server.api._bytes import Absent
 from penstock.server.api._judge import is_judged, judge
 from penstock.server.api._projects import require_call
 from penstock.stores import RequestMemory, keep_unresolved
-from penstock.stores.rest import Operation
+from penstock.stores.rest import Operation, carries_secrets, require_secrets, withhold
 
 if TYPE_CHECKING:
     from penstock.stores import Store
@@ -80,11 +80,14 @@ class Performer:
         metadata = self._view.metadata
         require_call(metadata, operation, arguments)
         _require_small(operation, arguments)
+        has_secrets = carries_secrets(operation)
+        if has_secrets:
+            require_secrets(arguments)
         own = with_own_actor(metadata, arguments, takes_actor="actor" in operation.parameters)
         judged = judge(operation, own, store=self._view)
         with keep_unresolved():
             result = self._call(operation, judged)
-            return _answer(operation, result, place)
+            return _answer(operation, withhold(result) if has_secrets else result, place)
 
     def _call(self, operation: Operation, arguments: dict[str, Any]) -> Any:
         noun = self._nouns.get(operation.noun) or getattr(self._memory.metadata, operation.noun)

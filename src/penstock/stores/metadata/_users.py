@@ -10,8 +10,12 @@ from penstock.core import (
     GrantRecord,
     NotFoundError,
     Role,
+    Secret,
     UserRecord,
     did_you_mean,
+    hash_password,
+    is_password,
+    needs_new_hash,
 )
 from penstock.stores.metadata._audit import note_change
 from penstock.stores.metadata._codec import RecordTable, clean_text, to_micros
@@ -78,6 +82,17 @@ class SQLUserStore:
             }
             note_change(transaction, self._database, "user.change", name, facts)
             return load_user(transaction, name)
+
+    def is_password(self, name: str, password: Secret) -> bool:
+        """See UserStore."""
+        # Compared here and not in SQL, which refuses some of what people type as a name.
+        user = next((user for user in self.list() if user.name == name), None)
+        known = None if user is None or user.disabled_at is not None else user.password_hash
+        if not is_password(password, known):
+            return False
+        if known is not None and needs_new_hash(known):
+            self.update(name, password_hash=hash_password(password))
+        return True
 
     def note_seen(self, name: str, at: datetime) -> None:
         """See UserStore."""

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from penstock.stores.rest._operations import operations as operations
     from penstock.stores.rest._rules import RULES as RULES
     from penstock.stores.rest._rules import Rule as Rule
+    from penstock.stores.rest._withheld import carries_secrets as carries_secrets
+    from penstock.stores.rest._withheld import require_secrets as require_secrets
+    from penstock.stores.rest._withheld import withhold as withhold
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
@@ -18,8 +21,11 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "RULES": "_rules",
         "Operation": "_operations",
         "Rule": "_rules",
+        "carries_secrets": "_withheld",
         "error_from_json": "_errors",
         "error_to_json": "_errors",
         "operations": "_operations",
+        "require_secrets": "_withheld",
+        "withhold": "_withheld",
     },
 )

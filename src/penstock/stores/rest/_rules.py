@@ -234,6 +234,7 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
         "get": _admin,
         "find_subject": _admin,
         "update": Rule(_ADMIN, changes=UserRecord),
+        "is_password": _admin,
         "note_seen": _admin,
         "list": _admin,
         "count": _admin,

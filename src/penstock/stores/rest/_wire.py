@@ -17,7 +17,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from penstock.core import MetricColumns, ParameterError
+from penstock.core import HIDDEN, MetricColumns, ParameterError, Secret
 from penstock.stores._json import read_plain, write_plain
 
 Schema = dict[str, Any]
@@ -218,7 +218,9 @@ def _fixed(inner: tuple[Any, ...]) -> Wire:
     count = len(wires)
     items = [wire.schema for wire in wires]
     schema = {"type": "array", "prefixItems": items, "minItems": count, "maxItems": count}
-    return Wire(write, read, schema)
+    return Wire(
+        write, read, schema, {name: part for wire in wires for name, part in wire.parts.items()}
+    )
 
 
 def _mapping(key: Any, inner: Any) -> Wire:
@@ -298,6 +300,12 @@ def _record(kind: type) -> Wire:
     return Wire(write, read, {"$ref": f"#/components/schemas/{kind.__name__}"}, named)
 
 
+def _read_secret(value: Any, path: str) -> Secret:
+    if type(value) is not str:
+        raise refuse(path, HIDDEN, "a text")
+    return Secret(value)
+
+
 def _write_columns(columns: MetricColumns) -> Any:
     import numpy as np
 
@@ -342,6 +350,8 @@ _SIMPLE: dict[Any, Wire] = {
     datetime: Wire(_write_time, _read_time, {"type": "string", "format": "date-time"}),
     timedelta: Wire(lambda value: value.total_seconds(), _read_duration, _NUMBER),
     Any: Wire(write_plain, read_plain, {}),
+    # To the server only: no operation returns one.
+    Secret: Wire(lambda value: value.reveal(), _read_secret, {"type": "string", "writeOnly": True}),
     MetricColumns: Wire(
         _write_columns,
         _read_columns,

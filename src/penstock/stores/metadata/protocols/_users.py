@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from penstock.core import GrantRecord, Role, UserRecord
+from penstock.core import GrantRecord, Role, Secret, UserRecord
 
 
 class UserStore(Protocol):
@@ -32,6 +32,13 @@ class UserStore(Protocol):
 
     def update(self, name: str, **changes: Any) -> UserRecord:
         """Change fields of a user; the audit trail has their names, never a password's hash."""
+        ...
+
+    def is_password(self, name: str, password: Secret) -> bool:
+        """Return whether a password is that of an active user; the hash stays in the store.
+
+        Takes as long for a name that nobody has. A hash of weaker settings is replaced.
+        """
         ...
 
     def note_seen(self, name: str, at: datetime) -> None:

@@ -4,7 +4,9 @@ import threading
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from penstock.core import ParameterError, Secret, require
+from penstock.core._errors import ParameterError
+from penstock.core._optional import require
+from penstock.core._secret import Secret
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
