@@ -8,28 +8,38 @@ import csv
 import inspect
 import io
 import itertools
+import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import DataError
 from penstock.data._finding import Finding
+from penstock.data.sources._blocks import NotInBlocksError, TextBlocks
 from penstock.data.sources._odd_rows import check_header, drop_odd_rows
-from penstock.data.sources._records import CsvText, count_records, read_rows
+from penstock.data.sources._records import (
+    TYPED_ROWS,
+    CsvText,
+    count_records,
+    first_records,
+    read_rows,
+)
 from penstock.data.sources._text import (
     declared_separator,
     guess_separator,
     read_bytes,
     to_utf8,
 )
+from penstock.data.sources._text_rows import TextRows
 from penstock.data.sources._typing import QUOTED
 from penstock.tables.reading import MARKS
 
 if TYPE_CHECKING:
     import polars as pl
 
+_LOG = logging.getLogger(__name__)
 _HEAD_RECORDS = 60
 _TITLE_SHARE = 3
 
@@ -49,45 +59,73 @@ class CsvTable:
     """A CSV file with every field as trimmed text.
 
     Attributes:
-        table: The rows.
+        rows: The rows.
         separator: The separator between fields.
         findings: Oddities of the file.
     """
 
-    table: "pl.DataFrame"
+    rows: TextRows
     separator: str
     findings: tuple[Finding, ...]
 
+    @property
+    def table(self) -> "pl.DataFrame":
+        """All rows in memory."""
+        return self.rows.read()
 
-def read_csv(path: Path, form: CsvForm) -> CsvTable:
+
+def read_csv(path: Path, form: CsvForm, spill: Path | None = None) -> CsvTable:
     """Read a CSV file with every field as trimmed text, empty fields as null.
+
+    Args:
+        path: The file.
+        form: Its form.
+        spill: Folder to which the rows of a file too large for memory are written, block by block.
 
     Raises:
         DataError: If the file is empty, not UTF-8, a line has too many or too few fields, or a
             quote would swallow rows.
     """
+    if spill is not None:
+        blocks = TextBlocks(path, quoted=True)
+        try:
+            return _read_blocks(iter(blocks), path, form, blocks.findings, spill)
+        except NotInBlocksError:
+            _LOG.warning("%s is read whole: its quotes or line ends need all of it.", path)
     content, findings = to_utf8(read_bytes(path), path)
-    content, declared = declared_separator(content)
+    return _read_blocks(iter([content]), path, form, findings, None)
+
+
+def _read_blocks(
+    blocks: Iterator[bytes],
+    path: Path,
+    form: CsvForm,
+    encoding: list[Finding],
+    spill: Path | None,
+) -> CsvTable:
+    content, declared = declared_separator(next(blocks, b""))
     separator = form.separator or declared or guess_separator(content)
     text = CsvText(content, separator, path, skipped=1 if declared else 0)
     try:
+        if spill is not None and b"\n" not in content:
+            raise NotInBlocksError
         text, titles = _skip_titles(text, form)
         first = next((row for row in text.records() if any(row)), None)
         if first is None:
             raise DataError(what=f"{path.name} is empty.", fix="Give a file with rows.", path=path)
         names, has_header, notes = _column_names(first, form, path)
-        table, odd = _parse(text, names, has_header, form)
     except UnicodeDecodeError as error:
-        raise _not_utf8(content, path) from error
+        raise _not_utf8(text) from error
     except csv.Error as error:
         raise _no_csv(path, error) from error
-    findings += [*titles, *notes, *odd]
-    table = _trim(table)
-    table, dropped = drop_odd_rows(table, names if has_header else None)
-    findings += dropped
+    parser = _Parser(names, form, has_header=has_header, in_blocks=spill is not None)
+    frames = map(_trim, parser.parse(text, blocks))
+    rows = TextRows.of(next(frames)) if spill is None else TextRows.stored(frames, spill)
+    rows, dropped = drop_odd_rows(rows, names if has_header else None)
+    findings = [*encoding, *titles, *notes, *parser.findings, *dropped]
     if has_header and form.columns is None:
-        findings += check_header(first, table)
-    return CsvTable(table, separator, tuple(findings))
+        findings += check_header(first, rows)
+    return CsvTable(rows, separator, tuple(findings))
 
 
 def _skip_titles(text: CsvText, form: CsvForm) -> tuple[CsvText, list[Finding]]:
@@ -136,14 +174,15 @@ def _no_csv(path: Path, error: Exception) -> DataError:
     )
 
 
-def _not_utf8(content: bytes, path: Path) -> DataError:
+def _not_utf8(text: CsvText) -> DataError:
     # Line by line: a decoder that reads in blocks counts from the block's start.
-    for line, text in enumerate(content.split(b"\n"), 1):
+    path = text.path
+    for line, content in enumerate(text.content.split(b"\n"), text.skipped + 1):
         try:
-            text.decode("utf-8")
+            content.decode("utf-8")
         except UnicodeDecodeError as error:
             return DataError(
-                what=f"{path.name} is not UTF-8: byte 0x{text[error.start]:02x} on line {line}.",
+                what=f"{path.name} is not UTF-8: byte 0x{content[error.start]:02x} on line {line}.",
                 why="Letters would be read wrongly.",
                 fix=f"Convert it, for example: iconv -f cp1252 -t utf-8 {path.name} > utf8.csv",
                 path=path,
@@ -197,24 +236,75 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _parse(
-    text: CsvText, names: list[str], has_header: bool, form: CsvForm
-) -> "tuple[pl.DataFrame, tuple[Finding, ...]]":
-    import polars as pl
+class _Parser:
+    """Parses the blocks of a file, of which a small file has one."""
 
-    content = text.content
-    findings: tuple[Finding, ...] = ()
-    if b'"' in content:
-        records = count_records(text, len(names))
-        findings = records.findings
+    def __init__(
+        self, names: Sequence[str], form: CsvForm, *, has_header: bool, in_blocks: bool
+    ) -> None:
+        self._names, self._form = list(names), form
+        self._has_header, self._in_blocks = has_header, in_blocks
+        self._typed: list[list[str]] = []
+        self.findings: tuple[Finding, ...] = ()
+
+    def parse(self, text: CsvText, later: Iterator[bytes]) -> "Iterator[pl.DataFrame]":
+        """Parse the first block and those after it.
+
+        Raises:
+            DataError: If a block is no CSV, with the line.
+            NotInBlocksError: If it depends on other blocks how one is read.
+        """
+        is_first = True
+        while True:
+            try:
+                yield self._block(text, is_first=is_first)
+            except UnicodeDecodeError as error:
+                raise _not_utf8(text) from error
+            except csv.Error as error:
+                raise _no_csv(text.path, error) from error
+            except DataError as error:
+                # With quotes, another dialect of the whole file may fit.
+                if self._in_blocks and re.search(rb'["\\]', text.content):
+                    raise NotInBlocksError from error
+                raise
+            content, is_first = next(later, b""), False
+            if not content:
+                return
+            lines = text.skipped + text.content.count(b"\n")
+            text = CsvText(content, text.separator, text.path, lines)
+
+    def _block(self, text: CsvText, *, is_first: bool) -> "pl.DataFrame":
+        content, names, has_header = text.content, self._names, self._has_header and is_first
+        if b'"' not in content:
+            if self._in_blocks and len(self._typed) < TYPED_ROWS:
+                self._typed += first_records(text, len(names), is_first=is_first)
+            expected = sum(bool(line.strip()) for line in io.BytesIO(content))
+            return _read_block(text, names, expected, has_header=has_header)
+        records = count_records(text, len(names), self._typed, is_first=is_first)
+        if self._in_blocks and not records.is_strict:
+            raise NotInBlocksError
+        self.findings = records.findings
         # Blanks before a quote: polars would read the quote as a letter.
         blanks = re.search(rb"[%b] +\"" % re.escape(text.separator.encode()), content)
-        text = _mark_quoted(text, form, has_header)
+        text = _mark_quoted(text, self._form, has_header)
         if records.dialect is not None or blanks:
-            return _frame(read_rows(text, len(names), records.dialect), names, has_header), findings
-        expected = records.rows
-    else:
-        expected = sum(bool(line.strip()) for line in io.BytesIO(content))
+            return _frame(read_rows(text, len(names), records.dialect), names, has_header)
+        return _read_block(text, names, records.rows, has_header=has_header)
+
+
+def _read_block(
+    text: CsvText, names: list[str], expected: int, *, has_header: bool
+) -> "pl.DataFrame":
+    """Read with polars; with the slow reader, which knows lines, where they may disagree.
+
+    Args:
+        text: The block.
+        names: The columns.
+        expected: Number of records, the header included.
+        has_header: Whether the first record is the header.
+    """
+    import polars as pl
+
     try:
         table = pl.read_csv(
             io.BytesIO(text.content.lstrip(b"\r\n")),
@@ -225,11 +315,15 @@ def _parse(
             **_keep_empty(),
         )
     except pl.exceptions.PolarsError:
-        # The error has no line; the slow reader reports the line, or reads the file after all.
-        return _frame(read_rows(text, len(names), None), names, has_header), findings
-    if _counts_differ(table, expected - has_header) or _may_be_torn(content, text.separator, table):
-        return _frame(read_rows(text, len(names), None), names, has_header), findings
-    return table, findings
+        # The error has no line; the slow reader reports the line, or reads the block after all.
+        return _frame(read_rows(text, len(names), None), names, has_header)
+    if (
+        table.width != len(names)
+        or _counts_differ(table, expected - has_header)
+        or _may_be_torn(text, table)
+    ):
+        return _frame(read_rows(text, len(names), None), names, has_header)
+    return table
 
 
 def _frame(rows: list[list[str]], names: list[str], has_header: bool) -> "pl.DataFrame":
@@ -266,17 +360,18 @@ def _mark_quoted(text: CsvText, form: CsvForm, has_header: bool) -> CsvText:
     return replace(text, content=head + line + rest)
 
 
-def _may_be_torn(content: bytes, separator: str, table: "pl.DataFrame") -> bool:
+def _may_be_torn(text: CsvText, table: "pl.DataFrame") -> bool:
     """Return whether a line may have too few fields, which polars fills up silently."""
     if table.width == 1:
         return False
     last = table.to_series(table.width - 1)
     if not bool(((last == "") | last.is_null()).any()):
         return False
+    content = text.content
     if b'"' in content:
         return True
     lines = content.count(b"\n") + (not content.endswith(b"\n"))
-    return content.count(separator.encode()) != lines * (table.width - 1)
+    return content.count(text.separator.encode()) != lines * (table.width - 1)
 
 
 def _keep_empty() -> dict[str, Any]:

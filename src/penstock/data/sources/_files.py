@@ -236,6 +236,7 @@ class FileSource:
                 self._rules,
                 self.sheet,
                 self._as_written,
+                Path(kept.enter_context(tempfile.TemporaryDirectory(prefix="penstock-rows-"))),
             )
             with naming_files(files):
                 rows = read_files(self.format or format_of(str(self.path), places), places, options)

@@ -1,19 +1,22 @@
 """Readers by format: files of a format to the rows of a window, with findings and reading rules."""
 
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from penstock.core import DataError, NotFoundError, did_you_mean, require, summarize_error
 from penstock.data._finding import Finding
 from penstock.data._moments import time_columns
 from penstock.data.sources._csv import CsvForm, read_csv
+from penstock.data.sources._file_rows import FileRows
 from penstock.data.sources._json_lines import read_json
 from penstock.data.sources._partitions import add_partition
 from penstock.data.sources._same_form import require_same_columns, require_same_types
-from penstock.data.sources._text import read_bytes
+from penstock.data.sources._text import is_packed, read_bytes
+from penstock.data.sources._text_blocks import read_blocks
+from penstock.data.sources._text_rows import TextRows
 from penstock.data.sources._typing import TypeOptions, type_columns, without_marks
 from penstock.data.sources._window import Window
 from penstock.tables.reading import ReadingRule, read_iso, time_rule
@@ -23,30 +26,8 @@ if TYPE_CHECKING:
 
 
 _LARGE = 1 << 25  # bytes; smaller files are read at once
-
-
-class FileRows(NamedTuple):
-    """The rows of a window, with findings and the reading rules of texts.
-
-    Args:
-        batches: The rows; a list, or an iterator over rows that need not fit into memory.
-        findings: Complete after the last batch.
-        rules: Reading rules of text columns, by name.
-    """
-
-    batches: "Iterable[pl.DataFrame]"
-    findings: list[Finding]
-    rules: Mapping[str, ReadingRule] = {}
-
-    @classmethod
-    def of(
-        cls,
-        table: "pl.DataFrame",
-        findings: Iterable[Finding] = (),
-        rules: Mapping[str, ReadingRule] | None = None,
-    ) -> "FileRows":
-        """Return a table as a single batch."""
-        return cls([table], list(findings), rules or {})
+_LARGE_TEXT = 1 << 26
+_PACKED = 8  # bytes of text in a byte of a packed file, about
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +44,7 @@ class ReadOptions:
         remembered: Reading rules of the last reading.
         sheet: Sheet of an Excel file; None for the first.
         as_written: CSV columns that stay texts where some values cannot be read.
+        spill: Folder for the rows of text files too large for memory, until they have been read.
     """
 
     window: Window
@@ -73,6 +55,7 @@ class ReadOptions:
     remembered: Mapping[str, ReadingRule] = field(default_factory=dict)
     sheet: str | None = None
     as_written: frozenset[str] = frozenset()
+    spill: Path | None = None
 
     def add_partition(self, frame: Any, columns: Sequence[str], place: int) -> Any:
         """Add a file's partition values as columns."""
@@ -90,6 +73,15 @@ class ReadOptions:
                 )
         return add_partition(frame, columns, self.partitions, place)
 
+    def partition(self, rows: TextRows, place: int) -> TextRows:
+        """Add a file's partition values to its texts."""
+        if rows.held is not None:
+            return TextRows.of(self.add_partition(rows.held, rows.names, place))
+        self.add_partition(rows.head(0), rows.names, place)  # refuses a time column of both
+        return rows.adding(
+            {series.name: series[place] for series in self.partitions.iter_columns()}
+        )
+
 
 def read_files(format_name: str, files: Sequence[Path], options: ReadOptions) -> FileRows:
     """Read files of a format, in order.
@@ -105,35 +97,46 @@ def _read_csv(files: Sequence[Path], options: ReadOptions) -> FileRows:
     import polars as pl
 
     window, missing = options.window, tuple(options.form.missing)
-    parts = [read_csv(file, options.form) for file in files]
+    spill = options.spill if _are_large(files) else None
+    parts = [read_csv(file, options.form, spill) for file in files]
     require_same_columns(
-        [(file, part.table.columns) for file, part in zip(files, parts, strict=True)]
+        [(file, list(part.rows.names)) for file, part in zip(files, parts, strict=True)]
     )
     # Partition values are texts too: they are typed by the same rules.
     texts = ReadOptions(window, options.partitions.cast(pl.String), options.form)
-    raw = pl.concat(
-        texts.add_partition(part.table, part.table.columns, place)
-        for place, part in enumerate(parts)
+    raw = TextRows.concat([texts.partition(part.rows, place) for place, part in enumerate(parts)])
+    notes = dict.fromkeys(finding for part in parts for finding in part.findings)
+    typing = TypeOptions(
+        missing=missing,
+        declared=options.declared,
+        decimal=options.decimal,
+        remembered=options.remembered,
+        separator=parts[0].separator,
+        as_written=options.as_written,
     )
+    read = read_blocks(raw, window, typing) if raw.held is None else _type(raw.held, window, typing)
+    return FileRows(read.batches, [*notes, *read.findings], read.rules)
+
+
+def _type(raw: "pl.DataFrame", window: Window, options: TypeOptions) -> FileRows:
+    """Convert rows in memory to the typed rows of a window."""
     times = [name for name in time_columns(window.time) if name in raw.columns]
     # Missing marks first: the window would refuse them as times.
-    raw = raw.with_columns(without_marks(raw[name], missing) for name in times)
+    raw = raw.with_columns(without_marks(raw[name], options.missing) for name in times)
     table, found = window.keep(raw)
     # After the cut: no type may depend on rows outside of the window.
-    typed = type_columns(
-        table,
-        TypeOptions(
-            missing=missing,
-            declared=options.declared,
-            decimal=options.decimal,
-            remembered=options.remembered,
-            separator=parts[0].separator,
-            as_written=options.as_written,
-        ),
-    )
-    notes = (finding for part in parts for finding in part.findings)
+    typed = type_columns(table, options)
     rules = {**typed.rules, **_rule_of_time(window, raw, table)}
-    return FileRows.of(typed.table, (*dict.fromkeys(notes), *found, *typed.findings), rules)
+    return FileRows.of(typed.table, (*found, *typed.findings), rules)
+
+
+def _are_large(files: Sequence[Path]) -> bool:
+    return sum(_text_bytes(file) for file in files) > _LARGE_TEXT
+
+
+def _text_bytes(file: Path) -> int:
+    size = file.stat().st_size
+    return size * _PACKED if is_packed(file) else size
 
 
 def _rule_of_time(

@@ -6,6 +6,7 @@ both find the same records, or where the slow reader alone is certain.
 
 import csv
 import io
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from penstock.core import DataError
 from penstock.data._finding import Finding
 from penstock.data.sources._text import SEPARATORS
 
-_TYPED_ROWS = 50
+TYPED_ROWS = 49  # that show which columns are numbers
 _MOSTLY = 0.9
 _HALF = 0.5
 _NUMBER = re.compile(r'^[\s"]*[^\w\s]?[+-]?\d[\d.,:\-/ ]*[%]?[\s"]*$')
@@ -81,14 +82,31 @@ class Records:
     dialect: dict[str, Any] | None
     findings: tuple[Finding, ...] = ()
 
+    @property
+    def is_strict(self) -> bool:
+        """Whether quotes are as in the standard."""
+        return self.dialect is None or self.dialect is _STRICT
 
-def count_records(text: CsvText, width: int) -> Records:
+
+def count_records(
+    text: CsvText,
+    width: int,
+    typed: list[list[str]] | None = None,
+    *,
+    is_first: bool = True,
+) -> Records:
     """Count the records and select the dialect of quotes in which all have the same width.
+
+    Args:
+        text: The file, or a block of it.
+        width: Number of columns.
+        typed: Receives the first records below the header, and has them for later blocks.
+        is_first: Whether the first record is the file's, which may be the header.
 
     Raises:
         DataError: If no dialect fits; the line is named.
     """
-    strict = _scan(text, width, _STRICT)
+    strict = _scan(text, width, _STRICT, typed, skipped=int(is_first))
     if strict.problem is None:
         return Records(strict.rows, _STRICT if strict.has_quotes else None)
     if b'\\"' in text.content:
@@ -109,6 +127,12 @@ def count_records(text: CsvText, width: int) -> Records:
     raise strict.problem
 
 
+def first_records(text: CsvText, width: int, *, is_first: bool) -> list[list[str]]:
+    """Return the first records below the header, which show which columns are numbers."""
+    rows = (row for row in text.records(**_STRICT) if len(row) == width)
+    return list(itertools.islice(rows, int(is_first), TYPED_ROWS + is_first))
+
+
 def read_rows(text: CsvText, width: int, dialect: dict[str, Any] | None) -> list[list[str]]:
     """Read all records with the standard library.
 
@@ -125,9 +149,16 @@ def read_rows(text: CsvText, width: int, dialect: dict[str, Any] | None) -> list
     return rows
 
 
-def _scan(text: CsvText, width: int, dialect: dict[str, Any]) -> DialectScan:
+def _scan(
+    text: CsvText,
+    width: int,
+    dialect: dict[str, Any],
+    typed: list[list[str]] | None = None,
+    *,
+    skipped: int = 1,
+) -> DialectScan:
     rows, before, has_quotes = 0, 0, False
-    typed: list[list[str]] = []
+    typed = [] if typed is None else typed
     reader = text.records(**dialect)
     try:
         for row in _guarded(text, reader):
@@ -139,10 +170,10 @@ def _scan(text: CsvText, width: int, dialect: dict[str, Any]) -> DialectScan:
             rows += 1
             has_quotes = has_quotes or '"' in "".join(row)
             # A record over several lines may be an open quote that swallowed rows.
-            if before - last > 1 and rows > 1 and _swallows(text, last, before, width, typed):
+            if before - last > 1 and rows > skipped and _swallows(text, last, before, width, typed):
                 return DialectScan(rows, problem=_swallowed(text, last + 1, before))
             # The first rows below the header show which columns are numbers.
-            if 1 < rows <= _TYPED_ROWS:
+            if rows > skipped and len(typed) < TYPED_ROWS:
                 typed.append(row)
     except DataError as error:
         return DialectScan(rows, problem=error)

@@ -1,5 +1,7 @@
 """Findings about the reading of a column's texts; separate from the reading itself."""
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -7,6 +9,8 @@ from penstock.data._finding import Finding
 from penstock.tables.reading import (
     Guess,
     ReadingRule,
+    Texts,
+    block_reader,
     fitting_formats,
     missing_in,
     read_values,
@@ -23,7 +27,7 @@ _MANY = 0.01
 _FACTORS = {"%", "‰", "pct", "percent", "bp", "bps", "k", "K", "M", "B", "mn", "bn", "Mio", "Mrd"}
 
 
-def remark_guess(texts: "pl.Series", guess: Guess) -> Iterator[Finding]:
+def remark_guess(texts: Texts, guess: Guess) -> Iterator[Finding]:
     """Yield findings on a column's recognition, its unread values, and why it stayed text."""
     name, rule = texts.name, guess.rule
     likely = guess.instead or rule
@@ -45,48 +49,51 @@ def remark_guess(texts: "pl.Series", guess: Guess) -> Iterator[Finding]:
         yield Finding("info", "codes", name, text)
 
 
-def remark_bare(texts: "pl.Series", rule: ReadingRule) -> Iterator[Finding]:
+def remark_bare(texts: Texts, rule: ReadingRule) -> Iterator[Finding]:
     """Yield a warning for values without the common unit, if that is a factor: 0.05 among 5 %."""
     if not (rule.is_number and rule.suffix in _FACTORS):
         return
-    values = read_values(texts, rule)
-    bare = ~texts.str.contains(rule.suffix, literal=True) & (values != 0)
-    bare = texts.filter(bare.fill_null(value=False))
+    read = block_reader(texts, rule)
+
+    def is_bare(block: "pl.Series") -> "pl.Series":
+        with_none = ~block.str.contains(rule.suffix, literal=True) & (read(block) != 0)
+        return with_none.fill_null(value=False)
+
+    bare = texts.where(is_bare)
     if not len(bare):
         return
-    examples = ", ".join(repr(text[:20]) for text in bare.unique(maintain_order=True).head(_SHOWN))
+    given = len(texts) - texts.total(lambda block: read(block).null_count())
     text = (
-        f"Column '{texts.name}': {len(bare):,} of {len(values) - values.null_count():,} values stand "
-        f"without '{rule.suffix}' ({examples}) and are read as if it stood there: is that meant?"
+        f"Column '{texts.name}': {len(bare):,} of {given:,} values stand "
+        f"without '{rule.suffix}' ({show_examples(bare)}) and are read as if it stood there: is that meant?"
     )
     yield Finding("warn", "without_unit", texts.name, text)
 
 
-def remark_marks(
-    texts: "pl.Series", rule: ReadingRule, quoted: "pl.Series | None"
-) -> Iterator[Finding]:
+def remark_marks(texts: Texts, rule: ReadingRule, quoted: Texts | None) -> Iterator[Finding]:
     """Yield counts of words that were read as missing, and of words that quotes made values."""
-    name, given = texts.name, texts.drop_nulls()
-    marks = given.filter(missing_in(given, rule) & (given != ""))
-    shown = _counts(marks)
-    if rule.type == "text" and len(marks):
-        words = bool(marks.str.contains(r"[A-Za-z]").any()) and len(marks) >= _MANY * len(texts)
+    name = texts.name
+    marks = _count(texts.where(lambda block: missing_in(block, rule) & _is_word(block)))
+    shown = _show(marks)
+    if rule.type == "text" and marks:
+        words = any(re.search(r"[A-Za-z]", mark) for mark in marks)
+        words = words and marks.total() >= _MANY * len(texts)
         text = (
             f"Column '{name}': {shown} read as missing. If it is a value, put it in quotes in the "
             "file or leave it out of missing=."
         )
         yield Finding("warn" if words else "info", "missing_text", name, text)
-    elif rule.type != "text" and not bool(marks.is_in(list(rule.missing)).all()):
+    elif rule.type != "text" and not marks.keys() <= set(rule.missing):
         yield Finding("info", "marks", name, f"Column '{name}': {shown} read as missing.")
     if quoted is not None and len(quoted):
-        values = quoted.str.slice(1)
-        text = f"Column '{name}': {_counts(values)} in quotes kept as a value."
+        values = _count(quoted.map(lambda block: block.str.slice(1)))
+        text = f"Column '{name}': {_show(values)} in quotes kept as a value."
         yield Finding("info", "quoted_mark", name, text)
 
 
-def remark_times(texts: "pl.Series") -> Iterator[Finding]:
+def remark_times(texts: Texts) -> Iterator[Finding]:
     """Yield findings on texts that are dates in an unusual form."""
-    sample = texts.drop_nulls().head(_LOOKED_AT)
+    sample = texts.where(lambda block: block.is_not_null()).head(_LOOKED_AT)
     like = sample.str.contains(r"^\d{1,4}\D\S")
     if not len(sample) or like.sum() <= _HALF * len(sample):
         return
@@ -102,7 +109,7 @@ def remark_times(texts: "pl.Series") -> Iterator[Finding]:
     yield Finding("warn", "date_text", texts.name, text)
 
 
-def _remark_usual_times(texts: "pl.Series") -> Iterator[Finding]:
+def _remark_usual_times(texts: Texts) -> Iterator[Finding]:
     """Yield findings on dates that are text because of a few values, or of several forms."""
     forms, odd = usual_formats(texts)
     if not forms:
@@ -122,23 +129,29 @@ def _remark_usual_times(texts: "pl.Series") -> Iterator[Finding]:
     yield Finding("warn", "date_text", texts.name, text)
 
 
-def _ambiguous(texts: "pl.Series", rule: ReadingRule) -> Finding:
-    example = texts.filter(texts.str.contains(r"\d[.,]\d{3}").fill_null(value=False))[0]
-    value = read_values(texts.filter(texts == example).head(1), rule)[0]
+def show_examples(texts: Texts) -> str:
+    """Return the first different texts, for people."""
+    return ", ".join(repr(text[:20]) for text in texts.distinct(_SHOWN))
+
+
+def _ambiguous(texts: Texts, rule: ReadingRule) -> Finding:
+    first = texts.where(lambda block: block.str.contains(r"\d[.,]\d{3}").fill_null(value=False))
+    example = first.head(1)
+    value = read_values(example, rule)[0]
     other = "," if rule.decimal == "." else "."
     text = (
-        f"Column '{texts.name}' can be read in two ways: {example} is read as {value}; "
+        f"Column '{texts.name}' can be read in two ways: {example[0]} is read as {value}; "
         f"decimal={other!r} reads it the other way."
     )
     return Finding("warn", "ambiguous_number", texts.name, text)
 
 
-def _odd(texts: "pl.Series", guess: Guess, likely: ReadingRule) -> Finding:
-    given = texts.filter(~missing_in(texts, likely))
-    odd = given.filter(read_values(given, likely).is_null())
-    examples = ", ".join(repr(text[:20]) for text in odd.unique(maintain_order=True).head(_SHOWN))
+def _odd(texts: Texts, guess: Guess, likely: ReadingRule) -> Finding:
+    given = texts.where(lambda block: ~missing_in(block, likely))
+    read = block_reader(given, likely)
+    odd = given.where(lambda block: read(block).is_null())
     noun = "numbers" if likely.is_number else f"{likely.type}s"
-    count = f"{guess.odd:,} of {len(given):,} values are not {noun} ({examples})"
+    count = f"{guess.odd:,} of {len(given):,} values are not {noun} ({show_examples(odd)})"
     if guess.instead is None:
         text = f"Column '{texts.name}': {count}; they are missing now."
         return Finding("warn", "unreadable", texts.name, text)
@@ -147,9 +160,18 @@ def _odd(texts: "pl.Series", guess: Guess, likely: ReadingRule) -> Finding:
     return Finding("warn", "number_text", texts.name, text)
 
 
-def _counts(texts: "pl.Series") -> str:
-    counts = texts.value_counts(name="rows").sort(
-        ["rows", texts.name], descending=[True, False]
-    )  # a fixed order, as findings are part of a digest
-    counts = counts.head(_SHOWN)
-    return ", ".join(f"{rows:,} times '{text}'" for text, rows in counts.iter_rows())
+def _is_word(block: "pl.Series") -> "pl.Series":
+    return (block != "").fill_null(value=False)
+
+
+def _count(texts: Texts) -> "Counter[str]":
+    counts: Counter[str] = Counter()
+    for block in texts.blocks():
+        counts.update(dict(block.drop_nulls().rename("text").value_counts(name="rows").iter_rows()))
+    return counts
+
+
+def _show(counts: "Counter[str]") -> str:
+    # A fixed order, as findings are part of a digest.
+    first = sorted(counts, key=lambda text: (-counts[text], text))[:_SHOWN]
+    return ", ".join(f"{counts[text]:,} times '{text}'" for text in first)

@@ -5,9 +5,12 @@ import gzip
 import io
 import itertools
 import re
+import zlib
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 from penstock.core import DataError, require
 from penstock.data._finding import Finding
@@ -20,6 +23,8 @@ _BOMS = (
     (b"\xff\xfe", "utf-16"),
     (b"\xfe\xff", "utf-16"),
 )
+_GZIP = b"\x1f\x8b"
+_PART = 1 << 20
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _HEAD = 65_536
 _RECORDS = 60
@@ -32,31 +37,58 @@ def read_bytes(path: Path) -> bytes:
     Raises:
         DataError: If the file cannot be read.
     """
+    return b"".join(read_parts(path))
+
+
+def is_packed(path: Path) -> bool:
+    """Return whether a file is gzipped or packed with zstd."""
+    with path.open("rb") as file:
+        mark = file.read(len(_ZSTD))
+    return mark == _ZSTD or mark.startswith(_GZIP)
+
+
+def read_parts(path: Path) -> Iterator[bytes]:
+    """Read a file part by part, unpacked if gzipped or packed with zstd.
+
+    Raises:
+        DataError: If the file cannot be read.
+    """
     try:
-        content = path.read_bytes()
-        if content[:4] == _ZSTD:
-            return _unpack_zstd(content)
-        return gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
-    except (OSError, EOFError) as error:
+        with path.open("rb") as file:
+            mark = file.read(4)
+            file.seek(0)
+            if mark == _ZSTD:
+                yield from _unpack_zstd(file)
+            elif mark[:2] == _GZIP:
+                with gzip.open(file) as unpacked:
+                    yield from _parts(unpacked)
+            else:
+                yield from _parts(file)
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(
             what=f"{path} cannot be read: {error}.", fix="Check the file.", path=path
         ) from error
 
 
-def _unpack_zstd(content: bytes) -> bytes:
+def _parts(file: IO[bytes]) -> Iterator[bytes]:
+    return iter(lambda: file.read(_PART), b"")
+
+
+def _unpack_zstd(file: IO[bytes]) -> Iterator[bytes]:
     zstandard = require("zstandard", extra="files", purpose="files packed with zstd")
-    parts = []
+    # A stream reader takes the end of a cut-off file for the end of its rows.
+    frame, content = zstandard.ZstdDecompressor().decompressobj(), file.read(_PART)
     try:
         while content:
-            # A stream reader takes the end of a cut-off file for the end of its rows.
-            frame = zstandard.ZstdDecompressor().decompressobj()
-            parts.append(frame.decompress(content))
-            if not frame.eof:
+            yield frame.decompress(content)
+            content = frame.unused_data if frame.eof else b""
+            ended = frame.eof
+            if ended and (content := content or file.read(_PART)):
+                frame = zstandard.ZstdDecompressor().decompressobj()
+            elif not ended and not (content := file.read(_PART)):
                 raise EOFError("Compressed file ended before the end of its last frame")
-            content = frame.unused_data
     except zstandard.ZstdError as error:
         raise OSError(str(error)) from error
-    return b"".join(parts)
 
 
 def to_utf8(content: bytes, path: Path) -> tuple[bytes, list[Finding]]:
@@ -67,24 +99,40 @@ def to_utf8(content: bytes, path: Path) -> tuple[bytes, list[Finding]]:
     Raises:
         DataError: If the bytes are UTF-16 or UTF-32 but damaged.
     """
-    findings = []
-    encoding = next((name for mark, name in _BOMS if content.startswith(mark)), None)
-    encoding = encoding or _utf16_without_mark(content[:_HEAD])
+    encoding = encoding_of(content)
     if encoding is not None:
         try:
             content = content.decode(encoding).encode()
         except UnicodeError as error:
-            raise DataError(
-                what=f"{path.name} looks like {encoding.upper()}, but cannot be decoded: {error}.",
-                fix="Save it as UTF-8.",
-                path=path,
-            ) from error
-        text = f"{path.name} is {encoding.upper()}; it was read as that."
-        findings.append(Finding("info", "encoding", "", text))
+            raise undecodable(path, encoding, error) from error
+    findings = note_encoding(path, encoding)
     content = content.removeprefix(b"\xef\xbb\xbf")
     if b"\r" in content and b"\n" not in content:
         content = content.replace(b"\r", b"\n")
     return content, findings
+
+
+def encoding_of(content: bytes) -> str | None:
+    """Return the encoding of text that is not UTF-8, by its byte order mark or its zeros."""
+    marked = next((name for mark, name in _BOMS if content.startswith(mark)), None)
+    return marked or _utf16_without_mark(content[:_HEAD])
+
+
+def note_encoding(path: Path, encoding: str | None) -> list[Finding]:
+    """Return the finding of a file that is not UTF-8."""
+    if encoding is None:
+        return []
+    text = f"{path.name} is {encoding.upper()}; it was read as that."
+    return [Finding("info", "encoding", "", text)]
+
+
+def undecodable(path: Path, encoding: str, error: UnicodeError) -> DataError:
+    """Return the error of a file that is not of its encoding."""
+    return DataError(
+        what=f"{path.name} looks like {encoding.upper()}, but cannot be decoded: {error}.",
+        fix="Save it as UTF-8.",
+        path=path,
+    )
 
 
 def declared_separator(content: bytes) -> tuple[bytes, str | None]:

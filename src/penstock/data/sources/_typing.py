@@ -1,6 +1,6 @@
 """Types of text columns: declared, remembered from the last reading, or by the majority."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -11,16 +11,20 @@ from penstock.data.sources._remarks import (
     remark_guess,
     remark_marks,
     remark_times,
+    show_examples,
 )
 from penstock.tables.reading import (
     MARKS,
     Guess,
     ReadingRule,
+    Texts,
     ValueType,
+    block_reader,
     guess_rule,
     is_few,
     missing_in,
     read_values,
+    survey,
 )
 
 if TYPE_CHECKING:
@@ -65,6 +69,21 @@ class TypedTable:
     findings: Sequence[Finding]
 
 
+@dataclass(frozen=True, slots=True)
+class TypedColumn:
+    """How a column of texts becomes values.
+
+    Attributes:
+        read: Reads a block of it.
+        rule: The reading rule; None without values.
+        findings: Findings on its texts.
+    """
+
+    read: "Callable[[pl.Series], pl.Series]"
+    rule: ReadingRule | None
+    findings: Sequence[Finding]
+
+
 def type_columns(table: "pl.DataFrame", options: TypeOptions | None = None) -> TypedTable:
     """Convert each column of texts to its type; columns of other types stay unchanged.
 
@@ -73,17 +92,24 @@ def type_columns(table: "pl.DataFrame", options: TypeOptions | None = None) -> T
         DataError: If more than a few values do not have the declared type.
     """
     options = options or TypeOptions()
-    _require_declared(table, options)
-    texts = {series.name: series for series in table.iter_columns() if _is_text(series)}
-    guesses = _guess_all(texts, options)
-    columns, rules, findings = [], {}, []
-    for name, series in texts.items():
-        column, rule, found = _type_column(series, guesses[name], options)
-        columns.append(column)
-        findings += found
-        if rule is not None:
-            rules[name] = rule
+    require_declared(table.columns, options)
+    texts = [Texts.of(series) for series in table.iter_columns() if _is_text(series)]
+    typed = type_texts(texts, options)
+    columns = [typed[name].read(table[name]).rename(name) for name in typed]
+    rules = {name: column.rule for name, column in typed.items() if column.rule is not None}
+    findings = [finding for column in typed.values() for finding in column.findings]
     return TypedTable(table.with_columns(columns), rules, findings)
+
+
+def type_texts(columns: Sequence[Texts], options: TypeOptions) -> dict[str, TypedColumn]:
+    """Return how each column of texts becomes values, by name.
+
+    Raises:
+        DataError: If more than a few values do not have the declared type.
+    """
+    texts = {column.name: column for column in columns}
+    guesses = _guess_all(texts, options)
+    return {name: _type_column(column, guesses[name], options) for name, column in texts.items()}
 
 
 def without_marks(series: "pl.Series", missing: Sequence[str]) -> "pl.Series":
@@ -101,22 +127,27 @@ def _is_text(series: "pl.Series") -> bool:
     return series.dtype == pl.String
 
 
-def _require_declared(table: "pl.DataFrame", options: TypeOptions) -> None:
+def require_declared(columns: Sequence[str], options: TypeOptions) -> None:
+    """Check that the columns with declared types exist.
+
+    Raises:
+        NotFoundError: If one does not, with did-you-mean.
+    """
     for name in options.declared:
-        if name not in table.columns:
+        if name not in columns:
             raise NotFoundError(
                 what=f"types= names a column {name!r} that the table does not have.",
-                fix=did_you_mean(name, table.columns),
+                fix=did_you_mean(name, columns),
                 column=name,
             )
 
 
-def _guess_all(texts: "Mapping[str, pl.Series]", options: TypeOptions) -> dict[str, Guess]:
+def _guess_all(texts: Mapping[str, Texts], options: TypeOptions) -> dict[str, Guess]:
     """Guess each column alone, then again where further columns show the decimal mark."""
-    plain = {name: _unquoted(series) for name, series in texts.items()}
+    plain = {name: column.map(_unquoted) for name, column in texts.items()}
     guesses = {
-        name: guess_rule(series, options.missing, decimal=options.decimal)
-        for name, series in plain.items()
+        name: guess_rule(column, options.missing, decimal=options.decimal)
+        for name, column in plain.items()
     }
     if options.decimal is not None:
         return guesses
@@ -142,46 +173,58 @@ def _guess_all(texts: "Mapping[str, pl.Series]", options: TypeOptions) -> dict[s
     return guesses
 
 
-def _is_dotted(texts: "pl.Series", guess: Guess) -> bool:
+def _is_dotted(texts: Texts, guess: Guess) -> bool:
     """Return whether numbers are like 1.234, whose mark may separate thousands."""
     if not (guess.rule.is_plain and guess.rule.type == "number"):
         return False
-    return bool(texts.drop_nulls().str.contains(_GROUPS_ONLY).all())
+    return texts.all(lambda block: block.drop_nulls().str.contains(_GROUPS_ONLY))
 
 
-def _type_column(
-    series: "pl.Series", guess: Guess, options: TypeOptions
-) -> "tuple[pl.Series, ReadingRule | None, list[Finding]]":
-    name = series.name
+def _type_column(texts: Texts, guess: Guess, options: TypeOptions) -> TypedColumn:
+    name, bare = texts.name, texts.map(_unquoted)
     if name in options.declared:
-        rule, findings = _declared_rule(series, guess, options)
+        rule, findings = _declared_rule(bare, guess, options)
     elif name in options.remembered:
-        rule, findings = _remembered_rule(series, guess, options)
+        rule, findings = _remembered_rule(bare, guess, options)
     else:
-        rule, findings = guess.rule, list(remark_guess(_unquoted(series), guess))
+        rule, findings = guess.rule, list(remark_guess(bare, guess))
     if rule.type == "text":
-        # In a column of texts a quoted mark is a value, not a missing one.
-        whole = series.str.strip_prefix(QUOTED)
-        bare = _unquoted(series)
-        values = whole.zip_with(bare.is_null() & series.is_not_null(), read_values(bare, rule))
-        quoted = series.filter(series.str.starts_with(QUOTED).fill_null(value=False))
-        findings += [*remark_marks(bare, rule, quoted), *remark_times(values)]
-        # A column without values is no evidence of a rule for later readings.
-        empty = values.null_count() == len(values)
-        if name in options.as_written:
-            rule = guess.instead or _rule_of_few(bare, options) or rule
-        return values.rename(name), None if empty else rule, findings
-    bare = _unquoted(series)
+        return _type_text(texts, bare, rule, findings, guess, options)
     if name in options.as_written and len(_odd(bare, rule)):
-        return _given_texts(bare, rule).rename(name), rule, findings
-    values = read_values(bare, rule)
+        return TypedColumn(
+            lambda block: _given_texts(_unquoted(block), rule).rename(name), rule, findings
+        )
+    read = block_reader(bare, rule)
     findings += [*remark_marks(bare, rule, None), *remark_bare(bare, rule)]
-    return values.rename(name), rule, findings
+    return TypedColumn(lambda block: read(_unquoted(block)), rule, findings)
 
 
-def _rule_of_few(bare: "pl.Series", options: TypeOptions) -> ReadingRule | None:
+def _type_text(
+    texts: Texts,
+    bare: Texts,
+    rule: ReadingRule,
+    findings: list[Finding],
+    guess: Guess,
+    options: TypeOptions,
+) -> TypedColumn:
+    def read(block: "pl.Series") -> "pl.Series":
+        # In a column of texts a quoted mark is a value, not a missing one.
+        plain, whole = _unquoted(block), block.str.strip_prefix(QUOTED)
+        return whole.zip_with(plain.is_null() & block.is_not_null(), read_values(plain, rule))
+
+    quoted = texts.where(lambda block: block.str.starts_with(QUOTED).fill_null(value=False))
+    values = texts.map(read)
+    findings += [*remark_marks(bare, rule, quoted), *remark_times(values)]
+    # A column without values is no evidence of a rule for later readings.
+    empty = not values.any(lambda block: block.is_not_null())
+    if texts.name in options.as_written:
+        rule = guess.instead or _rule_of_few(bare, options) or rule
+    return TypedColumn(read, None if empty else rule, findings)
+
+
+def _rule_of_few(bare: Texts, options: TypeOptions) -> ReadingRule | None:
     """Return the notation of the numbers among texts, which are too few to decide for the column."""
-    numbers = bare.filter(bare.str.contains(_NUMBER_LIKE).fill_null(value=False))
+    numbers = bare.where(lambda block: block.str.contains(_NUMBER_LIKE).fill_null(value=False))
     found = guess_rule(numbers, options.missing, decimal=options.decimal)
     if found.ambiguous and options.decimal is None and options.separator == ";":
         found = guess_rule(numbers, options.missing, decimal=",")
@@ -195,27 +238,26 @@ def _given_texts(bare: "pl.Series", rule: ReadingRule) -> "pl.Series":
 
 
 def _declared_rule(
-    series: "pl.Series", guess: Guess, options: TypeOptions
+    bare: Texts, guess: Guess, options: TypeOptions
 ) -> tuple[ReadingRule, list[Finding]]:
-    bare, declared = _unquoted(series), options.declared[series.name]
+    declared = options.declared[bare.name]
     rule = _rule_of(bare, declared, guess, options)
     if rule.type == "text":
         return rule, []
-    odd = _odd(bare, rule)
-    given = len(bare) - int(missing_in(bare, rule).sum())
+    odd, given = _odd(bare, rule), _given(bare, rule)
     # A few odd values become missing, with a warning; more of them contradict the declaration.
     if len(odd) and not is_few(len(odd), given):
         raise DataError(
-            what=f"Column {series.name!r}: {len(odd):,} of {given:,} values are not {rule.words} "
-            f"({_examples(odd)}).",
+            what=f"Column {bare.name!r}: {len(odd):,} of {given:,} values are not {rule.words} "
+            f"({show_examples(odd)}).",
             why=f"types= declares it as {declared!r}.",
             fix="Fix the file, add its marks for missing values to missing=, or declare another type.",
-            column=series.name,
+            column=bare.name,
         )
-    return rule, list(_remark_odd(series.name, odd, given, rule))
+    return rule, list(_remark_odd(bare.name, odd, given, rule))
 
 
-def _rule_of(bare: "pl.Series", declared: str, guess: Guess, options: TypeOptions) -> ReadingRule:
+def _rule_of(bare: Texts, declared: str, guess: Guess, options: TypeOptions) -> ReadingRule:
     missing = options.missing
     if "%" in declared:
         clock = any(code in declared for code in ("%H", "%I", "%M", "%S", "%T", "%R"))
@@ -232,8 +274,8 @@ def _rule_of(bare: "pl.Series", declared: str, guess: Guess, options: TypeOption
         found = guess.rule if guess.rule.is_time else guess.instead
         found = found if found is not None and found.is_time else ReadingRule("date", times="iso")
         # 20240131 is an integer too, so the guess may not be a time.
-        compact = bare.drop_nulls().str.contains(r"^\d{8}$")
-        if len(compact) and bool(compact.all()):
+        compact = bare.map(lambda block: block.drop_nulls())
+        if len(compact) and compact.all(lambda block: block.str.contains(r"^\d{8}$")):
             return ReadingRule("date", times="compact", missing=missing)
         found = replace(found, type="datetime") if declared == "datetime" else found
         return replace(found, missing=missing)
@@ -241,10 +283,10 @@ def _rule_of(bare: "pl.Series", declared: str, guess: Guess, options: TypeOption
 
 
 def _remembered_rule(
-    series: "pl.Series", guess: Guess, options: TypeOptions
+    bare: Texts, guess: Guess, options: TypeOptions
 ) -> tuple[ReadingRule, list[Finding]]:
     """Return the rule of the last reading, unless more than a few values no longer fit."""
-    name, bare = series.name, _unquoted(series)
+    name = bare.name
     rule = replace(options.remembered[name], missing=options.missing)
     if rule.type == "text":
         if guess.rule.type == "text" or not _given(bare, rule):
@@ -256,14 +298,14 @@ def _remembered_rule(
         return rule, [Finding("info", "remembered", name, text)]
     odd = _odd(bare, rule)
     # Decimals among former integers widen the rule instead of failing.
-    if rule.is_number and not len(odd) and read_values(bare, rule).dtype.is_float():
+    if rule.is_number and not len(odd) and survey(bare, rule).is_float:
         rule = replace(rule, type="number")
     if not len(odd):
         return rule, list(_remark_two_ways(bare, rule, guess.rule))
     if guess.rule.is_number and rule.is_number:
         text = (
             f"Column '{name}': {len(odd):,} values are written otherwise than at the last reading "
-            f"({_examples(odd)}); it is read as {guess.rule.words}."
+            f"({show_examples(odd)}); it is read as {guess.rule.words}."
         )
         wider: ValueType = "number" if "number" in {rule.type, guess.rule.type} else "integer"
         findings = [Finding("info", "written_otherwise", name, text)]
@@ -275,50 +317,53 @@ def _remembered_rule(
     if guess.rule.is_time and rule.is_time:
         return guess.rule, list(remark_guess(bare, guess))
     # Too many for missing values: the schema check reports the change, and stops.
-    text = f"{len(odd):,} of {given:,} values cannot be read as {rule.words} ({_examples(odd)})."
+    text = (
+        f"{len(odd):,} of {given:,} values cannot be read as {rule.words} ({show_examples(odd)})."
+    )
     changed = Finding("warn", "number_text", name, f"Column '{name}': {text}")
     return ReadingRule("text", missing=options.missing), [changed]
 
 
-def _remark_two_ways(bare: "pl.Series", rule: ReadingRule, alone: ReadingRule) -> Iterator[Finding]:
+def _remark_two_ways(bare: Texts, rule: ReadingRule, alone: ReadingRule) -> Iterator[Finding]:
     """Yield a warning for numbers that these rows alone would read differently: 1,350 as 1.35."""
     import polars as pl
 
     if not (rule.is_number and alone.is_number):
         return
-    ours, theirs = (read_values(bare, each).cast(pl.Float64) for each in (rule, alone))
-    other = (ours != theirs).fill_null(value=False)
-    if not other.any():
+    readers = [block_reader(bare, each) for each in (rule, alone)]
+
+    def differs(block: "pl.Series") -> "pl.Series":
+        ours, theirs = (read(block).cast(pl.Float64) for read in readers)
+        return (ours != theirs).fill_null(value=False)
+
+    example = bare.where(differs).head(1)
+    if not len(example):
         return
-    example = bare.filter(other)[0]
+    ours, theirs = (read(example).cast(pl.Float64)[0] for read in readers)
     text = (
-        f"Column '{bare.name}' can be read in two ways: {example} is read as {ours.filter(other)[0]}, "
-        f"as at the last reading; these rows alone would give {theirs.filter(other)[0]}, and "
+        f"Column '{bare.name}' can be read in two ways: {example[0]} is read as {ours}, "
+        f"as at the last reading; these rows alone would give {theirs}, and "
         f"decimal={alone.decimal!r} does."
     )
     yield Finding("warn", "ambiguous_number", bare.name, text)
 
 
-def _given(bare: "pl.Series", rule: ReadingRule) -> int:
-    return len(bare) - int(missing_in(bare, rule).sum())
+def _given(bare: Texts, rule: ReadingRule) -> int:
+    return len(bare) - bare.total(lambda block: missing_in(block, rule).sum())
 
 
-def _odd(bare: "pl.Series", rule: ReadingRule) -> "pl.Series":
-    unread = read_values(bare, rule).is_null() & ~missing_in(bare, rule)
-    return bare.filter(unread)
+def _odd(bare: Texts, rule: ReadingRule) -> Texts:
+    read = block_reader(bare, rule)
+    return bare.where(lambda block: read(block).is_null() & ~missing_in(block, rule))
 
 
-def _remark_odd(name: str, odd: "pl.Series", given: int, rule: ReadingRule) -> Iterator[Finding]:
+def _remark_odd(name: str, odd: Texts, given: int, rule: ReadingRule) -> Iterator[Finding]:
     if len(odd):
         text = (
             f"Column '{name}': {len(odd):,} of {given:,} values cannot be read as {rule.words} "
-            f"({_examples(odd)}); they are missing now."
+            f"({show_examples(odd)}); they are missing now."
         )
         yield Finding("warn", "unreadable", name, text)
-
-
-def _examples(texts: "pl.Series") -> str:
-    return ", ".join(repr(text[:20]) for text in texts.unique(maintain_order=True).head(3))
 
 
 def _unquoted(series: "pl.Series") -> "pl.Series":

@@ -150,14 +150,14 @@ class Window:
             if self.time is None:
                 kept = batch
             else:
-                kept, without, unknown_yet = self._select(batch, moments_of(batch, self.time))
+                kept, without, unknown_yet = self.select(batch, moments_of(batch, self.time))
                 unknown, late = unknown + without, late + unknown_yet
             rows += kept.height
             yield kept
         if limited and not rows:
             self._require_rows(whole)
         if self.time is not None:
-            findings += self._notes(unknown, late)
+            findings += self.notes(unknown, late)
 
     def reads_in_batches(self, schema: "pl.Schema") -> bool:
         """Return whether rows with these columns can be read by `keep_batches`."""
@@ -294,15 +294,20 @@ class Window:
     ) -> "tuple[pl.DataFrame, tuple[Finding, ...]]":
         assert self.time is not None
         moments = moments_of(table, self.time)
-        kept, unknown, late = self._select(table, moments)
+        kept, unknown, late = self.select(table, moments)
         if self.is_limited and kept.height + late == 0 and table.height and not is_part:
             raise self.none_left(*ends_of(moments))
-        return kept, self._notes(unknown, late)
+        return kept, self.notes(unknown, late)
 
-    def _select(
+    def select(
         self, table: "pl.DataFrame", moments: "pl.Series"
     ) -> "tuple[pl.DataFrame, int, int]":
-        """Return the rows inside, and how many had no time and how many were not known yet."""
+        """Return the rows inside, and how many had no time and how many were not known yet.
+
+        Args:
+            table: Rows whose times have been read.
+            moments: The time of each row.
+        """
         unknown = moments.null_count()
         if not self.is_limited:
             return table, unknown, 0
@@ -312,7 +317,8 @@ class Window:
             return kept, unknown, 0
         return kept.filter(~late), unknown, int(late.sum())
 
-    def _notes(self, unknown: int, late: int) -> tuple[Finding, ...]:
+    def notes(self, unknown: int, late: int) -> tuple[Finding, ...]:
+        """Return the findings on rows without a time, and on rows that were not known yet."""
         where = time_name(self.time or "")
         if not self.is_limited:
             return _note_unknown(where, unknown, "kept: no since or cutoff was given")

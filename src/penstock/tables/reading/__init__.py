@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from penstock.tables.reading._rule import ValueType as ValueType
     from penstock.tables.reading._rule import rules_from_json as rules_from_json
     from penstock.tables.reading._rule import rules_to_json as rules_to_json
+    from penstock.tables.reading._survey import block_reader as block_reader
+    from penstock.tables.reading._survey import survey as survey
+    from penstock.tables.reading._texts import Texts as Texts
+    from penstock.tables.reading._time_blocks import iso_reader as iso_reader
+    from penstock.tables.reading._time_blocks import times_reader as times_reader
     from penstock.tables.reading._time_formats import fitting_formats as fitting_formats
     from penstock.tables.reading._time_formats import guess_time_format as guess_time_format
     from penstock.tables.reading._time_formats import usual_formats as usual_formats
@@ -32,7 +37,9 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Guess": "_infer",
         "MARKS": "_rule",
         "ReadingRule": "_rule",
+        "Texts": "_texts",
         "ValueType": "_rule",
+        "block_reader": "_survey",
         "guess_rule": "_infer",
         "fitting_formats": "_time_formats",
         "usual_formats": "_time_formats",
@@ -46,6 +53,9 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "read_values": "_read",
         "rules_from_json": "_rule",
         "rules_to_json": "_rule",
+        "survey": "_survey",
+        "iso_reader": "_time_blocks",
         "time_rule": "_times",
+        "times_reader": "_time_blocks",
     },
 )

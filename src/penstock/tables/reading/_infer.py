@@ -5,9 +5,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from penstock.tables.reading._notation import Written, guess_numbers, known_affixes
-from penstock.tables.reading._numbers import HUGE, LEADING_ZERO, read_plain_numbers
-from penstock.tables.reading._read import missing_in, read_values
-from penstock.tables.reading._rule import ReadingRule, ValueType
+from penstock.tables.reading._numbers import HUGE, LEADING_ZERO
+from penstock.tables.reading._read import missing_in
+from penstock.tables.reading._rule import ReadingRule
+from penstock.tables.reading._survey import plain_type, survey
+from penstock.tables.reading._texts import Texts
 from penstock.tables.reading._times import iso_rule
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ class Guess:
 
 
 def guess_rule(
-    texts: "pl.Series", missing: Sequence[str] = (), *, decimal: str | None = None
+    texts: "pl.Series | Texts", missing: Sequence[str] = (), *, decimal: str | None = None
 ) -> Guess:
     """Infer how a column is read.
 
@@ -61,27 +63,28 @@ def guess_rule(
         missing: Texts that mean "no value".
         decimal: Decimal mark, if known.
     """
-    marks = tuple(missing)
+    column, marks = Texts.of(texts), tuple(missing)
     text = ReadingRule("text", missing=marks)
-    if decimal != "," and texts.null_count() < len(texts):
-        quick = read_plain_numbers(texts, ReadingRule("integer"))
-        if quick is not None:
-            kind: ValueType = "integer" if quick.dtype.is_integer() else "number"
+    if decimal != "," and column.any(lambda block: block.is_not_null()):
+        kind = plain_type(column, marks)
+        if kind is not None:
             return Guess(ReadingRule(kind, missing=marks))
-    texts_with_value = texts.filter(~missing_in(texts, replace(text, type="number")))
-    if not len(texts_with_value):
+    number = replace(text, type="number")
+    present = column.where(lambda block: ~missing_in(block, number))
+    if not len(present):
         return Guess(text)
     # Sampled from the whole column: the first rows say little about the last rows.
-    sample = texts_with_value.gather_every(max(1, len(texts_with_value) // _SAMPLE))
+    sample = present.sample(_SAMPLE)
+    few = Texts.of(sample)
     if float(sample.str.contains(r"\d").mean() or 0) >= _HALF:  # type: ignore[arg-type] # a share
         # The sample rules out most columns before the whole column is read.
-        rule = _guess_number(sample, decimal) and _guess_number(texts_with_value, decimal)
-        rule = rule or (_guess_time(sample) and _guess_time(texts_with_value))
-        if rule is not None:
-            return _with_marks(rule, marks)
+        found = _guess_number(few, decimal) and _guess_number(present, decimal)
+        found = found or (_guess_time(few) and _guess_time(present))
+        if found is not None:
+            return _with_marks(found, marks)
     booleans = sample.str.to_lowercase().is_in(["true", "false"])
     if float(booleans.mean() or 0) >= _HALF:  # type: ignore[arg-type] # a share
-        return _with_marks(_judge(texts_with_value, ReadingRule("boolean")), marks)
+        return _with_marks(_judge(present, ReadingRule("boolean")), marks)
     return Guess(text)
 
 
@@ -90,49 +93,49 @@ def is_few(odd: int, values: int) -> bool:
     return odd <= MOST_ODD * values or (odd == 1 and values >= _FEW)
 
 
-def _guess_number(texts: "pl.Series", decimal: str | None) -> Guess | None:
+def _guess_number(present: Texts, decimal: str | None) -> Guess | None:
     plain = ReadingRule("integer")
-    whole = read_values(texts, plain)
-    if not whole.null_count() and decimal != ",":
-        return Guess(plain if whole.dtype.is_integer() else ReadingRule("number"))
-    codes = int(texts.str.contains(LEADING_ZERO).sum())
-    digits = int(texts.str.contains(r"^[+-]?\d+([.]\d+)?$").sum())
-    if codes and digits > _HALF * len(texts):
+    if decimal != ",":
+        whole = survey(present, plain)
+        if not whole.unread:
+            return Guess(ReadingRule("number") if whole.is_float else plain)
+    codes = present.total(lambda block: block.str.contains(LEADING_ZERO).sum())
+    digits = present.total(lambda block: block.str.contains(r"^[+-]?\d+([.]\d+)?$").sum())
+    if codes and digits > _HALF * len(present):
         return Guess(ReadingRule("text"), codes=codes)
-    huge = texts.str.contains(HUGE)
-    others = texts.filter(~huge)
+    huge = present.total(lambda block: block.str.contains(HUGE).sum())
     # Long numbers are identifiers, of which no digit may be lost; a single long number among short
     # ones is odd.
-    if huge.any() and not (is_few(int(huge.sum()), len(texts)) and _are_short(others)):
+    if huge and not (is_few(huge, len(present)) and _others_are_short(present)):
         return None
-    written = guess_numbers(texts, decimal) or Written(plain, 0)
-    guess = _judge(texts, written.rule)
+    written = guess_numbers(present, decimal) or Written(plain, 0)
+    guess = _judge(present, written.rule)
     if guess.instead is not None:
-        units = tuple(known_affixes(texts))
+        units = tuple(known_affixes(present))
         if len(units) > 1:
             return replace(guess, units=units)
-        if written.readable < _HALF * len(texts):
+        if written.readable < _HALF * len(present):
             return None
     return replace(guess, ambiguous=written.ambiguous)
 
 
-def _are_short(numbers: "pl.Series") -> bool:
-    return bool((numbers.str.len_chars() < _DIGITS).all())
+def _others_are_short(present: Texts) -> bool:
+    others = present.where(lambda block: ~block.str.contains(HUGE))
+    return others.all(lambda block: block.str.len_chars() < _DIGITS)
 
 
-def _guess_time(texts: "pl.Series") -> Guess | None:
-    rule = iso_rule(texts)
-    return None if rule is None else _judge(texts, rule)
+def _guess_time(present: Texts) -> Guess | None:
+    rule = iso_rule(present)
+    return None if rule is None else _judge(present, rule)
 
 
-def _judge(texts: "pl.Series", rule: ReadingRule) -> Guess:
-    read = read_values(texts, rule)
-    odd = read.null_count()
-    if rule.is_number and read.dtype.is_float():
+def _judge(present: Texts, rule: ReadingRule) -> Guess:
+    read = survey(present, rule)
+    if rule.is_number and read.is_float:
         rule = replace(rule, type="number")
-    if is_few(odd, len(texts)):
-        return Guess(rule, odd=odd)
-    return Guess(ReadingRule("text"), instead=rule, odd=odd)
+    if is_few(read.unread, len(present)):
+        return Guess(rule, odd=read.unread)
+    return Guess(ReadingRule("text"), instead=rule, odd=read.unread)
 
 
 def _with_marks(guess: Guess, marks: tuple[str, ...]) -> Guess:

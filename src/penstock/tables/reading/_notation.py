@@ -2,11 +2,12 @@
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from penstock.tables.reading._numbers import BLANKS, SIGN, body_pattern
 from penstock.tables.reading._rule import ReadingRule
+from penstock.tables.reading._texts import Texts
 from penstock.tables.reading._units import is_currency, is_known_suffix
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ DIALECTS = (
 )
 GROUPS_ONLY = r"^[1-9]\d{0,2}(?:[.,]\d{3})+$"
 _MANY = 20
+_MANY_DIGITS = 7
 _BEFORE = r"[^\d\s.,()'\u2019+\-\u2212]{1,4}\.?"
 _BEHIND = r"\+|[^\d\s.,()'\u2019+\-\u2212][^\d\s()]{0,11}"
 _BODY = rf"\d[\d.,'\u2019{BLANKS}]*(?:[eE][+\-]?\d+)?|[.,]\d+"
@@ -48,78 +50,132 @@ class Written:
     ambiguous: bool = False
 
 
-def guess_numbers(texts: "pl.Series", decimal: str | None) -> Written | None:
+def guess_numbers(texts: Texts, decimal: str | None) -> Written | None:
     """Infer the notation of a column's numbers, despite any texts among them; None without numbers.
 
     Args:
         texts: Values, none missing.
         decimal: The decimal mark, if known.
     """
-    import polars as pl
-
-    # Each distinct text is parsed once.
-    counts = texts.value_counts(name="rows")
-    parts = counts.select(
-        pl.col("rows"), pl.col(texts.name).str.extract_groups(_WRITTEN).alias("parts")
-    ).unnest("parts")
-    parts = parts.filter(pl.col("body").is_not_null())
-    if not parts.height:
+    parts = texts.pieces(_parts_of)
+    rows, bodies = 0, set[str]()
+    counts: dict[str, Counter[str]] = {"prefix": Counter(), "suffix": Counter()}
+    for piece in parts():
+        rows += int(piece["rows"].sum())
+        bodies |= _two_of(piece["body"])
+        for column, counter in counts.items():
+            counter.update(_counts_of(piece, column))
+    if not rows:
         return None
-    prefix = _commonest(parts, "prefix")
-    suffix = _commonest(parts, "suffix")
+    prefix, suffix = (_commonest(counter) for counter in counts.values())
     # An affix of only a few values is no unit, but makes them odd: "12abc" among 100 numbers.
     prefix = prefix if not prefix or is_currency(prefix) else ""
-    suffix = suffix if not suffix or _is_unit(suffix, parts) else ""
-    parts = parts.filter(
-        pl.col("prefix").is_null() | (pl.col("prefix") == prefix),
-        pl.col("suffix").is_null() | (pl.col("suffix") == suffix),
-    ).with_columns(pl.col("body").str.strip_chars())
-    return _guess_dialect(parts, prefix, suffix, decimal)
+    having = counts["suffix"][suffix]
+    if suffix and not _is_unit(suffix, having, rows, several=len(bodies) > 1):
+        suffix = ""
+    found = sum((_Bodies.of(piece, prefix, suffix) for piece in parts()), _Bodies())
+    return _guess_dialect(found, prefix, suffix, decimal)
 
 
-def known_affixes(texts: "pl.Series") -> list[str]:
+def known_affixes(texts: Texts) -> list[str]:
     """List the currencies and units of a column, the commonest first, if most values have any.
 
     >>> import polars as pl
-    >>> known_affixes(pl.Series(["$5", "€6", "$7"]))
+    >>> known_affixes(Texts.of(pl.Series(["$5", "€6", "$7"])))
     ['$', '€']
     """
-    import polars as pl
-
-    parts = pl.select(texts.str.extract_groups(_WRITTEN).alias("parts")).unnest("parts")
     known: Counter[str] = Counter()
-    for column, is_known in (("prefix", is_currency), ("suffix", is_known_suffix)):
-        counts = parts[column].drop_nulls().value_counts(name="rows")
-        known.update({text: rows for text, rows in counts.iter_rows() if is_known(text)})
+    for piece in texts.pieces(_parts_of)():
+        for column, is_known in (("prefix", is_currency), ("suffix", is_known_suffix)):
+            counts = _counts_of(piece, column)
+            known.update({text: rows for text, rows in counts.items() if is_known(text)})
     if 2 * known.total() <= len(texts):
         return []
     return sorted(known, key=lambda text: (-known[text], text))[:_MANY]
 
 
-def _guess_dialect(
-    parts: "pl.DataFrame", prefix: str, suffix: str, decimal: str | None
-) -> Written | None:
+@dataclass(frozen=True, slots=True)
+class _Bodies:
+    """What the numbers of a column, without currency and unit, tell of its notation.
 
-    best: tuple[int, tuple[str, str]] | None = None
-    for mark, thousands in DIALECTS:
-        if decimal is not None and mark != decimal:
-            continue
-        fits = parts["body"].str.contains(f"^(?:{body_pattern(mark, thousands)})$")
-        readable = int(parts["rows"].filter(fits).sum())
-        if readable and (best is None or readable > best[0]):
-            best = (readable, (mark, thousands))
-    if best is None:
-        return None
-    readable, (mark, thousands) = best
-    bodies = parts["body"]
+    Attributes:
+        readable: Number of readable values by dialect.
+        texts: Two different texts, or all there are.
+        lengths: Numbers of digits: the fewest and the most.
+        grouped: Whether any has a point or a comma.
+        is_unsure: Whether all with a point or a comma have groups of three only.
+        is_twice: Whether any has two marks.
+        fractions: Signs of a fraction that occur: a mark before a digit, or an exponent.
+    """
+
+    readable: "Counter[tuple[str, str]]" = field(default_factory=Counter)
+    texts: frozenset[str] = frozenset()
+    lengths: frozenset[int] = frozenset()
+    grouped: bool = False
+    is_unsure: bool = True
+    is_twice: bool = False
+    fractions: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, parts: "pl.DataFrame", prefix: str, suffix: str) -> "_Bodies":
+        """Look at the numbers that have these affixes or none."""
+        import polars as pl
+
+        parts = parts.filter(
+            pl.col("prefix").is_null() | (pl.col("prefix") == prefix),
+            pl.col("suffix").is_null() | (pl.col("suffix") == suffix),
+        )
+        if not parts.height:
+            return cls()
+        bodies = parts["body"].str.strip_chars()
+        readable = {
+            (mark, group): parts["rows"]
+            .filter(bodies.str.contains(f"^(?:{body_pattern(mark, group)})$"))
+            .sum()
+            for mark, group in DIALECTS
+        }
+        lengths = bodies.str.replace_all(r"\D", "").str.len_chars().unique().to_list()
+        grouped = bodies.filter(bodies.str.contains(r"[.,]"))
+        signs = {".": r"\.\d", ",": r",\d", "e": "[eE]"}
+        return cls(
+            Counter(readable),
+            frozenset(_two_of(parts["text"])),
+            frozenset([min(lengths), max(lengths)]),
+            bool(len(grouped)),
+            bool(grouped.str.contains(GROUPS_ONLY).all()),
+            bool(grouped.str.contains(r"[.,]\d+[.,]").any()),
+            frozenset(sign for sign, form in signs.items() if bodies.str.contains(form).any()),
+        )
+
+    def __add__(self, other: "_Bodies") -> "_Bodies":
+        lengths = self.lengths | other.lengths
+        return _Bodies(
+            self.readable + other.readable,
+            frozenset(sorted(self.texts | other.texts)[:2]),
+            frozenset([min(lengths), max(lengths)]) if lengths else lengths,
+            self.grouped or other.grouped,
+            self.is_unsure and other.is_unsure,
+            self.is_twice or other.is_twice,
+            self.fractions | other.fractions,
+        )
+
+    @property
+    def are_codes(self) -> bool:
+        """Whether they are phone numbers and the like, as opposed to amounts: long, of one length."""
+        return len(self.lengths) == 1 and min(self.lengths) >= _MANY_DIGITS and len(self.texts) > 1
+
+
+def _guess_dialect(found: _Bodies, prefix: str, suffix: str, decimal: str | None) -> Written | None:
+    known = [pair for pair in DIALECTS if decimal is None or pair[0] == decimal]
+    # The first of equals.
+    mark, thousands = max(known, key=lambda pair: found.readable[pair], default=DIALECTS[0])
+    readable = found.readable[mark, thousands]
     # Phone numbers and article numbers are grouped in the same way.
-    if thousands in {" ", "."} and _are_codes(bodies):
+    if not readable or (thousands in {" ", "."} and found.are_codes):
         return None
-    grouped = bodies.filter(bodies.str.contains(r"[.,]"))
     # With groups of three only, 1,234 may be a whole number or a decimal fraction.
-    unsure = bool(len(grouped)) and bool(grouped.str.contains(GROUPS_ONLY).all())
-    unsure = unsure and not bool(grouped.str.contains(r"[.,]\d+[.,]").any())
-    fraction = bodies.str.contains(rf"{re.escape(mark)}\d|[eE]").any() and not (
+    unsure = found.grouped and found.is_unsure and not found.is_twice
+    fraction = not found.fractions.isdisjoint({mark, "e"}) and not (
         thousands == "" and unsure and mark == ","
     )
     rule = ReadingRule(
@@ -132,33 +188,44 @@ def _guess_dialect(
     return Written(rule, readable, ambiguous=unsure and decimal is None)
 
 
-def _commonest(parts: "pl.DataFrame", column: str) -> str:
+def _parts_of(texts: "pl.Series") -> "pl.DataFrame":
+    """Return prefix, body and suffix of each different number, and how many rows have it."""
     import polars as pl
 
-    counts = parts.filter(pl.col(column).is_not_null()).group_by(column).agg(pl.col("rows").sum())
-    counts = counts.sort(["rows", column], descending=[True, False])
-    return str(counts[column][0]) if counts.height else ""
+    # Each distinct text is parsed once.
+    counts = texts.rename("text").value_counts(name="rows")
+    groups = pl.col("text").str.extract_groups(_WRITTEN).struct.unnest()
+    return counts.select("rows", "text", groups).filter(pl.col("body").is_not_null())
 
 
-def _is_unit(text: str, parts: "pl.DataFrame") -> bool:
-    """Check for a unit, as opposed to a code's letter: known, or used by every value."""
+def _counts_of(parts: "pl.DataFrame", column: str) -> dict[str, int]:
     import polars as pl
 
+    found = parts.filter(pl.col(column).is_not_null()).group_by(column).agg(pl.col("rows").sum())
+    return dict(found.iter_rows())
+
+
+def _two_of(texts: "pl.Series") -> set[str]:
+    """Return the first and the last text of a column in order: two where any two differ."""
+    ends = (texts.min(), texts.max())
+    return {end for end in ends if isinstance(end, str)}
+
+
+def _commonest(counts: "Counter[str]") -> str:
+    return min(counts, key=lambda text: (-counts[text], text), default="")
+
+
+def _is_unit(text: str, having: int, rows: int, *, several: bool) -> bool:
+    """Check for a unit, as opposed to a code's letter: known, or used by every value.
+
+    Args:
+        text: The text behind numbers.
+        having: Number of values that have it.
+        rows: Number of values.
+        several: Whether the numbers before it differ.
+    """
     if is_known_suffix(text):
         # "12a" among house numbers is no ampere: a letter is a unit where most values have it.
-        having = int(parts["rows"].filter((parts["suffix"] == text).fill_null(value=False)).sum())
-        return not re.fullmatch("[A-Za-z]", text) or 2 * having > int(parts["rows"].sum())
-    everywhere = bool((parts["suffix"] == text).fill_null(value=False).all())
+        return not re.fullmatch("[A-Za-z]", text) or 2 * having > rows
     letters = re.fullmatch(r"[^\W\d_]{2,10}", text) is not None
-    return everywhere and letters and parts.select(pl.col("body").n_unique()).item() > 1
-
-
-def _are_codes(bodies: "pl.Series") -> bool:
-    """Check for phone numbers and the like, as opposed to amounts: long, and of equal length."""
-    import polars as pl
-
-    digits = bodies.str.replace_all(r"\D", "").str.len_chars()
-    many = 7
-    return (
-        bool((digits.cast(pl.Int64) >= many).all()) and digits.n_unique() == 1 and len(bodies) > 1
-    )
+    return having == rows and letters and several

@@ -23,6 +23,9 @@ def read_plain_numbers(texts: "pl.Series", rule: ReadingRule) -> "pl.Series | No
     """Read texts that are all plain numbers or null, the fast common case; None otherwise."""
     import polars as pl
 
+    # A missing mark such as -999 is no number.
+    if any(map(_is_numeric, rule.missing)) and texts.is_in(list(rule.missing)).any():
+        return None
     nulls = texts.null_count()
     codes = texts.str.starts_with("0") | texts.str.starts_with("-0") | texts.str.starts_with("+0")
     if codes.any() and texts.filter(codes).str.contains(LEADING_ZERO).any():
@@ -37,7 +40,14 @@ def read_plain_numbers(texts: "pl.Series", rule: ReadingRule) -> "pl.Series | No
     return None if texts.filter(floats.abs() >= _BEYOND).str.contains(HUGE).any() else floats
 
 
-def read_numbers(texts: "pl.Series", rule: ReadingRule) -> "pl.Series":
+def has_accounting(texts: "pl.Series") -> bool:
+    """Return whether any negative number stands in brackets or before its sign."""
+    return bool(texts.str.contains(_ACCOUNTING).any())
+
+
+def read_numbers(
+    texts: "pl.Series", rule: ReadingRule, *, accounting: bool | None = None
+) -> "pl.Series":
     """Read texts as numbers; null where a text cannot be read.
 
     Codes with leading zeros and integers too long for 64 bits are no numbers: digits would be lost.
@@ -46,10 +56,17 @@ def read_numbers(texts: "pl.Series", rule: ReadingRule) -> "pl.Series":
     >>> rule = ReadingRule("number", decimal=",", thousands=".", suffix="€")
     >>> read_numbers(pl.Series(["1.234,50 €", "-3", "soon"]), rule).to_list()
     [1234.5, -3.0, None]
+
+    Args:
+        texts: Texts, null where missing.
+        rule: The notation.
+        accounting: What ``has_accounting`` says of the column that the texts are a block of; by
+            default they are the whole column.
     """
     import polars as pl
 
-    if not rule.is_plain or texts.str.contains(_ACCOUNTING).any():
+    accounting = has_accounting(texts) if accounting is None else accounting
+    if not rule.is_plain or accounting:
         texts = _plain(texts, rule)
     elif texts.str.contains(_MINUS, literal=True).any():
         texts = texts.str.replace(_MINUS, "-", literal=True)
@@ -65,6 +82,14 @@ def read_numbers(texts: "pl.Series", rule: ReadingRule) -> "pl.Series":
     if rule.type == "integer" and floats.null_count() == whole.null_count():
         return whole
     return floats
+
+
+def _is_numeric(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def body_pattern(decimal: str, thousands: str) -> str:

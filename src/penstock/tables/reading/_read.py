@@ -29,7 +29,9 @@ def is_missing_text(text: str, rule: ReadingRule) -> bool:
     return rule.type != "text" and text in EXTRA_MARKS
 
 
-def read_values(texts: "pl.Series", rule: ReadingRule) -> "pl.Series":
+def read_values(
+    texts: "pl.Series", rule: ReadingRule, *, accounting: bool | None = None
+) -> "pl.Series":
     """Read a column of texts by a rule; null where a value is missing or cannot be read.
 
     >>> import polars as pl
@@ -39,6 +41,7 @@ def read_values(texts: "pl.Series", rule: ReadingRule) -> "pl.Series":
     Args:
         texts: Texts as written.
         rule: The reading rule.
+        accounting: Of a block of a column: whether any of its numbers is written like (12.50).
     """
     import polars as pl
 
@@ -56,7 +59,7 @@ def read_values(texts: "pl.Series", rule: ReadingRule) -> "pl.Series":
         truth = pl.when(words.is_in(TRUE)).then(statement=True).when(words.is_in(FALSE))
         return pl.select(truth.then(statement=False)).to_series().rename(texts.name)
     if rule.is_number:
-        return read_numbers(present, rule)
+        return read_numbers(present, rule, accounting=accounting)
     return read_times_by(present, rule)
 
 

@@ -1,6 +1,9 @@
 """Formats of times in texts: the strftime codes that fit, and parsing by them."""
 
+from functools import partial
 from typing import TYPE_CHECKING
+
+from penstock.tables.reading._texts import Texts
 
 if TYPE_CHECKING:
     import polars as pl
@@ -53,7 +56,7 @@ def guess_time_format(texts: "pl.Series") -> str | None:
     return fits[0] if len(fits) == 1 else None
 
 
-def fitting_formats(texts: "pl.Series") -> list[str]:
+def fitting_formats(texts: "pl.Series | Texts") -> list[str]:
     """List the strftime codes by which all texts can be read; several where 01/02 may be both.
 
     >>> import polars as pl
@@ -62,14 +65,18 @@ def fitting_formats(texts: "pl.Series") -> list[str]:
     """
     import polars as pl
 
-    present = texts.drop_nulls()
-    if present.dtype != pl.String or not len(present):
+    if isinstance(texts, pl.Series) and texts.dtype != pl.String:
+        return []
+    present = Texts.of(texts).map(lambda block: block.drop_nulls())
+    first = present.head(1)
+    if not len(first):
         return []
     # The first text rules out most formats at little cost.
-    return [form for form in _GUESSES if _fits(present.head(1), form) and _fits(present, form)]
+    likely = [form for form in _GUESSES if _fits(first, form)]
+    return [form for form in likely if present.every(partial(_fits, form=form))]
 
 
-def usual_formats(texts: "pl.Series") -> tuple[list[str], list[str]]:
+def usual_formats(texts: "pl.Series | Texts") -> tuple[list[str], list[str]]:
     """List the strftime codes by which nearly all texts can be read, each for a part of them.
 
     >>> import polars as pl
@@ -82,11 +89,11 @@ def usual_formats(texts: "pl.Series") -> tuple[list[str], list[str]]:
         The codes, in the order of the number of texts, and the unreadable texts; no code if these
         are more than a few, or there are too few texts to decide.
     """
-    present = texts.drop_nulls().unique(maintain_order=True).head(_SAMPLE)
+    present = Texts.of(texts).map(lambda block: block.drop_nulls()).distinct(_SAMPLE)
     rest, forms = present, list[str]()
     while len(rest) > _FEW * len(present):
-        parsed = ((form, parse_format(rest, form)) for form in (_ISO_FORM, *_GUESSES))
-        read = {form: times for form, times in parsed if times is not None}
+        found = ((form, parse_format(rest, form)) for form in (_ISO_FORM, *_GUESSES))
+        read = {form: times for form, times in found if times is not None}
         best = min(read, key=lambda form: read[form].null_count())
         if len(rest) - read[best].null_count() <= _FEW * len(present):
             break

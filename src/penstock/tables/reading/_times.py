@@ -4,19 +4,20 @@ from typing import TYPE_CHECKING, Literal
 
 from penstock.core import DataError
 from penstock.tables.reading._rule import ReadingRule
+from penstock.tables.reading._texts import Texts
 from penstock.tables.reading._time_formats import guess_time_format, keep_where, parse_format
 
 if TYPE_CHECKING:
     import polars as pl
 
 # Numbers below this (March 1973) are counters or small codes, not seconds since 1970.
-_FIRST_SECOND = 1e8
-_EPOCHS = (("s", 1e11, 1_000_000), ("ms", 1e14, 1_000), ("us", 1e17, 1), ("ns", 1e20, 0.001))
-_ISO_DATE = r"^\d{4}-\d{1,2}-\d{1,2}$"
-_ISO_TIME = (
+FIRST_SECOND = 1e8
+EPOCHS = (("s", 1e11, 1_000_000), ("ms", 1e14, 1_000), ("us", 1e17, 1), ("ns", 1e20, 0.001))
+ISO_DATE = r"^\d{4}-\d{1,2}-\d{1,2}$"
+ISO_TIME = (
     r"^\d{4}-\d{1,2}-\d{1,2}[T ]\d{1,2}:\d{2}(:\d{2}([.,]\d{1,9})?)?\s*(Z|UTC|[+-]\d{2}:?\d{2})?$"
 )
-_OFFSET = r"(Z|UTC|[+-]\d{2}:?\d{2})$"
+OFFSET = r"(Z|UTC|[+-]\d{2}:?\d{2})$"
 _SAMPLE = 1_000
 
 
@@ -31,13 +32,13 @@ def read_iso(texts: "pl.Series") -> "pl.Series | None":
     """
     present = texts.drop_nulls()
     # The first value rules out nearly every text column, at no cost.
-    if not len(present) or not _all_match(present.head(1), f"{_ISO_DATE}|{_ISO_TIME}"):
+    if not len(present) or not _all_match(present.head(1), f"{ISO_DATE}|{ISO_TIME}"):
         return None
-    if _all_match(present, _ISO_DATE):
+    if _all_match(present, ISO_DATE):
         return _whole(texts, texts.str.to_date("%Y-%m-%d", strict=False))
-    if not _all_match(present, f"{_ISO_DATE}|{_ISO_TIME}"):
+    if not _all_match(present, f"{ISO_DATE}|{ISO_TIME}"):
         return None
-    offsets = present.str.contains(_OFFSET)
+    offsets = present.str.contains(OFFSET)
     if offsets.any() and not offsets.all():
         return None
     return _whole(texts, _parse_iso(texts, offsets=bool(offsets.all())))
@@ -96,7 +97,7 @@ def read_times(series: "pl.Series", time_format: str | None = None) -> "pl.Serie
         whole = texts.cast(pl.Int64, strict=False)
         exact = whole.null_count() == texts.null_count()
         return _read_epoch(whole if exact else numbers)
-    raise _not_a_time(texts)
+    raise not_a_time(texts)
 
 
 def time_rule(series: "pl.Series", times: "pl.Series", time_format: str | None) -> ReadingRule:
@@ -122,7 +123,7 @@ def time_rule(series: "pl.Series", times: "pl.Series", time_format: str | None) 
     if day:
         return ReadingRule(kind, times="compact")
     size = float(numbers.abs().median() or 0)  # type: ignore[arg-type] # of floats it is one
-    unit = next(unit for unit, limit, _ in _EPOCHS if size < limit)
+    unit = next(unit for unit, limit, _ in EPOCHS if size < limit)
     return ReadingRule(kind, times=f"epoch_{unit}", zone=zone)
 
 
@@ -142,7 +143,7 @@ def read_times_by(texts: "pl.Series", rule: ReadingRule) -> "pl.Series":
         days = texts.str.contains(r"^\d{8}$")
         return keep_where(days, texts).str.to_date("%Y%m%d", strict=False)
     if rule.times.startswith("epoch_"):
-        factor = {unit: factor for unit, _, factor in _EPOCHS}[rule.times.removeprefix("epoch_")]
+        factor = {unit: factor for unit, _, factor in EPOCHS}[rule.times.removeprefix("epoch_")]
         whole = texts.cast(pl.Int64, strict=False)
         micro = whole * int(factor) if factor >= 1 else whole // 1000
         # Fractions of a unit need floats.
@@ -157,30 +158,27 @@ def _read_iso_by(texts: "pl.Series", rule: ReadingRule) -> "pl.Series":
     import polars as pl
 
     if rule.type == "date":
-        return keep_where(texts.str.contains(_ISO_DATE), texts).str.to_date(
-            "%Y-%m-%d", strict=False
-        )
-    fits = texts.str.contains(f"{_ISO_DATE}|{_ISO_TIME}")
-    offset = texts.str.contains(_OFFSET)
+        return keep_where(texts.str.contains(ISO_DATE), texts).str.to_date("%Y-%m-%d", strict=False)
+    fits = texts.str.contains(f"{ISO_DATE}|{ISO_TIME}")
+    offset = texts.str.contains(OFFSET)
     fits &= offset if rule.zone else ~offset
     return _parse_iso(keep_where(fits, texts), offsets=bool(rule.zone)).cast(
         pl.Datetime("us", rule.zone or None)
     )
 
 
-def iso_rule(texts: "pl.Series") -> ReadingRule | None:
+def iso_rule(texts: Texts) -> ReadingRule | None:
     """Return the rule of most ISO dates or times among texts; None if most texts are neither."""
-    sample = texts.head(_SAMPLE)
-    if not _most(sample.str.contains(f"{_ISO_DATE}|{_ISO_TIME}")):
+    if not _most(Texts.of(texts.head(_SAMPLE)), f"{ISO_DATE}|{ISO_TIME}"):
         return None
-    if _most(texts.str.contains(_ISO_DATE)):
+    if _most(texts, ISO_DATE):
         return ReadingRule("date", times="iso")
-    zone = "UTC" if _most(texts.str.contains(_OFFSET)) else ""
+    zone = "UTC" if _most(texts, OFFSET) else ""
     return ReadingRule("datetime", times="iso", zone=zone)
 
 
-def _most(mask: "pl.Series") -> bool:
-    return 2 * int(mask.sum()) > len(mask)
+def _most(texts: Texts, pattern: str) -> bool:
+    return 2 * texts.total(lambda block: block.str.contains(pattern).sum()) > len(texts)
 
 
 def _read_epoch(series: "pl.Series") -> "pl.Series":
@@ -189,24 +187,37 @@ def _read_epoch(series: "pl.Series") -> "pl.Series":
     present = series.drop_nulls()
     if not len(present):
         return series.cast(pl.Int64).cast(pl.Datetime("us", "UTC"))
-    days = _read_compact_dates(series)
+    days = compact_dates(series)
     if days is not None:
         return days
     middle = present.abs().median()
     size = float(middle) if isinstance(middle, int | float) else 0.0
-    for _, limit, factor in _EPOCHS:
-        if _FIRST_SECOND <= size < limit:
-            micro = series * factor if factor >= 1 else series // 1000
-            return micro.cast(pl.Int64).cast(pl.Datetime("us", "UTC"))
-    raise DataError(
-        what=f"Column {series.name!r} holds numbers like {present[0]} and {present[-1]}.",
+    for _, limit, factor in EPOCHS:
+        if FIRST_SECOND <= size < limit:
+            return count_to_times(series, factor)
+    raise no_counts(present)
+
+
+def count_to_times(numbers: "pl.Series", factor: float) -> "pl.Series":
+    """Return the times that numbers count from 1970 on, in units of so many microseconds."""
+    import polars as pl
+
+    micro = numbers * factor if factor >= 1 else numbers // 1000
+    return micro.cast(pl.Int64).cast(pl.Datetime("us", "UTC"))
+
+
+def no_counts(present: "pl.Series") -> DataError:
+    """Return the error of numbers that are no times."""
+    return DataError(
+        what=f"Column {present.name!r} holds numbers like {present[0]} and {present[-1]}.",
         why="They are neither seconds nor milliseconds since 1970, nor dates like 20160630.",
         fix="Name another time column, or say how it is written with time_format=.",
-        column=series.name,
+        column=present.name,
     )
 
 
-def _read_compact_dates(series: "pl.Series") -> "pl.Series | None":
+def compact_dates(series: "pl.Series") -> "pl.Series | None":
+    """Read whole numbers like 20160630 as dates; None if any is not written like one."""
     import polars as pl
 
     if (
@@ -230,9 +241,14 @@ def _read_format(texts: "pl.Series", form: str) -> "pl.Series":
     return times
 
 
-def _not_a_time(texts: "pl.Series") -> DataError:
-    odd = texts.filter(~texts.str.contains(f"{_ISO_DATE}|{_ISO_TIME}") & texts.is_not_null())
-    return DataError(
+def not_a_time(texts: "pl.Series") -> DataError:
+    """Raise the error of texts that are no times.
+
+    Raises:
+        DataError: Always.
+    """
+    odd = texts.filter(~texts.str.contains(f"{ISO_DATE}|{ISO_TIME}") & texts.is_not_null())
+    raise DataError(
         what=f"Column {texts.name!r} holds {_examples(odd if len(odd) else texts)}, which is no time.",
         why="Times are ISO (2016-06-30, 2016-06-30T12:00:00Z) or seconds since 1970.",
         fix=_format_hint(texts),
