@@ -18,7 +18,7 @@ from penstock.core import PenstockError
 from penstock.data import FileSource, ingest
 from penstock.data.sources import _blocks, _formats
 
-_DAY = datetime(2024, 3, 30)
+_DAY = datetime(2024, 3, 30)  # noqa: DTZ001 - files without a zone
 
 # Values of a kind, made from a random generator: drawn one by one they would take a minute.
 _KINDS: dict[str, Callable[[random.Random], str]] = {
@@ -97,7 +97,7 @@ def _both(path: Path, block: int, window=None, **options):
         return whole, _read(FileSource(path, **options), **(window or {}))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(csv_files(), st.integers(40, 400), st.sampled_from([None, ".", ","]))
 @example(["a,b"] + ["1,x"] * 50 + ["soon,y"] * 9, 64, None)
 @example(["a,b"] + ["2024-01-01,x"] * 50 + ["never,y"] * 9, 64, None)
@@ -118,3 +118,146 @@ def test_a_csv_file_in_blocks_is_the_file_read_whole(lines, block, decimal):
         assert blocks == whole
         missing = _both(path, block, separator=",", missing=["-999", "5"])
         assert missing[0] == missing[1]
+
+
+_JSON = {
+    "integer": lambda r: r.randint(-9, 9),
+    "number": lambda r: r.choice([1, 2.5, -0.0]),
+    "text": lambda r: r.choice(["", "x", "1"]),
+    "time": lambda r: str(_DAY + timedelta(minutes=r.randint(0, 99))),
+    "day": lambda r: r.choice(["2024-02-29", "2024-02-30"]),
+    "boolean": lambda r: r.random() < 0.5,
+    "list": lambda r: r.choice([[], [1], [2.5], [None]]),
+    "object": lambda r: r.choice([{}, {"p": 1}, {"q": "x", "p": 2}, {"p": None}]),
+    "objects": lambda r: r.choice([[], [{"p": 1}], [{"q": "x"}]]),
+    "null": lambda _: None,
+}
+_JSON_KIND = st.sampled_from(sorted(_JSON))
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(
+        st.tuples(_JSON_KIND, _JSON_KIND, st.sampled_from([1.0, 0.7])), min_size=1, max_size=4
+    ),
+    st.integers(0, 10**6),
+    st.integers(1, 60),
+    st.integers(40, 400),
+)
+@example([("integer", "number", 1.0)], 1, 40, 64)
+@example([("time", "text", 1.0)], 1, 40, 64)
+@example([("null", "object", 0.7), ("object", "objects", 0.7)], 1, 40, 64)
+def test_json_lines_in_blocks_are_the_file_read_whole(fields, seed, rows, block):
+    rng = random.Random(seed)
+    lines = []
+    for row in range(rows):
+        made = [
+            (name, _JSON[late if row >= rows - 3 and seed % 2 else usual](rng))
+            for name, (usual, late, share) in zip("abcd", fields, strict=False)
+            if rng.random() < share
+        ]
+        rng.shuffle(made)
+        lines.append(json.dumps(dict(made)))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.jsonl"
+        path.write_text("\n".join(lines) + "\n")
+        whole, blocks = _both(path, block)
+        assert blocks == whole
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        [f"2024-01-{day:02}" for day in range(1, 31)],
+        [f"2024-01-{day:02}T0{day % 9}:30:00Z" for day in range(1, 31)],
+        [f"{day}.01.2024" for day in range(1, 31)],
+        [str(1_700_000_000 + 3_600 * hour) for hour in range(0, 700, 20)],
+        [str(1_700_000_000_000 + 3_600_000 * hour) for hour in range(0, 700, 20)],
+        [f"202401{day:02}" for day in range(1, 31)],
+        [f"2024-01-{day:02}" for day in range(1, 30)] + ["2024-01-30 12:00"],
+        [f"2024-01-{day:02}" for day in range(1, 30)] + ["2024-01-30T12:00Z", "NA"],
+        [f"2024-01-{day:02}" for day in range(1, 30)] + ["soon"],
+    ],
+)
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_window_of_blocks_is_that_of_the_file_read_whole(tmp_path, times, kind):
+    path = tmp_path / f"a.{kind}"
+    if kind == "csv":
+        path.write_text("at,n\n" + "".join(f"{time},{n}\n" for n, time in enumerate(times)))
+    else:
+        numbers = (int(time) if time.isdigit() else time for time in times)
+        rows = [json.dumps({"at": time, "n": n}) for n, time in enumerate(numbers)]
+        path.write_text("\n".join(rows))
+    form = "%d.%m.%Y" if "." in times[0] else None
+    options = {"time": "at", "time_format": form}
+    for window in (
+        {},
+        {"cutoff": "2024-01-12"},
+        {"since": "2024-01-05", "cutoff": "2024-01-07T06:00"},
+        {"since": "2030-01-01"},
+    ):
+        whole, blocks = _both(path, 64, window, **options)
+        assert blocks == whole
+
+
+def test_files_of_a_folder_with_partitions_are_read_in_blocks(tmp_path):
+    for day in (1, 2):
+        place = tmp_path / "rows" / f"day=2024-01-0{day}"
+        place.mkdir(parents=True)
+        (place / "a.csv").write_text("n,x\n" + "".join(f"{n},{n}.5\n" for n in range(40)))
+    whole, blocks = _both(tmp_path / "rows", 64, {"cutoff": "2024-01-02"}, time="day")
+    assert blocks == whole
+    assert whole[-1] == 40
+
+
+@pytest.mark.parametrize("encode", [gzip.compress, lambda text: text.decode().encode("utf-16")])
+def test_packed_and_utf_16_files_are_read_in_blocks(tmp_path, encode):
+    path = tmp_path / "a.csv"
+    path.write_bytes(encode(b"n,x\n" + b"".join(b"%d,\xc3\xa4%d\n" % (n, n) for n in range(99))))
+    whole, blocks = _both(path, 64)
+    assert blocks == whole
+    assert whole[-1] == 99
+
+
+@pytest.mark.parametrize(
+    ("fault", "line"),
+    [("7,8,9", 103), ('"7,8', 103), ("7,\udcff", 103)],
+)
+def test_a_fault_in_a_late_block_is_told_with_its_line(tmp_path, fault, line):
+    path = tmp_path / "a.csv"
+    rows = "".join(f"{n},{n}\n" for n in range(101))
+    path.write_bytes(f"n,x\n{rows}{fault}\n{rows}".encode(errors="surrogateescape"))
+    whole, blocks = _both(path, 64)
+    assert blocks == whole
+    assert f"line {line}" in blocks[1]
+
+
+_LIMITED = """
+import resource, sys
+from penstock.data import FileSource
+from penstock.data.sources import _blocks
+
+_blocks.BLOCK_BYTES = 1 << 20
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+rows = sum(batch.height for batch in FileSource(sys.argv[1], time="at").scan(cutoff="2024-02-01"))
+after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(rows, (after - before) * 1024)
+"""
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_large_file_takes_a_part_of_its_bytes_in_memory(tmp_path, kind):
+    path = tmp_path / f"a.{kind}"
+    row = "{0},{0}.25,2024-01-01 00:00:{1:02},word {0}\n"
+    if kind == "jsonl":
+        row = '{{"n":{0},"x":{0}.25,"at":"2024-01-01T00:00:{1:02}","w":"word {0}"}}\n'
+    with path.open("w") as file:
+        file.write("n,x,at,w\n" if kind == "csv" else "")
+        for start in range(0, 3_600_000, 100_000):
+            file.write("".join(row.format(n, n % 60) for n in range(start, start + 100_000)))
+    told = subprocess.run(
+        [sys.executable, "-c", _LIMITED, str(path)], capture_output=True, text=True, check=True
+    )
+    rows, memory = map(int, told.stdout.split())
+    assert rows == 3_600_000
+    assert memory < 0.6 * path.stat().st_size, f"{memory:,} of {path.stat().st_size:,} bytes"

@@ -1,6 +1,7 @@
 """Readers by format: files of a format to the rows of a window, with findings and reading rules."""
 
 import io
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from penstock.core import DataError, NotFoundError, did_you_mean, require, summarize_error
 from penstock.data._finding import Finding
 from penstock.data._moments import time_columns
+from penstock.data.sources._blocks import NotInBlocksError
 from penstock.data.sources._csv import CsvForm, read_csv
 from penstock.data.sources._file_rows import FileRows
+from penstock.data.sources._json_blocks import read_json_blocks
 from penstock.data.sources._json_lines import read_json
 from penstock.data.sources._partitions import add_partition
 from penstock.data.sources._same_form import require_same_columns, require_same_types
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+_LOG = logging.getLogger(__name__)
 _LARGE = 1 << 25  # bytes; smaller files are read at once
 _LARGE_TEXT = 1 << 26
 _PACKED = 8  # bytes of text in a byte of a packed file, about
@@ -150,6 +154,15 @@ def _rule_of_time(
 
 
 def _read_json(files: Sequence[Path], options: ReadOptions) -> FileRows:
+    if options.spill is not None and _are_large(files):
+        try:
+            return read_json_blocks(files, options, options.spill)
+        except NotInBlocksError:
+            _LOG.warning("%s is read whole: its types need all of it.", files[0])
+    return _read_json_whole(files, options)
+
+
+def _read_json_whole(files: Sequence[Path], options: ReadOptions) -> FileRows:
     import polars as pl
 
     read = [read_json(file) for file in files]

@@ -31,19 +31,40 @@ def read_json(file: Path) -> "tuple[pl.DataFrame, list[Finding]]":
     content, findings = to_utf8(read_bytes(file), file)
     if not content.strip():
         return pl.DataFrame(), findings
-    if _SURROGATE.search(content) and (fault := _first_fault(content)):
-        raise _no_json(file, fault)  # the reader takes half of a pair for another character
+    if fault := has_lone_surrogates(content):
+        raise no_json(file, fault)
     read = pl.read_json if content.lstrip().startswith(b"[") else pl.read_ndjson
     try:
         table = read(io.BytesIO(content), infer_schema_length=None)
     except pl.exceptions.PolarsError as error:
-        raise _unreadable(file, content, error) from error
-    _require_exact(file, content, table)
-    return table.with_columns(map(_without_empty, table.iter_columns())), findings
+        raise unreadable(file, content) or _mixed(file, error) from error
+    require_exact(file, content, table)
+    return with_stored_types(table), findings
 
 
-def _require_exact(file: Path, content: bytes, table: "pl.DataFrame") -> None:
-    """Refuse large whole numbers among decimal ones, which would lose their last digits."""
+def has_lone_surrogates(content: bytes, lines: int = 0) -> str:
+    """Return the first fault of content with half of a surrogate pair; empty if it has none.
+
+    The reader would take it for another character.
+
+    Args:
+        content: JSON lines or an array.
+        lines: Number of lines before it.
+    """
+    return _first_fault(content, lines) if _SURROGATE.search(content) else ""
+
+
+def with_stored_types(table: "pl.DataFrame") -> "pl.DataFrame":
+    """Return a table whose objects without fields are missing: no file could store them."""
+    return table.with_columns(map(_without_empty, table.iter_columns()))
+
+
+def require_exact(file: Path, content: bytes, table: "pl.DataFrame") -> None:
+    """Refuse large whole numbers among decimal ones, which would lose their last digits.
+
+    Raises:
+        DataError: If there are such numbers.
+    """
     floats = [series for series in table.iter_columns() if series.dtype.is_float()]
     names = [each.name for each in floats if bool((each.abs() >= _EXACT).any())]
     if not names:
@@ -68,10 +89,19 @@ def _require_exact(file: Path, content: bytes, table: "pl.DataFrame") -> None:
                 )
 
 
-def _unreadable(file: Path, content: bytes, error: Exception) -> DataError:
-    fault = _first_fault(content)
-    if fault:
-        return _no_json(file, fault)
+def unreadable(file: Path, content: bytes, lines: int = 0) -> DataError | None:
+    """Return the error of content that is no JSON; None if its types do not go together.
+
+    Args:
+        file: The file.
+        content: The content, or a block of it.
+        lines: Number of lines before the block.
+    """
+    fault = _first_fault(content, lines)
+    return no_json(file, fault) if fault else None
+
+
+def _mixed(file: Path, error: Exception) -> DataError:
     return DataError(
         what=f"{file.name} has a field whose values are of several types: {_first_line(error)}.",
         why="The lines of a file are one table.",
@@ -80,7 +110,8 @@ def _unreadable(file: Path, content: bytes, error: Exception) -> DataError:
     )
 
 
-def _no_json(file: Path, fault: str) -> DataError:
+def no_json(file: Path, fault: str) -> DataError:
+    """Return the error of a file with a fault."""
     return DataError(
         what=f"{file.name} is not JSON lines: {fault}.",
         fix='Write one object a line: {"a": 1, "b": "x"}.',
@@ -88,11 +119,11 @@ def _no_json(file: Path, fault: str) -> DataError:
     )
 
 
-def _first_fault(content: bytes) -> str:
+def _first_fault(content: bytes, lines: int = 0) -> str:
     """Return where a file is no JSON; empty if only the types of its values do not go together."""
     if content.lstrip().startswith(b"["):
         return _fault(content)
-    for number, line in enumerate(content.split(b"\n"), 1):
+    for number, line in enumerate(content.split(b"\n"), lines + 1):
         fault = _fault(line) if line.strip() else ""
         if fault:
             return f"line {number:,}: {fault}"

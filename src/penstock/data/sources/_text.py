@@ -70,7 +70,7 @@ def read_parts(path: Path) -> Iterator[bytes]:
         ) from error
 
 
-def _parts(file: IO[bytes]) -> Iterator[bytes]:
+def _parts(file: "IO[bytes] | gzip.GzipFile") -> Iterator[bytes]:
     return iter(lambda: file.read(_PART), b"")
 
 

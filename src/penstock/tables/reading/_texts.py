@@ -6,7 +6,7 @@ block ends and the next begins.
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, SupportsInt, TypeVar
 
 if TYPE_CHECKING:
     import polars as pl
@@ -64,9 +64,9 @@ class Texts:
     def __len__(self) -> int:
         return self._rows
 
-    def total(self, count: "Callable[[pl.Series], int | None]") -> int:
+    def total(self, count: "Callable[[pl.Series], SupportsInt]") -> int:
         """Return the sum of a number of each block."""
-        return sum(int(count(block) or 0) for block in self.blocks())
+        return sum(int(count(block)) for block in self.blocks())
 
     def any(self, mask: "Callable[[pl.Series], pl.Series]") -> bool:
         """Return whether a mask is true for any row."""

@@ -89,12 +89,11 @@ def _read_iso(block: "pl.Series", rule: ReadingRule) -> "pl.Series":
 def _number_reader(texts: Texts) -> tuple[Reader, ReadingRule]:
     import polars as pl
 
-    for block in texts.blocks():
-        if block.cast(pl.Float64, strict=False).null_count() > block.null_count():
-            raise not_a_time(block)
-    exact = texts.every(
-        lambda block: block.cast(pl.Int64, strict=False).null_count() == block.null_count()
-    )
+    given = texts.map(lambda block: block.drop_nulls())
+    if not given.every(lambda block: not block.cast(pl.Float64, strict=False).null_count()):
+        odd = given.where(lambda block: ~block.str.contains(f"{ISO_DATE}|{ISO_TIME}"))
+        raise not_a_time((odd if len(odd) else given).head(2))
+    exact = given.every(lambda block: not block.cast(pl.Int64, strict=False).null_count())
     kind = pl.Int64() if exact else pl.Float64()
     read, rule = _count_reader(texts.map(lambda block: block.cast(kind)), exact=exact)
     return (lambda block: read(_as_texts(block).cast(kind))), rule

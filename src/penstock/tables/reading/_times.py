@@ -242,11 +242,7 @@ def _read_format(texts: "pl.Series", form: str) -> "pl.Series":
 
 
 def not_a_time(texts: "pl.Series") -> DataError:
-    """Raise the error of texts that are no times.
-
-    Raises:
-        DataError: Always.
-    """
+    """Return the error of texts that are no times."""
     odd = texts.filter(~texts.str.contains(f"{ISO_DATE}|{ISO_TIME}") & texts.is_not_null())
     raise DataError(
         what=f"Column {texts.name!r} holds {_examples(odd if len(odd) else texts)}, which is no time.",
