@@ -92,8 +92,8 @@ def usual_formats(texts: "pl.Series | Texts") -> tuple[list[str], list[str]]:
     present = Texts.of(texts).map(lambda block: block.drop_nulls()).distinct(_SAMPLE)
     rest, forms = present, list[str]()
     while len(rest) > _FEW * len(present):
-        found = ((form, parse_format(rest, form)) for form in (_ISO_FORM, *_GUESSES))
-        read = {form: times for form, times in found if times is not None}
+        parsed = ((form, parse_format(rest, form)) for form in (_ISO_FORM, *_GUESSES))
+        read = {form: times for form, times in parsed if times is not None}
         best = min(read, key=lambda form: read[form].null_count())
         if len(rest) - read[best].null_count() <= _FEW * len(present):
             break
