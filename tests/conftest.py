@@ -28,6 +28,7 @@ import penstock
 
 # Test workers share few cores: threads that spin for work would only fight.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("KERAS_BACKEND", "torch")  # the framework that is installed
 # Hundreds of tests start a run; those about its provenance ask for it.
 os.environ.setdefault("PENSTOCK_PROVENANCE", "off")
 

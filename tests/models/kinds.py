@@ -147,6 +147,7 @@ ONNX = {
 NETWORKS: dict[str, Callable[[], tuple[Any, Any]]] = {
     "torch module of one's own": lambda: _kind(network_kinds.own_module(X, NUMBER), NUMBER),
     "module of Lightning": lambda: _kind(network_kinds.lightning_module(X, LABEL), LABEL),
+    "model of Keras": lambda: _kind(network_kinds.keras_model(X, LABEL), LABEL),
     "LanguageModelEstimator": lambda: _kind(network_kinds.language_model(), network_kinds.TONE),
     "LanguageModelEstimator with one score": lambda: _kind(
         network_kinds.length_model(), network_kinds.LENGTH

@@ -1,6 +1,8 @@
 """Kinds of model made of networks: of torch, of Lightning, of Hugging Face; trained as users do."""
 
 import io
+import json
+import os
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -16,8 +18,9 @@ from tests import language_models
 from tests.stores import lightning_net
 from torch import nn
 
-from penstock.models import LanguageModelEstimator, SentenceEncoder, TorchEstimator
+from penstock.models import KerasEstimator, LanguageModelEstimator, SentenceEncoder, TorchEstimator
 
+os.environ.setdefault("KERAS_BACKEND", "torch")
 TEXTS = pl.DataFrame({"note": [language_models.TEXTS[place % 5] or "late" for place in range(90)]})
 TONE = pl.Series(
     "tone", ["bad" if "late" in note else "good" for note in TEXTS["note"]], dtype=pl.String
@@ -58,6 +61,17 @@ def lightning_module(rows: pl.DataFrame, label: pl.Series) -> Any:
     x = torch.tensor(rows.to_numpy(), dtype=torch.float32)
     net = lightning_net.fit(x, torch.tensor((label == "yes").to_numpy()).long())
     return TorchEstimator(net, classes=["no", "yes"])
+
+
+def keras_model(rows: pl.DataFrame, label: pl.Series) -> Any:
+    import keras
+
+    keras.utils.set_random_seed(0)
+    layers = [keras.Input((3,)), keras.layers.Dense(5, "relu"), keras.layers.Dense(2, "softmax")]
+    net = keras.Sequential(layers)
+    net.compile("adam", "sparse_categorical_crossentropy")
+    net.fit(rows.to_numpy(), (label == "yes").to_numpy().astype(int), epochs=2, verbose=0)
+    return KerasEstimator(net, classes=["no", "yes"])
 
 
 def language_model() -> Any:
@@ -123,6 +137,19 @@ def native_lightning(data: bytes, rows: pl.DataFrame) -> Any:
 def _unpacked(data: bytes, sign: bytes, folder: str) -> None:
     with zipfile.ZipFile(io.BytesIO(_own_file(data, sign))) as archive:
         archive.extractall(folder)
+
+
+def native_keras(data: bytes, rows: pl.DataFrame) -> Any:
+    import keras
+    import safetensors.torch
+
+    with zipfile.ZipFile(io.BytesIO(_own_file(data, b"config.json"))) as archive:
+        settings = json.loads(archive.read("config.json"))
+        tensors = safetensors.torch.load(archive.read("model.safetensors"))
+    net = keras.saving.deserialize_keras_object(settings)
+    net.set_weights([tensors[name] for name in sorted(tensors)])
+    scores = net(rows.to_numpy().astype("float32"), training=False)
+    return np.asarray(["no", "yes"])[scores.argmax(dim=1).numpy()]
 
 
 def native_language_model(data: bytes, rows: pl.DataFrame) -> Any:

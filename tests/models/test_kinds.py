@@ -6,9 +6,9 @@ writes the page anew.
 
 import pytest
 
-NEEDED = 'pip install lightning "penstock[boosters,catboost,onnx,torch,transformers]"'
+NEEDED = 'pip install lightning "penstock[boosters,catboost,onnx,torch,transformers,keras]"'
 for package in ("xgboost", "lightgbm", "catboost", "onnxruntime", "skl2onnx", "lightning",
-                "transformers", "sentence_transformers"):  # fmt: skip
+                "transformers", "sentence_transformers", "keras"):  # fmt: skip
     pytest.importorskip(package, reason=NEEDED)
 write_kinds = pytest.importorskip("tests.models.write_kinds")
 

@@ -204,8 +204,7 @@ import sys
 import keras
 import numpy as np
 
-from penstock.core import SerializationError
-from penstock.models import OnnxEstimator, require_safe
+from penstock.models import OnnxEstimator
 from penstock.stores import open_store, read_onnx
 
 layers = [keras.Input((3,)), keras.layers.Dense(4, "relu"), keras.layers.Dense(2, "softmax")]
@@ -213,17 +212,13 @@ net = keras.Sequential(layers)
 rows = np.random.default_rng(0).random((5, 3))
 answers = net(rows).detach().numpy()
 store = open_store(sys.argv[1])
-try:
-    require_safe(store.put(net))
-except SerializationError as error:
-    print(str(error))
 net.export(sys.argv[2], format="onnx", verbose=False)
 estimator = store.get(store.put(OnnxEstimator(read_onnx(sys.argv[2]), classes=["a", "b"])).digest)
 np.testing.assert_allclose(estimator.predict_proba(rows), answers, rtol=1e-5)
 """
 
 
-def test_a_model_of_keras_is_refused_and_answers_by_its_export(tmp_path):
+def test_a_model_of_keras_answers_by_its_export(tmp_path):
     for package in ("keras", "torch", "onnxscript"):
         if importlib.util.find_spec(package) is None:
             pytest.skip(f"needs {package}; get it with: pip install {package}")
@@ -236,5 +231,3 @@ def test_a_model_of_keras_is_refused_and_answers_by_its_export(tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "is a model of Keras" in done.stdout
-    assert 'format="onnx"' in done.stdout

@@ -41,7 +41,7 @@ The table is made by a test: each model is trained by a step; registered, which 
 _TAIL = """
 - **stored as**: `skops` is scikit-learn's format without pickle, read with a closed list of types; the others are the libraries' own. Boosters inside a scikit-learn pipeline are stored in its skops archive.
 - **verified** `yes`: equal bit for bit.
-- **loaded natively** `yes`: `skops.io.loads`, `xgboost.Booster.load_model`, `lightgbm.Booster`, `catboost.load_model`, `onnxruntime.InferenceSession`, with the same predictions as the server. Text labels for XGBoost also need penstock, whose `LabelEncodingClassifier` holds them. The skops archive of a network holds the network's own file: for torch and Lightning a safetensors file, whose tensors stand in the order of `state_dict()` of the user's class; for Hugging Face the files that `from_pretrained` and `SentenceTransformer` read. Weights that `from_pretrained` maps from a file may begin anywhere in memory, where a product can have another last bit: they are cloned first.
+- **loaded natively** `yes`: `skops.io.loads`, `xgboost.Booster.load_model`, `lightgbm.Booster`, `catboost.load_model`, `onnxruntime.InferenceSession`, with the same predictions as the server. Text labels for XGBoost also need penstock, whose `LabelEncodingClassifier` holds them. The skops archive of a network holds the network's own file: for torch and Lightning a safetensors file, whose tensors stand in the order of `state_dict()` of the user's class; for Keras the settings that `deserialize_keras_object` reads and a safetensors file in the order of `weights`; for Hugging Face the files that `from_pretrained` and `SentenceTransformer` read. Weights that `from_pretrained` maps from a file may begin anywhere in memory, where a product can have another last bit: they are cloned first.
 
 ## Several targets
 
@@ -229,6 +229,7 @@ _PREDICT = {
 _NETWORKS = {
     "torch module of one's own": network_kinds.native_module,
     "module of Lightning": network_kinds.native_lightning,
+    "model of Keras": network_kinds.native_keras,
     "LanguageModelEstimator": network_kinds.native_language_model,
     "LanguageModelEstimator with one score": network_kinds.native_language_model,
     "SentenceEncoder and LogisticRegression": network_kinds.native_sentences,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from penstock.models._feature_inputs import ViewInputs as ViewInputs
     from penstock.models._frame_check import CheckedFrame as CheckedFrame
     from penstock.models._inference import infer_signature as infer_signature
+    from penstock.models._keras_estimator import KerasEstimator as KerasEstimator
     from penstock.models._label_encoding import LabelEncodingClassifier as LabelEncodingClassifier
     from penstock.models._language_models import LanguageModelEstimator as LanguageModelEstimator
     from penstock.models._language_models import SentenceEncoder as SentenceEncoder
@@ -55,6 +56,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Explanation": "_explanation",
         "FeatureInputs": "_feature_inputs",
         "LabelEncodingClassifier": "_label_encoding",
+        "KerasEstimator": "_keras_estimator",
         "LanguageModelEstimator": "_language_models",
         "SentenceEncoder": "_language_models",
         "Model": "_model",

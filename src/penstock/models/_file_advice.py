@@ -11,8 +11,8 @@ _ADVICE = {
     ".ckpt": f"{_PICKLE}: Net.load_from_checkpoint(file). To resume a training, see"
     " penstock.checkpoints.",
     ".joblib": f"{_PICKLE}: joblib.load(file).",
-    ".keras": "Load it with keras.models.load_model(file), and export it: model.export(…,"
-    ' format="onnx"); then read_onnx of penstock.stores.',
+    ".keras": "Load it with keras.models.load_model(file) under KERAS_BACKEND=torch, and return the"
+    " model, or penstock.models.KerasEstimator(model, classes=[…]).",
     ".onnx": "Read it: penstock.stores.read_onnx(file).",
     ".pkl": f"{_PICKLE}: pickle.load.",
     ".pickle": f"{_PICKLE}: pickle.load.",
@@ -23,9 +23,15 @@ _ADVICE = {
     " net.load_state_dict(safetensors.torch.load_file(file)), and return the network.",
     ".ubj": "Load it: xgboost.Booster(model_file=file).",
     ".cbm": "Load it: catboost.CatBoostClassifier().load_model(file).",
-    ".h5": "Load it with keras.models.load_model(file), and export it to ONNX.",
 }
-_SAME = {".pth": ".pt", ".bin": ".pt", ".dill": ".pkl", ".sav": ".pkl", ".hdf5": ".h5"}
+_SAME = {
+    ".h5": ".keras",
+    ".hdf5": ".keras",
+    ".pth": ".pt",
+    ".bin": ".pt",
+    ".dill": ".pkl",
+    ".sav": ".pkl",
+}
 _STATE = (
     "It is a state_dict, tensors without a network: make the network, call"
     " net.load_state_dict(state), and return the network."

@@ -95,21 +95,24 @@ class TorchEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
         Raises:
             DataError: If the network does not return a score for each class.
         """
-        torch, count = _import_torch(), len(self.classes or ())
-        scores = self._scores(X).double()
-        if scores.ndim == 1 and count == 2:  # noqa: PLR2004 - the logit of the second of two
-            shares = torch.sigmoid(scores)
-            shares = torch.stack([1 - shares, shares], dim=1)
-        elif scores.ndim == 2 and scores.shape[1] == count:  # noqa: PLR2004 - a matrix
-            shares = torch.softmax(scores, dim=1)
-        else:
-            raise DataError(
-                what=f"The network returned shape {tuple(scores.shape)} for {count} classes.",
-                why="There is one score for each class.",
-                fix="Let forward return shape (n, classes), or name as many classes as it has scores.",
-            )
-        probabilities: NDArray[Any] = shares.numpy()
+        probabilities: NDArray[Any] = self._probabilities(self._scores(X).double()).numpy()
         return probabilities
+
+    def _probabilities(self, scores: Any) -> Any:
+        torch, count = _import_torch(), len(self.classes or ())
+        if scores.ndim == 1 and count == 2:  # noqa: PLR2004 - the logit of the second of two
+            second = torch.sigmoid(scores)
+            return torch.stack([1 - second, second], dim=1)
+        if scores.ndim == 2 and scores.shape[1] == count:  # noqa: PLR2004 - a matrix
+            return torch.softmax(scores, dim=1)
+        raise self._other_shape(scores)
+
+    def _other_shape(self, scores: Any) -> DataError:
+        return DataError(
+            what=f"The network returned shape {tuple(scores.shape)} for {len(self.classes or ())} classes.",
+            why="There is one score for each class.",
+            fix="Let forward return shape (n, classes), or name as many classes as it has scores.",
+        )
 
     def _scores(self, X: object) -> Any:  # noqa: N803 - scikit-learn's name
         import numpy as np
@@ -120,10 +123,8 @@ class TorchEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
                 what=f"dtype of TorchEstimator is {self.dtype!r}.", fix="Use float32 or float64."
             )
         matrix = torch.from_numpy(np.ascontiguousarray(np.asarray(X), dtype=self.dtype))
-        if any(each.training for each in self.module.modules()):
-            self.module.eval()
         with torch.inference_mode():
-            scores = self.module(matrix)
+            scores = self._forward(matrix)
         rows = matrix.shape[0]
         if not isinstance(scores, torch.Tensor) or scores.shape[:1] != (rows,) or scores.ndim > 2:  # noqa: PLR2004 - a matrix
             raise DataError(
@@ -132,6 +133,11 @@ class TorchEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
                 fix="Let forward return a tensor of shape (n,), (n, 1) or (n, classes).",
             )
         return scores[:, 0] if scores.ndim == 2 and scores.shape[1] == 1 else scores  # noqa: PLR2004
+
+    def _forward(self, matrix: Any) -> Any:
+        if any(each.training for each in self.module.modules()):
+            self.module.eval()
+        return self.module(matrix)
 
     def __sklearn_is_fitted__(self) -> bool:
         """Tell scikit-learn that there is nothing to fit."""

@@ -6,7 +6,7 @@ size, and a number of layers before it makes that many modules.
 
 import importlib
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,12 +16,22 @@ _MAX_COMPUTED = 2**27
 _MODULES_PER_TENSOR, _MAX_FURTHER_MODULES = 20, 1_000
 
 
-def require_sizes(make: Callable[[], Any], stored: Mapping[str, int]) -> None:
+def _parameters(network: Any) -> Iterable[Any]:
+    parameters: Iterable[Any] = network.parameters()
+    return parameters
+
+
+def require_sizes(
+    make: Callable[[], Any],
+    stored: Mapping[str, int],
+    weights: Callable[[Any], Iterable[Any]] = _parameters,
+) -> None:
     """Refuse a network that would be larger than what is stored.
 
     Args:
         make: Makes the network from its settings; called where tensors have a shape and no memory.
         stored: The number of values of each stored tensor, by its name.
+        weights: Finds the tensors of a network that a file has.
 
     Raises:
         ValueError: It would have more weights, more computed values or many more modules.
@@ -30,11 +40,11 @@ def require_sizes(make: Callable[[], Any], stored: Mapping[str, int]) -> None:
     most = _MODULES_PER_TENSOR * len(stored) + _MAX_FURTHER_MODULES
     with _at_most_modules(most), torch.device("meta"):
         network = make()
-    _require_at_most(sum(stored.values()), network.parameters(), "weights")
+    _require_at_most(sum(stored.values()), weights(network), "weights")
     _require_at_most(sum(stored.values()) + _MAX_COMPUTED, network.buffers(), "computed values")
 
 
-def _require_at_most(limit: int, tensors: Iterator[Any], name: str) -> None:
+def _require_at_most(limit: int, tensors: Iterable[Any], name: str) -> None:
     count = sum(each.numel() for each in tensors)
     if count > limit:
         raise ValueError(f"its settings ask for {count:,} {name}, its files allow {limit:,}")

@@ -26,6 +26,7 @@ _FORMATS = {
     "onnx": ("_onnx", "OnnxFormat"),
     "unsafe": ("_unsafe", "UnsafeFormat"),
     "transformers": ("_transformers", "TransformersFormat"),
+    "keras": ("_keras", "KerasFormat"),
 }
 # Formats for classes by root package, the most special first: a class counts by its bases, too.
 _BY_PACKAGE = {
@@ -34,6 +35,7 @@ _BY_PACKAGE = {
     "catboost": ("catboost",),
     "sentence_transformers": ("transformers",),
     "transformers": ("transformers",),
+    "keras": ("keras",),
     "torch": ("safetensors",),
     "onnx": ("onnx",),
     "sklearn": ("skops",),

@@ -329,10 +329,9 @@ _NOT_PURE = frozenset({"load", "save", "compile", "from_file", "import_ir_module
 def _require_eager(value: Any, torch: Any) -> None:
     if any(base.__module__.partition(".")[0] == "keras" for base in type(value).__mro__):
         raise SerializationError(
-            what=f"{type_name(value)} is a model of Keras.",
-            why="A file of Keras can name functions and files of the machine that reads it.",
-            fix='Export it to ONNX: model.export("model.onnx", format="onnx"), and return'
-            ' penstock.models.OnnxEstimator(penstock.stores.read_onnx("model.onnx"), classes=[…]).',
+            what=f"{type_name(value)} is a layer of Keras, and no model.",
+            why="A layer knows its inputs within a model.",
+            fix="Put it into keras.Sequential or keras.Model(inputs, outputs).",
         )
     for module in value.modules():
         if isinstance(module, torch.jit.ScriptModule):
