@@ -41,6 +41,7 @@ SCRIPTS = (
     "big_store",
     "verify_cost",
     "many_workers",
+    "mlflow_protocol",
     "tuning",
     "fairness",
     "drift",

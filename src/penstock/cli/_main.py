@@ -61,6 +61,7 @@ _SECTIONS = (
             "compare": ("_runs", "Compare two runs."),
             "experiments": ("_runs", "Search experiments."),
             "studies": ("_studies", "List and show hyperparameter searches."),
+            "traces": ("_traces", "List traces of applications and show their spans."),
             "edit": ("_run_life", "Change a run's name, note, group or tags; archive it."),
             "data": ("_data", "List data sets and compare their versions."),
             "features": ("_features", "List feature views, read values, bring them online."),

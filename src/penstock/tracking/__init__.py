@@ -49,6 +49,12 @@ if TYPE_CHECKING:
     from penstock.tracking._step import current_step as current_step
     from penstock.tracking._step import use_step as use_step
     from penstock.tracking._system import SYSTEM as SYSTEM
+    from penstock.tracking._traces import SPAN as SPAN
+    from penstock.tracking._traces import TRACE as TRACE
+    from penstock.tracking._traces import RequestTrace as RequestTrace
+    from penstock.tracking._traces import TraceSpan as TraceSpan
+    from penstock.tracking._traces import get_trace as get_trace
+    from penstock.tracking._traces import list_traces as list_traces
     from penstock.tracking.recorders._switch import autolog as autolog
 
 __getattr__, __dir__, __all__ = lazy_exports(
@@ -99,5 +105,11 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "write_source_files": "_provenance",
         "use_run": "_active",
         "use_step": "_step",
+        "SPAN": "_traces",
+        "TRACE": "_traces",
+        "RequestTrace": "_traces",
+        "TraceSpan": "_traces",
+        "get_trace": "_traces",
+        "list_traces": "_traces",
     },
 )

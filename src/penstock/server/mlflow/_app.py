@@ -5,6 +5,7 @@ import contextlib
 import os
 import tempfile
 import urllib.parse
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response import Stream
 
 from penstock.core import Permission
-from penstock.server.mlflow import _artifacts, _model_versions
+from penstock.server.mlflow import _artifacts, _model_versions, _otlp, _traces
 from penstock.server.mlflow._artifacts import FileDownload
 from penstock.server.mlflow._desk import Desk
 from penstock.server.mlflow._errors import NO_ENDPOINT, STATUS, MlflowError, explain, invalid
@@ -31,7 +32,8 @@ VERSION = "3.18.0"
 """MLflow's version whose protocol is spoken; a client looks at it before it sends traces."""
 PREFIXES = ("/api", "/ajax-api")
 _PROXY = "/2.0/mlflow-artifacts/artifacts"
-_JSON = "application/json"
+_JSON, _PROTOBUF = "application/json", "application/x-protobuf"
+SPANS = "/v1/traces"
 _LONGEST_BODY = 64 << 20  # a dataset's profile alone may have 16 MB
 _PART = 1 << 20
 Ask = Request[Any, Any, Any]
@@ -55,7 +57,7 @@ def mlflow_router(store: "Store", *, health: bool = True) -> Router:
     """
     desk = Desk(store)
     handlers = [_json_handler(desk, route) for route in ROUTES]
-    handlers += _proxy_handlers(desk)
+    handlers += [*_proxy_handlers(desk), _span_handler(desk)]
     handlers += [
         _handler("GET", [f"{p}/3.0/mlflow/server-info" for p in PREFIXES], _server_info),
         _handler("GET", ["/get-artifact"], _file_handler(desk, _artifacts.read_of_run)),
@@ -94,7 +96,7 @@ def _json_handler(desk: Desk, route: MlflowRoute) -> HTTPRouteHandler:
         answer = await asyncio.to_thread(_perform, route, desk, fields)
         return Response(answer, status_code=200, media_type=_JSON)
 
-    paths = [f"{prefix}/2.0/mlflow{route.path}" for prefix in PREFIXES]
+    paths = [f"{prefix}/{route.version}/mlflow{route.path}" for prefix in PREFIXES]
     return _handler(route.method, paths, call, permission=route.permission)
 
 
@@ -140,10 +142,7 @@ async def _read(request: Ask) -> Fields:
         raise MlflowError(
             "BAD_REQUEST", f"Bad Request. Content-Type must be '{_JSON}', got {kind[:60]!r}."
         )
-    try:
-        values = msgspec.json.decode(data) if data else {}
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MlflowError("BAD_REQUEST", f"The body is no JSON: {error}.") from None
+    values = _decoded(data)
     if not isinstance(values, dict):
         raise MlflowError("BAD_REQUEST", "The body has to be a JSON object.")
     return Fields({**values, **named})
@@ -197,6 +196,60 @@ def _proxy_handlers(desk: Desk) -> list[HTTPRouteHandler]:
         _handler("PUT", files, write, permission=Permission.WRITE),
         _handler("DELETE", files, remove, permission=Permission.WRITE),
     ]
+
+
+def _span_handler(desk: Desk) -> HTTPRouteHandler:
+    """Return the route of OpenTelemetry's exporters."""
+
+    async def receive(request: Ask) -> Response[bytes]:
+        body, kind = await _read_spans(request)
+        headers = request.headers
+        experiment_id = headers.get("x-mlflow-experiment-id", "")
+        run_id = headers.get("x-mlflow-run-id", "")
+        is_json = kind == _JSON
+
+        def work() -> None:
+            desk.begin()
+            spans = _otlp.read_json(_decoded(body)) if is_json else _otlp.read_protobuf(body)
+            _traces.log_spans(desk, experiment_id, spans, run_id=run_id)
+
+        await asyncio.to_thread(work)
+        return Response(b"{}" if is_json else b"", media_type=kind)
+
+    return _handler("POST", [SPANS], receive, permission=Permission.WRITE)
+
+
+async def _read_spans(request: Ask) -> tuple[bytes, str]:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in {_JSON, _PROTOBUF}:
+        raise MlflowError(
+            "BAD_REQUEST", f"Spans come as {_PROTOBUF} or {_JSON}, not {kind[:60]!r}."
+        )
+    body = await _read_body(request)
+    packing = request.headers.get("content-encoding", "identity").strip().lower()
+    if packing == "gzip":
+        body = await asyncio.to_thread(_unpack, body)
+    elif packing not in {"", "identity"}:
+        raise MlflowError("BAD_REQUEST", f"Content-Encoding {packing[:60]!r} is not known here.")
+    return body, kind
+
+
+def _unpack(body: bytes) -> bytes:
+    unpacker = zlib.decompressobj(wbits=31)  # gzip
+    try:
+        found = unpacker.decompress(body, _LONGEST_BODY)
+    except zlib.error as error:
+        raise MlflowError("BAD_REQUEST", f"The body is no gzip: {error}.") from None
+    if unpacker.unconsumed_tail:
+        raise invalid(f"The body is longer than {_LONGEST_BODY} bytes.")
+    return found
+
+
+def _decoded(data: bytes) -> Any:
+    try:
+        return msgspec.json.decode(data) if data else {}
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MlflowError("BAD_REQUEST", f"The body is no JSON: {error}.") from None
 
 
 def _artifact_path(request: Ask) -> str:

@@ -357,6 +357,17 @@ VERSIONS = Grammar(
     {"tags": NULLS},
     {"creation_time": "creation_timestamp", "source": "source_path", "version": "version_number"},
 )
+TRACES = Grammar(
+    {"": "attributes", "attributes": "attributes", "attribute": "attributes", "attr": "attributes",
+     "trace": "attributes", "tags": "tags", "tag": "tags", "metadata": "metadata",
+     "request_metadata": "metadata"},
+    dict.fromkeys(("trace_id", "status", "name", "run_id", "client_request_id"), SETS),
+    frozenset({"timestamp_ms", "execution_time_ms"}),
+    {"tags": NULLS | SETS, "metadata": NULLS | SETS},
+    {"request_id": "trace_id", "state": "status", "timestamp": "timestamp_ms",
+     "request_time": "timestamp_ms", "execution_time": "execution_time_ms",
+     "execution_duration": "execution_time_ms"},
+)  # fmt: skip
 LOGGED = Grammar(
     {"": "attributes", "attributes": "attributes", "params": "params", "tags": "tags",
      "metrics": "metrics"},

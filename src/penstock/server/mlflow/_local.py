@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from penstock.stores import Store
 
 SCHEME = "penstock"
-_PREFIX = re.compile(r"/(?:ajax-)?api/2\.0/mlflow")
+_PREFIX = re.compile(r"/(?:ajax-)?api/[23]\.0/mlflow")
 _PART = re.compile(r"\{(\w+):(str|path)\}")
 _desks: dict[int, tuple["Store", Desk]] = {}
 

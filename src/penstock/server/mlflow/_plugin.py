@@ -18,10 +18,11 @@ from mlflow.utils.proto_json_utils import parse_dict
 from mlflow.utils.rest_utils import MlflowHostCreds
 
 from penstock.core import PenstockError
-from penstock.server.mlflow import _artifacts
+from penstock.server.mlflow import _artifacts, _traces
 from penstock.server.mlflow._errors import explain
 from penstock.server.mlflow._fields import Fields
 from penstock.server.mlflow._local import SCHEME, answer, local_desk
+from penstock.server.mlflow._otlp import read_span
 
 
 class PenstockTrackingStore(TrackingRestStore):  # type: ignore[misc] # MLflow's class has no types here
@@ -50,6 +51,13 @@ class PenstockTrackingStore(TrackingRestStore):  # type: ignore[misc] # MLflow's
         path, method = methods[api]
         found = _call(self._desk, method, endpoint or path, json_body)
         return _parsed(found, response_proto or api.Response())
+
+    def log_spans(self, location: str, spans: list[Any], tracking_uri: str | None = None) -> Any:
+        """Record spans, in the form in which they would be sent."""
+        del tracking_uri
+        sent = [read_span(span.to_otel_proto().SerializeToString()) for span in spans]
+        _told(_traces.log_spans, self._desk, location, sent)
+        return spans
 
 
 class PenstockRegistryStore(RegistryRestStore):  # type: ignore[misc] # MLflow's class has no types here

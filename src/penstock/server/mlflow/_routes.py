@@ -16,6 +16,7 @@ from penstock.server.mlflow import (
     _registered_models,
     _runs,
     _search_runs,
+    _traces,
 )
 from penstock.server.mlflow._desk import Desk
 from penstock.server.mlflow._fields import Fields
@@ -30,24 +31,33 @@ class MlflowRoute:
 
     Args:
         method: HTTP method.
-        path: Path under ``/api/2.0/mlflow`` and ``/ajax-api/2.0/mlflow``.
+        path: Path under ``/api/2.0/mlflow`` and ``/ajax-api/2.0/mlflow``; or of another version.
         permission: What the caller must be allowed; some values of fields need more.
         operation: What it does, on JSON-like fields.
+        version: Version of the API in the path.
     """
 
     method: str
     path: str
     permission: Permission
     operation: Operation
+    version: str = "2.0"
 
 
-def _noun(prefix: str, *rows: tuple[str, str, Permission, Operation]) -> list[MlflowRoute]:
+def _noun(
+    prefix: str, *rows: tuple[str, str, Permission, Operation], version: str = "2.0"
+) -> list[MlflowRoute]:
     return [
-        MlflowRoute(method, prefix + path, permission, call)
+        MlflowRoute(method, prefix + path, permission, call, version)
         for method, path, permission, call in rows
     ]
 
 
+_TRACE_CHANGES = (
+    ("PATCH", "/{trace_id:str}/tags", _WRITE, _traces.set_tag),
+    ("DELETE", "/{trace_id:str}/tags", _WRITE, _traces.delete_tag),
+    ("POST", "/delete-traces", _WRITE, _traces.delete),
+)
 ROUTES: tuple[MlflowRoute, ...] = (
     *_noun(
         "/experiments",
@@ -127,6 +137,18 @@ ROUTES: tuple[MlflowRoute, ...] = (
         ("POST", "/set-tag", _WRITE, _model_versions.set_tag),
         ("DELETE", "/delete-tag", _WRITE, _model_versions.delete_tag),
     ),
+    *_noun(
+        "/traces",
+        ("POST", "", _WRITE, _traces.start_trace),
+        ("POST", "/search", _READ, _traces.search),
+        ("GET", "/get", _READ, _traces.get_trace),
+        ("GET", "/batchGet", _READ, _traces.get_several),
+        ("POST", "/batchGetInfos", _READ, _traces.get_infos),
+        ("GET", "/{trace_id:str}", _READ, _traces.get_info),
+        *_TRACE_CHANGES,
+        version="3.0",
+    ),
+    *_noun("/traces", *_TRACE_CHANGES, ("POST", "/link-to-run", _WRITE, _traces.link_to_run)),
 )
 """The calls whose request and answer are JSON; the rest are in `_app`."""
 

@@ -2,6 +2,7 @@
 
 import posixpath
 import re
+from functools import lru_cache
 
 from penstock.server.mlflow._errors import invalid
 
@@ -26,6 +27,7 @@ _VERSION_ALIAS = re.compile(r"v\d+", re.IGNORECASE)
 _NOT_IN_LOGGED_NAME = re.compile(r"[/:.%\"']")
 
 
+@lru_cache(maxsize=4096)
 def check_key(key: str, kind: str) -> str:
     """Return the key of a metric, parameter or tag, if it is one."""
     if not key or not _KEY.fullmatch(key):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _PATHS = (
     "/api/2.0/mlflow",
     "/api/3.0/mlflow",
+    "/v1/traces",
     "/ajax-api/",
     "/get-artifact",
     "/model-versions/get-artifact",

@@ -37,6 +37,7 @@ from penstock.server.ui._session import Doorkeeper
 from penstock.server.ui._site import Site
 from penstock.server.ui._static import read_asset
 from penstock.server.ui._studies import studies_page, study_page
+from penstock.server.ui._traces import trace_page, traces_page
 from penstock.server.ui._waiting import waiting_page
 from penstock.server.ui._why import why_page
 from penstock.stores import open_store
@@ -61,6 +62,8 @@ _PAGES: "dict[str, Build]" = {
     "/experiments": experiments_page,
     "/studies": studies_page,
     "/studies/{study_id:str}": study_page,
+    "/traces": traces_page,
+    "/traces/{trace_id:str}": trace_page,
     "/artifacts/{digest:str}": artifact_page,
     "/models": models_page,
     "/models/{name:str}": model_page,

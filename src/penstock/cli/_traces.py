@@ -1,0 +1,78 @@
+"""``penstock traces``: requests to applications, as tracing clients recorded them."""
+
+import click
+
+from penstock import tracking
+from penstock.cli._help import examples
+from penstock.cli._output import ago, current_store, emit, json_option, plain, say, show_table
+from penstock.core import to_json
+
+_SHOWN = 60
+
+
+@click.group()
+def traces() -> None:
+    """List traces and show the spans of one."""
+
+
+@traces.command(
+    "list", epilog=examples("penstock traces list", "penstock traces list -e assistant")
+)
+@click.option("-e", "--experiment", help="Experiment of the traces; default: all.")
+@click.option("--run", "run_id", metavar="RUN", help="Run in which they were made.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000))
+@json_option
+@click.pass_context
+def list_(
+    ctx: click.Context, experiment: str | None, run_id: str | None, limit: int, as_json: bool
+) -> None:
+    """List traces, newest first."""
+    store = current_store(ctx)
+    found = tracking.list_traces(experiment, run_id=run_id, limit=limit, store=store)
+    if as_json:
+        emit([to_json(each) for each in found])
+        return
+    if not found:
+        say("No traces. Applications send them by MLflow's client: @mlflow.trace")
+        return
+    show_table(
+        ["trace", "name", "state", "experiment", "began", "seconds", "request"],
+        [
+            [
+                each.trace_id,
+                each.name,
+                each.state,
+                each.experiment,
+                ago(each.began),
+                each.seconds,
+                each.request[:_SHOWN],
+            ]
+            for each in found
+        ],
+    )
+
+
+@traces.command(epilog=examples("penstock traces show tr-6f0c…"))
+@click.argument("trace")
+@json_option
+@click.pass_context
+def show(ctx: click.Context, trace: str, as_json: bool) -> None:
+    """Show TRACE (an id): its spans, each under the one around it."""
+    found = tracking.get_trace(trace, store=current_store(ctx))
+    if as_json:
+        emit(to_json(found))
+        return
+    say(f"[bold]{plain(found.name)}[/]  {plain(found.trace_id)}  {plain(found.state)}")
+    show_table(
+        ["span", "kind", "state", "seconds", "outputs"],
+        [
+            [
+                "  " * span.depth + span.name,
+                span.kind,
+                span.message or span.state,
+                span.seconds,
+                "" if span.outputs is None else str(span.outputs)[:_SHOWN],
+            ]
+            for span in found.spans
+        ],
+    )

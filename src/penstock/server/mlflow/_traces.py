@@ -1,0 +1,378 @@
+"""MLflow's calls on traces, and spans as OpenTelemetry's exporters send them.
+
+A client sends spans as they end, and what it says of the whole trace at the end; both come in any
+order, and may come twice. Spans of other OpenTelemetry exporters come alone: then the trace is what
+they say.
+"""
+
+import base64
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from penstock.core import DocumentRecord, now
+from penstock.server.mlflow import _grammar as grammar
+from penstock.server.mlflow._desk import Desk, from_ms, to_ms
+from penstock.server.mlflow._errors import invalid, missing
+from penstock.server.mlflow._fields import Fields, compact, page
+from penstock.server.mlflow._otlp import plain_attributes
+from penstock.server.mlflow._rules import TAG_LENGTH, check_experiment_id, check_length
+from penstock.tracking import SPAN, TRACE
+
+_MOST, _DEFAULT = 500, 100
+_MOST_IDS = 500
+_TRACE_ID = re.compile(r"[\w.\-]{1,250}")
+_STATES = frozenset({"STATE_UNSPECIFIED", "OK", "ERROR", "IN_PROGRESS"})
+_NAME_TAG = "mlflow.traceName"
+_PLACE_TAG, _FOLDER_TAG = "mlflow.trace.spansLocation", "mlflow.artifactLocation"
+_REQUEST_ID, _INPUTS, _OUTPUTS = "mlflow.traceRequestId", "mlflow.spanInputs", "mlflow.spanOutputs"
+_RUN = "mlflow.sourceRun"
+_PREVIEW = 1000
+_SECONDS = re.compile(r"(-?\d+)(?:\.(\d{1,9}))?s")
+
+
+def start_trace(desk: Desk, fields: Fields) -> dict[str, Any]:
+    """Record what a client says of a trace; called at its end."""
+    sent = fields.part("trace").part("trace_info")
+    trace_id = _trace_id(sent.require("trace_id"))
+    place = sent.part("trace_location").part("mlflow_experiment")
+    experiment_id = _open_experiment(desk, place.require("experiment_id"))
+    tags = _texts(sent, "tags")
+    body = {
+        "client_request_id": sent.text("client_request_id"),
+        "request_preview": sent.text("request_preview"),
+        "response_preview": sent.text("response_preview"),
+        "request_time_ms": _read_time(sent.require("request_time")),
+        "duration_ms": _read_duration(sent.text("execution_duration")),
+        "state": _read_state(sent.text("state")),
+        "metadata": _texts(sent, "trace_metadata"),
+        "told": True,
+    }
+    saved = _upsert(
+        desk, trace_id, experiment_id, lambda old: body | {"tags": {**old["tags"], **tags}}
+    )
+    return {"trace": {"trace_info": _info(saved)}}
+
+
+def log_spans(
+    desk: Desk, experiment_id: str, spans: Sequence[Mapping[str, Any]], *, run_id: str = ""
+) -> None:
+    """Record spans; one that is there already is replaced.
+
+    Args:
+        desk: The desk.
+        experiment_id: Number of the experiment of traces that are new.
+        spans: Spans as `_otlp` reads them.
+        run_id: The run that they belong to; or empty.
+    """
+    experiment_id = _open_experiment(desk, experiment_id)
+    documents: dict[str, list[DocumentRecord]] = {}
+    for span in spans:
+        attributes = {
+            key: _unwrap(v) for key, v in plain_attributes(span.get("attributes")).items()
+        }
+        trace_id = _trace_of(span, attributes)
+        events = [
+            {**each, "attributes": plain_attributes(each.get("attributes"))}
+            for each in span.get("events", ())
+        ]
+        body = {"span": dict(span), "attributes": attributes, "events": events}
+        key = f"{trace_id}/{span.get('span_id', '')}"
+        documents.setdefault(trace_id, []).append(DocumentRecord(SPAN, key, trace_id, now(), body))
+    for trace_id, found in documents.items():
+        _save_spans(desk, found)
+        told = _told_by_spans([each.body for each in found], run_id)
+        folder = f"{desk.scheme}:/{experiment_id}/traces/{trace_id}/artifacts"
+        _upsert(desk, trace_id, experiment_id, lambda old, t=told, f=folder: _joined(old, t, f))
+
+
+def get_info(desk: Desk, fields: Fields) -> dict[str, Any]:
+    """Return a trace without its spans."""
+    return {"trace": {"trace_info": _info(_found(desk, fields))}}
+
+
+def get_trace(desk: Desk, fields: Fields) -> dict[str, Any]:
+    """Return a trace with its spans."""
+    return {"trace": _whole(desk, [_found(desk, fields)])[0]}
+
+
+def get_several(desk: Desk, fields: Fields) -> dict[str, Any]:
+    """Return several traces with their spans; unknown ids are left out."""
+    return compact(traces=_whole(desk, _several(desk, fields)))
+
+
+def get_infos(desk: Desk, fields: Fields) -> dict[str, Any]:
+    """Return several traces without their spans; unknown ids are left out."""
+    return compact(trace_infos=[_info(each) for each in _several(desk, fields)])
+
+
+def search(desk: Desk, fields: Fields) -> dict[str, Any]:
+    """Search the traces of experiments."""
+    places = [part.part("mlflow_experiment") for part in fields.parts("locations")]
+    ids = [check_experiment_id(place.require("experiment_id")) for place in places]
+    most = fields.most(_DEFAULT, _MOST)
+    wanted = grammar.TRACES.read(fields.text("filter"))
+    terms = grammar.TRACES.order(fields.texts("order_by"))
+    found = desk.metadata.documents.list(TRACE, owners=ids) if ids else []
+    found = [each for each in found if all(grammar.matches(c, _reader(each)) for c in wanted)]
+    found.sort(key=lambda each: (-each.body["request_time_ms"], each.key))
+    for term in reversed(terms):
+        found.sort(
+            key=lambda each, term=term: grammar.sort_key(  # type: ignore[misc] # bound now
+                _reader(each)(term.group, term.name), descending=term.descending
+            )
+        )
+    rows, token = page(found, fields, most)
+    return compact(traces=[_info(each) for each in rows], next_page_token=token)
+
+
+def set_tag(desk: Desk, fields: Fields) -> dict[str, Any]:
+    """Set a tag of a trace."""
+    trace_id, key = _found(desk, fields).key, fields.require("key")
+    check_length(key, 250, f"Tag name {key[:30]!r}")
+    value = fields.text("value")[:TAG_LENGTH]
+    desk.change(TRACE, trace_id, lambda body: body | {"tags": {**body["tags"], key: value}})
+    return {}
+
+
+def delete_tag(desk: Desk, fields: Fields) -> dict[str, Any]:
+    """Delete a tag of a trace."""
+    found, key = _found(desk, fields), fields.require("key")
+    if key not in found.body["tags"]:
+        raise missing(f"No tag with name: {key} in trace with id {found.key}")
+    desk.change(
+        TRACE,
+        found.key,
+        lambda body: body | {"tags": {k: v for k, v in body["tags"].items() if k != key}},
+    )
+    return {}
+
+
+def delete(desk: Desk, fields: Fields) -> dict[str, Any]:
+    """Delete traces of an experiment, by id or up to a time."""
+    owner = check_experiment_id(fields.require("experiment_id"))
+    ids, latest = fields.texts("request_ids"), fields.integer("max_timestamp_millis", -1)
+    if bool(ids) == (latest >= 0):
+        raise invalid("Exactly one of 'max_timestamp_millis' and 'request_ids' must be specified.")
+    found = [
+        each
+        for each in desk.metadata.documents.list(TRACE, owners=[owner])
+        if each.key in ids or (not ids and each.body["request_time_ms"] <= latest)
+    ]
+    found.sort(key=lambda each: each.body["request_time_ms"])
+    gone = [each.key for each in found][: fields.integer("max_traces", len(found))]
+    spans = [each.key for each in desk.metadata.documents.list(SPAN, owners=gone)] if gone else []
+    desk.metadata.documents.delete(TRACE, gone)
+    desk.metadata.documents.delete(SPAN, spans)
+    return {"traces_deleted": len(gone)}
+
+
+def link_to_run(desk: Desk, fields: Fields) -> dict[str, Any]:
+    """Record the run in which traces were made."""
+    run = desk.run(fields.require("run_id"))
+    for each in _several(desk, fields):
+        desk.change(
+            TRACE,
+            each.key,
+            lambda body: body | {"metadata": {**body["metadata"], _RUN: run.run_id}},
+        )
+    return {}
+
+
+def _upsert(
+    desk: Desk,
+    trace_id: str,
+    experiment_id: str,
+    edit: Callable[[dict[str, Any]], Mapping[str, Any]],
+) -> DocumentRecord:
+    blank = {"request_time_ms": to_ms(now()), "duration_ms": None, "state": "IN_PROGRESS",
+             "metadata": {}, "tags": {}, "told": False}  # fmt: skip
+    desk.metadata.documents.add([DocumentRecord(TRACE, trace_id, experiment_id, now(), blank)])
+    return desk.change(TRACE, trace_id, lambda body: {**body, **edit(body)})
+
+
+def _save_spans(desk: Desk, documents: Sequence[DocumentRecord]) -> None:
+    added = desk.metadata.documents.add(documents)
+    for document, is_new in zip(documents, added, strict=True):
+        if not is_new:
+            desk.change(SPAN, document.key, lambda _, d=document: d.body)
+
+
+def _told_by_spans(bodies: Sequence[Mapping[str, Any]], run_id: str) -> dict[str, Any]:
+    """Return what spans say of their trace."""
+    spans = [body["span"] for body in bodies]
+    starts = [s["start_time_unix_nano"] for s in spans if s.get("start_time_unix_nano")]
+    ends = [s["end_time_unix_nano"] for s in spans if s.get("end_time_unix_nano")]
+    root = next((body for body in bodies if not body["span"].get("parent_span_id")), None)
+    told: dict[str, Any] = {"start": min(starts, default=None), "end": max(ends, default=None)}
+    told["metadata"] = {_RUN: run_id} if run_id else {}
+    if root is not None:
+        told["name"] = root["span"].get("name", "")
+        told["request_preview"] = _preview(root["attributes"].get(_INPUTS))
+        told["response_preview"] = _preview(root["attributes"].get(_OUTPUTS))
+        failed = root["span"].get("status", {}).get("code") == 2  # noqa: PLR2004 - STATUS_CODE_ERROR
+        told["state"] = "ERROR" if failed else "OK"
+    return told
+
+
+def _joined(old: Mapping[str, Any], told: Mapping[str, Any], folder: str) -> dict[str, Any]:
+    """Return a trace's document with what its spans say; what its client said of it counts more."""
+    tags = {_FOLDER_TAG: folder, **old["tags"], _PLACE_TAG: "TRACKING_STORE"}
+    if told.get("name"):
+        tags.setdefault(_NAME_TAG, told["name"])
+    joined: dict[str, Any] = {"tags": tags, "metadata": {**told["metadata"], **old["metadata"]}}
+    if old["told"]:
+        return joined
+    for name in ("state", "request_preview", "response_preview"):
+        if name in told:
+            joined[name] = told[name]
+    starts = [each for each in (old.get("start_ns"), told["start"]) if each]
+    ends = [each for each in (old.get("end_ns"), told["end"]) if each]
+    if starts:
+        joined["start_ns"], joined["request_time_ms"] = min(starts), min(starts) // 1_000_000
+    if starts and ends:
+        joined["end_ns"] = max(ends)
+        joined["duration_ms"] = max(0, (max(ends) - min(starts)) // 1_000_000)
+    return joined
+
+
+def _info(document: DocumentRecord) -> dict[str, Any]:
+    """Return a trace as clients read it."""
+    body = document.body
+    duration = body.get("duration_ms")
+    return compact(
+        trace_id=document.key,
+        client_request_id=body.get("client_request_id"),
+        trace_location={
+            "type": "MLFLOW_EXPERIMENT",
+            "mlflow_experiment": {"experiment_id": document.owner},
+        },
+        request_preview=body.get("request_preview"),
+        response_preview=body.get("response_preview"),
+        request_time=from_ms(body["request_time_ms"], "request_time")
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z"),
+        execution_duration=None if duration is None else f"{duration / 1000:.3f}s",
+        state=body["state"],
+        trace_metadata=dict(body["metadata"]),
+        tags=dict(body["tags"]),
+    )
+
+
+def _whole(desk: Desk, documents: Sequence[DocumentRecord]) -> list[dict[str, Any]]:
+    spans: dict[str, list[Any]] = {}
+    ids = [each.key for each in documents]
+    for each in desk.metadata.documents.list(SPAN, owners=ids) if ids else ():
+        spans.setdefault(each.owner, []).append(each.body["span"])
+    for found in spans.values():
+        found.sort(key=lambda span: span.get("start_time_unix_nano", 0))
+    return [compact(trace_info=_info(each), spans=spans.get(each.key)) for each in documents]
+
+
+def _found(desk: Desk, fields: Fields) -> DocumentRecord:
+    trace_id = fields.require("trace_id")
+    found = desk.find(TRACE, trace_id)
+    if found is None:
+        raise missing(f"Trace with ID '{trace_id[:250]}' not found.")
+    return found
+
+
+def _several(desk: Desk, fields: Fields) -> list[DocumentRecord]:
+    ids = fields.texts("trace_ids")
+    if len(ids) > _MOST_IDS:
+        raise invalid(f"At most {_MOST_IDS} trace_ids can be given, got {len(ids)}.")
+    found = (
+        {each.key: each for each in desk.metadata.documents.list(TRACE, keys=ids)} if ids else {}
+    )
+    return [found[key] for key in dict.fromkeys(ids) if key in found]
+
+
+def _reader(document: DocumentRecord) -> Callable[[str, str], Any]:
+    body = document.body
+    attributes = {
+        "trace_id": document.key,
+        "status": body["state"],
+        "name": body["tags"].get(_NAME_TAG),
+        "run_id": body["metadata"].get(_RUN),
+        "client_request_id": body.get("client_request_id") or None,
+        "timestamp_ms": body["request_time_ms"],
+        "execution_time_ms": body.get("duration_ms"),
+    }
+    groups = {"tags": body["tags"], "metadata": body["metadata"], "attributes": attributes}
+    return lambda group, name: groups[group].get(name)
+
+
+def _open_experiment(desk: Desk, text: str) -> str:
+    experiment_id = check_experiment_id(text)
+    if desk.experiment(experiment_id)[0].deleted_at is not None:
+        raise invalid(f"The experiment {experiment_id} must be in the 'active' state.")
+    return experiment_id
+
+
+def _trace_of(span: Mapping[str, Any], attributes: Mapping[str, Any]) -> str:
+    """Return the trace that a span belongs to, as MLflow's clients name it."""
+    named = attributes.get(_REQUEST_ID)
+    if isinstance(named, str) and _TRACE_ID.fullmatch(named):
+        return named
+    raw = base64.b64decode(span.get("trace_id", ""))
+    if len(raw) != 16 or not span.get("span_id"):  # noqa: PLR2004 - OpenTelemetry's size
+        raise invalid("A span needs a trace_id of 16 bytes and a span_id.")
+    return f"tr-{raw.hex()}"
+
+
+def _trace_id(text: str) -> str:
+    if not _TRACE_ID.fullmatch(text):
+        raise invalid(f"Invalid trace ID: {text[:100]!r}.")
+    return text
+
+
+def _unwrap(value: Any) -> Any:
+    """Return a value that MLflow's client wrote as JSON; any other text itself."""
+    if not isinstance(value, str) or value[:1] not in '"[{-0123456789tfn':
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+
+
+def _preview(value: Any) -> str:
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text[:_PREVIEW]
+
+
+def _texts(fields: Fields, name: str) -> dict[str, str]:
+    found = fields.values.get(name) or {}
+    if not isinstance(found, Mapping) or not all(isinstance(v, str) for v in found.values()):
+        raise invalid(f"Invalid value for parameter '{name}' supplied: it must map names to texts.")
+    return {str(key)[:250]: value[:TAG_LENGTH] for key, value in found.items()}
+
+
+def _read_state(text: str) -> str:
+    if text and text not in _STATES:
+        raise invalid(f"Invalid value {text[:100]!r} for parameter 'state' supplied.")
+    return text or "STATE_UNSPECIFIED"
+
+
+def _read_time(text: str) -> int:
+    try:
+        found = to_ms(datetime.fromisoformat(text))
+    except (ValueError, TypeError, OverflowError):
+        found = None
+    if found is None or found < 0:
+        raise invalid(f"Invalid value {text[:100]!r} for parameter 'request_time' supplied.")
+    return found
+
+
+def _read_duration(text: str) -> int | None:
+    if not text:
+        return None
+    found = _SECONDS.fullmatch(text)
+    if found is None:
+        raise invalid(f"Invalid value {text[:100]!r} for parameter 'execution_duration' supplied.")
+    parts = timedelta(seconds=int(found[1]), microseconds=int((found[2] or "0").ljust(6, "0")[:6]))
+    return int(parts / timedelta(milliseconds=1))
