@@ -217,7 +217,7 @@ def test_spans_without_their_ids_are_refused(api, store, span):
 
 
 def test_values_nested_without_end_are_refused(api):
-    value = {"stringValue": "x"}
+    value: dict = {"stringValue": "x"}
     for _ in range(200):
         value = {"arrayValue": {"values": [value]}}
     assert send(api, a_span(attributes=[{"key": "k", "value": value}])).status_code == 400

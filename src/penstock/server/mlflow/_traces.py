@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from penstock.core import DocumentRecord, now
@@ -85,7 +86,7 @@ def log_spans(
         _save_spans(desk, found)
         told = _told_by_spans([each.body for each in found], run_id)
         folder = f"{desk.scheme}:/{experiment_id}/traces/{trace_id}/artifacts"
-        _upsert(desk, trace_id, experiment_id, lambda old, t=told, f=folder: _joined(old, t, f))
+        _upsert(desk, trace_id, experiment_id, partial(_joined, told=told, folder=folder))
 
 
 def get_info(desk: Desk, fields: Fields) -> dict[str, Any]:
@@ -187,7 +188,7 @@ def _upsert(
     experiment_id: str,
     edit: Callable[[dict[str, Any]], Mapping[str, Any]],
 ) -> DocumentRecord:
-    blank = {"request_time_ms": to_ms(now()), "duration_ms": None, "state": "IN_PROGRESS",
+    blank: dict[str, Any] = {"request_time_ms": to_ms(now()), "duration_ms": None, "state": "IN_PROGRESS",
              "metadata": {}, "tags": {}, "told": False}  # fmt: skip
     desk.metadata.documents.add([DocumentRecord(TRACE, trace_id, experiment_id, now(), blank)])
     return desk.change(TRACE, trace_id, lambda body: {**body, **edit(body)})
@@ -197,7 +198,11 @@ def _save_spans(desk: Desk, documents: Sequence[DocumentRecord]) -> None:
     added = desk.metadata.documents.add(documents)
     for document, is_new in zip(documents, added, strict=True):
         if not is_new:
-            desk.change(SPAN, document.key, lambda _, d=document: d.body)
+            desk.change(SPAN, document.key, partial(_replaced, document.body))
+
+
+def _replaced(body: Mapping[str, Any], _old: Mapping[str, Any]) -> Mapping[str, Any]:
+    return body
 
 
 def _told_by_spans(bodies: Sequence[Mapping[str, Any]], run_id: str) -> dict[str, Any]:
