@@ -47,7 +47,7 @@ def main() -> None:
             store = ps.open_store(f"sqlite:///{folder}/store/penstock.db")
             source = ps.FileSource(folder / "rides", time="at", name="rides")
             if how == "incremental":
-                source = ps.IncrementalSource(source)
+                source = ps.data.IncrementalSource(source)
             seconds = []
             for number in range(days):
                 _day(number, rows).write_parquet(folder / "rides" / f"{number:03}.parquet")

@@ -37,7 +37,9 @@ def p99_ms(work: Callable[[int], object], count: int) -> float:
     return float(np.quantile(times, 0.99)) * 1e3
 
 
-def measure(features: ps.FeatureStore, where: str, goals: tuple[float, float, float]) -> None:
+def measure(
+    features: ps.features.FeatureStore, where: str, goals: tuple[float, float, float]
+) -> None:
     rng = np.random.default_rng(3)
     started = time.perf_counter()
     features.materialize("wide")
@@ -79,9 +81,9 @@ def redis_url() -> Iterator[str | None]:
 
 
 def main() -> None:
-    view = ps.FeatureView(
+    view = ps.features.FeatureView(
         "wide",
-        ps.Entity("card", {"card_id": pl.Int64}),
+        ps.features.Entity("card", {"card_id": pl.Int64}),
         dict.fromkeys(NAMES, pl.Float64),
         ttl="30d",
         available_at=timedelta(0),
@@ -94,7 +96,7 @@ def main() -> None:
         ):
             if online is None:
                 continue
-            features = ps.FeatureStore(folder / where[:5], online=online)
+            features = ps.features.FeatureStore(folder / where[:5], online=online)
             features.apply(view)
             features.write(view, rows)
             # The goals of the spec are those of SQLite; over a connection 3 ms for one key.

@@ -46,10 +46,10 @@ def draw(seed: int, features: int, delay: Callable) -> pl.DataFrame:
     )
 
 
-def view_of(name: str, table: pl.DataFrame) -> ps.FeatureView:
+def view_of(name: str, table: pl.DataFrame) -> ps.features.FeatureView:
     features = dict.fromkeys(table.columns[3:], pl.Float64)
-    return ps.FeatureView(
-        name, ps.Entity("card", ENTITY), features, available_at="available_at", ttl="400d"
+    return ps.features.FeatureView(
+        name, ps.features.Entity("card", ENTITY), features, available_at="available_at", ttl="400d"
     )
 
 
@@ -116,7 +116,7 @@ def one_feature(folder: Path) -> None:
     labels.write_parquet("labels.parquet")
     table, late = draw(0, 1, an_hour), draw(0, 1, a_day_or_more)
     table.write_parquet("rows.parquet")
-    store = ps.FeatureStore(folder / "features")
+    store = ps.features.FeatureStore(folder / "features")
     for name in ("once", "daily", "late"):
         store.apply(view_of(name, table))
     store.write("once", table)
@@ -146,7 +146,7 @@ def one_feature(folder: Path) -> None:
 
 
 def ten_views(folder: Path, features: int) -> None:
-    store = ps.FeatureStore(folder / f"wide{features}")
+    store = ps.features.FeatureStore(folder / f"wide{features}")
     for seed in range(10):
         table = draw(seed, features, an_hour)
         store.apply(view_of(f"view{seed}", table))
@@ -164,7 +164,7 @@ def ten_views(folder: Path, features: int) -> None:
 
 def wide(path: str) -> None:
     """Join in a process of its own, and print seconds and peak memory."""
-    store = ps.FeatureStore(path)
+    store = ps.features.FeatureStore(path)
     labels = pl.read_parquet("labels.parquet")
     started = time.perf_counter()
     before = resource.getrusage(resource.RUSAGE_SELF)

@@ -38,7 +38,7 @@ def main() -> None:
         server.sql("ALTER TABLE rides ADD PRIMARY KEY (id)", name)
         server.sql("VACUUM ANALYZE rides", name)
         with stores.open_store(f"sqlite:///{folder}/sql.db") as store:
-            source = ps.SqlSource(url, table="rides", time="at")
+            source = ps.data.SqlSource(url, table="rides", time="at")
             works = {
                 "bare ADBC read and Parquet write": lambda: _bare(url, folder),
                 "SqlSource and Parquet write": lambda: _read(source, folder),

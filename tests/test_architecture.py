@@ -88,6 +88,22 @@ def test_every_module_says_what_it_holds():
     assert silent == []
 
 
+def test_every_method_of_a_public_protocol_says_what_it_does():
+    """A protocol is implemented by others, who have nothing but its words."""
+    silent = [
+        f"{path.relative_to(SOURCE)} {node.name}.{method.name}"
+        for path in MODULES
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.ClassDef)
+        and not node.name.startswith("_")
+        and any(ast.unparse(base).startswith("Protocol") for base in node.bases)
+        for method in node.body
+        if isinstance(method, ast.FunctionDef) and not method.name.startswith("_")
+        if ast.get_docstring(method) is None
+    ]
+    assert silent == []
+
+
 def test_a_public_class_has_a_name_of_its_own():
     places = defaultdict(list)
     for path in MODULES:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from penstock import features as features
     from penstock import hooks as hooks
     from penstock import importers as importers
+    from penstock import lineage as lineage
     from penstock import models as models
     from penstock import monitoring as monitoring
     from penstock import notebooks as notebooks
@@ -47,36 +48,24 @@ if TYPE_CHECKING:
     from penstock import stores as stores
     from penstock import tracking as tracking
     from penstock import tuning as tuning
-    from penstock.data import DeltaSource as DeltaSource
     from penstock.data import Expectations as Expectations
     from penstock.data import FileSource as FileSource
-    from penstock.data import IcebergSource as IcebergSource
-    from penstock.data import IncrementalSource as IncrementalSource
-    from penstock.data import KafkaSource as KafkaSource
     from penstock.data import Snapshot as Snapshot
     from penstock.data import Split as Split
-    from penstock.data import SqlSource as SqlSource
     from penstock.evaluation import EvaluationReport as EvaluationReport
     from penstock.evaluation import evaluate as evaluate
     from penstock.execution import approve_step as approve_step
     from penstock.execution import reject_step as reject_step
     from penstock.execution import run as run
     from penstock.execution import why as why
-    from penstock.features import Entity as Entity
-    from penstock.features import FeatureStore as FeatureStore
-    from penstock.features import FeatureView as FeatureView
     from penstock.features import table_transformer as table_transformer
-    from penstock.lineage import get_lineage as get_lineage
     from penstock.models import Model as Model
-    from penstock.models import UnsafeModel as UnsafeModel
     from penstock.monitoring import Monitor as Monitor
     from penstock.monitoring import check_drift as check_drift
-    from penstock.pipelines import NOTHING as NOTHING
     from penstock.pipelines import Again as Again
     from penstock.pipelines import Partitions as Partitions
     from penstock.pipelines import Resources as Resources
     from penstock.pipelines import Retry as Retry
-    from penstock.pipelines import Tolerance as Tolerance
     from penstock.pipelines import loop as loop
     from penstock.pipelines import map as map  # noqa: A004 - see there
     from penstock.pipelines import pipeline as pipeline
@@ -120,29 +109,21 @@ __version__ = "0.1.0"
 
 _NAMES = {
     "data": (
-        "DeltaSource",
         "Expectations",
         "FileSource",
-        "IcebergSource",
-        "IncrementalSource",
-        "KafkaSource",
         "Snapshot",
         "Split",
-        "SqlSource",
     ),
     "evaluation": ("EvaluationReport", "evaluate"),
     "execution": ("approve_step", "reject_step", "run", "why"),
-    "features": ("Entity", "FeatureStore", "FeatureView", "table_transformer"),
-    "lineage": ("get_lineage",),
-    "models": ("Model", "UnsafeModel"),
+    "features": ("table_transformer",),
+    "models": ("Model",),
     "monitoring": ("Monitor", "check_drift"),
     "pipelines": (
         "Again",
-        "NOTHING",
         "Partitions",
         "Resources",
         "Retry",
-        "Tolerance",
         "loop",
         "map",
         "pipeline",
@@ -181,6 +162,21 @@ _NAMES = {
     ),
     "tuning": ("tune",),
 }
+_IN_PACKAGES = {
+    "DeltaSource": "data",
+    "Entity": "features",
+    "FeatureStore": "features",
+    "FeatureView": "features",
+    "IcebergSource": "data",
+    "IncrementalSource": "data",
+    "KafkaSource": "data",
+    "NOTHING": "pipelines",
+    "SqlSource": "data",
+    "Tolerance": "pipelines",
+    "UnsafeModel": "models",
+    "get_lineage": "lineage",
+}
+"""Names that readers look for here; apart from `_NAMES`, as they only make the error helpful."""
 _PACKAGES = frozenset(
     {
         "checkpoints",
@@ -193,10 +189,11 @@ _PACKAGES = frozenset(
         "features",
         "hooks",
         "importers",
-        "people",
+        "lineage",
         "models",
         "monitoring",
         "notebooks",
+        "people",
         "pipelines",
         "proofs",
         "registry",
@@ -247,5 +244,10 @@ def __getattr__(name: str) -> Any:  # Any: a module or any of the names above
             return importlib.import_module("polars").DataFrame
         case "compare":
             return importlib.import_module("penstock.tracking").compare_runs
+        case _ if name in _IN_PACKAGES:
+            raise AttributeError(
+                f"penstock has no {name!r}: it is penstock.{_IN_PACKAGES[name]}.{name}.",
+                name=name,
+            )
         case _:
             return _load(name)

@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 import penstock as ps
 import polars as pl
 
-card = ps.Entity("card", {"card_id": pl.Int64})
-spend = ps.FeatureView(
+card = ps.features.Entity("card", {"card_id": pl.Int64})
+spend = ps.features.FeatureView(
     "spend", card, {"usual": pl.Float64}, ttl="3650d", available_at=timedelta(0),
     description="What a card spends.",
 )

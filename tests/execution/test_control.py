@@ -375,7 +375,7 @@ def test_a_step_may_give_nothing_and_what_needs_it_is_skipped(project):
     result = project.run("""
     @ps.step
     def split(count: int) -> tuple[int, int]:
-        return count, (count * 2 if count > 5 else ps.NOTHING)
+        return count, (count * 2 if count > 5 else ps.pipelines.NOTHING)
 
     @ps.step
     def use(x: int) -> int:
@@ -518,7 +518,7 @@ def test_a_branch_on_what_was_not_made_is_not_taken(project):
     result = project.run("""
     @ps.step
     def maybe() -> bool:
-        return ps.NOTHING
+        return ps.pipelines.NOTHING
 
     @ps.step
     def act() -> int:

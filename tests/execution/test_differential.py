@@ -100,7 +100,7 @@ def down(x: int) -> int | ps.Again:
 @ps.step
 def pair(x: int) -> tuple[int, int]:
     trip()
-    return x + 1, (ps.NOTHING if x % 3 == 0 else x + 2)
+    return x + 1, (ps.pipelines.NOTHING if x % 3 == 0 else x + 2)
 
 
 @ps.step

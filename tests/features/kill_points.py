@@ -63,7 +63,7 @@ def store_of(folder, online):
     from penstock.features.online import _materialize
 
     _materialize._BATCH, _materialize._ROWS_AT_ONCE = 30, 60  # many steps for few rows
-    return ps.FeatureStore(folder, online=online)
+    return ps.features.FeatureStore(folder, online=online)
 
 
 def write(folder):
@@ -73,9 +73,9 @@ def write(folder):
 
     import penstock as ps
 
-    card = ps.Entity("card", {"card": pl.String})
-    view = ps.FeatureView("spend", card, {"amount": pl.Float64, "note": pl.String}, available_at=timedelta(0))  # fmt: skip
-    features, rng = ps.FeatureStore(folder), np.random.default_rng(5)
+    card = ps.features.Entity("card", {"card": pl.String})
+    view = ps.features.FeatureView("spend", card, {"amount": pl.Float64, "note": pl.String}, available_at=timedelta(0))  # fmt: skip
+    features, rng = ps.features.FeatureStore(folder), np.random.default_rng(5)
     features.apply(view)
     for commit in range(COMMITS):
         rows = pl.DataFrame(

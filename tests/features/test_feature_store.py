@@ -13,14 +13,14 @@ import penstock as ps
 from penstock.core import ConflictError, LeakageError, NotFoundError, SettingsError
 from penstock.features.views import _wide
 
-RISK = ps.FeatureView(
+RISK = ps.features.FeatureView(
     "risk", CARD, {"score": pl.Float64, "band": pl.String}, available_at=timedelta(hours=1)
 )
 
 
 @pytest.fixture
 def features(tmp_path):
-    store = ps.FeatureStore(tmp_path / "features")
+    store = ps.features.FeatureStore(tmp_path / "features")
     store.apply(SPEND, RISK)
     return store
 
@@ -43,7 +43,7 @@ def test_an_unknown_view_is_refused_with_a_proposal(features):
 
 
 def test_an_empty_store_has_no_views(tmp_path):
-    store = ps.FeatureStore(tmp_path / "nothing")
+    store = ps.features.FeatureStore(tmp_path / "nothing")
     assert store.list_views() == []
     with pytest.raises(NotFoundError, match="Define it"):
         store.get_view("spend")
@@ -114,10 +114,10 @@ def test_event_time_only_is_asked_for_by_name(features):
 
 
 def test_a_wide_view_is_read_in_blocks(tmp_path):
-    wide = ps.FeatureView(
+    wide = ps.features.FeatureView(
         "wide", CARD, {f"f{i}": pl.Int64 for i in range(45)}, available_at=timedelta(0)
     )
-    store = ps.FeatureStore(tmp_path)
+    store = ps.features.FeatureStore(tmp_path)
     store.apply(wide)
     for start in (0, 3):
         rows = spend(*[(start + i, i, i, None) for i in range(3)]).drop("amount", "known_at")
@@ -130,14 +130,14 @@ def test_a_wide_view_is_read_in_blocks(tmp_path):
 
 def test_by_default_the_features_lie_beside_the_artifacts(tmp_path):
     with ps.open_store(f"sqlite:///{tmp_path}/penstock.db") as store:
-        assert ps.FeatureStore(store=store).path == str(tmp_path / "features")
+        assert ps.features.FeatureStore(store=store).path == str(tmp_path / "features")
 
 
 def test_a_store_in_a_bucket_asks_for_the_place(tmp_path, monkeypatch):
     with ps.open_store(f"sqlite:///{tmp_path}/penstock.db") as store:
         monkeypatch.setattr(type(store.artifacts), "url", "s3://bucket/artifacts")
         with pytest.raises(SettingsError, match="artifacts are in s3://bucket/artifacts"):
-            ps.FeatureStore(store=store)
+            ps.features.FeatureStore(store=store)
 
 
 def test_on_demand_features_are_computed_from_labels_and_views(features):
@@ -206,7 +206,9 @@ def test_the_fingerprint_changes_with_rows_and_definitions(features):
 
 @pytest.mark.services
 def test_features_in_a_bucket(bucket):
-    store = ps.FeatureStore(f"s3://{bucket}/team/features", options={"aws_allow_http": "true"})
+    store = ps.features.FeatureStore(
+        f"s3://{bucket}/team/features", options={"aws_allow_http": "true"}
+    )
     assert store.list_views() == []
     store.apply(SPEND, RISK)
 

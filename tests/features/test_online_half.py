@@ -23,13 +23,13 @@ from penstock.core import (
 from penstock.execution import QuietReporter, load_pipeline
 from penstock.features.online import MemoryOnlineStore
 
-SHOP = ps.Entity("shop", {"shop": pl.String, "item": pl.Int16})
-SALES = ps.FeatureView("sales", SHOP, {"sold": pl.Int64}, available_at=timedelta(0))
+SHOP = ps.features.Entity("shop", {"shop": pl.String, "item": pl.Int16})
+SALES = ps.features.FeatureView("sales", SHOP, {"sold": pl.Int64}, available_at=timedelta(0))
 
 
 @pytest.fixture
 def features(tmp_path):
-    store = ps.FeatureStore(tmp_path / "features")
+    store = ps.features.FeatureStore(tmp_path / "features")
     store.apply(SPEND, SALES)
     yield store
     store.online.close()
@@ -174,15 +174,15 @@ def test_a_view_that_was_never_materialized_is_told(features):
 
 
 def test_the_online_store_is_chosen(tmp_path):
-    assert ps.FeatureStore(tmp_path).online.url == f"sqlite:///{tmp_path}/online.db"
-    named = ps.FeatureStore(tmp_path, online=f"sqlite:///{tmp_path}/other.db")
+    assert ps.features.FeatureStore(tmp_path).online.url == f"sqlite:///{tmp_path}/online.db"
+    named = ps.features.FeatureStore(tmp_path, online=f"sqlite:///{tmp_path}/other.db")
     assert named.online.url.endswith("/other.db")
     memory = MemoryOnlineStore()
-    assert ps.FeatureStore(tmp_path, online=memory).online is memory
+    assert ps.features.FeatureStore(tmp_path, online=memory).online is memory
     with pytest.raises(SettingsError, match="online store is unknown"):
-        _ = ps.FeatureStore("s3://bucket/features").online
+        _ = ps.features.FeatureStore("s3://bucket/features").online
     with pytest.raises(SettingsError, match="no online store for ftp"):
-        ps.FeatureStore(tmp_path, online="ftp://somewhere")
+        ps.features.FeatureStore(tmp_path, online="ftp://somewhere")
 
 
 def days(start, end):
@@ -269,12 +269,12 @@ def test_a_push_is_never_overwritten_by_a_load_at_the_same_time(tmp_path, featur
         features.write("spend", spend(*[(card, hour, hour, card) for card in range(50)]))
 
     def load(times):
-        store = ps.FeatureStore(tmp_path / "features")
+        store = ps.features.FeatureStore(tmp_path / "features")
         for number in range(times):
             store.materialize("spend", rebuild=number % 2 == 1)
 
     def push(card):
-        store = ps.FeatureStore(tmp_path / "features")
+        store = ps.features.FeatureStore(tmp_path / "features")
         for hour in (9, 7, 8):  # the newest comes first
             store.push("spend", spend((card, hour, hour, 100.0 * hour)))
 
@@ -299,7 +299,7 @@ def test_a_view_in_the_code_that_is_not_the_materialized_one_is_refused(features
 def test_a_definition_that_another_program_changed_is_noticed(tmp_path, features):
     features.push("spend", spend((1, 0, 0, 9.5)))
     assert amounts(features, 1) == [(9.5, "PRESENT")]
-    other = ps.FeatureStore(tmp_path / "features")
+    other = ps.features.FeatureStore(tmp_path / "features")
     other.apply(replace(SPEND, features={"amount": pl.Float64, "country": pl.String}))
     other.materialize("spend")
     found = features.get_online("spend", {"card_id": 1}).to_dicts()
@@ -329,7 +329,7 @@ def rows(start, end):
 @ps.step
 def fill(day: int) -> int:
     start = dt.datetime(2026, 1, 1, tzinfo=dt.UTC) + dt.timedelta(days=day)
-    done = ps.FeatureStore(FEATURES).backfill("spend", rows, start=start, end=start + dt.timedelta(days=1))
+    done = ps.features.FeatureStore(FEATURES).backfill("spend", rows, start=start, end=start + dt.timedelta(days=1))
     return done.versions[0]
 
 
@@ -341,7 +341,7 @@ def fill_days(count: int = 6):
 
 def fill(tmp_path, runner):
     """Backfill six days by a mapped step, twice, and return the rows and what is online then."""
-    features = ps.FeatureStore(tmp_path / "features")
+    features = ps.features.FeatureStore(tmp_path / "features")
     (tmp_path / "fill.py").write_text("import penstock as ps\n" + DAYS.format(path=features.path))
     pipeline = load_pipeline(f"{tmp_path}/fill.py:fill_days")
     with ps.open_store(f"sqlite:///{tmp_path}/penstock.db") as store:
@@ -370,8 +370,8 @@ def test_days_are_backfilled_side_by_side_on_ray(tmp_path, features, monkeypatch
 
 
 def view(name, keys, **options):
-    entity = ps.Entity("thing", keys)
-    return ps.FeatureView(
+    entity = ps.features.Entity("thing", keys)
+    return ps.features.FeatureView(
         name, entity, {f"of_{name}": pl.Float64}, available_at=timedelta(0), **options
     )
 
@@ -388,7 +388,7 @@ def test_feature_stores_do_not_share_entries_in_a_sqlite_file_of_the_setting(
     tmp_path, monkeypatch, name
 ):
     monkeypatch.setenv("PENSTOCK_ONLINE_STORE", f"sqlite:///{tmp_path / name}")
-    stores = [ps.FeatureStore(tmp_path / place) for place in ("mine", "yours")]
+    stores = [ps.features.FeatureStore(tmp_path / place) for place in ("mine", "yours")]
     for amount, store in enumerate(stores):
         store.apply(SPEND)
         store.write("spend", spend((1, 0, 0, float(amount))))
@@ -451,7 +451,7 @@ def test_a_push_to_a_view_that_was_made_anew_leaves_nothing_of_the_old_one(featu
     features.write("spend", spend((1, 0, 0, 1.0), (2, 0, 0, 2.0)))
     features.materialize("spend")
     shutil.rmtree(tmp_path / "features" / "spend")
-    again = ps.FeatureStore(tmp_path / "features")
+    again = ps.features.FeatureStore(tmp_path / "features")
     again.apply(SPEND)
     again.write("spend", spend((3, 0, 0, 3.0)))
     again.push("spend", spend((1, 1, 1, 10.0)))
@@ -483,7 +483,9 @@ def test_a_value_of_a_request_that_would_become_another_is_refused(features, kin
 
 def test_entries_of_another_feature_store_are_not_replaced_unless_asked(tmp_path):
     online = f"sqlite:///{tmp_path / 'online.db'}"
-    stores = [ps.FeatureStore(tmp_path / place, online=online) for place in ("mine", "yours")]
+    stores = [
+        ps.features.FeatureStore(tmp_path / place, online=online) for place in ("mine", "yours")
+    ]
     for amount, store in enumerate(stores):
         store.apply(SPEND)
         store.write("spend", spend((1, 0, 0, float(amount))))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.http import host_name, is_loopback, url_host
+from penstock.http import host_name, is_loopback, known_hosts, url_host
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.3.2.1", "::1", "localhost"])
@@ -35,3 +35,9 @@ def test_no_header_breaks_it(header):
 
 def test_an_address_stands_in_a_url():
     assert (url_host("::1"), url_host("localhost")) == ("[::1]", "localhost")
+
+
+def test_a_server_answers_under_its_address_and_further_names_in_any_case():
+    hosts = known_hosts("::1", ["ML.Example.org"])
+    assert hosts == ("localhost", "127.0.0.1", "[::1]", "[::1]", "ml.example.org")
+    assert host_name("ml.example.ORG:4270") in hosts

@@ -78,7 +78,7 @@ def store(request, tmp_path, monkeypatch):
 
 
 def test_a_prediction_leads_to_version_run_rows_code_and_environment(ran, store):
-    found = ps.get_lineage("p1", store=store)
+    found = ps.lineage.get_lineage("p1", store=store)
     assert found.node == "prediction:p1"
     assert found.version.ref == "fraud@1"
     assert found.run.run_id == ran.run_id
@@ -97,15 +97,15 @@ def _digest(ran, step):
 
 
 def test_the_trace_of_a_prediction_is_told_with_its_truth(ran, store):
-    assert "  truth     not known yet" in list(ps.get_lineage("p1", store=store).lines())
+    assert "  truth     not known yet" in list(ps.lineage.get_lineage("p1", store=store).lines())
     store.metadata.predictions.add_truth({"p1": False}, now())
-    assert "  truth     False" in list(ps.get_lineage("p1", store=store).lines())
-    told = next(ps.get_lineage("p2", store=store).lines())
+    assert "  truth     False" in list(ps.lineage.get_lineage("p1", store=store).lines())
+    told = next(ps.lineage.get_lineage("p2", store=store).lines())
     assert told.startswith("prediction  p2: failed (no [country]) at ")
 
 
 def test_it_is_plain_json(ran, store):
-    document = ps.get_lineage("p1", store=store).to_json()
+    document = ps.lineage.get_lineage("p1", store=store).to_json()
     assert document["version"] == "fraud@1"
     assert document["model_digest"] == ps.Registry(store=store).get("fraud", 1).content_digest
     assert document["run_id"] == ran.run_id
@@ -119,27 +119,29 @@ def test_it_is_plain_json(ran, store):
     "subject", ["fraud@1", "fraud@v1", "fraud@production", "version:fraud@1", "deployment:fraud"]
 )
 def test_every_name_of_a_version_gives_one_trace(ran, store, subject):
-    assert ps.get_lineage(subject, store=store) == ps.get_lineage("fraud@1", store=store)
+    assert ps.lineage.get_lineage(subject, store=store) == ps.lineage.get_lineage(
+        "fraud@1", store=store
+    )
 
 
 def test_every_name_of_a_run_gives_one_trace(ran, store):
-    expected = ps.get_lineage(ran.run_id, store=store)
+    expected = ps.lineage.get_lineage(ran.run_id, store=store)
     assert expected.version is None
     for subject in ("last", "run:last", ran.run_id[:8], f"run:{ran.run_id}"):
-        assert ps.get_lineage(subject) == expected
+        assert ps.lineage.get_lineage(subject) == expected
 
 
 def test_an_artifact_is_traced_by_stored_or_content_digest(ran, store):
     version = ps.Registry(store=store).get("fraud", 1)
-    expected = ps.get_lineage(version.content_digest, store=store)
+    expected = ps.lineage.get_lineage(version.content_digest, store=store)
     assert expected.node == f"artifact:{version.content_digest}"
-    assert ps.get_lineage(version.artifact, store=store) == expected
-    assert ps.get_lineage(f"artifact:{version.artifact}", store=store) == expected
+    assert ps.lineage.get_lineage(version.artifact, store=store) == expected
+    assert ps.lineage.get_lineage(f"artifact:{version.artifact}", store=store) == expected
     assert any("source:payments --source-->" in line for line in expected.lines())
 
 
 def test_down_from_the_source_stand_the_version_and_its_answers(ran, store):
-    found = ps.get_lineage("source:payments", store=store, direction="down")
+    found = ps.lineage.get_lineage("source:payments", store=store, direction="down")
     assert any(edge.target == "version:fraud@1" for edge in found.edges)
     assert found.answered == (
         {"version": "fraud@1", "deployment": "fraud", "predictions": 2, "truth": 0},
@@ -147,7 +149,7 @@ def test_down_from_the_source_stand_the_version_and_its_answers(ran, store):
     lines = list(found.lines())
     assert lines[-1] == "  fraud@1 predicted 2 rows in fraud, 0 of them with ground truth"
     assert not any("sha256:" in line for line in lines), "digests are short for people"
-    of_prediction = ps.get_lineage("p1", store=store, direction="down")
+    of_prediction = ps.lineage.get_lineage("p1", store=store, direction="down")
     assert (of_prediction.node, of_prediction.edges) == ("prediction:p1", ())
 
 
@@ -157,23 +159,23 @@ def test_down_from_the_source_stand_the_version_and_its_answers(ran, store):
 )  # fmt: skip
 def test_what_is_not_recorded_is_said(ran, store, subject):
     with pytest.raises(NotFoundError):
-        ps.get_lineage(subject, store=store)
+        ps.lineage.get_lineage(subject, store=store)
 
 
 def test_a_model_without_a_version_is_asked_for_one(ran, store):
     with pytest.raises(NotFoundError, match=r"'fraud' is a model.* fraud@latest"):
-        ps.get_lineage("fraud", store=store)
+        ps.lineage.get_lineage("fraud", store=store)
 
 
 def test_an_ambiguous_beginning_is_said_to_be_one(ran, store, folder):
     ps.run(ps.execution.load_pipeline(f"{folder[0]}/job.py"), store=store, reporter=QuietReporter())
     with pytest.raises(NotFoundError, match="Several runs begin with"):
-        ps.get_lineage(ran.run_id[:2], store=store)
+        ps.lineage.get_lineage(ran.run_id[:2], store=store)
 
 
 def test_a_direction_is_up_or_down(ran, store):
     with pytest.raises(ParameterError, match="direction is 'sideways'"):
-        ps.get_lineage("last", store=store, direction="sideways")  # type: ignore[arg-type]
+        ps.lineage.get_lineage("last", store=store, direction="sideways")  # type: ignore[arg-type]
 
 
 def test_a_node_with_nothing_beyond_it_says_so():
@@ -185,7 +187,7 @@ def test_a_node_with_nothing_beyond_it_says_so():
 def test_a_run_without_recorded_sources_has_a_trace_too(store):
     with ps.start_run(store=store, name="notebook") as run:
         ps.log_metric("loss", 0.3)
-    found = ps.get_lineage(run.run_id, store=store)
+    found = ps.lineage.get_lineage(run.run_id, store=store)
     assert found.sources == ()
     assert next(found.lines()).startswith(f"  run       {run.run_id} of notebook, seed ")
 
@@ -203,7 +205,7 @@ def test_values_of_a_run_that_cannot_be_read_any_more_are_passed_by(ran, store):
     for path in (store.artifacts.path(digest) for digest in store.artifacts.list()):
         if path is not None and path != store.artifacts.path(kept):
             path.unlink()
-    found = ps.get_lineage("fraud@1", store=store)
+    found = ps.lineage.get_lineage("fraud@1", store=store)
     assert found.run.run_id == ran.run_id
     assert found.code["files"] == 2
     assert list(found.lines())
@@ -211,4 +213,4 @@ def test_values_of_a_run_that_cannot_be_read_any_more_are_passed_by(ran, store):
 
 def test_a_subject_that_is_no_text_is_told():
     with pytest.raises(ParameterError, match="subject is 3, an int"):
-        ps.get_lineage(3)  # type: ignore[arg-type] # what beginners write
+        ps.lineage.get_lineage(3)  # type: ignore[arg-type] # what beginners write

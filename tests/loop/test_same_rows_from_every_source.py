@@ -85,7 +85,7 @@ def from_postgres(rows, tmp_path, request):
         with connection.cursor().copy("COPY payments FROM STDIN") as copy:
             for row in rows.sample(fraction=1, shuffle=True, seed=1).iter_rows():
                 copy.write_row(row)
-    return ps.SqlSource(url, table="payments", time="time", order_by=["time", "payment_id"])
+    return ps.data.SqlSource(url, table="payments", time="time", order_by=["time", "payment_id"])
 
 
 def from_delta(rows, tmp_path, request):
@@ -94,7 +94,7 @@ def from_delta(rows, tmp_path, request):
     )
     for part in rows.iter_slices(1500):
         deltalake.write_deltalake(tmp_path / "payments", part, mode="append")
-    return ps.DeltaSource(tmp_path / "payments", time="time")
+    return ps.data.DeltaSource(tmp_path / "payments", time="time")
 
 
 def from_kafka(rows, tmp_path, request):
@@ -102,7 +102,7 @@ def from_kafka(rows, tmp_path, request):
     topic = f"payments-{uuid.uuid4().hex}"
     messages = [json.dumps(row, default=str).encode() for row in rows.iter_rows(named=True)]
     server.send(topic, *messages, partition=0)
-    return ps.KafkaSource(server.address, topic=topic, time="time")
+    return ps.data.KafkaSource(server.address, topic=topic, time="time")
 
 
 @pytest.mark.parametrize("fill", [from_parquet_in_a_bucket, from_postgres, from_delta, from_kafka])

@@ -133,7 +133,7 @@ def test_each_step_is_judged_by_itself_and_named_with_its_cause(project):
     """One run for many assertions: a verification starts processes."""
     steps = "".join(
         f"""
-@ps.step(tolerance=ps.Tolerance(atol=1e-3))
+@ps.step(tolerance=ps.pipelines.Tolerance(atol=1e-3))
 def {name}(after=None):
     {body}
 
@@ -338,7 +338,7 @@ def test_a_number_of_hash_seeds_that_cannot_be_is_refused(project):
 
 def test_a_difference_within_the_declared_tolerance_is_told_apart(project):
     result = project("""
-    @ps.step(tolerance=ps.Tolerance(rtol=0, atol=1e9))
+    @ps.step(tolerance=ps.pipelines.Tolerance(rtol=0, atol=1e9))
     def stamp() -> float:
         return time.time()
 

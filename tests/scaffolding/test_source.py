@@ -47,7 +47,7 @@ def test_a_table_of_a_database_runs_as_written(data, tmp_path, monkeypatch):
     table = None if "?" in data else "visits"
     project = new_project("visits", data=data, table=table, target="came", time="day")
     code = project.file.read_text()
-    assert 'ps.SqlSource("sqlite:///../shop.db", table="visits", time="day")' in code
+    assert 'ps.data.SqlSource("sqlite:///../shop.db", table="visits", time="day")' in code
     assert 'ps.Expectations(unique=["visit"], not_null=["visit", "day", "came"]),' in code
     assert project.expected.unique == ("visit",)
     assert [each["findings"] for each in project.checks] == [[], []]
@@ -73,7 +73,7 @@ def test_a_query_keeps_its_text(tmp_path, monkeypatch):
     query = "SELECT visit, age, came FROM visits WHERE age > 25"
     found = find_source("sqlite:///shop.db", SourceOptions(query=query))
     code = found.code(tmp_path).flat()
-    assert code == f'ps.SqlSource("sqlite:///shop.db", query="{query}")'
+    assert code == f'ps.data.SqlSource("sqlite:///shop.db", query="{query}")'
     assert 300 < ingest(found.source).rows < 400
 
 
@@ -102,7 +102,7 @@ def test_a_database_file_that_is_missing_gets_a_proposal(tmp_path):
 def test_a_topic_is_written_with_its_servers():
     found = find_source("kafka://broker:9092/visits", SourceOptions())
     code = found.with_time(TimeForm(("day",), "ISO dates")).code(Path()).flat()
-    assert code == 'ps.KafkaSource("broker:9092", topic="visits", time="day")'
+    assert code == 'ps.data.KafkaSource("broker:9092", topic="visits", time="day")'
     assert not found.can_read
 
 
@@ -112,7 +112,7 @@ def test_a_delta_table_is_read_in_its_version_and_its_test_reads_it_too(tmp_path
     project = new_project(
         "visits", data=tmp_path / "lake", target="came", time="day", folder=tmp_path / "visits"
     )
-    assert 'ps.DeltaSource("../lake", time="day")' in project.file.read_text()
+    assert 'ps.data.DeltaSource("../lake", time="day")' in project.file.read_text()
     written = project.files[1].read_text()
     assert "from penstock.data import ingest, split_table\n" in written
     assert "ingest(table).table" in written

@@ -14,8 +14,8 @@ from penstock.core import NotFoundError
 from penstock.execution import QuietReporter
 from penstock.features import FeatureStore, OnDemandView
 
-SPEND = ps.FeatureView("spend", CARD, {"usual": pl.Float64}, available_at=timedelta(0))
-RATING = ps.FeatureView("rating", CARD, {"stars": pl.Int64}, available_at=timedelta(0))
+SPEND = ps.features.FeatureView("spend", CARD, {"usual": pl.Float64}, available_at=timedelta(0))
+RATING = ps.features.FeatureView("rating", CARD, {"stars": pl.Int64}, available_at=timedelta(0))
 RATIO = OnDemandView(
     "ratio",
     {"times_usual": pl.col("amount") / pl.col("usual")},
@@ -96,7 +96,7 @@ def test_another_definition_runs_it_again(store, features):
         return ps.steps.join_features(labels(20), ["spend"], time="time")
 
     run(by_name, store)
-    short = ps.FeatureView(
+    short = ps.features.FeatureView(
         "spend", CARD, {"usual": pl.Float64}, available_at=timedelta(0), ttl="2h"
     )
     features.apply(short)
@@ -175,10 +175,10 @@ def test_lineage_goes_from_the_view_to_the_joined_rows(store, features):
         return ps.steps.join_features(labels(20), [RATIO, "rating"], time="time")
 
     result = run(ratio, store)
-    below = ps.get_lineage("view:spend", "down", store=store)
+    below = ps.lineage.get_lineage("view:spend", "down", store=store)
     digest = result["join_features"].outputs["result"]
     assert {"view:spend@1", f"artifact:{digest}"} <= set(below.nodes)
-    above = ps.get_lineage(digest, "up", store=store)
+    above = ps.lineage.get_lineage(digest, "up", store=store)
     assert {"view:spend@1", "view:rating@1", "view:spend", f"run:{result.run_id}"} <= set(
         above.nodes
     )
@@ -249,7 +249,7 @@ def test_a_model_remembers_views_and_keys(store, features):
     assert found.request == ("card_id", "amount")
     spend, rating = found.views
     assert (spend.version, spend.path, spend.missing) == (1, features.path, "refuse")
-    assert ps.FeatureView.from_json(rating.view) == RATING
+    assert ps.features.FeatureView.from_json(rating.view) == RATING
     schema = signature.to_json_schema()
     assert schema["required"] == ["amount"]
     assert schema["properties"]["card_id"]["type"] == "integer"
@@ -278,5 +278,5 @@ def test_a_transform_that_is_a_function_is_not_stored_with_a_model(store, featur
 
 def test_the_lineage_of_a_model_names_the_views(store, features):
     run(fraud_of(["spend"]), store)
-    assert "view:spend@1" in ps.get_lineage("fraud@1", store=store).nodes
-    assert "version:fraud@1" in ps.get_lineage("view:spend", "down", store=store).nodes
+    assert "view:spend@1" in ps.lineage.get_lineage("fraud@1", store=store).nodes
+    assert "version:fraud@1" in ps.lineage.get_lineage("view:spend", "down", store=store).nodes

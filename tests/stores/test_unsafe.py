@@ -296,7 +296,7 @@ def test_an_unsafe_model_needs_a_reason_and_predict():
     with pytest.raises(ParameterError, match="reason"):
         UnsafeModel(LogisticRegression(), reason=" ")
     with pytest.raises(ParameterError, match="no predict"):
-        ps.UnsafeModel(object(), reason="A test.")
+        ps.models.UnsafeModel(object(), reason="A test.")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from penstock.cli._help import actor_option, examples
+from penstock.cli._help import actor_option, address_options, examples
 from penstock.cli._output import ago, current_store, emit, json_option, plain, say, show_table
 from penstock.core import (
     DeploymentRecord,
@@ -168,14 +168,7 @@ def deployments(ctx: click.Context, name: str | None, as_json: bool) -> None:
 
 @click.command(epilog=examples("penstock serve", "penstock serve churn --port 8080"))
 @click.argument("models", nargs=-1)
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option(
-    "--port",
-    default=8000,
-    show_default=True,
-    type=click.IntRange(0, 65535),
-    help="TCP port; 0 for any free port.",
-)
+@address_options(8000)
 @click.option(
     "--allow-remote", is_flag=True, help="Accept requests from other machines, with tokens."
 )

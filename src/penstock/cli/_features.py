@@ -42,7 +42,9 @@ def list_command(ctx: click.Context, path: str | None, online: str | None, as_js
     if as_json:
         emit([_brief(view, fresh) for view, fresh in views])
     elif not views:
-        say("There are no feature views. Define one with ps.FeatureView and FeatureStore.apply.")
+        say(
+            "There are no feature views. Define one with ps.features.FeatureView and FeatureStore.apply."
+        )
     else:
         show_table(
             ["view", "entity", "keys", "features", "ttl", "version", "online", "lag"],

@@ -27,6 +27,47 @@ def actor_option(verb: str) -> Callable[[Command], Command]:
     return click.option("--actor", metavar="NAME", help=f"Who {verb}; default: you.")
 
 
+def address_options(port: int) -> Callable[[Command], Command]:
+    """Return ``--host`` and ``--port``, the address that a server listens on.
+
+    Args:
+        port: The default port.
+    """
+
+    def add(command: Command) -> Command:
+        for option in (
+            click.option(
+                "--port",
+                default=port,
+                show_default=True,
+                type=click.IntRange(0, 65535),
+                help="TCP port; 0 for any free port.",
+            ),
+            click.option(
+                "--host", default="127.0.0.1", show_default=True, help="Address to listen on."
+            ),
+        ):
+            command = option(command)
+        return command
+
+    return add
+
+
+def allowed_host_option(reached: str) -> Callable[[Command], Command]:
+    """Return the option ``--allowed-host``: further names of a server.
+
+    Args:
+        reached: Clients and server for the help text: ``readers reach the UI``.
+    """
+    return click.option(
+        "--allowed-host",
+        "allowed_hosts",
+        multiple=True,
+        metavar="NAME",
+        help=f"Name under which {reached}, e.g. ml.example.org; repeatable.",
+    )
+
+
 def runner_options(command: Command) -> Command:
     """Add ``--runner`` and ``--workers`` to a command."""
     for option in (

@@ -4,7 +4,7 @@ import json
 
 import click
 
-from penstock.cli._help import examples
+from penstock.cli._help import address_options, allowed_host_option, examples
 from penstock.cli._output import current_store, emit
 from penstock.server import describe_api, serve_store
 
@@ -16,21 +16,8 @@ from penstock.server import describe_api, serve_store
         "PENSTOCK_STORE=http://127.0.0.1:4270 penstock run churn.py",
     )
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option(
-    "--port",
-    default=4270,
-    show_default=True,
-    type=click.IntRange(0, 65535),
-    help="TCP port; 0 for any free port.",
-)
-@click.option(
-    "--allowed-host",
-    "allowed_hosts",
-    multiple=True,
-    metavar="NAME",
-    help="Name under which clients reach the server, e.g. ml.example.org; repeatable.",
-)
+@address_options(4270)
+@allowed_host_option("clients reach the server")
 @click.option("--share-port", is_flag=True, help="Let several server processes use the port.")
 @click.option("--scheduler", is_flag=True, help="Run the project's schedules as well.")
 @click.option("--courier", is_flag=True, help="Deliver notifications to webhooks as well.")

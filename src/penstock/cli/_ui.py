@@ -2,27 +2,14 @@
 
 import click
 
-from penstock.cli._help import examples
+from penstock.cli._help import address_options, allowed_host_option, examples
 from penstock.cli._output import current_store
 from penstock.server import serve_ui
 
 
 @click.command(epilog=examples("penstock ui", "penstock --store postgresql://ml@db/penstock ui"))
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option(
-    "--port",
-    default=4270,
-    show_default=True,
-    type=click.IntRange(0, 65535),
-    help="TCP port; 0 for any free port.",
-)
-@click.option(
-    "--allowed-host",
-    "allowed_hosts",
-    multiple=True,
-    metavar="NAME",
-    help="Name under which readers reach the UI, e.g. ml.example.org; repeatable.",
-)
+@address_options(4270)
+@allowed_host_option("readers reach the UI")
 @click.pass_context
 def ui(ctx: click.Context, host: str, port: int, allowed_hosts: tuple[str, ...]) -> None:
     """Start the web UI: runs, models, deployments, schedules and lineage.

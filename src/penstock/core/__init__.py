@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from penstock.core._clock import now as now
     from penstock.core._clock import now_micros as now_micros
     from penstock.core._clock import set_clock as set_clock
+    from penstock.core._closing import ClosedAtExit as ClosedAtExit
     from penstock.core._digest import digest_bytes as digest_bytes
     from penstock.core._digest import digest_file as digest_file
     from penstock.core._digest import digest_json as digest_json
@@ -147,6 +148,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "ApprovalRecord": "penstock.core.records",
         "ArtifactRecord": "penstock.core.records",
         "AuditRecord": "penstock.core.records",
+        "ClosedAtExit": "_closing",
         "ConflictError": "_errors",
         "DEFAULT_PROJECT": "penstock.core.records",
         "DataError": "_errors",

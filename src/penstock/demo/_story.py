@@ -288,7 +288,7 @@ def _live_until_settled(loop: _Loop, day: int) -> tuple[int, str]:
 
 
 def _trace(loop: _Loop) -> None:
-    for line in ps.get_lineage(loop.sent, store=loop.store).lines():
+    for line in ps.lineage.get_lineage(loop.sent, store=loop.store).lines():
         loop.say.fact(line)
     digest = ps.Registry(store=loop.store).get(MODEL, 2).content_digest
     loop.say.fact(f"model digest {short(digest)}")

@@ -67,13 +67,6 @@ class NamedColumns(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return tags
 
 
-def plain(column: pl.Series) -> pl.Series:
-    """Convert a column of Python objects (a single row's null, for example) to the values' type."""
-    if column.dtype != pl.Object:
-        return column
-    return column_of_values(column.name, column.to_list())
-
-
 def _of_array(name: str, values: "NDArray[Any]") -> pl.Series:
     """Return an array's column as numbers, or as values in which NaN is missing."""
     if values.dtype.kind != "O":

@@ -9,8 +9,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from penstock.core import DataError, did_you_mean
 from penstock.data import as_moments, read_times
-from penstock.features._columns import NamedColumns, plain
+from penstock.features._columns import NamedColumns
 from penstock.features._cycles import DAY, WEEK, YEAR
+from penstock.tables import typed_column
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,7 +57,7 @@ class DateParts(NamedColumns):
         check_is_fitted(self)
         columns = []
         for column in self._read(X):
-            moments = as_moments(read_times(plain(column)))
+            moments = as_moments(read_times(typed_column(column)))
             columns += [
                 _ALL_PARTS[part](moments).cast(pl.Float64).fill_null(np.nan).to_numpy()
                 for part in self._chosen()

@@ -7,8 +7,9 @@ import polars as pl
 from sklearn.utils.validation import check_is_fitted
 
 from penstock.core import DataError
-from penstock.features._columns import NamedColumns, plain
+from penstock.features._columns import NamedColumns
 from penstock.features._cycles import DAY
+from penstock.tables import typed_column
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,7 +37,7 @@ class ToSeconds(NamedColumns):
             DataError: If a value is no duration.
         """
         check_is_fitted(self)
-        return np.column_stack([_seconds(plain(column)) for column in self._read(X)])
+        return np.column_stack([_seconds(typed_column(column)) for column in self._read(X)])
 
 
 class ClockParts(NamedColumns):
@@ -56,7 +57,9 @@ class ClockParts(NamedColumns):
             DataError: If a value is no time of day.
         """
         check_is_fitted(self)
-        return np.column_stack([part for column in self._read(X) for part in _clock(plain(column))])
+        return np.column_stack(
+            [part for column in self._read(X) for part in _clock(typed_column(column))]
+        )
 
     def get_feature_names_out(self, input_features: object = None) -> "NDArray[Any]":  # noqa: ARG002
         """Return ``column_seconds``, ``column_day_sin`` and ``column_day_cos`` for every column."""

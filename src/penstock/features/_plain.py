@@ -7,7 +7,8 @@ import polars as pl
 from sklearn.utils.validation import check_is_fitted
 
 from penstock.core import DataError
-from penstock.features._columns import NamedColumns, plain
+from penstock.features._columns import NamedColumns
+from penstock.tables import typed_column
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,12 +56,12 @@ class ToText(NamedColumns):
 
 def texts_of(column: pl.Series) -> "NDArray[Any]":
     """Return a column as an array of Python texts."""
-    texts = plain(column).cast(pl.String).fill_null(MISSING)
+    texts = typed_column(column).cast(pl.String).fill_null(MISSING)
     return np.asarray(texts.to_list(), dtype=object)
 
 
 def _numbers(column: pl.Series) -> "NDArray[np.float64]":
-    column = plain(column)
+    column = typed_column(column)
     try:
         values = column.cast(pl.Float64).fill_null(np.nan).to_numpy()
     except pl.exceptions.PolarsError as error:

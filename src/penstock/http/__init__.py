@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from penstock.http._hosts import LOCAL_HOSTS as LOCAL_HOSTS
     from penstock.http._hosts import host_name as host_name
     from penstock.http._hosts import is_loopback as is_loopback
+    from penstock.http._hosts import known_hosts as known_hosts
     from penstock.http._hosts import url_host as url_host
     from penstock.http._listen import listen as listen
     from penstock.http._messages import JSON as JSON
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from penstock.http._messages import retry_header as retry_header
     from penstock.http._messages import status_of as status_of
     from penstock.http._server import Server as Server
+    from penstock.http._server import run_server as run_server
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
@@ -43,6 +45,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Server": "_server",
         "host_name": "_hosts",
         "is_loopback": "_hosts",
+        "known_hosts": "_hosts",
         "listen": "_listen",
         "read_form": "_forms",
         "read_json": "_messages",
@@ -53,6 +56,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "require_json": "_guard",
         "require_own_page": "_guard",
         "retry_header": "_messages",
+        "run_server": "_server",
         "status_of": "_messages",
         "url_host": "_hosts",
     },

@@ -2,6 +2,7 @@
 
 import contextlib
 import ipaddress
+from collections.abc import Sequence
 
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 _LAST_PORT = 65_535
@@ -27,6 +28,19 @@ def url_host(host: str) -> str:
     ('[::1]', '127.0.0.1')
     """
     return f"[{host}]" if ":" in host else host
+
+
+def known_hosts(host: str, further: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the names under which a server answers: this machine, the address, further names.
+
+    >>> known_hosts("10.0.0.7", ["ML.example.org"])
+    ('localhost', '127.0.0.1', '[::1]', '10.0.0.7', 'ml.example.org')
+
+    Args:
+        host: The address that the server listens on.
+        further: Names under which clients reach the server, without a port.
+    """
+    return (*LOCAL_HOSTS, url_host(host), *(name.lower() for name in further))
 
 
 def host_name(header: str) -> str:

@@ -8,11 +8,13 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import uvicorn
 
 from penstock.http._connections import ACCEPT_AT_ONCE, Connection, State, connection_limit
+from penstock.http._hosts import url_host
 from penstock.http._listen import hold_back_new
 
 _KEEP_ALIVE_S = 75  # longer than the pools of usual clients and balancers, so that they close first
@@ -116,3 +118,21 @@ class Server(uvicorn.Server):
 
     def _connections(self) -> list[Connection]:
         return [each for each in self._state.connections if isinstance(each, Connection)]
+
+
+def run_server(
+    app: Any, listener: socket.socket, host: str, *, ready: Callable[[str], None] | None = None
+) -> None:
+    """Serve an application on a listening socket until interrupted.
+
+    Args:
+        app: The ASGI application.
+        listener: A listening socket.
+        host: The address that the socket listens on.
+        ready: Called with the server's URL once ready.
+    """
+    url = f"http://{url_host(host)}:{listener.getsockname()[1]}"
+    server = Server(app, listener, partial(ready, url) if ready else None)
+    # uvicorn has already shut down in order when it passes the interrupt on.
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run(sockets=[listener])

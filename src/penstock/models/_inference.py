@@ -80,7 +80,7 @@ def infer_signature(
     extra_fields: ExtraFields = "refuse",
     evaluated: Signature | None = None,
 ) -> Signature:
-    """Infer an estimator's signature, and test the estimator in the way of serving.
+    """Infer an estimator's signature, and test the estimator as serving calls estimators.
 
     >>> import polars as pl
     >>> from sklearn.dummy import DummyClassifier

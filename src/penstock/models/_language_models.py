@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 
 from penstock.core import DataError, ParameterError, one_torch_thread, require
+from penstock.models._task_tags import tag_task
 from penstock.stores import nested_state, read_nested
 
 if TYPE_CHECKING:
@@ -194,14 +195,7 @@ class LanguageModelEstimator(_Storable):
 
     def __sklearn_tags__(self) -> object:
         """Tell scikit-learn whether the estimator is a classifier."""
-        from sklearn.utils import ClassifierTags, RegressorTags
-
-        tags = super().__sklearn_tags__()
-        if self.labels is not None:
-            tags.estimator_type, tags.classifier_tags = "classifier", ClassifierTags()
-        else:
-            tags.estimator_type, tags.regressor_tags = "regressor", RegressorTags()
-        return tags
+        return tag_task(super().__sklearn_tags__(), is_classifier=self.labels is not None)
 
 
 class SentenceEncoder(TransformerMixin, _Storable):  # type: ignore[misc]  # scikit-learn has no types

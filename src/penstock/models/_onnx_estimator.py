@@ -8,6 +8,7 @@ from sklearn.utils.metaestimators import available_if
 
 from penstock.core import DataError, ParameterError
 from penstock.models._onnx_session import OnnxInput, OnnxSession
+from penstock.models._task_tags import tag_task
 from penstock.stores import nested_state, read_nested
 
 if TYPE_CHECKING:
@@ -205,14 +206,7 @@ class OnnxEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
 
     def __sklearn_tags__(self) -> object:
         """Tell scikit-learn whether the estimator is a classifier."""
-        from sklearn.utils import ClassifierTags, RegressorTags
-
-        tags = super().__sklearn_tags__()
-        if self.labels is not None:
-            tags.estimator_type, tags.classifier_tags = "classifier", ClassifierTags()
-        else:
-            tags.estimator_type, tags.regressor_tags = "regressor", RegressorTags()
-        return tags
+        return tag_task(super().__sklearn_tags__(), is_classifier=self.labels is not None)
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:  # noqa: N803 - scikit-learn's name
         """Return a short text: a graph has thousands of lines."""

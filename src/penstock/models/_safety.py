@@ -115,5 +115,5 @@ def _advice(type_name: str) -> str:
     return (
         "Build it from scikit-learn, boosters, torch and the project's own code; calculations inside"
         " the model, as FunctionTransformer(np.log1p): before the split, callers of the server must"
-        ' make them. What has no safe form can be declared: ps.UnsafeModel(model, reason="…").'
+        ' make them. What has no safe form can be declared: ps.models.UnsafeModel(model, reason="…").'
     )

@@ -1,7 +1,7 @@
 """Prediction of few rows on a single thread: starting OpenMP's threads costs more than they save.
 
 On a busy machine of 2 cores a row through a HistGradientBoosting pipeline took 3 ms this way, and
-anything up to 3 s with threads that wait mutually. Predictions do not depend on the number of
+anything up to 3 s with threads that wait for one another. Predictions do not depend on the number of
 threads.
 """
 

@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.metaestimators import available_if
 
 from penstock.core import DataError, ParameterError, require
+from penstock.models._task_tags import tag_task
 from penstock.stores import nested_state, read_nested
 
 if TYPE_CHECKING:
@@ -145,14 +146,7 @@ class TorchEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
 
     def __sklearn_tags__(self) -> object:
         """Tell scikit-learn whether the estimator is a classifier."""
-        from sklearn.utils import ClassifierTags, RegressorTags
-
-        tags = super().__sklearn_tags__()
-        if self.classes is not None:
-            tags.estimator_type, tags.classifier_tags = "classifier", ClassifierTags()
-        else:
-            tags.estimator_type, tags.regressor_tags = "regressor", RegressorTags()
-        return tags
+        return tag_task(super().__sklearn_tags__(), is_classifier=self.classes is not None)
 
     def __getstate__(self) -> Any:
         """Return the attributes; in a store with the network in torch's format."""

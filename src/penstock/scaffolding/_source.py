@@ -91,7 +91,8 @@ class ProjectSource:
         if not isinstance(self.source, _PUBLIC):
             return Bracketed("open_source(", [BracketElement(quote(self.text))], ")")
         items = list(_arguments(self.source, folder))
-        return Bracketed(f"ps.{type(self.source).__name__}(", items, ")")
+        package = "ps" if isinstance(self.source, FileSource) else "ps.data"
+        return Bracketed(f"{package}.{type(self.source).__name__}(", items, ")")
 
     @property
     def import_line(self) -> str:
@@ -105,7 +106,7 @@ def find_source(data: str | Path, options: SourceOptions) -> ProjectSource:
 
     >>> found = find_source("postgresql://db/shop", SourceOptions(table="rides"))
     >>> found.label, found.code(Path()).flat()
-    ('rides in db/shop', 'ps.SqlSource("postgresql://db/shop", table="rides")')
+    ('rides in db/shop', 'ps.data.SqlSource("postgresql://db/shop", table="rides")')
 
     Args:
         data: File, folder or glob, or URL; see ``open_source``.

@@ -4,13 +4,12 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import PenstockError
 from penstock.hooks import Courier
-from penstock.http import LOCAL_HOSTS, Server, listen, require_bind, url_host
+from penstock.http import known_hosts, listen, require_bind, run_server
 from penstock.people import has_users
 from penstock.scheduling import Scheduler
 from penstock.server._app import create_server
@@ -58,8 +57,7 @@ def serve_store(
     """
     store = open_store(store)
     require_bind(host, has_users=has_users(store=store))
-    hosts = (*LOCAL_HOSTS, url_host(host), *(name.lower() for name in allowed_hosts))
-    app = create_server(hosts=hosts, mounts=mounts, store=store)
+    app = create_server(hosts=known_hosts(host, allowed_hosts), mounts=mounts, store=store)
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(listen(host, port, shared=share_port))
         stack.enter_context(_looking_after(store))
@@ -67,10 +65,7 @@ def serve_store(
             stack.enter_context(Courier(always=True, store=store))
         if scheduler:
             stack.enter_context(_scheduling(store, project))
-        url = f"http://{url_host(host)}:{listener.getsockname()[1]}"
-        # uvicorn has already shut down in order when it passes the interrupt on.
-        with contextlib.suppress(KeyboardInterrupt):
-            Server(app, listener, partial(ready, url) if ready else None).run(sockets=[listener])
+        run_server(app, listener, host, ready=ready)
 
 
 @contextlib.contextmanager

@@ -8,10 +8,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from types import TracebackType
-from typing import Self
 
-from penstock.core import PredictionRecord
+from penstock.core import ClosedAtExit, PredictionRecord
 
 _log = logging.getLogger("penstock.serving")
 _BATCH = 2_000
@@ -20,7 +18,7 @@ _LONGEST_PAUSE_S = 5.0
 _WARN_EVERY_S = 60.0
 
 
-class PredictionLog:
+class PredictionLog(ClosedAtExit):
     """A bounded queue with a background writer.
 
     Adding never blocks and never raises: when the queue is full the newest records are dropped and
@@ -103,17 +101,6 @@ class PredictionLog:
         if self._queue:
             self.dropped += len(self._queue)
             _log.warning("%d predictions were not logged: the store did not take them.", self.depth)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _run(self) -> None:
         pause = 0.0

@@ -3,11 +3,10 @@
 import contextlib
 import importlib
 from collections.abc import Callable, Sequence
-from functools import partial
 
 from penstock import http
 from penstock.core import NotFoundError, ServingError
-from penstock.http import LOCAL_HOSTS, is_loopback, listen, require_bind, url_host
+from penstock.http import is_loopback, known_hosts, listen, require_bind
 from penstock.people import has_users
 from penstock.stores import Store, open_store
 
@@ -46,18 +45,14 @@ def serve(
         _require_users(host, store)
     listener = listen(host, port)
     with contextlib.closing(listener):
-        hosts = None if allow_remote else [*LOCAL_HOSTS, url_host(host)]
+        hosts = None if allow_remote else known_hosts(host)
         # Imported here: the module loads litestar, which no other command needs.
         application = importlib.import_module("penstock.serving._app")
         app = application.create_app(
             names=names, allowed_hosts=hosts, anonymous=anonymous, store=store
         )
         _require_something(store)
-        url = f"http://{url_host(host)}:{listener.getsockname()[1]}"
-        server = http.Server(app, listener, partial(ready, url) if ready else None)
-        # uvicorn has already shut down in order when it passes the interrupt on.
-        with contextlib.suppress(KeyboardInterrupt):
-            server.run(sockets=[listener])
+        http.run_server(app, listener, host, ready=ready)
 
 
 def _require_loopback(host: str, *, allow_remote: bool) -> None:

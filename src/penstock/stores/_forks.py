@@ -21,8 +21,13 @@ _LONGEST_S = 120.0
 class Lock(Protocol):
     """A lock of the module threading."""
 
-    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool: ...
-    def release(self) -> None: ...
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """Wait for the lock, at most ``timeout`` seconds; return whether it is held."""
+        ...
+
+    def release(self) -> None:
+        """Release the lock."""
+        ...
 
 
 class Guarded(Protocol):

@@ -5,11 +5,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from penstock.core import (
     ArtifactRecord,
+    ClosedAtExit,
     NotFoundError,
     SerializationError,
     StoreError,
@@ -57,7 +57,7 @@ UNSAFE_POLICIES = ("refuse", "register", "production")
 IDENTITY, PLACE, DATABASE = "store_id", "artifacts", "database"
 
 
-class Store:
+class Store(ClosedAtExit):
     """The store: facts in ``metadata``, bytes in ``artifacts``.
 
     >>> import tempfile
@@ -408,17 +408,6 @@ class Store:
         """Count a further holder: `open_store` returns the same object to all of a process."""
         self._holders += 1
         return self
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"Store({self.url!r})"

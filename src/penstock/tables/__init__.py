@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from penstock.tables._labels import plain_value as plain_value
     from penstock.tables._labels import read_label as read_label
     from penstock.tables._objects import column_of_values as column_of_values
+    from penstock.tables._objects import typed_column as typed_column
     from penstock.tables._positive import find_positive as find_positive
     from penstock.tables._positive import match_class as match_class
     from penstock.tables._positive import why_unknown as why_unknown
@@ -51,6 +52,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "base_name": "_dtypes",
         "broad_family": "_dtypes",
         "column_of_values": "_objects",
+        "typed_column": "_objects",
         "columns_of": "_frames",
         "convert_frame": "_frames",
         "dtype_name": "_dtypes",

@@ -34,6 +34,23 @@ _NESTED = frozenset({"list", "record"})
 _KNOWN = frozenset(word for _, word in _KINDS) | {"time", "time with a zone"}
 
 
+def typed_column(column: "pl.Series") -> "pl.Series":
+    """Convert a column of Python objects (a single row's null, for example) to the values' type.
+
+    >>> import polars as pl
+    >>> typed_column(pl.Series("age", [None, 4], dtype=pl.Object)).dtype
+    Int64
+
+    Raises:
+        DataError: If kinds are mixed, or a value does not fit.
+    """
+    import polars as pl
+
+    if column.dtype != pl.Object:
+        return column
+    return column_of_values(column.name, column.to_list())
+
+
 def column_of_values(name: str, values: Iterable[Any]) -> "pl.Series":
     """Return Python values as a column in which each value is unchanged.
 

@@ -72,7 +72,7 @@ def store(tmp_path):
 
 def test_the_second_reading_starts_where_the_first_ended(store):
     source = Rides(rows([0, 0, 1, 1, 2]))
-    wrapped = ps.IncrementalSource(source)
+    wrapped = ps.data.IncrementalSource(source)
     first = ingested(wrapped, store, cutoff=day(2))
     assert first.rows == 4
     source.table = rows([0, 0, 1, 1, 2, 2, 3])
@@ -88,7 +88,7 @@ def test_the_second_reading_starts_where_the_first_ended(store):
 
 def test_rows_within_the_lateness_are_found_and_deleted_ones_are_gone(store):
     source = Rides(rows([0, 1, 2, 3]))
-    wrapped = ps.IncrementalSource(source, lateness="2d")
+    wrapped = ps.data.IncrementalSource(source, lateness="2d")
     ingested(wrapped, store, cutoff=day(4))
     source.table = pl.concat([rows([0, 1, 2]), rows([2, 4], start=10)])  # 3 is gone, 10 came late
     assert ingested(wrapped, store, cutoff=day(5)).table["id"].to_list() == [0, 1, 2, 10, 11]
@@ -99,7 +99,7 @@ def test_rows_within_the_lateness_are_found_and_deleted_ones_are_gone(store):
 
 def test_without_a_cutoff_the_latest_time_is_read_again(store):
     source = Rides(rows([0, 1, 2]))
-    wrapped = ps.IncrementalSource(source)
+    wrapped = ps.data.IncrementalSource(source)
     ingested(wrapped, store)
     source.table = rows([0, 1, 2, 2, 3])
     assert ingested(wrapped, store).rows == 5
@@ -108,7 +108,7 @@ def test_without_a_cutoff_the_latest_time_is_read_again(store):
 
 def test_a_key_replaces_the_earlier_row(store):
     source = Rides(rows([0, 0, 1, 1]))
-    wrapped = ps.IncrementalSource(source, key="id")
+    wrapped = ps.data.IncrementalSource(source, key="id")
     ingested(wrapped, store, cutoff=day(2))
     changes = pl.DataFrame(
         {"id": [1, 9, 9], "at": [day(2), day(3), day(2)], "tip": [7.0, 8.0, 6.0]}
@@ -121,7 +121,7 @@ def test_a_key_replaces_the_earlier_row(store):
 
 def test_append_only_stops_at_a_changed_row(store):
     source = Rides(rows([0, 1, 2, 2]))
-    wrapped = ps.IncrementalSource(source, lateness="3d", append_only=True)
+    wrapped = ps.data.IncrementalSource(source, lateness="3d", append_only=True)
     ingested(wrapped, store, cutoff=day(3))
     source.table = rows([0, 1, 2, 2, 3])
     assert ingested(wrapped, store, cutoff=day(4)).rows == 5
@@ -136,7 +136,7 @@ def test_append_only_stops_at_a_changed_row(store):
 
 def test_nothing_new_is_no_error_and_the_same_rows(store):
     source = Rides(rows([0, 1]))
-    wrapped = ps.IncrementalSource(source)
+    wrapped = ps.data.IncrementalSource(source)
     first = ingested(wrapped, store, cutoff=day(2))
     again = ingested(wrapped, store, cutoff=day(3))
     assert again.ordered_digest == first.ordered_digest
@@ -146,7 +146,7 @@ def test_nothing_new_is_no_error_and_the_same_rows(store):
 @pytest.mark.parametrize("change", ["since", "earlier cutoff", "options", "columns"])
 def test_what_the_last_version_does_not_cover_is_read_whole(store, change):
     source = Rides(rows([0, 1, 2, 3]))
-    wrapped = ps.IncrementalSource(source)
+    wrapped = ps.data.IncrementalSource(source)
     ingested(wrapped, store, cutoff=day(3))
     cutoff = day(4)
     if change == "earlier cutoff":
@@ -229,7 +229,7 @@ class UncutRides(Rides):
 
 def test_a_source_that_leaves_the_cut_to_ingest_gives_no_row_twice(store):
     source = UncutRides(rows([0, 1, 2]))
-    wrapped = ps.IncrementalSource(source)
+    wrapped = ps.data.IncrementalSource(source)
     ingested(wrapped, store, cutoff=day(2))
     source.table = rows([0, 1, 2, 3])
     assert ingested(wrapped, store, cutoff=day(3)).table["id"].to_list() == [0, 1, 2]
@@ -237,7 +237,7 @@ def test_a_source_that_leaves_the_cut_to_ingest_gives_no_row_twice(store):
 
 def test_a_change_after_the_cutoff_hides_no_row_of_its_key(store):
     source = UncutRides(rows([0, 1]))
-    wrapped = ps.IncrementalSource(source, key="id")
+    wrapped = ps.data.IncrementalSource(source, key="id")
     ingested(wrapped, store, cutoff=day(2))
     changes = pl.DataFrame({"id": [1, 1], "at": [day(2), day(3)], "tip": [7.0, 8.0]})
     source.table = pl.concat([rows([0, 1]), changes])
@@ -251,7 +251,7 @@ def test_rows_of_another_place_with_the_same_name_do_not_stay(store, tmp_path):
         table = pl.DataFrame({"at": [day(0), day(1)], "tip": tips})
         table.write_parquet(tmp_path / folder / "rides.parquet")
         source = ps.FileSource(tmp_path / folder / "rides.parquet", time="at")
-        found = ingested(ps.IncrementalSource(source), store).table
+        found = ingested(ps.data.IncrementalSource(source), store).table
         assert found["tip"].to_list() == tips
 
 
@@ -262,7 +262,7 @@ def test_rows_that_come_before_a_cutoff_yet_to_come_are_read(store):
         return pl.DataFrame({"at": [today + timedelta(hours=hour) for hour in hours]})
 
     source = Rides(at(-2, -1))
-    wrapped = ps.IncrementalSource(source)
+    wrapped = ps.data.IncrementalSource(source)
     ingested(wrapped, store, cutoff=today + timedelta(hours=5))
     source.table = at(-2, -1, 1, 4, 6)
     found = ingested(wrapped, store, cutoff=today + timedelta(hours=9))
@@ -274,7 +274,7 @@ def test_one_time_far_ahead_does_not_hide_all_rows_to_come(store):
     far = START + timedelta(days=30_000)
     table = pl.DataFrame({"at": [day(0), far]})
     source = Rides(table)
-    wrapped = ps.IncrementalSource(source)
+    wrapped = ps.data.IncrementalSource(source)
     ingested(wrapped, store)
     source.table = pl.concat([table, pl.DataFrame({"at": [day(1)]})])
     assert ingested(wrapped, store).rows == 3
@@ -284,20 +284,20 @@ def test_of_several_rows_of_a_key_the_latest_counts_in_the_first_reading_too(sto
     source = Rides(
         pl.DataFrame({"id": [1, 1, 2], "at": [day(1), day(0), day(0)], "tip": [1, 2, 3]})
     )
-    wrapped = ps.IncrementalSource(source, key="id")
+    wrapped = ps.data.IncrementalSource(source, key="id")
     assert ingested(wrapped, store, cutoff=day(2)).table["tip"].to_list() == [1, 3]
 
 
 def test_a_last_version_with_several_rows_of_a_key_is_read_anew(store):
     source = Rides(pl.DataFrame({"id": [1, 1], "at": [day(0), day(1)], "tip": [1, 2]}))
     assert ingested(source, store, cutoff=day(2)).rows == 2
-    wrapped = ps.IncrementalSource(source, key="id")
+    wrapped = ps.data.IncrementalSource(source, key="id")
     assert ingested(wrapped, store, cutoff=day(3)).table["tip"].to_list() == [2]
 
 
 def test_a_cutoff_at_the_latest_time_is_no_change_of_rows(store):
     source = Rides(rows([0, 1]))
-    wrapped = ps.IncrementalSource(source, append_only=True)
+    wrapped = ps.data.IncrementalSource(source, append_only=True)
     ingested(wrapped, store)
     assert ingested(wrapped, store, cutoff=day(1)).table["id"].to_list() == [0]
 
@@ -307,7 +307,7 @@ def test_rows_that_become_known_later_need_a_lateness(store):
     source = Rides(table)
     source.available_at = "known"  # type: ignore[attr-defined]
     with pytest.raises(ParameterError, match=r"available_at='known'.*no lateness"):
-        ps.IncrementalSource(source)
-    wrapped = ps.IncrementalSource(source, lateness="4d")
+        ps.data.IncrementalSource(source)
+    wrapped = ps.data.IncrementalSource(source, lateness="4d")
     assert ingested(wrapped, store, cutoff=day(3)).table["id"].to_list() == [0, 2]
     assert ingested(wrapped, store, cutoff=day(6)).table["id"].to_list() == [0, 1, 2]

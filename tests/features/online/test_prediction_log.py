@@ -67,9 +67,9 @@ def test_predictions_that_were_sent_the_key_are_removed(store):
 
 
 def test_an_erasure_takes_the_log_along(store, tmp_path):
-    card = ps.Entity("card", {"card_id": pl.Int64})
-    features = ps.FeatureStore(tmp_path / "features")
-    features.apply(ps.FeatureView("spend", card, {"amount": pl.Float64}))
+    card = ps.features.Entity("card", {"card_id": pl.Int64})
+    features = ps.features.FeatureStore(tmp_path / "features")
+    features.apply(ps.features.FeatureView("spend", card, {"amount": pl.Float64}))
     store.metadata.predictions.add([a_prediction("p1", features=looked_up(card_id=7))])
     report = features.erase({"card_id": 7}, logs=[PredictionFeatureLog(store=store)])
     assert [(each.kind, each.rows) for each in report.places] == [("history", 0), ("online", 0), ("log", 1)]  # fmt: skip

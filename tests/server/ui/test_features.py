@@ -17,7 +17,7 @@ def views(store):
     features = FeatureStore(store=store)
     features.apply(
         replace(SPEND, description="What a <i>card</i> spends."),
-        ps.FeatureView("rating", CARD, {"stars": pl.Int64}, ttl="30d"),
+        ps.features.FeatureView("rating", CARD, {"stars": pl.Int64}, ttl="30d"),
     )
     rows = {"card_id": range(4), "event_time": [NOON] * 4, "usual": [10.0, 20.0, 30.0, 40.0]}
     features.write("spend", pl.DataFrame(rows))
@@ -26,7 +26,7 @@ def views(store):
 
 
 def test_no_view_says_how_to_define_one(client):
-    assert "ps.FeatureStore().apply(view)" in client.get("/features").text
+    assert "ps.features.FeatureStore().apply(view)" in client.get("/features").text
 
 
 def test_views_are_listed_with_how_they_stand_online(client, views):

@@ -28,14 +28,28 @@ class EarlierRows(Protocol):
     """The rows of an earlier reading: a Snapshot."""
 
     @property
-    def since(self) -> datetime | None: ...
+    def since(self) -> datetime | None:
+        """First time of the reading's window; None without a lower end."""
+        ...
+
     @property
-    def cutoff(self) -> datetime | None: ...
+    def cutoff(self) -> datetime | None:
+        """End of the reading's window, not included; None without a cutoff."""
+        ...
+
     @property
-    def last_time(self) -> datetime | None: ...
+    def last_time(self) -> datetime | None:
+        """Latest time of the rows; None if none has a time."""
+        ...
+
     @property
-    def ordered_digest(self) -> str: ...
-    def batches(self, columns: Sequence[str] | None = None) -> "Iterator[pl.DataFrame]": ...
+    def ordered_digest(self) -> str:
+        """Digest of the rows in order."""
+        ...
+
+    def batches(self, columns: Sequence[str] | None = None) -> "Iterator[pl.DataFrame]":
+        """Yield the rows in order, the given columns or all."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +66,7 @@ class IncrementalSource:
     >>> import penstock as ps
     >>> path = Path(tempfile.mkdtemp()) / "rides.csv"
     >>> _ = path.write_text("day,tip\n2026-01-01,2.5\n2026-01-02,0\n")
-    >>> source = ps.IncrementalSource(ps.FileSource(path, time="day"), lateness="2d")
+    >>> source = ps.data.IncrementalSource(ps.FileSource(path, time="day"), lateness="2d")
     >>> source.name
     'rides'
 

@@ -115,7 +115,7 @@ def require_no_table(path: str, is_delta: bool) -> None:
         raise DataError(
             what=f"{path} is a Delta table.",
             why="Its files hold deleted and replaced rows too; the table's log says which count.",
-            fix="Read it with ps.DeltaSource and the folder of the table.",
+            fix="Read it with ps.data.DeltaSource and the folder of the table.",
             path=path,
         )
 

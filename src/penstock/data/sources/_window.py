@@ -24,7 +24,6 @@ from penstock.tables.reading import read_times
 if TYPE_CHECKING:
     import polars as pl
 
-
 _BATCH_ROWS = 1 << 18
 _NEAR = timedelta(days=1)
 
@@ -37,10 +36,14 @@ class HasTime(Protocol):
     """What a window needs to know of a source."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Name of the source, for messages."""
+        ...
 
     @property
-    def time(self) -> TimeColumn | None: ...
+    def time(self) -> TimeColumn | None:
+        """The time column; None for a source without times."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

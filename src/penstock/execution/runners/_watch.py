@@ -4,15 +4,13 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
-from types import TracebackType
-from typing import Self
 
-from penstock.core import new_id
+from penstock.core import ClosedAtExit, new_id
 from penstock.execution.runners import _watcher
 from penstock.execution.runners._watcher import FAREWELL, end_all
 
 
-class Watch:
+class Watch(ClosedAtExit):
     """Guard that ends registered processes, with all descendants, if this process is gone.
 
     The guard is a separate program, started with the first process. `close` ends the program but
@@ -43,17 +41,6 @@ class Watch:
             _say(program, FAREWELL)
             with suppress(OSError):
                 program.communicate()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _start(self) -> subprocess.Popen[str]:
         return subprocess.Popen(  # noqa: S603 - this interpreter on our own file

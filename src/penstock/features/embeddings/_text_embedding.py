@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from sklearn.utils.validation import check_is_fitted
 
-from penstock.features._columns import NamedColumns, plain
+from penstock.features._columns import NamedColumns
 from penstock.features.embeddings._encoders import load_encoder
 from penstock.features.embeddings._files import (
     EmbeddingFile,
@@ -15,6 +15,7 @@ from penstock.features.embeddings._files import (
     list_files,
     require_same,
 )
+from penstock.tables import typed_column
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -83,7 +84,7 @@ class TextEmbedding(NamedColumns):
             DataError: If a file of the language model is missing or changed.
         """
         check_is_fitted(self)
-        return np.column_stack([self._embed(plain(column)) for column in self._read(X)])
+        return np.column_stack([self._embed(typed_column(column)) for column in self._read(X)])
 
     def get_feature_names_out(self, input_features: object = None) -> "NDArray[Any]":  # noqa: ARG002
         """Return ``column_embedding_0``, ``column_embedding_1`` … for every column."""

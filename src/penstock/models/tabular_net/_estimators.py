@@ -26,7 +26,7 @@ from penstock.models.tabular_net._inputs import (
     learn_columns,
 )
 from penstock.models.tabular_net._training import TrainingOptions, TrainingRows, train_network
-from penstock.tables import column_of_values, columns_of
+from penstock.tables import columns_of, typed_column
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -95,7 +95,7 @@ class TabularNet(BaseEstimator):  # type: ignore[misc]
         """Return the columns as Series, checked as scikit-learn does."""
         if isinstance(X, pl.DataFrame) or hasattr(X, "iloc"):
             validate_data(self, X=X, reset=reset, skip_check_array=True)
-            columns = [_plain(column) for column in columns_of(X)]
+            columns = [typed_column(column) for column in columns_of(X)]
             if not columns or not len(columns[0]):
                 raise ValueError(f"Found a table with shape {np.shape(X)}: there are no values.")
             return columns
@@ -221,13 +221,6 @@ def _target(estimator: TabularNet, X: Any, y: Any, *, numbers: bool = False) -> 
     check_consistent_length(X, array)
     target: NDArray[Any] = array
     return target
-
-
-def _plain(column: pl.Series) -> pl.Series:
-    """Convert a column of Python objects to the values' type."""
-    if column.dtype != pl.Object:
-        return column
-    return column_of_values(column.name, column.to_list())
 
 
 def _of_array(name: str, values: "NDArray[Any]") -> pl.Series:

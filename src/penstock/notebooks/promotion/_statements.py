@@ -45,12 +45,12 @@ class Statement:
 
     @property
     def reads(self) -> set[str]:
-        """Read names, in bodies of functions too."""
+        """Names read, in bodies of functions too."""
         return set(self.flow.reads)
 
     @property
     def writes(self) -> set[str]:
-        """Bound names."""
+        """Names bound."""
         return set(self.flow.writes)
 
 

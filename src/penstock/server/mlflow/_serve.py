@@ -1,15 +1,13 @@
 """``serve_mlflow``: MLflow's protocol alone on a port of this machine."""
 
-import contextlib
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING
 
 from litestar import Litestar
 from litestar.exceptions import HTTPException
 
 from penstock.core import ServingError
-from penstock.http import LOCAL_HOSTS, Server, is_loopback, listen, url_host
+from penstock.http import LOCAL_HOSTS, is_loopback, known_hosts, listen, run_server
 from penstock.server.mlflow._app import answer_error, mlflow_router
 from penstock.server.mlflow._guard import Authenticate, MlflowGuard
 from penstock.stores import open_store
@@ -90,7 +88,4 @@ def serve_mlflow(
             host=host,
         )
     with listen(host, port) as listener:
-        url = f"http://{url_host(host)}:{listener.getsockname()[1]}"
-        app = create_mlflow(hosts=(*LOCAL_HOSTS, url_host(host)), store=store)
-        with contextlib.suppress(KeyboardInterrupt):
-            Server(app, listener, partial(ready, url) if ready else None).run(sockets=[listener])
+        run_server(create_mlflow(hosts=known_hosts(host), store=store), listener, host, ready=ready)

@@ -1,11 +1,9 @@
 """``serve_ui``: the UI on a port of this machine; apart from the app, which needs no socket."""
 
-import contextlib
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
-from penstock.http import LOCAL_HOSTS, Server, listen, require_bind, url_host
+from penstock.http import known_hosts, listen, require_bind, run_server
 from penstock.people import has_users
 from penstock.server.ui._app import create_ui
 from penstock.stores import open_store
@@ -38,8 +36,5 @@ def serve_ui(
     store = open_store(store)
     require_bind(host, has_users=has_users(store=store))
     with listen(host, port) as listener:
-        url = f"http://{url_host(host)}:{listener.getsockname()[1]}"
-        app = create_ui(hosts=(*LOCAL_HOSTS, url_host(host), *allowed_hosts), store=store)
-        # uvicorn has already shut down in order when it passes the interrupt on.
-        with contextlib.suppress(KeyboardInterrupt):
-            Server(app, listener, partial(ready, url) if ready else None).run(sockets=[listener])
+        app = create_ui(hosts=known_hosts(host, allowed_hosts), store=store)
+        run_server(app, listener, host, ready=ready)

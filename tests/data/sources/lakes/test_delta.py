@@ -194,7 +194,7 @@ def test_files_of_a_table_are_not_read_as_they_lie(path, bucket):
     for place in (path, path / "*.parquet", path / "**/*.parquet"):
         with pytest.raises(DataError, match="is a Delta table") as raised:
             FileSource(place).read()
-        assert "ps.DeltaSource" in raised.value.fix
+        assert "ps.data.DeltaSource" in raised.value.fix
     store = S3Store(bucket, virtual_hosted_style_request=False, client_options={"allow_http": True})
     for file in path.rglob("*"):
         if file.is_file():

@@ -444,7 +444,7 @@ def test_a_reading_that_is_killed_leaves_nothing_half_written(url, sql, tmp_path
     sql("ALTER TABLE t ADD PRIMARY KEY (id)")
     (tmp_path / "rides.py").write_text(
         "import os\nimport penstock as ps\n"
-        "rides = ps.SqlSource(os.environ['RIDES'], table='t', time='at', partitions=2)\n"
+        "rides = ps.data.SqlSource(os.environ['RIDES'], table='t', time='at', partitions=2)\n"
         "@ps.pipeline\ndef pipe() -> ps.Snapshot:\n    return ps.steps.ingest(rides)\n"
     )
     env = {**os.environ, "RIDES": url}
@@ -489,10 +489,10 @@ def test_a_secret_is_found_nowhere(url, sql, tmp_path):
         "import penstock as ps\n"
         f"URL = {address!r}\n"
         "SOURCES = {\n"
-        "    'good': ps.SqlSource(URL, table='t', time='at'),\n"
-        "    'gone': ps.SqlSource(URL, table='tt'),\n"
-        "    'host': ps.SqlSource(URL.replace('127.0.0.1', 'nohost.invalid'), table='t'),\n"
-        "    'option': ps.SqlSource(URL + '?sslmode=${PG_PASSWORD}', table='t'),\n"
+        "    'good': ps.data.SqlSource(URL, table='t', time='at'),\n"
+        "    'gone': ps.data.SqlSource(URL, table='tt'),\n"
+        "    'host': ps.data.SqlSource(URL.replace('127.0.0.1', 'nohost.invalid'), table='t'),\n"
+        "    'option': ps.data.SqlSource(URL + '?sslmode=${PG_PASSWORD}', table='t'),\n"
         "}\n"
         "@ps.pipeline\ndef pipe(which: str = 'good') -> ps.Snapshot:\n"
         "    return ps.steps.ingest(SOURCES[which])\n"

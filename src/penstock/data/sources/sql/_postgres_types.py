@@ -38,7 +38,9 @@ _ENDLESS["timestamptz"] = _ENDLESS["timestamp"]
 class HasFirst(Protocol):
     """What probes need of the database."""
 
-    def first(self, statement: Any) -> Sequence[Any]: ...
+    def first(self, statement: Any) -> Sequence[Any]:
+        """Return the first row of a statement."""
+        ...
 
 
 def column_of(field: Any, title: str, kind: str) -> SqlColumn:

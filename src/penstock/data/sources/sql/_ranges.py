@@ -28,9 +28,17 @@ _COUNT = (
 class HasRanges(Protocol):
     """What ranges need of the database."""
 
-    def first(self, statement: Any) -> Sequence[Any]: ...
-    def bind(self, value: Any, type_: "TypeEngine[Any]") -> Any: ...
-    def set_column(self, name: str) -> None: ...
+    def first(self, statement: Any) -> Sequence[Any]:
+        """Return the first row of a statement."""
+        ...
+
+    def bind(self, value: Any, type_: "TypeEngine[Any]") -> Any:
+        """Set a value for the transaction, and return the expression that reads that value."""
+        ...
+
+    def set_column(self, name: str) -> None:
+        """Set the column of the next statement on the server's statistics."""
+        ...
 
 
 def in_ranges(

@@ -59,7 +59,7 @@ def read_model(data: bytes, arguments: Mapping[str, Any]) -> str:
 
 
 def _open_session(data: bytes) -> None:
-    """Let the runtime build the graph, where installed: which plans memory by the graph."""
+    """Let the runtime build the graph, where installed, which plans memory by the graph."""
     if importlib.util.find_spec("onnxruntime") is None:
         return
     runtime = importlib.import_module("onnxruntime")
