@@ -306,3 +306,82 @@ def test_names_that_every_kernel_has_are_known(tmp_path):
         name for name in dir(builtins) if name.isidentifier() and not name.startswith("_")
     ).replace("None\n", "").replace("True\n", "").replace("False\n", "")
     assert rules(write_notebook(tmp_path / "a.ipynb", source)) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("%%bash --out text --err problems\necho x", "print(text, problems)"),
+        ("%%script --bg --out lines bash -c 'ls --out other'\nx", "lines.readline()"),
+        ("%%R -i a -o frame,plot\nx", "frame, plot"),
+        ("1 + 1", "_1 == Out[1], _i1"),
+        ("import numpy as np", "%%timeit -n 10 a = np.ones(3)\nnp.dot(a, a)"),
+        ("pip install polars\nimport polars", "polars"),
+        ("ls data\ncd ..\ncat x.txt", "pwd"),
+        ("    x = 1\n    if x:\n        y = 2", "x, y"),
+        (">>> x = 1\n>>> for i in range(3):\n...     x += i", "x"),
+        ("f = abs\nbest = %timeit -n1 -o f(2)", "best\n?"),
+        ("%%cython\ndef quick(): return 1", "pass"),
+    ],
+)
+def test_what_ipython_defines_or_takes_is_no_fault(tmp_path, before, after):
+    path = write_notebook(tmp_path / "a.ipynb", "a = 1", before, after)
+    faults = [
+        each
+        for each in check_notebook(path).findings
+        if each.rule in {"NB2", "NB10"} and each.level != "info"
+    ]
+    assert faults == []
+
+
+@pytest.mark.parametrize(
+    "before",
+    ["%%timeit\nlost = 1", "%timeit lost = 1", "%%python\nlost = 1", "%%bash --out kept\nlost=1"],
+)
+def test_what_a_cell_magic_keeps_to_itself_is_not_defined(tmp_path, before):
+    path = write_notebook(tmp_path / "a.ipynb", before, "print(lost)")
+    assert ("NB2", 2) in rules(path, level="error")
+
+
+def test_a_magic_of_an_extension_may_define_names(tmp_path):
+    path = write_notebook(tmp_path / "a.ipynb", "%octave_pull a", "a")
+    assert ("NB2", 2) not in rules(path, level="error")
+    assert ("NB2", 2) in rules(path, level="info")
+
+
+def test_a_name_of_a_cell_in_python_2_is_a_remark_which_names_the_cell(tmp_path):
+    old = "X, y = 1, 2\ndef twice(z):\n    print z"
+    path = write_notebook(tmp_path / "a.ipynb", old, "twice(X + y + other)")
+    found = {each.name: each for each in check_notebook(path).findings if each.rule == "NB2"}
+    assert {name: each.level for name, each in found.items()} == {
+        "twice": "info", "X": "info", "y": "info", "other": "error",
+    }  # fmt: skip
+    assert "cell 1" in found["X"].message
+
+
+def test_the_name_of_a_secret_and_a_word_in_its_place_are_none(tmp_path):
+    path = write_notebook(
+        tmp_path / "a.ipynb",
+        "secret_name = 'prod/db'\ntoken = 'GOOGLE_API_KEY'\npassword = 'EnterYourOwnInfoHere'",
+        "client_secret = 'keZdvIa1Ge257NKEm3v'",
+    )
+    assert rules(path) == [("NB11", 2)]
+
+
+@pytest.mark.parametrize(
+    ("cell", "is_leak"),
+    [
+        ("m = KNeighborsClassifier()\np = m.fit(a, c).predict(b)\nq = m.fit(b, d).predict(a)", False),
+        ("m = KNeighborsClassifier()\nm.fit(b, d)\nm.score(a, c)", False),
+        ("m = KNeighborsClassifier()\nm.fit(b, d)\nm.score(b, d)", True),
+        ("m = KNeighborsClassifier()\nm.fit(b, d)", True),
+    ],
+)  # fmt: skip
+def test_halves_that_change_places_are_no_leakage(tmp_path, cell, is_leak):
+    start = (
+        "from sklearn.neighbors import KNeighborsClassifier\nfrom sklearn.datasets import load_iris\n"
+        "from sklearn.model_selection import train_test_split\nX, y = load_iris(return_X_y=True)\n"
+        "a, b, c, d = train_test_split(X, y, random_state=0)"
+    )
+    path = write_notebook(tmp_path / "a.ipynb", start, cell)
+    assert any(rule == "NB7" for rule, _ in rules(path)) is is_leak

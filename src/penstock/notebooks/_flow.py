@@ -73,8 +73,28 @@ def cell_flow(cell: NotebookCell) -> CellFlow:
         if magic.is_opaque:
             walker.emit("opaque", magic.name, magic.line)
     if cell.python.tree is not None:
-        walker.walk(cell.python.tree.body)
+        walker.walk(_executed(cell))
     return CellFlow(cell.index, tuple(walker.events))
+
+
+def _executed(cell: NotebookCell) -> list[ast.stmt]:
+    """Return a cell's statements; under ``%%timeit`` they are a function's, which keeps what it binds."""
+    tree, magics = cell.python.tree, cell.python.magics
+    if tree is None or not (magics and magics[0].is_cell and magics[0].name == "timeit"):
+        return tree.body if tree is not None else []
+    setup = re.sub(r"(?:^|\s)-(?:[nrpo]\s*\d*|[tcqo])(?=\s|$)", " ", magics[0].argument).strip()
+    try:
+        before = ast.parse(setup).body
+    except SyntaxError:
+        before = []
+    frame = ast.parse("def timed(): pass\ntimed()").body
+    if isinstance(frame[0], ast.FunctionDef):
+        frame[0].name = "%%timeit"  # no name of the notebook
+        frame[0].body = [*before, *tree.body] or frame[0].body
+        for node in ast.walk(frame[1]):
+            if isinstance(node, ast.Name):
+                node.id = "%%timeit"
+    return frame
 
 
 class FlowWalker(ast.NodeVisitor):

@@ -1,5 +1,6 @@
 """IPython's magics and shell lines by the meaning for a plain program."""
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -90,11 +91,137 @@ _SHELL_LOOKS = frozenset(
     ]
 )
 # Code behind these cell magics is the cell's own Python.
-PYTHON_CELLS = frozenset(
-    ["time", "timeit", "prun", "capture", "memit", "snakeviz", "python", "python3", "py"]
-)
+PYTHON_CELLS = frozenset(["time", "timeit", "prun", "capture", "memit", "snakeviz"])
 # Line magics with a Python statement behind them.
 PYTHON_LINES = frozenset(["time", "timeit", "prun", "memit"])
+# IPython runs these without a sign before them (automagic), if the line is no Python and the name no variable.
+AUTOMAGIC = frozenset(
+    [
+        "pip",
+        "conda",
+        "mamba",
+        "uv",
+        "cd",
+        "ls",
+        "ll",
+        "lf",
+        "la",
+        "pwd",
+        "cat",
+        "cp",
+        "mv",
+        "rm",
+        "rmdir",
+        "mkdir",
+        "man",
+        "more",
+        "less",
+        "who",
+        "whos",
+        "who_ls",
+        "run",
+        "load",
+        "matplotlib",
+        "pylab",
+        "load_ext",
+        "reload_ext",
+        "autoreload",
+        "config",
+        "time",
+        "timeit",
+        "prun",
+        "env",
+        "set_env",
+        "history",
+        "hist",
+        "reset",
+        "xdel",
+        "pinfo",
+        "psearch",
+        "psource",
+        "pycat",
+        "pfile",
+        "pdef",
+        "pdoc",
+        "bookmark",
+        "dhist",
+        "alias",
+        "colors",
+        "xmode",
+        "logstart",
+        "save",
+        "store",
+        "macro",
+        "edit",
+        "clear",
+    ]
+)
+# What IPython has beyond the lists above, without a way to define names of the notebook except by an option.
+_PLAIN = frozenset(
+    [
+        "bash",
+        "sh",
+        "cmd",
+        "script",
+        "perl",
+        "ruby",
+        "python",
+        "python2",
+        "python3",
+        "pypy",
+        "writefile",
+        "file",
+        "system",
+        "sx",
+        "sc",
+        "alias",
+        "unalias",
+        "alias_magic",
+        "bookmark",
+        "cat",
+        "cp",
+        "mv",
+        "rm",
+        "rmdir",
+        "man",
+        "more",
+        "less",
+        "clear",
+        "dhist",
+        "dirs",
+        "popd",
+        "pushd",
+        "gui",
+        "killbgscripts",
+        "logoff",
+        "logon",
+        "logstart",
+        "logstate",
+        "logstop",
+        "magic",
+        "pastebin",
+        "pprint",
+        "pycat",
+        "recall",
+        "rehashx",
+        "rep",
+        "rerun",
+        "reset",
+        "reset_selective",
+        "save",
+        "tb",
+        "unload_ext",
+        "xdel",
+        "SVG",
+        "HTML",
+        "shell",
+        "tensorflow_version",
+    ]
+)
+# ``%%bash --out text``, ``%%R -o frame``
+_BINDING = re.compile(
+    r"(?:^|\s)(?:--(?:out|err|proc|output)[ =]|-o\s*)([A-Za-z_]\w*(?:,[A-Za-z_]\w*)*)"
+)
 # Names come into the notebook that its text does not show.
 OPAQUE = frozenset(
     [
@@ -143,8 +270,18 @@ class Magic:
 
     @property
     def is_opaque(self) -> bool:
-        """Whether the magic can define names that the text does not show."""
-        return self.name in OPAQUE
+        """Whether the magic can define names that the text does not show; any of an extension may."""
+        if self.name in OPAQUE:
+            return True
+        return self.name not in _PLAIN and self.name not in "!?" and self.kind == "blocking"
+
+    @property
+    def bound(self) -> tuple[str, ...]:
+        """Names that the magic binds by an option, such as ``%%bash --out text``."""
+        if not self.is_cell or self.name in PYTHON_CELLS:
+            return ()
+        groups = _BINDING.findall(self.argument.partition(" -c ")[0])
+        return tuple(name for group in groups for name in group.split(","))
 
     @property
     def is_install(self) -> bool:

@@ -5,14 +5,16 @@ import re
 import warnings
 from dataclasses import dataclass, field
 
-from penstock.notebooks._magics import PYTHON_CELLS, PYTHON_LINES, Magic
+from penstock.notebooks._magics import AUTOMAGIC, PYTHON_CELLS, PYTHON_LINES, Magic
 
 _CELL_MAGIC = re.compile(r"^%%\s*(?P<name>[A-Za-z_]\w*!?|!)\s?(?P<rest>.*)$")
 _LINE = re.compile(r"^(?P<indent>\s*)(?P<sign>%{1,2}|!{1,2})\s*(?P<rest>.*)$")
 _ASSIGNED = re.compile(
     r"^(?P<indent>\s*)(?P<target>[A-Za-z_][\w.,\s\[\]'\"]*?)\s*=\s*(?P<sign>[%!])\s*(?P<rest>\S.*)$"
 )
-_QUESTION = re.compile(r"^\s*(\?{1,2}\s*[%\w.*]+|[%\w.*\[\]'\"()]+\s*\?{1,2})\s*;?\s*$")
+_QUESTION = re.compile(r"^\s*(\?{1,2}\s*[%\w.*]+|[%\w.*\[\]'\"()]+\s*\?{1,2}|\?{1,2})\s*;?\s*$")
+_AUTOMATIC = re.compile(r"^(?P<name>[a-z_]\w*)(?P<rest>\s+[^\s=].*)$")
+_PROMPT = re.compile(r"^\s*(?:>>>|\.\.\.+|In \[\d+\]:|\.{3,}:)(?: |$)")
 _PYTHON_2 = re.compile(
     r"^\s*(print\s+[^\s(=,.\[]|print\s*$|print\s*>>|exec\s+['\"\w]|raise\s+\w+\s*,|except\s+[\w.]+\s*,\s*\w+\s*:)"
     r"|<>|\bur['\"]|(?<![\w.])0[0-7]+(?![\w.])|`",
@@ -50,10 +52,11 @@ def read_python(source: str) -> PythonCell:
     ('pass\nx = 1', ['matplotlib'])
     """
     source = source.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
+    source = _without_indent(source)
     tree, _, _ = _parse(source)
     if tree is not None:
         return PythonCell(source, tree)
-    text, magics = _take_out(source)
+    text, magics = _take_out(_without_prompts(source))
     tree, problem, line = _parse(text)
     if tree is not None:
         return PythonCell(text, tree, magics)
@@ -72,6 +75,23 @@ def _parse(text: str) -> tuple[ast.Module | None, str | None, int]:
         return None, str(error) or type(error).__name__, 1
 
 
+def _without_indent(source: str) -> str:
+    """Remove the first line's indentation from all lines, as IPython does."""
+    first = next((line for line in source.split("\n") if line.strip()), "")
+    indent = first[: len(first) - len(first.lstrip())]
+    if not indent:
+        return source
+    return "\n".join(line.removeprefix(indent) for line in source.split("\n"))
+
+
+def _without_prompts(source: str) -> str:
+    """Remove the prompts of a session that was pasted, as IPython does."""
+    first = next((line for line in source.split("\n") if line.strip()), "")
+    if not _PROMPT.match(first):
+        return source
+    return "\n".join(_PROMPT.sub("", line) for line in source.split("\n"))
+
+
 def _take_out(source: str) -> tuple[str, tuple[Magic, ...]]:
     lines = source.split("\n")
     first = next((number for number, line in enumerate(lines) if line.strip()), 0)
@@ -81,7 +101,10 @@ def _take_out(source: str) -> tuple[str, tuple[Magic, ...]]:
         name = head["name"]
         magics.append(Magic(lines[first].strip(), first + 1, name, head["rest"].strip(), True))
         if name not in PYTHON_CELLS:
-            return "\n".join("" for _ in lines), tuple(magics)
+            bound = " = ".join([*magics[0].bound, "None"]) if magics[0].bound else ""
+            return "\n".join(
+                [*("" for _ in lines[:first]), bound, *("" for _ in lines[first + 1 :])]
+            ), tuple(magics)
         lines[first] = _cell_head(magics[0])
     return "\n".join(_plain_lines(lines, magics)), tuple(magics)
 
@@ -115,13 +138,19 @@ def _special(line: str, number: int) -> tuple[str, Magic] | None:
     """Return a special line's plain Python and the magic; None for a line of Python."""
     if (match := _ASSIGNED.match(line)) and _is_no_python(line):
         name, rest = _name(match["sign"], match["rest"])
-        code = rest if name in PYTHON_LINES else "None"
+        code = rest if name in PYTHON_LINES and not rest.startswith("-") else "None"
         text = f"{match['indent']}{match['target']} = {code}"
         return text, Magic(line.strip(), number, name, rest)
     if match := _LINE.match(line):
         name, rest = _name(match["sign"], match["rest"].rstrip("\\"))
-        code = rest if name in PYTHON_LINES and rest and not rest.startswith("-") else "pass"
+        is_kept = name in PYTHON_LINES and rest and not rest.startswith("-")
+        if name == "timeit":  # what it binds is lost
+            is_kept = is_kept and _is_expression(rest)
+        code = rest if is_kept else "pass"
         return match["indent"] + code, Magic(line.strip(), number, name, rest)
+    match = _AUTOMATIC.match(line)
+    if match and match["name"] in AUTOMAGIC and _is_no_python(line):
+        return "pass", Magic(line.strip(), number, match["name"], match["rest"].strip())
     if _QUESTION.match(line) and _is_no_python(line):
         indent = line[: len(line) - len(line.lstrip())]
         return f"{indent}pass", Magic(line.strip(), number, "?")
@@ -137,6 +166,11 @@ def _name(sign: str, rest: str) -> tuple[str, str]:
 
 def _is_no_python(line: str) -> bool:
     return _parse(line.strip())[0] is None
+
+
+def _is_expression(text: str) -> bool:
+    tree = _parse(text)[0]
+    return tree is not None and all(isinstance(each, ast.Expr) for each in tree.body)
 
 
 def _nesting(line: str, depth: int, quote: str) -> tuple[int, str]:

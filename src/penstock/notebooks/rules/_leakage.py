@@ -32,6 +32,7 @@ _LEARNING = (
 )  # fmt: skip
 _FITS = frozenset({"fit", "fit_transform", "fit_resample", "fit_predict"})
 _SPLITS = frozenset({"train_test_split"})
+_JUDGES = frozenset({"predict", "predict_proba", "decision_function", "score", "transform"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,8 @@ class _Walk:
         elif isinstance(node.func, ast.Attribute) and node.func.attr in _FITS and node.args:
             origin = self._of(cell, node.args[0])
             kind = self._kind(node.func.value)
+            if origin.is_test and self._is_exchange(cell, node, kind):
+                return
             if origin.is_test and kind.startswith(("sklearn", *_LEARNING)):
                 yield from self._on_test(cell, node, kind, is_both=origin.is_train)
             elif kind.startswith(_LEARNING) and kind.rpartition(".")[2] not in _STATELESS:
@@ -107,6 +110,21 @@ class _Walk:
         if name and not origin.is_train:
             place = (cell, node.lineno, kind.rpartition(".")[2])
             self._origins[name] = replace(self._name(name), kind=kind, fitted=(place,))
+
+    def _is_exchange(self, cell: NotebookCell, fit: ast.Call, kind: str) -> bool:
+        """Return whether the halves only changed places: fitted on the one, judged on the other."""
+        if kind.startswith(_LEARNING):
+            return False
+        estimator = ast.dump(fit.func.value) if isinstance(fit.func, ast.Attribute) else ""
+        for call in _calls_after(cell, fit):
+            inner = call.func.value
+            if ast.dump(inner) == estimator or inner is fit:
+                if call.func.attr in _FITS:
+                    return False
+                if call.func.attr in _JUDGES and call.args:
+                    origin = self._of(cell, call.args[0])
+                    return origin.is_train and not origin.is_test
+        return False
 
     def _leak(
         self, fit: NotebookCell, line: int, what: str, split: NotebookCell, split_line: int
@@ -174,6 +192,19 @@ class _Walk:
 
     def _name(self, name: str) -> _Origin:
         return self._origins.get(name, _UNKNOWN)
+
+
+def _calls_after(cell: NotebookCell, fit: ast.Call) -> list[ast.Call]:
+    """Return a cell's calls of methods behind a fit, in the order of the text."""
+    end = (fit.end_lineno or 0, fit.end_col_offset or 0)
+    calls = [
+        node
+        for node in ast.walk(cell.python.tree or ast.Module([], []))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and (node.end_lineno or 0, node.end_col_offset or 0) > end
+    ]
+    return sorted(calls, key=lambda call: (call.end_lineno or 0, call.end_col_offset or 0))
 
 
 def _join(origins: Iterable[_Origin]) -> _Origin:

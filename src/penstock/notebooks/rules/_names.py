@@ -1,6 +1,7 @@
 """NB2: names that a fresh kernel, going from top to bottom, does not know where they are read."""
 
 import builtins
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -15,7 +16,14 @@ _IPYTHON = (
     "In Out _ __ ___ _i _ii _iii _ih _oh _dh get_ipython display exit quit open __name__ __doc__ "
     "__builtin__ __builtins__ __loader__ __spec__ __package__ _exit_code __session__"
 )
-KNOWN = frozenset({*dir(builtins), *_IPYTHON.split()})
+_AUTOMATIC = "ls ll pwd who whos"  # magics that people write alone on a line, without a sign
+KNOWN = frozenset({*dir(builtins), *_IPYTHON.split(), *_AUTOMATIC.split()})
+_HISTORY = re.compile(r"_i?\d+")  # Out[3] and In[3]
+_BINDS = re.compile(
+    r"^\s*(?:(?:async\s+)?(?:def|class)\s+(?P<defined>\w+)|(?:from\s+\S+\s+)?import\s+(?P<imported>.*)"
+    r"|for\s+(?P<loop>[\w\s,()]+?)\s+in\b|(?P<assigned>[\w\s,()\[\].]+?)\s*=(?!=)|with\b.*\bas\s+(?P<opened>\w+))",
+    re.MULTILINE,
+)
 PYTHON_2 = frozenset(
     [
         "unicode",
@@ -65,6 +73,9 @@ class _TopDown:
         self._analysis = analysis
         self._known = _Known()
         self._source = ""  # what may have defined any name
+        self._unread: dict[
+            str, int
+        ] = {}  # cells that are no Python 3, by name that they seem to bind
         self._found: dict[tuple[str, FindingLevel], NotebookFinding] = {}
         self._cell: NotebookCell
         self._doubt = 0  # inside a branch or a try that catches NameError
@@ -78,6 +89,8 @@ class _TopDown:
         for cell in self._analysis.notebook.code_cells:
             self._cell = cell
             self._follow(self._analysis.flows[cell.index].events)
+            if cell.python.tree is None:
+                self._unread |= dict.fromkeys(_seems_to_bind(cell.python.text), cell.index)
         for cell in self._analysis.notebook.code_cells:
             self._cell = cell
             self._never_called(self._analysis.flows[cell.index].flat)
@@ -90,6 +103,7 @@ class _TopDown:
     def _read(self, event: Event) -> None:
         name = event.name
         known = name in self._known.sure or name in KNOWN or self._is_told(name)
+        known = known or _HISTORY.fullmatch(name) is not None
         if known:
             return
         if self._caught:  # what follows in the try knows it, else a handler goes on
@@ -100,7 +114,10 @@ class _TopDown:
             return
         place = self._places.get(name)
         level: FindingLevel = "warning" if self._doubt else "error"
-        if self._source and place is None:
+        if name in self._unread and (place is None or place[0] > self._cell.index):
+            text = f"{name!r} is defined in cell {self._unread[name]}, which is no Python 3."
+            self._report(event, "info", text)
+        elif self._source and place is None:
             text = f"{name!r} is defined in no cell; perhaps {self._source} defines it."
             self._report(event, "info", text)
         elif place is None:
@@ -274,6 +291,13 @@ def _definitions(analysis: Analysis) -> dict[str, tuple[int, int]]:
                 if inner.kind == "write":  # ``global x`` in a function
                     definitions.setdefault(inner.name, (index, inner.line))
     return definitions
+
+
+def _seems_to_bind(text: str) -> Iterator[str]:
+    """Yield the names that a text seems to bind though it does not parse."""
+    for found in _BINDS.finditer(text):
+        for part in found.groups():
+            yield from re.findall(r"[A-Za-z_]\w*", part or "")
 
 
 def _has_error(cell: NotebookCell) -> bool:

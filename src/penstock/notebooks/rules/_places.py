@@ -29,12 +29,17 @@ _KEYS = (
     ("a Hugging Face token", re.compile(r"\bhf_[A-Za-z]{30,}\b")),
     ("a password in an address", re.compile(r"\b\w+://[^\s/:@'\"{}]+:[^\s/:@'\"{}$]{3,}@[\w.-]+")),
 )
+_PICTURES = re.compile(r"(image/(?!svg)|audio/|video/|font/|application/(pdf|octet-stream))")
 _SECRET_NAME = re.compile(
     r"(^|_)(password|passwd|pwd|secret|token|api_?key|access_?key|auth)(_|$)", re.IGNORECASE
 )
+_TOLD_BY_NAME = re.compile(  # the name or place of a secret is none
+    r"_(name|id|path|file|filename|url|uri|env|var|variable|label|field|header|column|prompt|type|scope|arn)$",
+    re.IGNORECASE,
+)
 _PLACEHOLDER = re.compile(
-    r"^$|^[<\[{(]|^(your|my|xxx|\*+|\.\.\.|none|null|test|example|changeme|todo|password$|secret$|token$)|[<>]|\s|x{4,}|"
-    r"\*{3,}",
+    r"^$|^[<\[{(]|^(your|my|xxx|\*+|\.\.\.|none|null|test|example|changeme|todo|password$|secret$|token$|enter[_-]?\w*|replace|insert|put|fill)|[<>]|\s|x{4,}|"
+    r"\*{3,}|your[_-]?(own|api|key|token|secret|password|info)|^[A-Z]+(_[A-Z]+)+$",
     re.IGNORECASE,
 )
 
@@ -95,7 +100,8 @@ def _output_text(output: object) -> str:
     if not isinstance(output, dict):
         return ""
     data = output.get("data")
-    parts = [output.get("text"), *(data.values() if isinstance(data, dict) else ())]
+    texts = data.items() if isinstance(data, dict) else ()
+    parts = [output.get("text"), *(text for kind, text in texts if not _PICTURES.match(kind))]
     plain = [
         source_text(part) if not isinstance(part, dict) else json.dumps(part) for part in parts
     ]
@@ -122,6 +128,7 @@ def _passwords(cell: NotebookCell) -> Iterator[NotebookFinding]:
                 pass
             case _:
                 continue
-        if _SECRET_NAME.search(name) and not _PLACEHOLDER.search(text):
+        is_secret = _SECRET_NAME.search(name) and not _TOLD_BY_NAME.search(name)
+        if is_secret and not _PLACEHOLDER.search(text):
             message = f"{name} holds a secret as plain text."
             yield finding(cell, "NB11", "error", node.lineno, message, name=name)
