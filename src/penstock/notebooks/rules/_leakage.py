@@ -116,12 +116,11 @@ class _Walk:
         if kind.startswith(_LEARNING):
             return False
         estimator = ast.dump(fit.func.value) if isinstance(fit.func, ast.Attribute) else ""
-        for call in _calls_after(cell, fit):
-            inner = call.func.value
-            if ast.dump(inner) == estimator or inner is fit:
-                if call.func.attr in _FITS:
+        for call, method in _methods_after(cell, fit):
+            if ast.dump(method.value) == estimator or method.value is fit:
+                if method.attr in _FITS:
                     return False
-                if call.func.attr in _JUDGES and call.args:
+                if method.attr in _JUDGES and call.args:
                     origin = self._of(cell, call.args[0])
                     return origin.is_train and not origin.is_test
         return False
@@ -194,17 +193,20 @@ class _Walk:
         return self._origins.get(name, _UNKNOWN)
 
 
-def _calls_after(cell: NotebookCell, fit: ast.Call) -> list[ast.Call]:
+def _methods_after(cell: NotebookCell, fit: ast.Call) -> list[tuple[ast.Call, ast.Attribute]]:
     """Return a cell's calls of methods behind a fit, in the order of the text."""
-    end = (fit.end_lineno or 0, fit.end_col_offset or 0)
     calls = [
-        node
+        (node, node.func)
         for node in ast.walk(cell.python.tree or ast.Module([], []))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
-        and (node.end_lineno or 0, node.end_col_offset or 0) > end
+        and _end(node) > _end(fit)
     ]
-    return sorted(calls, key=lambda call: (call.end_lineno or 0, call.end_col_offset or 0))
+    return sorted(calls, key=lambda call: _end(call[0]))
+
+
+def _end(node: ast.expr) -> tuple[int, int]:
+    return node.end_lineno or 0, node.end_col_offset or 0
 
 
 def _join(origins: Iterable[_Origin]) -> _Origin:
