@@ -1,9 +1,12 @@
 """Airflow: the file is plain Python without penstock, and Airflow executes it with equal digests."""
 
 import ast
+import json
+import re
 import sqlite3
+import sys
 
-from tests.exporters.engines import engine
+from tests.exporters.engines import ROOT, engine
 
 
 def imported(text):
@@ -106,3 +109,23 @@ def test_airflow_itself_executes_the_file_with_equal_digests_and_fails_where_a_s
     assert state == "failed", broken.stdout + broken.stderr
     assert tasks == {"prepare": "success", "fails": "failed", "never": "upstream_failed"}
     assert job.outcome()["state"] == "failed"
+
+
+def test_a_notebook_of_the_docs_has_the_same_model_in_airflow(job):
+    engine("airflow")
+    page = (ROOT / "docs" / "concepts" / "notebooks.md").read_text()
+    blocks = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert job.call(sys.executable, "-c", "".join(blocks[:2])).returncode == 0
+    job.penstock("notebook", "check", "iris.ipynb")
+    job.penstock("notebook", "promote", "iris.ipynb", "-o", "flowers")
+    file = job.folder / "airflow" / "dags" / "iris.py"
+    job.penstock("export", "flowers/iris.py", "--to", "airflow", "-o", str(file))
+    assert airflow(job, "db", "migrate").returncode == 0
+    done = airflow(job, "dags", "test", "iris")
+    assert states(job, "iris")[0] == "success", done.stdout + done.stderr
+    there = job.outcome()
+    job.penstock("run", "flowers/iris.py", "--no-cache", "-q")
+    assert there == job.outcome()
+    golden = json.loads((job.folder / "flowers" / "golden.json").read_text())["outputs"]
+    assert set(there["steps"]["train"][1].values()) == set(golden["train"].values())
+    assert golden["train"]["model"].startswith("sha256:")
