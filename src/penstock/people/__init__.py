@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from penstock.people._first import FIRST_USER as FIRST_USER
     from penstock.people._first import create_first_admin as create_first_admin
     from penstock.people._projects import Projects as Projects
+    from penstock.people._scope import require_scope as require_scope
     from penstock.people._scope import scope_metadata as scope_metadata
     from penstock.people._scope import scope_store as scope_store
     from penstock.people._sign_in import NewSession as NewSession
@@ -50,6 +51,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "project_named": "_access",
         "read_session_key": "_authentication",
         "refusal": "_access",
+        "require_scope": "_scope",
         "scope_metadata": "_scope",
         "scope_store": "_scope",
         "require_permission": "_access",

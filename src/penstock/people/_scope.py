@@ -13,10 +13,13 @@ from typing import Any, cast
 
 from penstock.core import (
     ANY_PROJECT,
+    AccessError,
     Identity,
+    NotFoundError,
     Permission,
     ProjectRecord,
     current_identity,
+    new_id,
     project_of,
 )
 from penstock.people._access import refusal
@@ -78,11 +81,35 @@ class _ScopedMetadata:
         self._metadata = metadata
         self._view = _View(metadata, identity, demands)
 
+    def require(self, noun: str, arguments: Mapping[str, Any]) -> None:
+        """See `require_scope`."""
+        self._view.require(noun, arguments)
+        if self._view.names_nothing(noun, arguments):
+            raise self._view.refuse(ANY_PROJECT)
+
     def __getattr__(self, noun: str) -> Any:
         found = getattr(self._metadata, noun)
         if noun in UNSCOPED or noun in {"database", "close"}:
             return found
         return _ScopedNoun(noun, found, self._view)
+
+
+def require_scope(metadata: MetadataStore, noun: str, arguments: Mapping[str, Any]) -> None:
+    """Check that a call may be made on a store of `scope_metadata`, before it is made.
+
+    A call that changes something and names nothing is about all projects: it is refused.
+
+    Args:
+        metadata: The store as `scope_metadata` returned it.
+        noun: The noun of the call.
+        arguments: Arguments by name.
+
+    Raises:
+        AccessError: If a permission is missing in a project.
+        NotFoundError: If there is no such run, for whoever asks.
+    """
+    if isinstance(metadata, _ScopedMetadata):
+        metadata.require(noun, arguments)
 
 
 class _ScopedNoun:
@@ -114,8 +141,19 @@ class _ScopedNoun:
                 # On its own first: a filter that closes a bracket of ours would see everything.
                 getattr(self._real, _CHECKED_BY.get(verb, verb))(text, limit=1)
             bound.arguments["filter"] = _narrow(text, field, names)
-        result = real(*bound.args, **bound.kwargs)
-        return view.show(result, is_names=(noun, verb) in _LISTS, is_found=verb == "find_cached")
+        try:
+            result = real(*bound.args, **bound.kwargs)
+        except NotFoundError as error:
+            # The store proposes names that are like it, which may be of another project.
+            raise _unknown(error.what) from None
+        try:
+            return view.show(
+                result, is_names=(noun, verb) in _LISTS, is_found=verb == "find_cached"
+            )
+        except AccessError:
+            if view.sees_project_of(result):
+                raise
+            raise _as_unknown(real, bound) from None
 
 
 class _View:
@@ -135,10 +173,33 @@ class _View:
         return all(self._identity.may(each, project) for each in self._demands)
 
     def require(self, noun: str, arguments: Mapping[str, Any]) -> None:
-        """Refuse a call about something of another project."""
+        """Refuse a call about something of another project.
+
+        A run that may not be read is unknown, as one that does not exist; a name is refused for its
+        project alone, so that the answer does not depend on whether the thing exists either.
+
+        Raises:
+            AccessError: If a permission is missing in a project.
+            NotFoundError: If there is no such run, for whoever asks.
+        """
+        for run_id in self._subjects.runs_of_call(noun, arguments):
+            experiment = self._subjects.experiment_of(run_id)
+            if experiment is None or not self._reads(experiment):
+                raise _unknown(f"There is no run {run_id!r}.")
         for name in self._subjects.of_call(noun, arguments):
             if not self.sees(name):
                 raise self.refuse(project_of(name, self._projects))
+
+    def names_nothing(self, noun: str, arguments: Mapping[str, Any]) -> bool:
+        """Return whether a call is about nothing that has a name, and so about all projects."""
+        return not any(True for _ in self._subjects.of_call(noun, arguments))
+
+    def sees_project_of(self, record: Any) -> bool:
+        """Return whether everything that a record is about may be read."""
+        return all(self._reads(name) for name in self._subjects.of_record(record))
+
+    def _reads(self, name: str) -> bool:
+        return self._identity.may(Permission.READ, project_of(name, self._projects))
 
     def refuse(self, project: str) -> Exception:
         """Return the error for a project."""
@@ -174,6 +235,25 @@ class _View:
         if not is_dataclass(value) or isinstance(value, type):
             return True
         return all(self.sees(name) for name in self._subjects.of_record(value))
+
+
+def _unknown(what: str) -> NotFoundError:
+    return NotFoundError(
+        what=what, fix="List what you may see, for example with: penstock runs, or penstock models"
+    )
+
+
+def _as_unknown(real: Callable[..., Any], bound: inspect.BoundArguments) -> NotFoundError:
+    """Return the error that the store has for a thing that does not exist, for one that is hidden."""
+    other, asked = new_id(), ""
+    for name, value in bound.arguments.items():
+        if isinstance(value, str):
+            bound.arguments[name], asked = other, value
+    try:
+        real(*bound.args, **bound.kwargs)
+    except NotFoundError as error:
+        return _unknown(error.what.replace(other, asked))
+    return _unknown(f"There is no {asked!r}.")
 
 
 def _everywhere(identity: Identity) -> frozenset[Permission]:

@@ -112,15 +112,44 @@ class Subjects:
         elif kind == "run":
             yield from self._of_run(rest)
 
-    def _of_run(self, run_id: str) -> Iterator[str]:
+    def experiment_of(self, run_id: str) -> str | None:
+        """Return the experiment of a run, by id or prefix; None if there is no such run."""
         if run_id not in self._experiments:
             try:
                 self._experiments[run_id] = self._metadata.runs.get(run_id).experiment
-            except NotFoundError:  # the call itself says so
+            except NotFoundError:
                 self._experiments[run_id] = None
-        experiment = self._experiments[run_id]
+        return self._experiments[run_id]
+
+    def runs_of_call(self, noun: str, arguments: Mapping[str, Any]) -> Iterator[str]:
+        """Yield the ids of runs that a call's arguments name: as ids, nodes, or in records."""
+        for argument, value in arguments.items():
+            if isinstance(value, str):
+                if argument == "run_id" or (noun, argument) in _RUNS:
+                    yield value
+                elif argument == "node" and value.startswith("run:"):
+                    yield value.removeprefix("run:")
+            else:
+                yield from _runs_of_value(value)
+
+    def _of_run(self, run_id: str) -> Iterator[str]:
+        experiment = self.experiment_of(run_id)
         if experiment is not None:
             yield experiment
+
+
+def _runs_of_value(value: Any) -> Iterator[str]:
+    """Yield the ids of runs of the records that belong to their run and have no name."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple | set | frozenset):
+        for each in value:
+            yield from _runs_of_value(each)
+    elif is_dataclass(value) and not isinstance(value, type | Edge):
+        is_named = type(value) in _NAMED or any(isinstance(_get(value, n), str) for n in _FIELDS)
+        run_id = _get(value, "run_id")
+        if not is_named and isinstance(run_id, str):
+            yield run_id
 
 
 def _get(record: Any, name: str) -> Any:

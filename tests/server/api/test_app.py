@@ -18,6 +18,7 @@ from penstock.core import (
     Permission,
     ProjectRecord,
     Role,
+    StepRunRecord,
     digest_bytes,
     now,
 )
@@ -26,7 +27,7 @@ from penstock.server.api import create_api
 from penstock.stores import open_store
 from penstock.stores.rest import operations
 from penstock.stores.rest._wire import wire_of
-from penstock.testing._records import a_run, a_version
+from penstock.testing._records import a_prediction, a_run, a_step, a_version
 
 ROLES = {role.value: role.permissions for role in Role}
 
@@ -223,9 +224,11 @@ def ada(store):
         ("runs/get", {"run_id": "r-churn"}, True),
         ("runs/get", {"run_id": "r-fraud"}, True),
         ("runs/get", {"run_id": "r-rest"}, False),
+        ("runs/update", {"run_id": "r-rest", "note": "x"}, False),
+        ("steps/list", {"run_id": "r-rest"}, False),
         ("runs/search", {"experiment": "fraud-1"}, True),
-        ("runs/search", {"experiment": "rest-1"}, False),
-        ("runs/search", {}, False),
+        ("runs/search", {"experiment": "rest-1"}, True),
+        ("runs/search", {}, True),
         ("runs/set-tags", {"run_id": "r-churn", "tags": {"a": "b"}}, True),
         ("runs/set-tags", {"run_id": "r-fraud", "tags": {"a": "b"}}, False),
         ("runs/update", {"run_id": "r-churn", "experiment": "churn-2"}, True),
@@ -238,21 +241,78 @@ def ada(store):
         ("models/list-versions", {"model": "fraud-1"}, True),
         ("models/list-versions", {"model": "rest-1"}, False),
         ("models/set-tags", {"model": "fraud-1", "tags": {}}, False),
-        ("models/search", {}, False),
+        ("models/search", {}, True),
         ("artifacts/list", {"run_id": "r-rest"}, False),
         ("artifacts/list-edges", {"node": "run:r-rest", "direction": "up"}, False),
-        ("deployments/list", {}, False),
+        ("deployments/list", {}, True),
         ("documents/list", {"kind": "x"}, False),
         ("settings/get", {"name": "x"}, True),
     ],
 )
 def test_a_permission_holds_in_its_project_only(ada, path, body, allowed):
     answer = ada.post(path, json=body)
-    refused = answer.status_code == 403
+    # What may not be seen is unknown.
+    refused = answer.status_code == 403 or "There is no run 'r-rest'" in answer.text
     if not refused and answer.status_code >= 400:
         # The store refuses for a reason of its own: whoever got there was let in.
         assert allowed, answer.text
     assert refused is not allowed, answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("runs/get", {"run_id": "ID"}),
+        ("runs/set-tags", {"run_id": "ID", "tags": {"a": "b"}}),
+        ("runs/update", {"run_id": "ID", "note": "x"}),
+        ("steps/list", {"run_id": "ID"}),
+        ("artifacts/list", {"run_id": "ID"}),
+        ("artifacts/list-proofs", {"run_id": "ID"}),
+        ("artifacts/list-edges", {"node": "run:ID", "direction": "up"}),
+        ("metrics/history", {"run_id": "ID", "key": "loss"}),
+        ("metrics/copy", {"source": "ID", "target": "r-churn"}),
+        ("predictions/get", {"prediction_id": "ID"}),
+        ("steps/start", {"step": wire_of(StepRunRecord).write(a_step("ID", step_run_id="s"))}),
+    ],
+)
+def test_a_hidden_id_and_an_unknown_one_get_the_same_answer(ada, store, path, body):
+    store.metadata.predictions.add([a_prediction("r-rest", deployment="rest-1", model="rest-1")])
+    answers = []
+    for run_id in ("r-rest", "r-none"):
+        sent = json.loads(json.dumps(body).replace("ID", run_id))
+        answer = ada.post(path, json=sent)
+        answers.append((answer.status_code, answer.text.replace(run_id, "ID")))
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "more"),
+    [
+        ("models/list-versions", {}),
+        ("models/get-version", {"version": 1}),
+        ("models/set-tags", {"tags": {}}),
+        ("models/list-stage-events", {}),
+    ],
+)
+def test_a_name_is_refused_for_its_project_whether_there_is_such_a_thing_or_not(ada, path, more):
+    answers = [
+        ada.post(path, json={"model": name, **more}).text for name in ("rest-1", "rest-none")
+    ]
+    assert answers[0] == answers[1]
+    assert "has no permission" in answers[0]
+
+
+def test_lists_and_searches_return_what_may_be_seen(ada):
+    seen = {"churn-1", "fraud-1"}
+    runs = ada.post("runs/search", json={}).json()["result"]
+    assert {each["experiment"] for each in runs} == seen
+    assert ada.post("runs/count", json={}).json()["result"] == 2
+    assert set(ada.post("runs/list-experiments", json={}).json()["result"]) == seen
+    assert set(ada.post("models/list", json={}).json()["result"]) == seen
+    assert {e["model"] for e in ada.post("models/search", json={}).json()["result"]} == seen
+    # A typo gets no name proposed that is another team's.
+    assert "rest-1" not in ada.post("models/list-versions", json={"model": "fraud-l"}).text
 
 
 def test_a_new_run_belongs_to_the_project_of_its_experiment(ada):

@@ -10,12 +10,12 @@ from penstock.core import ConflictError, ParameterError, PenstockError, StoreErr
 from penstock.server.api._actors import with_own_actor
 from penstock.server.api._bytes import Absent
 from penstock.server.api._judge import is_judged, judge
-from penstock.server.api._projects import require_call
+from penstock.server.api._projects import scope_call
 from penstock.stores import RequestMemory, keep_unresolved
 from penstock.stores.rest import Operation, carries_secrets, require_secrets, withhold
 
 if TYPE_CHECKING:
-    from penstock.stores import Store
+    from penstock.stores import MetadataStore, Store
 
 _PAGE = 50_000  # objects of a list in one answer
 _MOST = 10_000  # objects of one search; more are asked for by the last of the page before
@@ -78,7 +78,7 @@ class Performer:
 
     def _act(self, operation: Operation, arguments: dict[str, Any], place: int) -> str:
         metadata = self._view.metadata
-        require_call(metadata, operation, arguments)
+        scoped = scope_call(metadata, operation, arguments)
         _require_small(operation, arguments)
         has_secrets = carries_secrets(operation)
         if has_secrets:
@@ -86,11 +86,13 @@ class Performer:
         own = with_own_actor(metadata, arguments, takes_actor="actor" in operation.parameters)
         judged = judge(operation, own, store=self._view)
         with keep_unresolved():
-            result = self._call(operation, judged)
+            result = self._call(scoped, operation, judged)
             return _answer(operation, withhold(result) if has_secrets else result, place)
 
-    def _call(self, operation: Operation, arguments: dict[str, Any]) -> Any:
-        noun = self._nouns.get(operation.noun) or getattr(self._memory.metadata, operation.noun)
+    def _call(
+        self, metadata: "MetadataStore", operation: Operation, arguments: dict[str, Any]
+    ) -> Any:
+        noun = self._nouns.get(operation.noun) or getattr(metadata, operation.noun)
         try:
             return getattr(noun, operation.verb)(**arguments)
         except StoreError as error:
