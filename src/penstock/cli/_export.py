@@ -11,19 +11,24 @@ from penstock.cli._run import pairs
 from penstock.core import ParameterError
 from penstock.exporters import ENGINES, export_pipeline
 
-_MOVING = {"mlflow": "export_to_mlflow", "mlflow-model": "export_model_folder"}
+# Module and function of the other commands, imported when used.
+_OTHERS = {
+    "helm": ("_export_chart", "export_chart"),
+    "mlflow": ("_moving", "export_to_mlflow"),
+    "mlflow-model": ("_moving", "export_model_folder"),
+}
 
 
 class _Export(click.Group):
     """A group whose command ``pipeline`` needs not be named: ``penstock export FILE.py``."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*super().list_commands(ctx), *_MOVING]
+        return [*super().list_commands(ctx), *_OTHERS]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name in _MOVING:  # imported when used
-            moving = import_module("penstock.cli._moving")
-            command: click.Command = getattr(moving, _MOVING[cmd_name])
+        if cmd_name in _OTHERS:
+            module, function = _OTHERS[cmd_name]
+            command: click.Command = getattr(import_module(f"penstock.cli.{module}"), function)
             return command
         return super().get_command(ctx, cmd_name)
 
@@ -47,7 +52,7 @@ class _Export(click.Group):
     ),
 )
 def export() -> None:
-    """Export pipelines to orchestrators, and runs to MLflow.
+    """Export pipelines to orchestrators, runs to MLflow, and a Helm chart.
 
     `penstock export FILE.py` is short for `penstock export pipeline FILE.py`.
     """
@@ -94,7 +99,7 @@ def pipeline(
         params=params,
     )
     if output is not None:
-        _write(Path(output), exported.text)
+        write_file(Path(output), exported.text)
     if as_json:
         emit({"to": to, "file": output, "text": exported.text, "notes": list(exported.notes)})
         return
@@ -106,7 +111,8 @@ def pipeline(
         say(f"  not carried over: {plain(note)}", stderr=True)
 
 
-def _write(path: Path, text: str) -> None:
+def write_file(path: Path, text: str) -> None:
+    """Write a file of text, with its folder."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

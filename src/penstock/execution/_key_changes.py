@@ -17,7 +17,7 @@ class KeyChange:
     Args:
         step: Step that has the part: the given step, or an earlier step.
         kind: ``code``, ``package``, ``argument``, ``input``, ``source``, ``used`` (declared in
-            ``uses``), ``class``, ``seed``, ``python``; ``file`` and ``environment`` (read by the
+            ``uses``), ``requirements`` (a file of the step's ``environment``), ``class``, ``seed``, ``python``; ``file`` and ``environment`` (read by the
             step while it ran); or ``result`` where equal keys gave different values.
         name: Name of the part: ``util.py:helper``, ``learning_rate``, ``polars``.
         before: Earlier value; None if the part is new.
@@ -45,6 +45,7 @@ def key_changes(
         ("argument", parts.get("arguments", {}), earlier.get("arguments", {})),
         ("source", parts.get("sources", {}), earlier.get("sources", {})),
         ("used", parts.get("uses", {}), earlier.get("uses", {})),
+        ("requirements", parts.get("environment", {}), earlier.get("environment", {})),
     ):
         for name, before, after in _differing(was, value):
             yield KeyChange(

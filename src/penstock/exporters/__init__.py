@@ -5,11 +5,15 @@ from typing import TYPE_CHECKING
 from penstock.core import lazy_exports
 
 if TYPE_CHECKING:
+    from penstock.exporters._build import build_images as build_images
+    from penstock.exporters._chart import write_chart as write_chart
     from penstock.exporters._export import ENGINES as ENGINES
     from penstock.exporters._export import Engine as Engine
     from penstock.exporters._export import export_pipeline as export_pipeline
     from penstock.exporters._export import export_run as export_run
     from penstock.exporters._exported import Exported as Exported
+    from penstock.exporters._images import ImageFile as ImageFile
+    from penstock.exporters._images import export_image as export_image
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
@@ -17,6 +21,10 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "ENGINES": "_export",
         "Engine": "_export",
         "Exported": "_exported",
+        "ImageFile": "_images",
+        "build_images": "_build",
+        "export_image": "_images",
+        "write_chart": "_chart",
         "export_pipeline": "_export",
         "export_run": "_export",
     },

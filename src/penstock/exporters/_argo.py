@@ -10,7 +10,9 @@ from penstock.exporters._text import comment, head_lines
 from penstock.exporters._yaml import to_yaml
 
 ENGINE = "Argo Workflows"
-_CARRIES = frozenset({"retries", "timeout", "cpu", "gpu", "memory", "schedule", "timezone", "map"})
+_CARRIES = frozenset(
+    {"retries", "timeout", "cpu", "gpu", "memory", "schedule", "timezone", "map", "environment"}
+)
 _SECRET = "penstock"  # noqa: S105 - the secret's name
 _SECRETS = [{"secretRef": {"name": _SECRET, "optional": True}}]
 _RUN = "{{tasks.prepare.outputs.parameters.run}}"
@@ -61,7 +63,7 @@ def _inputs(plan: ExportPlan) -> list[tuple[str, str, str]]:
 
 def _prepare(plan: ExportPlan) -> dict[str, Any]:
     script = f'RUN=$({plan.prepare_shell()})\nprintf %s "$RUN" > {_OUT}\n'
-    container = _container(plan, ["sh", "-ec", script])
+    container = _container(plan.image, ["sh", "-ec", script])
     variables = [
         {"name": variable, "value": f"{{{{workflow.parameters.{name}}}}}"}
         for name, variable, _ in _inputs(plan)
@@ -74,7 +76,7 @@ def _prepare(plan: ExportPlan) -> dict[str, Any]:
 def _items(plan: ExportPlan) -> dict[str, Any]:
     script = f'ITEMS=$(penstock step "$0" "$1" "$2" --items --json)\nprintf %s "$ITEMS" > {_OUT}\n'
     words = [script, "{{inputs.parameters.run}}", "{{inputs.parameters.step}}", plan.entry]
-    container = _container(plan, ["sh", "-ec", *words])
+    container = _container(plan.image, ["sh", "-ec", *words])
     return {
         "name": "items",
         "inputs": _input_names(),
@@ -87,7 +89,7 @@ def _step(plan: ExportPlan, task: Task) -> dict[str, Any]:
     options = task.options
     words = ["penstock", "step", "{{inputs.parameters.run}}", "{{inputs.parameters.step}}"]
     words += [plan.entry, *(["--no-retries"] if options.max_retries else [])]
-    container = _container(plan, words)
+    container = _container(task.image, words)
     limits: dict[str, Any] = {}
     if options.cpu:
         limits["cpu"] = str(options.cpu)
@@ -114,8 +116,8 @@ def _step(plan: ExportPlan, task: Task) -> dict[str, Any]:
     return {**template, "container": container}
 
 
-def _container(plan: ExportPlan, words: list[str]) -> dict[str, Any]:
-    return {"image": plan.image, "command": words, "envFrom": _SECRETS}
+def _container(image: str, words: list[str]) -> dict[str, Any]:
+    return {"image": image, "command": words, "envFrom": _SECRETS}
 
 
 def _output(name: str) -> dict[str, Any]:
@@ -129,7 +131,8 @@ def _input_names() -> dict[str, Any]:
 def _template(task: Task) -> str:
     """Return the template of a step: a common one, unless it has options of its own."""
     options = task.options
-    has_own = options.cpu or options.memory or options.gpu or options.max_retries or task.limit_s
+    has_own = options.cpu or options.memory or options.gpu or options.max_retries
+    has_own = has_own or task.limit_s or options.environment
     return f"step-{_id(task.id)}" if has_own else "step"
 
 

@@ -11,14 +11,24 @@ from penstock.exporters._dagster import export_dagster
 from penstock.exporters._exported import Exported
 from penstock.exporters._github_actions import export_github_actions
 from penstock.exporters._kfp import export_kfp
+from penstock.exporters._kubernetes import export_kubernetes
 from penstock.exporters._plan import ExportPlan, plan_export
 from penstock.exporters._prefect import export_prefect
 from penstock.exporters._sagemaker import export_sagemaker
+from penstock.exporters._traced import trace_spec
 from penstock.exporters._vertex import export_vertex
-from penstock.pipelines import EntryPoint, Partitions, Pipeline, PipelineSpec, require_timezone
+from penstock.pipelines import EntryPoint, Pipeline, PipelineSpec, require_timezone
 
 Engine = Literal[
-    "airflow", "argo", "dagster", "github-actions", "kfp", "prefect", "sagemaker", "vertex"
+    "airflow",
+    "argo",
+    "dagster",
+    "github-actions",
+    "kfp",
+    "kubernetes",
+    "prefect",
+    "sagemaker",
+    "vertex",
 ]
 ENGINES: tuple[str, ...] = get_args(Engine)
 _EXPORTERS: Mapping[str, Callable[[ExportPlan], Exported]] = {
@@ -27,6 +37,7 @@ _EXPORTERS: Mapping[str, Callable[[ExportPlan], Exported]] = {
     "dagster": export_dagster,
     "github-actions": export_github_actions,
     "kfp": export_kfp,
+    "kubernetes": export_kubernetes,
     "prefect": export_prefect,
     "sagemaker": export_sagemaker,
     "vertex": export_vertex,
@@ -76,8 +87,7 @@ def export_pipeline(
             why="The exported tasks load it from its file.",
             fix="Define it at the top of a FILE.py.",
         )
-    graph = target.trace(**_arguments(target, params or {}))
-    spec = PipelineSpec.of(graph).of_pipeline(target)
+    spec = trace_spec(target, params or {})
     texts = {name: str(value) for name, value in (params or {}).items()}
     return _export(spec, str(entry), to, texts, cron=cron, timezone=timezone, image=image)
 
@@ -122,20 +132,3 @@ def _export(
         spec, entry, defaults=defaults, cron=cron, timezone=timezone, image=image or ""
     )
     return _EXPORTERS[to](plan)
-
-
-def _arguments(target: Pipeline[..., Any], params: Mapping[str, object]) -> dict[str, Any]:
-    """Return parameters to trace the steps with; those of a partition are of the first one."""
-    given = dict(params)
-    if target.partitions is not None:
-        first = _first_partition(target.partitions)
-        given |= {
-            name: value
-            for name, value in first.items()
-            if name in target.parameters and name not in given
-        }
-    return target.bind(given)
-
-
-def _first_partition(partitions: Partitions) -> Mapping[str, Any]:
-    return partitions.parameters(partitions.first_key())

@@ -10,7 +10,7 @@ from penstock.exporters._text import comment, head_lines
 from penstock.exporters._yaml import to_yaml
 
 ENGINE = "GitHub Actions"
-_CARRIES = frozenset({"timeout", "schedule", "map"})
+_CARRIES = frozenset({"timeout", "schedule", "map", "environment"})
 _SECRETS = ("PENSTOCK_STORE", "PENSTOCK_ARTIFACTS", "PENSTOCK_TOKEN")
 # A job whose needs are skipped (a map without items) is skipped too, unless it has a condition.
 _IF = "${{ !failure() && !cancelled() }}"
@@ -112,15 +112,16 @@ def _job(needs: list[str], task: Task | None, step: dict[str, Any]) -> dict[str,
     if task is not None and task.total_limit_s is not None:
         job["timeout-minutes"] = min(task.total_limit_s // 60 + 1, _MOST_MINUTES)
     job["env"] = {"RUN": f"${{{{ needs.{PREPARE}.outputs.run }}}}"}
-    job["steps"] = [*_setup(), step]
+    job["steps"] = [*_setup(task.options.environment if task else None), step]
     return job
 
 
-def _setup() -> list[dict[str, Any]]:
+def _setup(environment: str | None = None) -> list[dict[str, Any]]:
+    install = f"pip install -r {shlex.quote(environment)}" if environment else _INSTALL
     return [
         {"uses": "actions/checkout@v4"},
         {"uses": "actions/setup-python@v5", "with": {"python-version": "3.12", "cache": "pip"}},
-        {"run": _INSTALL},
+        {"run": install},
     ]
 
 

@@ -10,7 +10,7 @@ from penstock.exporters._text import comment, head_lines
 from penstock.exporters._yaml import to_yaml
 
 ENGINE = "Kubeflow Pipelines"
-_CARRIES = frozenset({"retries", "cpu", "gpu", "memory", "map"})
+_CARRIES = frozenset({"retries", "cpu", "gpu", "memory", "map", "environment"})
 _SECRET = "penstock"  # noqa: S105 - the secret's name
 _KEYS = ("PENSTOCK_STORE", "PENSTOCK_ARTIFACTS", "PENSTOCK_TOKEN")
 _RUN = {"taskOutputParameter": {"producerTask": PREPARE, "outputParameterKey": "run"}}
@@ -150,7 +150,7 @@ def _container(plan: ExportPlan, task: Task, *, is_item: bool = False) -> dict[s
     if is_item:
         words = ["sh", "-ec", _ITEM, "{{$.inputs.parameters['item']}}"]
     retries = ["--no-retries"] if task.options.max_retries else []
-    container: dict[str, Any] = {"image": plan.image, "command": [*words, plan.entry, *retries]}
+    container: dict[str, Any] = {"image": task.image, "command": [*words, plan.entry, *retries]}
     resources, options = dict[str, Any](), task.options
     if options.cpu:
         resources |= {"cpuLimit": float(options.cpu), "resourceCpuLimit": str(options.cpu)}
@@ -167,7 +167,8 @@ def _container(plan: ExportPlan, task: Task, *, is_item: bool = False) -> dict[s
 
 def _has_own_container(task: Task) -> bool:
     options = task.options
-    return bool(options.cpu or options.memory or options.gpu or options.max_retries)
+    has_resources = options.cpu or options.memory or options.gpu
+    return bool(has_resources or options.max_retries or options.environment)
 
 
 def _step_task(task: Task, component: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ def find_notes(plan: ExportPlan, engine: str, carries: frozenset[str]) -> list[s
         engine: The engine's name, for people.
         carries: What the exporter carries over: retries, timeout, cpu, gpu, memory, schedule,
             timezone, interval (of since, cutoff and partitions), partition (of these alone), map,
-            skip.
+            skip, environment.
     """
     notes = [note for task in plan.tasks for note in _of_task(task, engine, carries)]
     if plan.cron is not None:
@@ -58,6 +58,8 @@ def _of_task(task: Task, engine: str, carries: frozenset[str]) -> Iterator[str]:
     missing = [f"{key}={value}" for key, value in asked.items() if value and key not in carries]
     if missing:
         yield f"{name}: {', '.join(missing)} is not requested from {engine}."
+    if options.environment and "environment" not in carries:
+        yield f"{name}: {engine} executes it where it runs, not in {options.environment}."
     if options.approval:
         yield f"{name}: the task fails until somebody approves the step; then retry the task."
     if task.is_map and "map" not in carries:

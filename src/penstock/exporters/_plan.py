@@ -5,6 +5,7 @@ The first task, ``prepare``, records a run; each further task executes a step of
 
 import keyword
 import math
+import posixpath
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -39,6 +40,7 @@ class Task:
         options: Options of the step.
         is_map: True for a map, whose items are listed at run time.
         is_conditional: True if the step is in a branch.
+        image: Container image of the step, for engines that run containers.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Task:
     options: OptionsSpec
     is_map: bool = False
     is_conditional: bool = False
+    image: str = ""
 
     @property
     def limit_s(self) -> int | None:
@@ -141,7 +144,14 @@ class ExportPlan:
 
     def prepare_shell(self) -> str:
         """Return the command that records the run, for a POSIX shell; empty variables count as unset."""
-        lines = [f"penstock {shlex.join(self.prepare_words())}"]
+        return self._with_inputs(f"penstock {shlex.join(self.prepare_words())}")
+
+    def run_shell(self) -> str:
+        """Return entry point and parameters of ``penstock run``, for a POSIX shell."""
+        return self._with_inputs(f"{shlex.quote(self.entry)} -q")
+
+    def _with_inputs(self, command: str) -> str:
+        lines = [command]
         for each in self.inputs:
             variable = each.variable
             lines.append(f'${{{variable}:+--set "{each.name}=${variable}"}}')
@@ -183,6 +193,7 @@ def plan_export(
             step.options,
             is_map=bool(step.each) and not step.max_rounds,
             is_conditional=step.name in conditional,
+            image=image_of(spec.name, image, step.options.environment),
         )
         for step in spec.steps
     )
@@ -199,8 +210,36 @@ def plan_export(
         cron,
         timezone,
         spec.partitions,
-        image or f"{plain_id(spec.name).replace('_', '-')}:latest",
+        image_of(spec.name, image),
     )
+
+
+def image_of(pipeline: str, image: str = "", environment: str | None = None) -> str:
+    """Return the image of a pipeline, or of an environment of a step.
+
+    >>> image_of("churn"), image_of("churn", "registry/churn:1", "requirements/gpu.txt")
+    ('churn:latest', 'registry/churn:1-requirements-gpu')
+
+    Args:
+        pipeline: Name of the pipeline.
+        image: Image of the project; by default of the pipeline's name.
+        environment: Requirements file; None for the project's image.
+
+    Raises:
+        ParameterError: If the image has a digest, so that none can be named after it.
+    """
+    image = image or f"{plain_id(pipeline).replace('_', '-')}:latest"
+    if environment is None:
+        return image
+    if "@" in image:
+        raise ParameterError(
+            what=f"The image {image} has a digest, and a step has the environment {environment}.",
+            why="The environment's image has the same name and a tag of its own.",
+            fix="Give the image by its tag: --image registry/churn:1",
+        )
+    tag = plain_id(posixpath.splitext(environment)[0]).replace("_", "-")
+    has_tag = ":" in image.rpartition("/")[2]
+    return f"{image}-{tag}" if has_tag else f"{image}:{tag}"
 
 
 def plain_id(text: str) -> str:

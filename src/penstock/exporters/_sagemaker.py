@@ -18,7 +18,7 @@ from penstock.exporters._plan import PREPARE, ExportPlan, Input, Task
 from penstock.exporters._text import head_lines
 
 ENGINE = "SageMaker"
-_CARRIES = frozenset({"timeout", "cpu", "gpu", "memory"})
+_CARRIES = frozenset({"timeout", "cpu", "gpu", "memory", "environment"})
 _FOLDER = "/opt/ml/processing"  # where SageMaker mounts inputs and collects outputs
 _LONGEST_TEXT, _LONGEST_NAME = 256, 64
 _MOST_SECONDS = 5 * 24 * 3600
@@ -145,11 +145,12 @@ def _job(script: str, task: Task | None) -> dict[str, Any]:
     limit = _MOST_SECONDS
     if task is not None and task.total_limit_s is not None:
         limit = min(task.total_limit_s, limit)
+    own = task.image if task is not None and task.options.environment else None
     cluster = {"InstanceType": _instance(task), "InstanceCount": 1, "VolumeSizeInGB": 30}
     return {
         "ProcessingResources": {"ClusterConfig": cluster},
         "AppSpecification": {
-            "ImageUri": _get("PenstockImage"),
+            "ImageUri": own or _get("PenstockImage"),
             "ContainerEntrypoint": ["python", "-c", _ENTRY],
             "ContainerArguments": list(_pieces(script)),
         },

@@ -49,14 +49,15 @@ def head_lines(plan: ExportPlan, engine: str, notes: Sequence[str]) -> list[str]
         " The store is that of PENSTOCK_STORE, PENSTOCK_ARTIFACTS and PENSTOCK_TOKEN, which are"
         " secrets and not in this file. Export again after the pipeline's steps have changed."
     )
-    lines = [*_wrap(title), "", *_wrap(about)]
+    lines = [*wrap_text(title), "", *wrap_text(about)]
     if notes:
         lines += ["", "Not carried over:"]
         for note in notes:
             lines += [
-                f"{'- ' if not number else '  '}{line}" for number, line in enumerate(_wrap(note))
+                f"{'- ' if not number else '  '}{line}"
+                for number, line in enumerate(wrap_text(note))
             ]
-    return [_plain(line) for line in lines]
+    return [plain_text(line) for line in lines]
 
 
 def comment(lines: Sequence[str]) -> str:
@@ -64,11 +65,12 @@ def comment(lines: Sequence[str]) -> str:
     return "\n".join(f"# {line}".rstrip() for line in lines) + "\n"
 
 
-def _wrap(text: str) -> list[str]:
+def wrap_text(text: str) -> list[str]:
+    """Return a text as lines that fit a file's head."""
     return textwrap.wrap(text, 92, break_long_words=False, break_on_hyphens=False)
 
 
-def _plain(text: str) -> str:
+def plain_text(text: str) -> str:
     """Return text that is safe within a docstring and a comment."""
     shown = "".join(c if c.isprintable() else "?" for c in text)
     return shown.replace('"""', "'''").replace("\\", "/")

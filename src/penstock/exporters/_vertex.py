@@ -13,7 +13,7 @@ from penstock.exporters._plan import ExportPlan
 from penstock.exporters._text import head_lines
 
 ENGINE = "Vertex AI"
-_CARRIES = frozenset({"retries", "cpu", "gpu", "memory", "map"})
+_CARRIES = frozenset({"retries", "cpu", "gpu", "memory", "map", "environment"})
 _SECRET = "penstock"  # noqa: S105 - the secret's name
 _ACCELERATOR = "NVIDIA_TESLA_T4"
 _IMAGE = (

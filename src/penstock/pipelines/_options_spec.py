@@ -32,6 +32,7 @@ class OptionsSpec:
         workers: Number of connected processes; None for a single process.
         concurrency_limit: Name of the concurrency limit; None without.
         approval: True if the step waits for approval.
+        environment: Requirements file of the step; None for the project's.
     """
 
     max_retries: int = 0
@@ -47,6 +48,7 @@ class OptionsSpec:
     workers: int | None = None
     concurrency_limit: str | None = None
     approval: bool = False
+    environment: str | None = None
 
     @classmethod
     def of(cls, step: Step[..., Any]) -> Self:
@@ -67,6 +69,7 @@ class OptionsSpec:
             workers=step.workers,
             concurrency_limit=step.concurrency_limit,
             approval=step.asks,
+            environment=step.environment,
         )
 
     @classmethod

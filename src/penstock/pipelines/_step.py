@@ -54,6 +54,10 @@ class Step(Generic[P, R]):
             result is the same for every number of workers, which is then not part of the key.
         deterministic: False to let torch use faster kernels whose results may differ between two
             executions.
+        environment: Requirements file of the step, relative to the project, ``"requirements/gpu.txt"``:
+            `penstock image` makes an image of it, exported pipelines execute the step in that image,
+            and what the file requires is part of the key. `penstock run` itself uses the interpreter
+            at hand. None for the project's requirements.
         input_checks: By argument, a check of the stored input: a function of the ArtifactRecord that
             raises a PenstockError. A step whose output is refused fails at once, not when this
             step is reached.
@@ -82,6 +86,7 @@ class Step(Generic[P, R]):
         workers: int | None = None,
         shards: int | None = None,
         deterministic: bool = True,
+        environment: str | None = None,
         input_checks: Mapping[str, InputCheck] | None = None,
     ) -> None:
         _require_function(function)
@@ -101,6 +106,7 @@ class Step(Generic[P, R]):
         self.priority, self.concurrency_limit = priority, concurrency_limit
         self.workers, self.shards, self.deterministic = workers, shards, deterministic
         self.isolate = isolate or workers is not None
+        self.environment = environment
         self.input_checks = dict(input_checks or {})
         self.uses: tuple[Any, ...] = (uses,) if isinstance(uses, str) else tuple(uses)
         self._options: dict[str, Any] = {
@@ -108,6 +114,7 @@ class Step(Generic[P, R]):
             "cache_for": cache_for, "effect": effect, "source": source, "tolerance": tolerance,
             "priority": priority, "isolate": isolate, "uses": uses, "concurrency_limit": concurrency_limit,
             "workers": workers, "shards": shards, "deterministic": deterministic,
+            "environment": environment,
             "input_checks": input_checks,
         }  # fmt: skip
         self._require_workers()
@@ -117,6 +124,11 @@ class Step(Generic[P, R]):
             self._refuse(
                 f"has concurrency_limit={concurrency_limit!r}",
                 "Give the name of what is limited: 'warehouse'.",
+            )
+        if not _is_name(environment) or str(environment).startswith(("/", "..")):
+            self._refuse(
+                f"has environment={environment!r}",
+                "Give a requirements file of the project: 'requirements/gpu.txt'.",
             )
         if not _is_whole(priority):
             self._refuse(f"has priority={priority!r}", "Give a whole number; more comes first.")
@@ -245,6 +257,7 @@ def step(
     workers: int | None = None,
     shards: int | None = None,
     deterministic: bool = True,
+    environment: str | None = None,
     input_checks: Mapping[str, InputCheck] | None = None,
 ) -> Callable[[Callable[P, R]], Step[P, R]]: ...
 def step(
@@ -265,7 +278,7 @@ def step(
         **options: As for `Step`: ``name``, ``retries``, ``timeout``, ``resources``, ``cache``,
             ``cache_for``, ``effect``, ``source``, ``tolerance``, ``priority``, ``isolate``,
             ``uses``, ``concurrency_limit``, ``workers``, ``shards``, ``deterministic``,
-            ``input_checks``.
+            ``environment``, ``input_checks``.
 
     Raises:
         DefinitionError: If the function is no plain function, or an option cannot be used.

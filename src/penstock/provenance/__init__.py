@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from penstock.provenance._own import is_own_code as is_own_code
     from penstock.provenance._own import is_own_module as is_own_module
     from penstock.provenance._own import loaded_modules as loaded_modules
+    from penstock.provenance._requirements import Requirements as Requirements
+    from penstock.provenance._requirements import read_requirements as read_requirements
     from penstock.provenance._seeds import derive_seed as derive_seed
     from penstock.provenance._source import SourceTree as SourceTree
     from penstock.provenance._source import capture_source as capture_source
@@ -47,6 +49,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "CodeDigest": "_code",
+        "Requirements": "_requirements",
         "SourceTree": "_source",
         "StateChanges": "_kept_state",
         "StateKeeper": "_kept_state",
@@ -79,6 +82,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "manifest_difference": "_manifest",
         "show_command": "_manifest",
         "merge_traces": "_trace",
+        "read_requirements": "_requirements",
         "recording": "_lookups",
         "restore_source": "_source",
     },

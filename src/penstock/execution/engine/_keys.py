@@ -13,7 +13,13 @@ from penstock.distributed import TREE_VERSION
 from penstock.execution.engine._constant_digests import FROM_STEP, ConstantDigests
 from penstock.execution.engine._declared_uses import declared_uses
 from penstock.pipelines import Graph, Node, Pipeline
-from penstock.provenance import CodeDigest, code_digest, effects_digest, value_digest
+from penstock.provenance import (
+    CodeDigest,
+    code_digest,
+    effects_digest,
+    read_requirements,
+    value_digest,
+)
 from penstock.stores import Store
 
 _MOST_KNOWN = 256
@@ -103,6 +109,9 @@ class KeyMaker:
         if node.is_expanded:  # the same step on the whole list gives a different result
             parts["each"] = [node.each, node.by, node.max_rounds, [n.name for n in node.body]]
         parts |= _of_workers(node)
+        if node.step.environment:
+            found = read_requirements(self._project, node.step.environment)
+            parts["environment"] = found.digests
         declared = declared_uses(node.step, self._project, self.value)
         if declared:
             parts["uses"] = declared
