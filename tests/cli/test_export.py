@@ -43,6 +43,17 @@ def test_wrong_use_names_the_fix(job):
     assert 'Param("3", type="string"' in given.stdout
 
 
+def test_the_events_of_a_run_are_written_as_openlineage(job):
+    job.penstock("run", "job.py:job", "-q")
+    printed = job.penstock("export", "openlineage", "last")
+    assert printed == job.penstock("export", "last", "--to", "openlineage")
+    assert printed == job.penstock("export", "--to=openlineage", "last")
+    job.penstock("export", "openlineage", "last", "-o", "events.ndjson")
+    assert (job.folder / "events.ndjson").read_text() == printed
+    events = [json.loads(line) for line in printed.splitlines()]
+    assert {event["job"]["name"] for event in events} > {"job", "job.squared"}
+
+
 def test_runs_are_exported_to_mlflow_beside(job):
     shown = job.call("penstock", "export", "mlflow", "--help")
     assert "running MLflow server" in shown.stdout

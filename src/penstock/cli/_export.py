@@ -1,5 +1,6 @@
 """``penstock export``: a pipeline as a file for an orchestrator; runs to MLflow."""
 
+import itertools
 from importlib import import_module
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from penstock.exporters import ENGINES, export_pipeline
 # Module and function of the other commands, imported when used.
 _OTHERS = {
     "helm": ("_export_chart", "export_chart"),
+    "openlineage": ("_export_events", "export_events"),
     "mlflow": ("_moving", "export_to_mlflow"),
     "mlflow-model": ("_moving", "export_model_folder"),
 }
@@ -33,7 +35,9 @@ class _Export(click.Group):
         return super().get_command(ctx, cmd_name)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, ["pipeline", *args] if self._is_short(ctx, args) else args)
+        if self._is_short(ctx, args):
+            args = [_kind_of(args), *args]
+        return super().parse_args(ctx, args)
 
     def _is_short(self, ctx: click.Context, args: list[str]) -> bool:
         """Return whether ``pipeline`` was left out: before a file, or an option of it."""
@@ -42,6 +46,13 @@ class _Export(click.Group):
             return bool(first) and first not in self.list_commands(ctx)
         options = {name for each in pipeline.params for name in each.opts} - {"--help"}
         return first in options
+
+
+def _kind_of(args: list[str]) -> str:
+    """Return the command that was left out: `penstock export RUN --to openlineage` is of a run."""
+    joined = " ".join(args).replace("=", " ").split()
+    targets = [after for word, after in itertools.pairwise(joined) if word == "--to"]
+    return "openlineage" if targets == ["openlineage"] else "pipeline"
 
 
 @click.group(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from penstock.exporters._exported import Exported as Exported
     from penstock.exporters._images import ImageFile as ImageFile
     from penstock.exporters._images import export_image as export_image
+    from penstock.exporters._openlineage import export_openlineage as export_openlineage
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
@@ -24,6 +25,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "ImageFile": "_images",
         "build_images": "_build",
         "export_image": "_images",
+        "export_openlineage": "_openlineage",
         "write_chart": "_chart",
         "export_pipeline": "_export",
         "export_run": "_export",

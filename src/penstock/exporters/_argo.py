@@ -131,8 +131,8 @@ def _input_names() -> dict[str, Any]:
 def _template(task: Task) -> str:
     """Return the template of a step: a common one, unless it has options of its own."""
     options = task.options
-    has_own = options.cpu or options.memory or options.gpu or options.max_retries
-    has_own = has_own or task.limit_s or options.environment
+    resources = (options.cpu, options.memory, options.gpu)
+    has_own = any((*resources, options.max_retries, task.limit_s, options.environment))
     return f"step-{_id(task.id)}" if has_own else "step"
 
 

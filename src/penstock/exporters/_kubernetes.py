@@ -27,7 +27,7 @@ def export_kubernetes(plan: ExportPlan) -> Exported:
     ]
     name, job = plan.id.replace("_", "-"), _job(plan)
     if plan.cron is None:
-        document = {"apiVersion": "batch/v1", "kind": "Job"}
+        document: dict[str, Any] = {"apiVersion": "batch/v1", "kind": "Job"}
         document |= {"metadata": {"generateName": f"{name}-"}, "spec": job}
     else:
         document = {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": name}}
@@ -54,14 +54,15 @@ def _head(plan: ExportPlan, notes: list[str]) -> Iterator[str]:
 
 def _job(plan: ExportPlan) -> dict[str, Any]:
     script = f"exec penstock run {plan.run_shell()}\n"
-    container = {
+    container: dict[str, Any] = {
         "name": "run",
         "image": plan.image,
         "command": ["sh", "-ec", script],
         "envFrom": [{"secretRef": {"name": _SECRET, "optional": True}}],
     }
     variables = [{"name": each.variable, "value": each.default} for each in _inputs(plan)]
-    container |= {"env": variables} if variables else {}
+    if variables:
+        container["env"] = variables
     if limits := _limits(plan):
         container["resources"] = {"requests": limits, "limits": limits}
     # A lost node starts the run again, which reuses its results; a failed step does not.

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from penstock.hooks._kinds import FORMS as FORMS
     from penstock.hooks._kinds import KINDS as KINDS
     from penstock.hooks._kinds import Form as Form
+    from penstock.hooks._recorded import list_run_events as list_run_events
     from penstock.hooks._webhooks import Webhooks as Webhooks
 
 __getattr__, __dir__, __all__ = lazy_exports(
@@ -23,5 +24,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "FORMS": "_kinds",
         "Form": "_kinds",
         "KINDS": "_kinds",
+        "list_run_events": "_recorded",
     },
 )
