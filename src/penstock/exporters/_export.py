@@ -18,6 +18,7 @@ from penstock.exporters._sagemaker import export_sagemaker
 from penstock.exporters._traced import trace_spec
 from penstock.exporters._vertex import export_vertex
 from penstock.pipelines import EntryPoint, Pipeline, PipelineSpec, require_timezone
+from penstock.scheduling import require_cron
 
 Engine = Literal[
     "airflow",
@@ -76,7 +77,8 @@ def export_pipeline(
     Raises:
         ParameterError: If the engine is unknown, a parameter is missing or cannot be used, or a
             step's name cannot be passed on.
-        DefinitionError: If the pipeline's definition is wrong, or it is not in a file.
+        DefinitionError: If the pipeline's definition is wrong, or it is not in a file, or the cron
+            expression or the time zone cannot be read.
     """
     require_choice("to", to, ENGINES)
     target = load_pipeline(pipeline) if isinstance(pipeline, str) else pipeline
@@ -93,7 +95,12 @@ def export_pipeline(
 
 
 def export_run(
-    run: RunRecord, *, to: Engine, cron: str | None = None, timezone: str = "UTC"
+    run: RunRecord,
+    *,
+    to: Engine,
+    cron: str | None = None,
+    timezone: str = "UTC",
+    image: str | None = None,
 ) -> Exported:
     """Return the pipeline of a run as `export_pipeline` does, from what the run has recorded.
 
@@ -102,9 +109,11 @@ def export_run(
         to: The engine.
         cron: When the engine starts the pipeline.
         timezone: Time zone of ``cron``.
+        image: Container image with the project, for engines that run containers.
 
     Raises:
         ParameterError: If the engine is unknown, or the run is not of a pipeline in a file.
+        DefinitionError: If the cron expression or the time zone cannot be read.
     """
     require_choice("to", to, ENGINES)
     if run.pipeline is None or run.entry is None:
@@ -114,7 +123,7 @@ def export_run(
             fix="Export a pipeline: penstock export FILE.py --to airflow",
         )
     spec = PipelineSpec.from_json(run.graph)
-    return _export(spec, run.entry, to, {}, cron=cron, timezone=timezone, image=None)
+    return _export(spec, run.entry, to, {}, cron=cron, timezone=timezone, image=image)
 
 
 def _export(
@@ -128,6 +137,8 @@ def _export(
     image: str | None,
 ) -> Exported:
     require_timezone(timezone)
+    if cron is not None:
+        require_cron(cron, timezone)
     plan = plan_export(
         spec, entry, defaults=defaults, cron=cron, timezone=timezone, image=image or ""
     )

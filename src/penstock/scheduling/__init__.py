@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from penstock.scheduling._schedules import partitions_of as partitions_of
     from penstock.scheduling._triggers import describe_trigger as describe_trigger
     from penstock.scheduling._triggers import is_sensor as is_sensor
+    from penstock.scheduling._triggers import require_cron as require_cron
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
@@ -30,6 +31,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "check_watched": "_schedules",
         "choose": "_backfill",
         "is_sensor": "_triggers",
+        "require_cron": "_triggers",
         "next_due_of": "_schedules",
         "partitions_of": "_schedules",
         "describe_trigger": "_triggers",

@@ -17,6 +17,7 @@ from penstock.server.ui._datasets import dataset_page, datasets_page
 from penstock.server.ui._deployments import deployment_page, deployments_page
 from penstock.server.ui._download import artifact_download
 from penstock.server.ui._experiments import experiments_page
+from penstock.server.ui._exported import export_page
 from penstock.server.ui._features import feature_page, features_page
 from penstock.server.ui._figures import audio_answer, figure_answer, figures_answer, image_answer
 from penstock.server.ui._forms import form_routes
@@ -58,6 +59,7 @@ _PAGES: "dict[str, Build]" = {
     "/runs/{run_id:str}/items": items_page,
     "/runs/{run_id:str}/notebook": notebook_page,
     "/runs/{run_id:str}/why": why_page,
+    "/runs/{run_id:str}/export": export_page,
     "/compare": compare_page,
     "/experiments": experiments_page,
     "/studies": studies_page,
