@@ -14,6 +14,7 @@ from penstock.core import (
     now,
     require_choice,
 )
+from penstock.stores.metadata._audit import note_change
 from penstock.stores.metadata._codec import RecordTable, to_micros
 from penstock.stores.metadata._database import Database, Transaction
 from penstock.stores.metadata._runs import SQLRunStore
@@ -222,6 +223,8 @@ class SQLArtifactIndex:
         with self._database.write(durable=True) as transaction:
             row[0] = self._runs.full_id(transaction, proof.run_id)
             transaction.execute(PROOFS.insert, row)
+            facts = {"kind": proof.kind, "verdict": str(proof.verdict)}
+            note_change(transaction, self._database, "proof.add", str(row[0]), facts)
 
     def list_proofs(self, run_id: str) -> list[ProofRecord]:
         """See ArtifactIndex."""

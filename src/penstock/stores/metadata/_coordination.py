@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from penstock.core import DecisionRecord, now
+from penstock.stores.metadata._audit import note_change
 from penstock.stores.metadata._codec import RecordTable, to_micros
 from penstock.stores.metadata._database import Database
 from penstock.stores.metadata._runs import SQLRunStore
@@ -27,6 +28,11 @@ class StepCoordination:
         with self._database.write(durable=True) as transaction:
             self._runs.full_id(transaction, decision.run_id)
             transaction.execute(DECISIONS.insert, DECISIONS.row(decision))
+            action = "step.approve" if decision.approved else "step.reject"
+            facts = {"step": decision.step, "reason": decision.reason}
+            note_change(
+                transaction, self._database, action, decision.run_id, facts, actor=decision.actor
+            )
 
     def list_decisions(self, run_id: str) -> list[DecisionRecord]:
         """See StepStore."""

@@ -16,6 +16,7 @@ from penstock.core import (
     to_json,
 )
 from penstock.stores._json import dump_json, load_json
+from penstock.stores.metadata._audit import note_change
 from penstock.stores.metadata._codec import RecordTable
 from penstock.stores.metadata._database import Database, Transaction
 from penstock.stores.metadata._outbox import Outbox
@@ -77,6 +78,9 @@ class SQLDeploymentStore:
             saved = write_deployment(transaction, deployment, expected_generation, event)
             if event is not None:
                 self._outbox.note_deployment(transaction, event, deployment.model)
+            shares = ", ".join(f"{each}: {share:g}" for each, share in saved.weights.items())
+            facts = {"model": saved.model, "weights": shares, "generation": saved.generation}
+            note_change(transaction, self._database, "deployment.save", saved.name, facts)
             count_change(transaction)
         return saved
 

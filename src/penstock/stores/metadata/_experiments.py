@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from penstock.core import ConflictError, ExperimentRecord, now
+from penstock.stores.metadata._audit import note_change
 from penstock.stores.metadata._codec import from_micros, to_micros
 from penstock.stores.metadata._database import Database, Transaction
 from penstock.stores.metadata._fields import EXPERIMENTS
@@ -52,6 +53,7 @@ class SQLExperiments:
                 transaction.execute(
                     f"UPDATE {table} SET {column} = ? WHERE {column} = ?", (to, name)
                 )
+            note_change(transaction, self._database, "experiment.rename", name, {"to": to})
 
     def list_experiments(self) -> list[str]:
         """See RunStore."""
@@ -88,7 +90,7 @@ class SQLExperiments:
 
     def update_experiment(self, name: str, **changes: Any) -> None:
         """See RunStore."""
-        update_row(self._database, "experiments", "name", name, changes)
+        update_row(self._database, "experiments", "name", name, changes, action="experiment.change")
 
     def set_experiment_tags(self, name: str, tags: Mapping[str, str]) -> None:
         """See RunStore."""

@@ -4,6 +4,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from penstock.core import (
     EventRecord,
@@ -14,6 +15,7 @@ from penstock.core import (
     now,
 )
 from penstock.stores._json import dump_json, load_json
+from penstock.stores.metadata._audit import note_change
 from penstock.stores.metadata._codec import RecordTable, clean_text, to_micros
 from penstock.stores.metadata._database import Database, Transaction
 from penstock.stores.metadata._outbox import EVENTS, Outbox
@@ -40,6 +42,10 @@ class SQLHookStore:
         """See HookStore."""
         with self._database.write(durable=True) as transaction:
             transaction.execute(_SAVE, HOOKS.row(hook))
+            # The host alone: the addresses of some services are secrets themselves.
+            host = urlsplit(hook.url).hostname or ""
+            facts = {"host": host, "form": hook.form, "events": ", ".join(hook.events)}
+            note_change(transaction, self._database, "hook.save", hook.name, facts)
         self._outbox.forget()
 
     def get(self, name: str) -> HookRecord:
@@ -53,6 +59,7 @@ class SQLHookStore:
             _load(transaction, name)
             transaction.execute("DELETE FROM outbox WHERE hook = ?", (name,))
             transaction.execute("DELETE FROM hooks WHERE name = ?", (name,))
+            note_change(transaction, self._database, "hook.delete", name)
         self._outbox.forget()
 
     def list_events(
@@ -98,6 +105,9 @@ class SQLHookStore:
                     " WHERE name = ?",
                     (len(event_ids), to_micros(now()), hook),
                 )
+            else:
+                facts = {"events": len(event_ids)}
+                note_change(transaction, self._database, "hook.drop_events", hook, facts)
 
     def update_event(self, event_id: str, **changes: Any) -> None:
         """See HookStore."""

@@ -23,6 +23,7 @@ from penstock.core import (
     now,
 )
 from penstock.stores._json import dump_json, load_json
+from penstock.stores.metadata._audit import note_change
 from penstock.stores.metadata._codec import RecordTable, to_micros
 from penstock.stores.metadata._database import Database, Transaction
 from penstock.stores.metadata._deployments import write_deployment
@@ -140,6 +141,11 @@ class ModelVersions:
             changed = replace(record, revision=record.revision + 1, **changes)
             _note_gates(transaction, record, changed.gates, actor or current_actor(), now())
             _store(transaction, changed)
+            # Gates are in the model's history; a card is written by every registration.
+            if facts := dict.fromkeys(changes.keys() - {"gates", "card"}, True):
+                note_change(
+                    transaction, self._database, "version.change", record.ref, facts, actor=actor
+                )
             count_change(transaction)
         return changed
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from penstock.core import ConflictError, ModelRecord, ModelVersionRecord, now
+from penstock.stores.metadata._audit import note_change
 from penstock.stores.metadata._codec import from_micros, to_micros
 from penstock.stores.metadata._fields import MODELS, VERSIONS
 from penstock.stores.metadata._model_versions import VERSIONS as VERSION_ROWS
@@ -55,22 +56,27 @@ class SQLModelStore(ModelVersions):
                     model=model,
                 )
             write_tags(transaction, "model_tags", ("model",), (model,), tags or {})
+            note_change(transaction, self._database, "model.create", model)
 
     def update(self, model: str, **changes: Any) -> None:
         """See ModelStore."""
-        update_row(self._database, "models", "model", model, changes)
+        update_row(self._database, "models", "model", model, changes, action="model.change")
 
     def set_tags(self, model: str, tags: Mapping[str, str]) -> None:
         """See ModelStore."""
         with self._database.write() as transaction:
             require_row(transaction, "models", "model", model)
             write_tags(transaction, "model_tags", ("model",), (model,), tags)
+            if tags:
+                note_change(transaction, self._database, "model.set_tags", model, tags)
 
     def delete_tags(self, model: str, names: Sequence[str]) -> None:
         """See ModelStore."""
         with self._database.write() as transaction:
             require_row(transaction, "models", "model", model)
             delete_tags(transaction, "model_tags", ("model",), (model,), names)
+            facts = {"names": ", ".join(names)}
+            note_change(transaction, self._database, "model.delete_tags", model, facts)
 
     def search_versions(
         self,
@@ -94,6 +100,9 @@ class SQLModelStore(ModelVersions):
             require_row(transaction, "model_versions", "model", model, "version", version)
             key = ("model", "version"), (model, version)
             write_tags(transaction, "version_tags", *key, tags)
+            if tags:
+                ref = f"{model}@{version}"
+                note_change(transaction, self._database, "version.set_tags", ref, tags)
 
     def delete_version_tags(self, model: str, version: int, names: Sequence[str]) -> None:
         """See ModelStore."""
@@ -101,6 +110,8 @@ class SQLModelStore(ModelVersions):
             require_row(transaction, "model_versions", "model", model, "version", version)
             key = ("model", "version"), (model, version)
             delete_tags(transaction, "version_tags", *key, names)
+            subject, facts = f"{model}@{version}", {"names": ", ".join(names)}
+            note_change(transaction, self._database, "version.delete_tags", subject, facts)
 
     def list(self) -> list[str]:
         """See ModelStore."""

@@ -19,6 +19,7 @@ from penstock.core import (
 )
 from penstock.stores._json import dump_json, load_json
 from penstock.stores._processes import is_ours, trace_here
+from penstock.stores.metadata._audit import note_change
 from penstock.stores.metadata._codec import RecordTable, clean_text, to_micros
 from penstock.stores.metadata._database import Database, Transaction
 from penstock.stores.metadata._experiments import SQLExperiments
@@ -55,6 +56,9 @@ RUNS = RecordTable(
 )
 _ALL = 2**62
 _MOST_MISSED = 20
+_LAID_ASIDE = frozenset(
+    {"archived_at", "deleted_at"}
+)  # changes by someone, and not of a run's work
 _FIXED = frozenset({"run_id", "params", "tags", "metrics"})
 _INSERT_RUN = f"{RUNS.insert} ON CONFLICT (run_id) DO NOTHING"
 _ADD_EXPERIMENT = (
@@ -130,6 +134,8 @@ class SQLRunStore(SQLExperiments):
             sets = ", ".join(f'"{name}" = ?' for name in changes)
             values = [RUNS.column(name, value) for name, value in changes.items()]
             transaction.execute(f"UPDATE runs SET {sets} WHERE run_id = ?", (*values, run_id))
+        if laid := {name: changes[name] is not None for name in _LAID_ASIDE & changes.keys()}:
+            note_change(transaction, self._database, "run.change", run_id, laid)
         run = self.load(transaction, run_id)
         if before is not None and _is_news(before, run):
             facts = {"attempt": run.attempt, "error": run.error}

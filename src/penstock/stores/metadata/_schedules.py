@@ -13,6 +13,8 @@ from penstock.core import (
     did_you_mean,
     now,
 )
+from penstock.stores._json import dump_json
+from penstock.stores.metadata._audit import note_change
 from penstock.stores.metadata._codec import RecordTable, clean_text, to_micros
 from penstock.stores.metadata._database import Database, Transaction
 
@@ -43,6 +45,8 @@ _WORKED_ON = (
     " AND until >= ?"
 )
 
+_PROGRESS = frozenset({"cursor", "error", "looked_at"})  # what schedulers write
+
 
 class SQLScheduleStore:
     """ScheduleStore on SQL."""
@@ -54,6 +58,8 @@ class SQLScheduleStore:
         """See ScheduleStore."""
         with self._database.write(durable=True) as transaction:
             transaction.execute(_SAVE, SCHEDULES.row(schedule))
+            facts = {"pipeline": schedule.pipeline, "trigger": dump_json(schedule.trigger)}
+            note_change(transaction, self._database, "schedule.save", schedule.name, facts)
 
     def get(self, name: str) -> ScheduleRecord:
         """See ScheduleStore."""
@@ -66,6 +72,7 @@ class SQLScheduleStore:
             _load(transaction, name)
             transaction.execute("DELETE FROM ticks WHERE schedule = ?", (name,))
             transaction.execute("DELETE FROM schedules WHERE name = ?", (name,))
+            note_change(transaction, self._database, "schedule.delete", name)
 
     def advance(
         self, name: str, *, expected_revision: int, ticks: Sequence[TickRecord] = (), **changes: Any
@@ -81,6 +88,9 @@ class SQLScheduleStore:
             ).rowcount
             if moved:
                 transaction.executemany(_ADD_TICK, [TICKS.row(tick) for tick in ticks])
+                if changes.keys() - _PROGRESS:  # by someone, and not by a scheduler's look
+                    facts = {field: value is not None for field, value in changes.items()}
+                    note_change(transaction, self._database, "schedule.change", name, facts)
         return moved > 0
 
     def add_tick(self, tick: TickRecord) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from penstock.core import NotFoundError, ParameterError, did_you_mean
+from penstock.stores.metadata._audit import note_change
 from penstock.stores.metadata._codec import to_micros
 from penstock.stores.metadata._database import Database, Transaction
 
@@ -13,9 +14,9 @@ _CHANGEABLE = {"experiments": ("note", "archived_at", "deleted_at"), "models": (
 
 
 def update_row(
-    database: Database, table: str, key: str, name: str, changes: Mapping[str, Any]
+    database: Database, table: str, key: str, name: str, changes: Mapping[str, Any], *, action: str
 ) -> None:
-    """Change fields of an experiment or model by name."""
+    """Change fields of an experiment or model by name; the audit trail names the fields."""
     for change in changes:
         if change not in _CHANGEABLE[table]:
             raise ParameterError(
@@ -30,6 +31,8 @@ def update_row(
                 f'UPDATE {table} SET "{change}" = ? WHERE "{key}" = ?',
                 (to_micros(value) if moment else value, name),
             )
+        facts = {change: value is not None for change, value in changes.items()}
+        note_change(transaction, database, action, name, facts)
 
 
 def read_tags(
