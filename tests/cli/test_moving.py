@@ -12,6 +12,7 @@ from penstock.cli import cli
 from penstock.models import Model, infer_signature
 from penstock.registry import Registry
 from penstock.stores import open_store
+from penstock.tracking import start_run
 
 # The tables that MLflow has had since its version 1, as far as an import reads them.
 _TABLES = """
@@ -64,6 +65,18 @@ def test_an_old_database_is_imported_and_what_is_lost_is_listed(url, tmp_path):
 def test_what_is_no_database_is_refused(url, tmp_path):
     done = run(url, "import", "mlflow", str(tmp_path / "none.db"))
     assert (done.exit_code, "no store of MLflow" in done.output) == (2, True)
+
+
+def test_a_run_is_written_for_wandb(tmp_path):
+    pytest.importorskip("google.protobuf", reason="needs protobuf: pip install 'penstock[wandb]'")
+    url = f"sqlite:///{tmp_path}/penstock.db"
+    with start_run(name="base", store=url) as run:
+        run.log_metric("loss", 0.5, step=1)
+    words = ["--store", url, "export", "wandb", run.run_id, "--to", str(tmp_path / "wandb")]
+    done = json.loads(CliRunner().invoke(cli, [*words, "--json"]).stdout)
+    assert (done["points"], done["unchanged"]) == (1, 0)
+    assert done["runs"][run.run_id].startswith(str(tmp_path / "wandb" / "offline-run-"))
+    assert "1 were there" in CliRunner().invoke(cli, words).output
 
 
 def test_a_version_is_written_as_a_folder_once(url, tmp_path):

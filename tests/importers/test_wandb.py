@@ -17,7 +17,7 @@ from penstock.hooks import Webhooks
 from penstock.importers import import_wandb
 from penstock.importers._wandb import read_run
 from penstock.importers._wandb_log import read_records
-from penstock.importers._wandb_schema import record_class
+from penstock.importers._wandb_schema import wandb_record
 from penstock.tracking import Run
 
 
@@ -135,7 +135,7 @@ def test_no_file_of_this_machine_is_taken_that_wandb_did_not_stage(tmp_path, sto
     secret = tmp_path / "secret.txt"
     secret.write_text("hush")
     (tmp_path / "wandb").mkdir()
-    record = record_class()
+    record = wandb_record()
     run, artifact = record(), record()
     run.run.run_id, run.run.project = "r1", "p"
     artifact.artifact.name, artifact.artifact.type = "a", "dataset"
@@ -157,7 +157,7 @@ def test_no_file_of_this_machine_is_taken_that_wandb_did_not_stage(tmp_path, sto
     ("data", "told"), [(b"", "is no log"), (b"PK\x03\x04...", "is no log"), (None, "names no run")]
 )
 def test_what_is_no_run_is_named_and_the_others_arrive(tmp_path, store, data, told):
-    good = record_class()()
+    good = wandb_record()()
     good.run.run_id = "r1"
     (tmp_path / "run-a.wandb").write_bytes(packed([good.SerializeToString()]))
     bad = tmp_path / "run-b.wandb"
@@ -193,7 +193,7 @@ def packed(records):
 def test_records_of_any_length_are_read(sizes):
     records = []
     for number, size in enumerate(sizes):
-        record = record_class()(num=number)
+        record = wandb_record()(num=number)
         record.run.notes = "x" * size
         records.append(record.SerializeToString())
     with tempfile.TemporaryDirectory() as folder:
@@ -208,7 +208,7 @@ def test_records_of_any_length_are_read(sizes):
 @pytest.mark.parametrize("left", [0, 1, 6, 7, 8])
 def test_a_record_may_begin_at_the_very_end_of_a_block(tmp_path, left):
     """With seven bytes left its first part is empty, with fewer the block is filled up."""
-    first, second = record_class()(num=1), record_class()(num=2)
+    first, second = wandb_record()(num=1), wandb_record()(num=2)
     room = 32_768 - 7 - 7 - left
     first.run.notes = "x" * (room - 30)
     first.run.notes += "x" * (room - len(first.SerializeToString()))

@@ -1,4 +1,4 @@
-"""``penstock export``: a pipeline as a file for an orchestrator; runs to MLflow."""
+"""``penstock export``: a pipeline as a file for an orchestrator; runs to MLflow and W&B."""
 
 import itertools
 from importlib import import_module
@@ -18,6 +18,7 @@ _OTHERS = {
     "openlineage": ("_export_events", "export_events"),
     "mlflow": ("_moving", "export_to_mlflow"),
     "mlflow-model": ("_moving", "export_model_folder"),
+    "wandb": ("_moving", "export_to_wandb"),
 }
 
 
@@ -60,10 +61,11 @@ def _kind_of(args: list[str]) -> str:
     epilog=examples(
         "penstock export churn.py --to airflow -o dags/churn.py",
         "penstock export mlflow last --to http://127.0.0.1:5000",
+        "penstock export wandb last --to wandb",
     ),
 )
 def export() -> None:
-    """Export pipelines to orchestrators, runs to MLflow, and a Helm chart.
+    """Export pipelines to orchestrators, runs to MLflow and W&B, and a Helm chart.
 
     `penstock export FILE.py` is short for `penstock export pipeline FILE.py`.
     """

@@ -41,7 +41,10 @@ _SECTIONS = (
             "new": ("_new", "Create a pipeline file for a table."),
             "run": ("_run", "Run a pipeline, or resume a run."),
             "tune": ("_tune", "Search a pipeline's parameters."),
-            "export": ("_export", "Write a pipeline for Airflow and others, runs to MLflow."),
+            "export": (
+                "_export",
+                "Write a pipeline for Airflow and others, runs to MLflow and W&B.",
+            ),
             "image": ("_image", "Write a Containerfile of the project, and build the image."),
             "step": ("_step", "Execute one step of a run; for other orchestrators."),
             "approve-step": ("_approval", "Approve a step that waits for approval."),

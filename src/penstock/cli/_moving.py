@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from penstock import registry
+from penstock import exporters, registry
 from penstock.cli._help import examples
 from penstock.cli._import_trackers import neptune, wandb
 from penstock.cli._output import current_store, emit, json_option, plain, say
@@ -96,6 +96,43 @@ def export_to_mlflow(ctx: click.Context, runs: tuple[str, ...], target: str, as_
     )
     for run, there in done.runs.items():
         say(f"  {plain(run)} is {plain(there)} there.")
+    _show_lost(done.lost)
+
+
+@click.command(
+    name="wandb",
+    epilog=examples(
+        "penstock export wandb last --to wandb",
+        "penstock export wandb 06a 06b --to wandb && wandb sync wandb/offline-run-*",
+    ),
+)
+@click.argument("runs", nargs=-1, required=True)
+@click.option(
+    "--to",
+    "folder",
+    default="wandb",
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the runs' folders.",
+)
+@json_option
+@click.pass_context
+def export_to_wandb(ctx: click.Context, runs: tuple[str, ...], folder: Path, as_json: bool) -> None:
+    """Write RUNS as offline runs of W&B: `wandb leet` shows them, `wandb sync` uploads them.
+
+    A run that is there already is not written again; one that has changed is written anew. What has
+    no place there is listed.
+    """
+    done = exporters.export_wandb(runs, to=folder, store=current_store(ctx))
+    if as_json:
+        emit(asdict(done))
+        return
+    say(
+        f"[green]✓[/] {len(done.runs) - done.unchanged} runs written ({done.unchanged} were there),"
+        f" {done.points:,} metric points, {done.files} files."
+    )
+    for run, there in done.runs.items():
+        say(f"  {plain(run)}: {plain(there)}")
     _show_lost(done.lost)
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from penstock.exporters._images import ImageFile as ImageFile
     from penstock.exporters._images import export_image as export_image
     from penstock.exporters._openlineage import export_openlineage as export_openlineage
+    from penstock.exporters._wandb import WandbExport as WandbExport
+    from penstock.exporters._wandb import export_wandb as export_wandb
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
@@ -27,7 +29,9 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "export_image": "_images",
         "export_openlineage": "_openlineage",
         "write_chart": "_chart",
+        "WandbExport": "_wandb",
         "export_pipeline": "_export",
         "export_run": "_export",
+        "export_wandb": "_wandb",
     },
 )

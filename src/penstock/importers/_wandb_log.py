@@ -7,12 +7,12 @@ middle, last).
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from penstock.core import DataError
-from penstock.importers._wandb_schema import record_class
+from penstock.importers._wandb_schema import wandb_record
 
 _HEADER = b":W&B\xe1\xbe\x00"
 _BLOCK, _PART = 32 * 1024, struct.Struct("<IHB")
@@ -27,12 +27,44 @@ def read_records(path: Path, lost: list[str]) -> Iterator[Any]:  # Any: messages
     """
     from google.protobuf.message import DecodeError
 
-    record = record_class()
+    record = wandb_record()
     for place, data in _read_parts(path, lost):
         try:
             yield record.FromString(data)
         except DecodeError:
             lost.append(f"{path.name}: the record at byte {place} cannot be read")
+
+
+def write_wandb_log(path: Path, records: Iterable[Any]) -> None:  # Any: messages
+    """Write records as a log that W&B reads.
+
+    Args:
+        path: A new file.
+        records: Messages of `wandb_record`'s class; each gets its number here.
+    """
+    with path.open("xb") as file:
+        place = file.write(_HEADER)
+        for number, record in enumerate(records, 1):
+            record.num = number
+            for part in _packed(record.SerializeToString(), place):
+                place += file.write(part)
+
+
+def _packed(data: bytes, place: int) -> Iterator[bytes]:
+    """Split a record into parts that end with their blocks."""
+    kinds = {(True, True): _WHOLE, (True, False): _FIRST, (False, True): _LAST}
+    first = True
+    while first or data:
+        room = _BLOCK - place % _BLOCK
+        if room < _PART.size:
+            yield bytes(room)
+            place += room
+            continue
+        part, data = data[: room - _PART.size], data[room - _PART.size :]
+        kind = kinds.get((first, not data), _MIDDLE)
+        first = False
+        yield _PART.pack(zlib.crc32(bytes([kind]) + part), len(part), kind) + part
+        place += _PART.size + len(part)
 
 
 def _read_parts(path: Path, lost: list[str]) -> Iterator[tuple[int, bytes]]:

@@ -38,6 +38,8 @@ _MESSAGES: dict[str, dict[str, tuple[Any, ...]]] = {
         "git": (21, "Git"),
         "branch_point": (23, "Branch"),
     },
+    "Version": {"producer": (1, _TEXT), "min_consumer": (2, _TEXT)},
+    "Header": {"version_info": (1, "Version")},
     "Exit": {"exit_code": (1, _INT), "runtime": (2, _INT)},
     "Metric": {"name": (1, _TEXT), "glob_name": (2, _TEXT), "step_metric": (4, _TEXT)},
     "Environment": {
@@ -73,6 +75,7 @@ _MESSAGES: dict[str, dict[str, tuple[Any, ...]]] = {
         "metric": (12, "Metric"),
         "run": (17, "Run"),
         "exit": (18, "Exit"),
+        "header": (21, "Header"),
         "use_artifact": (25, "Step"),
         "environment": (26, "Environment"),
     },
@@ -80,8 +83,8 @@ _MESSAGES: dict[str, dict[str, tuple[Any, ...]]] = {
 
 
 @cache
-def record_class() -> Any:  # Any: a message class, made at run time
-    """Return the class of records.
+def wandb_record() -> Any:  # Any: a message class, made at run time
+    """Return the class of the records of a log of W&B.
 
     Raises:
         MissingDependencyError: If protobuf is not installed.

@@ -1,0 +1,226 @@
+"""Runs in the form of W&B: offline folders, which its viewer reads and ``wandb sync`` uploads."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import penstock
+from penstock.core import MetricColumns, ParameterError, RunRecord, RunState
+from penstock.importers import wandb_record, write_wandb_log
+from penstock.stores import open_store
+from penstock.tracking import SYSTEM, get_run
+
+if TYPE_CHECKING:
+    from penstock.stores import Store
+
+_MARK = "penstock.json"
+_LARGEST_STEP = 2**53
+_ENDED = {RunState.FINISHED: 0, RunState.FAILED: 1, RunState.KILLED: 137}
+
+
+@dataclass(slots=True)
+class WandbExport:
+    """The result of an export.
+
+    Args:
+        target: The folder that was written to.
+        runs: Folder of each run by its id.
+        unchanged: Number of runs that were there already.
+        points: Number of metric points written.
+        files: Number of files written.
+        lost: What has no place there, as sentences.
+    """
+
+    target: str
+    runs: dict[str, str] = field(default_factory=dict)
+    unchanged: int = 0
+    points: int = 0
+    files: int = 0
+    lost: list[str] = field(default_factory=list)
+
+
+def export_wandb(
+    runs: Sequence[str], *, to: str | Path, store: "Store | str | None" = None
+) -> WandbExport:
+    """Write runs as offline runs of W&B; a run that is there already is not written again.
+
+    Parameters become the configuration, metrics the history, system metrics the system's, the
+    experiment the project, artifacts files. A run that has changed since is written anew, whole.
+
+    Args:
+        runs: Ids, unique beginnings of ids, or ``last``.
+        to: A folder, such as ``wandb``; each run gets a folder in it.
+        store: The store of the runs; by default the project's.
+
+    Raises:
+        NotFoundError: If there is no such run.
+        ParameterError: If a run's folder is there and was not written by penstock.
+        MissingPackageError: If protobuf is not installed.
+    """
+    opened, done = open_store(store), WandbExport(str(to))
+    records = [opened.metadata.runs.get(run) for run in runs]
+    for record in records:
+        _write(opened, record, Path(to), done)
+    return done
+
+
+def _write(store: "Store", run: RunRecord, target: Path, done: WandbExport) -> None:
+    began = run.started_at or run.created_at
+    folder = target / f"offline-run-{began:%Y%m%d_%H%M%S}-{run.run_id}"
+    mark = {"run_id": run.run_id, "state": _state_of(store, run)}
+    done.runs[run.run_id] = str(folder)
+    if folder.exists() and _known_mark(folder) == mark:
+        done.unchanged += 1
+        return
+    target.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".penstock-", dir=target) as place:
+        made = Path(place) / folder.name
+        files = made / "files"
+        files.mkdir(parents=True)
+        paths = get_run(run.run_id, store=store).download(to=files)
+        names = sorted(path.relative_to(files).as_posix() for path in paths)
+        records = _records(store, run, names, done)
+        write_wandb_log(made / f"run-{run.run_id}.wandb", records)
+        (made / _MARK).write_text(json.dumps(mark), encoding="utf-8")
+        if folder.exists():
+            shutil.rmtree(folder)
+        made.rename(folder)  # whole or not at all
+    done.files += len(names)
+
+
+def _known_mark(folder: Path) -> Any:
+    try:
+        return json.loads((folder / _MARK).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise ParameterError(
+            what=f"{folder} is there, and penstock did not write it.",
+            why="It may be a run of W&B's own, which would be lost.",
+            fix="Give another folder by --to, or move it away.",
+            path=folder,
+        ) from None
+
+
+def _state_of(store: "Store", run: RunRecord) -> str:
+    points = sum(summary.count for summary in run.metrics.values())
+    facts = [run.name, run.note, run.group, dict(run.tags), dict(run.params), str(run.ended_at)]
+    files = {name: each.digest for name, each in store.metadata.artifacts.list(run.run_id).items()}
+    return json.dumps([run.state.value, points, facts, files], default=str, sort_keys=True)
+
+
+def _records(
+    store: "Store", run: RunRecord, names: Sequence[str], done: WandbExport
+) -> Iterator[Any]:
+    """Return the records of a run's log in the order in which W&B writes them."""
+    new, began = wandb_record(), run.started_at or run.created_at
+    header = new()
+    header.header.version_info.producer = f"penstock {penstock.__version__}"
+    yield header
+    yield _run_record(new(), run, began)
+    history = {key: store.metadata.metrics.history(run.run_id, key) for key in run.metrics}
+    rows = _rows(history, lambda what: done.lost.append(f"Run {run.run_id}: {what}"))
+    for step in sorted(rows):
+        done.points += sum(not key.startswith("_") for key in rows[step])
+        yield _row_record(new(), step, rows[step])
+    for at, values in _system_rows(history):
+        done.points += len(values)
+        record = new()
+        _set_time(record.stats.timestamp, at)
+        _add_items(record.stats.item, values)
+        yield record
+    summary = new()
+    lasts = {k: s.last for k, s in run.metrics.items() if not k.startswith(SYSTEM)}
+    _add_items(summary.summary.update, lasts)
+    yield summary
+    if names:
+        files = new()
+        for name in names:
+            files.files.files.add(path=name)
+        yield files
+    if run.state in _ENDED:
+        end = new()
+        end.exit.exit_code = _ENDED[run.state]
+        end.exit.runtime = int(((run.ended_at or began) - began).total_seconds())
+        yield end
+    _note_lost(store, run, done)
+
+
+def _run_record(record: Any, run: RunRecord, began: datetime) -> Any:
+    told = record.run
+    told.run_id, told.project, told.display_name = run.run_id, run.experiment, run.name
+    told.notes, told.run_group = run.note or "", run.group or ""
+    told.tags.extend(k if v == "true" else f"{k}={v}" for k, v in sorted(run.tags.items()))
+    _set_time(told.start_time, round(began.timestamp() * 1e6))
+    _add_items(told.config.update, run.params)
+    return record
+
+
+def _row_record(record: Any, step: int, row: dict[str, Any]) -> Any:
+    record.history.step.num = step
+    _add_items(record.history.item, {"_step": step, **row}, nested=True)
+    return record
+
+
+def _rows(history: dict[str, MetricColumns], lose: Any) -> dict[int, dict[str, Any]]:
+    """Return values by step; a row of W&B has one value of each metric, at a whole step from 0."""
+    rows: dict[int, dict[str, Any]] = {}
+    for key, columns in history.items():
+        if key.startswith(SYSTEM):
+            continue
+        between = twice = 0
+        points = zip(
+            columns.times.tolist(), columns.steps.tolist(), columns.values.tolist(), strict=True
+        )
+        for at, step, value in sorted(points, key=lambda point: point[0]):
+            if not (0 <= step <= _LARGEST_STEP and float(step).is_integer()):
+                between += 1
+                continue
+            row = rows.setdefault(int(step), {})
+            twice += key in row
+            row[key] = value
+            row["_timestamp"] = max(row.get("_timestamp", 0.0), at / 1e6)
+        if between:
+            lose(f"{between} points of {key!r} at negative steps or fractions of steps")
+        if twice:
+            lose(f"{twice} points of {key!r} at a step that has a later one")
+    return rows
+
+
+def _system_rows(history: dict[str, MetricColumns]) -> Iterator[tuple[int, dict[str, Any]]]:
+    rows: dict[int, dict[str, Any]] = {}
+    for key, columns in history.items():
+        if key.startswith(SYSTEM):
+            name = key.removeprefix(SYSTEM)
+            for at, value in zip(columns.times.tolist(), columns.values.tolist(), strict=True):
+                rows.setdefault(at, {})[name] = value
+    yield from sorted(rows.items())
+
+
+def _add_items(items: Any, values: Any, *, nested: bool = False) -> None:
+    for key, value in values.items():
+        text = json.dumps(value, default=str)
+        if nested:
+            items.add(nested_key=[key], value_json=text)
+        else:
+            items.add(key=key, value_json=text)
+
+
+def _set_time(stamp: Any, micros: int) -> None:
+    stamp.seconds, rest = divmod(micros, 1_000_000)
+    stamp.nanos = rest * 1000
+
+
+def _note_lost(store: "Store", run: RunRecord, done: WandbExport) -> None:
+    steps = store.metadata.steps.list(run.run_id)
+    for what in (
+        f"{len(steps)} steps with their logs and keys" if steps else "",
+        "code, environment and hardware" if run.provenance else "",
+        f"its parent, {run.parent_run_id}" if run.parent_run_id else "",
+        "" if run.state in _ENDED else f"its state, {run.state.value}: there it has crashed",
+    ):
+        if what:
+            done.lost.append(f"Run {run.run_id}: {what}")
