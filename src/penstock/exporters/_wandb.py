@@ -3,7 +3,7 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import penstock
 from penstock.core import MetricColumns, ParameterError, RunRecord, RunState
-from penstock.importers import wandb_record, write_wandb_log
+from penstock.importers import write_wandb_log
 from penstock.stores import open_store
 from penstock.tracking import SYSTEM, get_run
 
@@ -114,55 +114,44 @@ def _state_of(store: "Store", run: RunRecord) -> str:
 
 def _records(
     store: "Store", run: RunRecord, names: Sequence[str], done: WandbExport
-) -> Iterator[Any]:
+) -> Iterator[dict[str, Any]]:
     """Return the records of a run's log in the order in which W&B writes them."""
-    new, began = wandb_record(), run.started_at or run.created_at
-    header = new()
-    header.header.version_info.producer = f"penstock {penstock.__version__}"
-    yield header
-    yield _run_record(new(), run, began)
+    began = run.started_at or run.created_at
+    yield {"header": {"version_info": {"producer": f"penstock {penstock.__version__}"}}}
+    yield {"run": _run_facts(run, began)}
     history = {key: store.metadata.metrics.history(run.run_id, key) for key in run.metrics}
     rows = _rows(history, lambda what: done.lost.append(f"Run {run.run_id}: {what}"))
     for step in sorted(rows):
         done.points += sum(not key.startswith("_") for key in rows[step])
-        yield _row_record(new(), step, rows[step])
+        items = [
+            {"nested_key": [key], "value_json": json.dumps(value)}
+            for key, value in {"_step": step, **rows[step]}.items()
+        ]
+        yield {"history": {"step": {"num": step}, "item": items}}
     for at, values in _system_rows(history):
         done.points += len(values)
-        record = new()
-        _set_time(record.stats.timestamp, at)
-        _add_items(record.stats.item, values)
-        yield record
-    summary = new()
+        yield {"stats": {"timestamp": _time(at), "item": _items(values)}}
     lasts = {k: s.last for k, s in run.metrics.items() if not k.startswith(SYSTEM)}
-    _add_items(summary.summary.update, lasts)
-    yield summary
+    yield {"summary": {"update": _items(lasts)}}
     if names:
-        files = new()
-        for name in names:
-            files.files.files.add(path=name)
-        yield files
+        yield {"files": {"files": [{"path": name} for name in names]}}
     if run.state in _ENDED:
-        end = new()
-        end.exit.exit_code = _ENDED[run.state]
-        end.exit.runtime = int(((run.ended_at or began) - began).total_seconds())
-        yield end
+        seconds = int(((run.ended_at or began) - began).total_seconds())
+        yield {"exit": {"exit_code": _ENDED[run.state], "runtime": seconds}}
     _note_lost(store, run, done)
 
 
-def _run_record(record: Any, run: RunRecord, began: datetime) -> Any:
-    told = record.run
-    told.run_id, told.project, told.display_name = run.run_id, run.experiment, run.name
-    told.notes, told.run_group = run.note or "", run.group or ""
-    told.tags.extend(k if v == "true" else f"{k}={v}" for k, v in sorted(run.tags.items()))
-    _set_time(told.start_time, round(began.timestamp() * 1e6))
-    _add_items(told.config.update, run.params)
-    return record
-
-
-def _row_record(record: Any, step: int, row: dict[str, Any]) -> Any:
-    record.history.step.num = step
-    _add_items(record.history.item, {"_step": step, **row}, nested=True)
-    return record
+def _run_facts(run: RunRecord, began: datetime) -> dict[str, Any]:
+    return {
+        "run_id": run.run_id,
+        "project": run.experiment,
+        "display_name": run.name,
+        "notes": run.note or "",
+        "run_group": run.group or "",
+        "tags": [k if v == "true" else f"{k}={v}" for k, v in sorted(run.tags.items())],
+        "start_time": _time(round(began.timestamp() * 1e6)),
+        "config": {"update": _items(run.params)},
+    }
 
 
 def _rows(history: dict[str, MetricColumns], lose: Any) -> dict[int, dict[str, Any]]:
@@ -200,18 +189,13 @@ def _system_rows(history: dict[str, MetricColumns]) -> Iterator[tuple[int, dict[
     yield from sorted(rows.items())
 
 
-def _add_items(items: Any, values: Any, *, nested: bool = False) -> None:
-    for key, value in values.items():
-        text = json.dumps(value, default=str)
-        if nested:
-            items.add(nested_key=[key], value_json=text)
-        else:
-            items.add(key=key, value_json=text)
+def _items(values: Mapping[str, Any]) -> list[dict[str, str]]:
+    return [{"key": k, "value_json": json.dumps(v, default=str)} for k, v in values.items()]
 
 
-def _set_time(stamp: Any, micros: int) -> None:
-    stamp.seconds, rest = divmod(micros, 1_000_000)
-    stamp.nanos = rest * 1000
+def _time(micros: int) -> dict[str, int]:
+    seconds, rest = divmod(micros, 1_000_000)
+    return {"seconds": seconds, "nanos": rest * 1000}
 
 
 def _note_lost(store: "Store", run: RunRecord, done: WandbExport) -> None:

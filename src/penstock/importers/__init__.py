@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from penstock.importers._neptune import import_neptune as import_neptune
     from penstock.importers._wandb import import_wandb as import_wandb
     from penstock.importers._wandb_log import write_wandb_log as write_wandb_log
-    from penstock.importers._wandb_schema import wandb_record as wandb_record
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
@@ -19,7 +18,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "ImportedRun": "_imports",
         "import_neptune": "_neptune",
         "import_wandb": "_wandb",
-        "wandb_record": "_wandb_schema",
         "write_wandb_log": "_wandb_log",
     },
 )

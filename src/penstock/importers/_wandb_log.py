@@ -7,7 +7,7 @@ middle, last).
 
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,17 +35,30 @@ def read_records(path: Path, lost: list[str]) -> Iterator[Any]:  # Any: messages
             lost.append(f"{path.name}: the record at byte {place} cannot be read")
 
 
-def write_wandb_log(path: Path, records: Iterable[Any]) -> None:  # Any: messages
+def write_wandb_log(path: Path, records: Iterable[Mapping[str, object]]) -> None:
     """Write records as a log that W&B reads.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "run-a.wandb"
+    >>> write_wandb_log(path, [{"run": {"run_id": "a", "project": "churn"}}])
+    >>> [record.run.project for record in read_records(path, [])]
+    ['churn']
 
     Args:
         path: A new file.
-        records: Messages of `wandb_record`'s class; each gets its number here.
+        records: Messages as protobuf's JSON, by the names of `_wandb_schema`; each gets its number
+            here.
+
+    Raises:
+        MissingPackageError: If protobuf is not installed.
     """
+    record_of = wandb_record()
+    from google.protobuf.json_format import ParseDict
+
     with path.open("xb") as file:
         place = file.write(_HEADER)
-        for number, record in enumerate(records, 1):
-            record.num = number
+        for number, values in enumerate(records, 1):
+            record = ParseDict({**values, "num": number}, record_of())
             for part in _packed(record.SerializeToString(), place):
                 place += file.write(part)
 
