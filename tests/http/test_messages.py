@@ -14,7 +14,15 @@ from penstock.core import (
     SerializationError,
     StoreError,
 )
-from penstock.http import Call, HttpError, read_json, render_error, reply_json, status_of
+from penstock.http import (
+    Call,
+    HttpError,
+    encode_json,
+    read_json,
+    render_error,
+    reply_json,
+    status_of,
+)
 
 DECODER = msgspec.json.Decoder(dict[str, float | None])
 
@@ -76,3 +84,10 @@ def test_headers_are_found_by_name():
 
 def test_a_reply_encodes_what_json_does_not_know_as_text():
     assert reply_json({"at": {1}}).body in {b'{"at":[1]}', b'{"at":"{1}"}'}
+
+
+def test_half_a_character_does_not_break_an_answer():
+    told = {"a\ud800": ["\udfff", {"x": "\U0001f41f\ud83d"}], "n": 1.5}
+    assert encode_json(told).decode() == '{"a\ufffd":["\ufffd",{"x":"\U0001f41f\ufffd"}],"n":1.5}'
+    error = HttpError(400, "\ud800 is unknown.")
+    assert render_error(error).body.decode().startswith('{"error":{')

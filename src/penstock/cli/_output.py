@@ -12,7 +12,15 @@ import click
 import msgspec
 
 from penstock import stores
-from penstock.core import ConflictError, GateError, PenstockError, StepError, now, to_json
+from penstock.core import (
+    ConflictError,
+    GateError,
+    PenstockError,
+    StepError,
+    now,
+    redact,
+    to_json,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -150,9 +158,9 @@ def fail(ctx: click.Context, error: PenstockError) -> NoReturn:
     """Print an error with reason and fix, and exit with the error's code."""
     code = next((code for kind, code in _EXIT_CODES if isinstance(error, kind)), 2)
     if ctx.meta.get(_WANTS_JSON):
-        emit({"error": error.to_json()})
+        emit({"error": {**error.to_json(), "what": redact(error.what)}})
     else:
-        say(f"[bold red]✗[/] {plain(error.what)}", stderr=True)
+        say(f"[bold red]✗[/] {plain(redact(error.what))}", stderr=True)
         for part in (error.why, error.fix):
             if part:
                 say(f"  {plain(part.strip())}", stderr=True)

@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from penstock.core._permissions import Role as Role
     from penstock.core._secret import HIDDEN as HIDDEN
     from penstock.core._secret import Secret as Secret
+    from penstock.core._secret import hide_known as hide_known
     from penstock.core._secret import redact as redact
     from penstock.core._settings import Setting as Setting
     from penstock.core._settings import Settings as Settings
@@ -238,6 +239,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "digest_json": "_digest",
         "find_circle": "_nesting",
         "find_project": "_settings",
+        "hide_known": "_secret",
         "is_same_person": "_actors",
         "lazy_exports": "_lazy",
         "limit_of": "_settings",

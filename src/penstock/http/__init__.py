@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from penstock.http._messages import Call as Call
     from penstock.http._messages import HttpError as HttpError
     from penstock.http._messages import Reply as Reply
+    from penstock.http._messages import encode_json as encode_json
     from penstock.http._messages import read_json as read_json
     from penstock.http._messages import render_error as render_error
     from penstock.http._messages import reply_json as reply_json
@@ -43,6 +44,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "HttpError": "_messages",
         "Reply": "_messages",
         "Server": "_server",
+        "encode_json": "_messages",
         "host_name": "_hosts",
         "is_loopback": "_hosts",
         "known_hosts": "_hosts",

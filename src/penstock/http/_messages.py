@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -24,7 +24,6 @@ from penstock.core import (
 
 JSON = b"application/json"
 TEXT = b"text/plain; version=0.0.4; charset=utf-8"
-_encoder = msgspec.json.Encoder(enc_hook=str)
 _STATUS: tuple[tuple[type[PenstockError], int], ...] = (
     (SignInError, 401),
     (AccessError, 403),
@@ -39,6 +38,7 @@ _STATUS: tuple[tuple[type[PenstockError], int], ...] = (
 )
 _TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _NO_NUMBER = re.compile(rb"-?\b(?:NaN|Infinity)\b|-Infinity")
+_HALVES = re.compile("[\ud800-\udfff]")
 _T = TypeVar("_T")
 
 
@@ -112,7 +112,37 @@ def reply_json(value: Any, status: int = 200, headers: Mapping[str, str] | None 
         headers: Further headers.
     """
     pairs = [(name.encode(), text.encode("latin-1")) for name, text in (headers or {}).items()]
-    return Reply(_encoder.encode(value), status, pairs)
+    return Reply(encode_json(value), status, pairs)
+
+
+def encode_json(value: Any, unknown: Callable[[Any], Any] = str) -> bytes:
+    """Encode a value as JSON in UTF-8, whatever texts a sender has put into it.
+
+    Half of a character (a lone surrogate, which JSON can write as an escape) has no bytes in UTF-8;
+    it becomes U+FFFD, so that an error that shows it reaches the sender.
+
+    >>> encode_json({"half": chr(0xD800)}).decode()
+    '{"half":"\ufffd"}'
+
+    Args:
+        value: A value that msgspec encodes.
+        unknown: Function that makes such a value of one that msgspec does not know.
+    """
+    try:
+        return msgspec.json.encode(value, enc_hook=unknown)
+    except UnicodeEncodeError:
+        plain = msgspec.to_builtins(value, enc_hook=unknown, str_keys=True)
+        return msgspec.json.encode(_with_whole_characters(plain))
+
+
+def _with_whole_characters(value: Any) -> Any:
+    if isinstance(value, str):
+        return _HALVES.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {_with_whole_characters(k): _with_whole_characters(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_whole_characters(each) for each in value]
+    return value
 
 
 def read_json(body: bytes, decoder: "msgspec.json.Decoder[_T]", example: str) -> _T:

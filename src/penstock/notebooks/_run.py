@@ -15,6 +15,7 @@ from penstock.core import (
     StepState,
     new_id,
     now,
+    redact,
     require,
 )
 from penstock.notebooks._document import Notebook, read_notebook
@@ -264,7 +265,7 @@ def _record(run: Run, position: int, cell: CellRun, started: datetime) -> None:
         outputs = {"outputs": (stored[0].content_digest, stored[0].digest)}
         record = record.with_outputs(outputs)
     logs = [
-        LogLine(started, stream, line)
+        LogLine(started, stream, redact(line))
         for stream in ("stdout", "stderr")
         for line in stream_text(cell.outputs, stream).splitlines()
     ]

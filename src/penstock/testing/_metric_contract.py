@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike
 
-from penstock.core import MetricColumns, MetricPoint, MetricSummary, NotFoundError
+from penstock.core import MetricColumns, MetricPoint, MetricSummary, NotFoundError, ParameterError
 from penstock.stores import MetadataStore
 from penstock.testing._records import START, a_run, at
 
@@ -76,6 +76,24 @@ class MetricContract:
             assert (np.diff(thin.steps) > 0).all()
             assert (thin.values.max(), thin.values.min()) == (5.0, -5.0)
         assert len(metadata.metrics.history(run_id, "loss")) == 60_000
+
+    def test_nothing_is_thinned_to_no_points(self, metadata: MetadataStore, run_id: str) -> None:
+        for most in (0, -1):
+            with pytest.raises(ParameterError, match="most"):
+                metadata.metrics.history(run_id, "loss", most=most)
+
+    def test_far_steps_and_times_stay_in_order(self, metadata: MetadataStore, run_id: str) -> None:
+        steps, times = [1.7e308, -1.7e308, 0, 0], [1, 2, 2**63 - 1, -(2**63)]
+        metadata.metrics.append([_columns(run_id, steps=steps, times=times)])
+        history = metadata.metrics.history(run_id, "loss")
+        assert history.steps.tolist() == sorted(steps)
+        assert history.times.tolist() == [2, -(2**63), 2**63 - 1, 1]
+
+    def test_a_run_is_not_copied_onto_itself(self, metadata: MetadataStore, run_id: str) -> None:
+        metadata.metrics.append([_columns(run_id, steps=[0, 1])])
+        with pytest.raises(ParameterError, match="twice"):
+            metadata.metrics.copy(run_id, run_id)
+        assert len(metadata.metrics.history(run_id, "loss")) == 2
 
     def test_the_history_of_an_unknown_metric_is_empty(
         self, metadata: MetadataStore, run_id: str

@@ -135,6 +135,15 @@ class ModelContract:
             previous = event.hash
         assert stage_event_hash("", replace(events[0], actor="eve")) != events[0].hash
 
+    def test_no_text_makes_the_log_look_changed(self, metadata: MetadataStore) -> None:
+        metadata.models.create_version(a_version(), actor="a\0da")
+        odd = replace(a_move(1, Stage.NONE, Stage.STAGING), reason="\0 and \ud800", actor="\udfff")
+        metadata.models.move_stages([odd], expected={1: 1})
+        previous = ""
+        for event in metadata.models.list_stage_events("big-tips"):
+            assert event.hash == stage_event_hash(previous, event)
+            previous = event.hash
+
     def test_approvals_are_kept_in_order(self, metadata: MetadataStore) -> None:
         metadata.models.create_version(a_version(), actor="ada")
         no = ApprovalRecord("big-tips", 1, "bob", False, "too slow", at(1))

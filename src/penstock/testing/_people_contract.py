@@ -93,6 +93,7 @@ class PeopleContract:
         assert changed == self.shown(disabled)
         assert metadata.users.find_subject("https://sso 7") == changed
         assert metadata.users.find_subject("https://sso 8") is None
+        assert metadata.users.update("ada") == changed
         metadata.users.note_seen("ada", START + _HOUR)
         assert metadata.users.get("ada").seen_at == START + _HOUR
 
@@ -233,6 +234,12 @@ class PeopleContract:
         with metadata.database.write() as transaction:
             transaction.execute("UPDATE audit SET actor = 'bob' WHERE subject = '2'")
         assert metadata.audit.verify() == 2
+
+    def test_no_text_makes_the_audit_trail_look_changed(self, metadata: MetadataStore) -> None:
+        facts = {"reason": "\0 and \ud800", "\0": ["\udfff"]}
+        metadata.audit.add(AuditRecord(START, "a\0da", "x.\ud800", "\0", facts, "token \0"))
+        metadata.audit.add(AuditRecord(START, "ada", "x.y", "1"))
+        assert metadata.audit.verify() is None
 
     def test_a_removed_audit_record_is_noticed(self, metadata: MetadataStore) -> None:
         for number in range(5):

@@ -6,7 +6,7 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
-from penstock.core import LogLine, StoreError, now
+from penstock.core import LogLine, StoreError, now, redact
 
 if TYPE_CHECKING:
     from penstock.stores import Store
@@ -87,7 +87,7 @@ class Console:
             self._dropped += 1
             return
         shown = next((part for part in reversed(line.split("\r")) if part), "")
-        self._lines.append(LogLine(now(), stream, shown[:_MAX_LINE]))
+        self._lines.append(LogLine(now(), stream, redact(shown[:_MAX_LINE])))
         self._kept += 1
 
     def _work(self) -> None:

@@ -21,6 +21,7 @@ from penstock.core import (
     find_project,
     new_id,
     now,
+    redact,
     require_label,
     require_name,
 )
@@ -335,4 +336,4 @@ def _entry() -> str | None:
 def _one_line(error: BaseException) -> str:
     text = " ".join(str(error).split())
     name = type(error).__name__
-    return (f"{name}: {text}" if text else name)[:500]
+    return redact(f"{name}: {text}" if text else name)[:500]

@@ -6,7 +6,7 @@ import traceback
 from pathlib import Path
 from types import CodeType, TracebackType
 
-from penstock.core import PenstockError
+from penstock.core import PenstockError, redact
 from penstock.provenance import is_own
 
 _PENSTOCK = f"{Path(__file__).parents[2]}{os.sep}"
@@ -27,7 +27,7 @@ def failure_text(step: str, error: BaseException) -> str:
         text, most = text.strip().partition("\n")[0], _MAX_TEXT
     sentence = f"{type(error).__name__}: {text}" if text else type(error).__name__
     sentence = sentence if len(sentence) <= most else sentence[: most - 1] + "…"
-    place = _own_position(error.__traceback__)
+    sentence, place = redact(sentence), _own_position(error.__traceback__)
     return f"step {step!r} failed: {sentence}" + (f" ({place})" if place else "")
 
 
@@ -44,9 +44,10 @@ def failure_traceback(error: BaseException, code: CodeType | None) -> str:
     is_alone = _below_penstock(start or error.__traceback__) is None
     start = start or _below_penstock(error.__traceback__)
     if is_alone and isinstance(error, PenstockError):
-        return "".join(traceback.format_exception_only(error))
+        return redact("".join(traceback.format_exception_only(error)))
     # An unexpected exception of penstock alone is a defect, which all of its frames explain.
-    text = "".join(traceback.format_exception(type(error), error, start or error.__traceback__))
+    lines = traceback.format_exception(type(error), error, start or error.__traceback__)
+    text = redact("".join(lines))
     if len(text) <= _MAX_TRACEBACK:
         return text
     half = _MAX_TRACEBACK // 2

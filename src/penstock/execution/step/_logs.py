@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TextIO
 
-from penstock.core import LogLine, now_micros
+from penstock.core import LogLine, hide_known, now_micros, redact
 
 _KEPT_FIRST, _KEPT_LAST = 2_000, 3_000
 _MAX_LINE = 4_000
@@ -45,7 +45,8 @@ class LineLog:
         if "\r" in line:
             line = next((part for part in reversed(line.split("\r")) if part), "")
         lines = self._first if self._count < _KEPT_FIRST else self._last
-        lines.append((now_micros(), stream, line[:_MAX_LINE]))
+        # Now, as a secret of the step may be gone when the step ends.
+        lines.append((now_micros(), stream, hide_known(line[:_MAX_LINE])))
         self._count += 1
 
     def lines(self) -> list[LogLine]:
@@ -56,7 +57,7 @@ class LineLog:
         dropped = self._count - len(self._first) - len(self._last)
         note = [(self._last[0][0], "penstock", f"[{dropped:,} lines left out]")] if dropped else []
         return [
-            LogLine(_EPOCH + timedelta(microseconds=moment), stream, text)
+            LogLine(_EPOCH + timedelta(microseconds=moment), stream, redact(text))
             for moment, stream, text in [*self._first, *note, *self._last]
         ]
 

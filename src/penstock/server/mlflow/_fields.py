@@ -7,15 +7,18 @@ or as texts, and leaves out what is empty.
 import base64
 import binascii
 import math
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import msgspec
 
+from penstock.http import encode_json
 from penstock.server.mlflow._errors import invalid
 
 T = TypeVar("T")
 _INT64 = 2**63
+_WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
 _SPECIAL = {"nan", "infinity", "-infinity", "inf", "-inf"}
 
 
@@ -141,7 +144,7 @@ def from_query(pairs: Mapping[str, list[str]]) -> Fields:
 
 def encode(document: Any) -> bytes:
     """Return the JSON bytes of an answer."""
-    return msgspec.json.encode(document)
+    return encode_json(document)
 
 
 def number(value: float) -> float | str:
@@ -210,10 +213,9 @@ def _whole(name: str, value: Any) -> int:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, str):
-        try:
-            value = int(value)
-        except ValueError:
-            raise _wrong(name, value) from None
+        if not _WHOLE.fullmatch(value):
+            raise _wrong(name, value)
+        value = int(value)
     if not isinstance(value, int) or not -_INT64 <= value < _INT64:
         raise _wrong(name, value)
     return value

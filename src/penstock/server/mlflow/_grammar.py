@@ -298,7 +298,8 @@ def _tokens(text: str) -> list[tuple[str, str]]:
 
 
 def _is_whole(word: str) -> bool:
-    return word.lstrip("+-").isdigit()
+    digits = word.lstrip("+-")
+    return digits.isascii() and digits.isdigit() and len(digits) < 19  # noqa: PLR2004 - 64 bits
 
 
 def _unquote(word: str) -> str:

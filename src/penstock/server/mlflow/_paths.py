@@ -64,7 +64,7 @@ def locate(path: str) -> ArtifactPlace:
     ArtifactPlace(kind='run', owner='abc', path='model/MLmodel')
     """
     parts = safe_path(path).split("/")
-    if len(parts) >= _PARTS and parts[0] == _VERSIONS and parts[2].isdigit():
+    if len(parts) >= _PARTS and parts[0] == _VERSIONS and parts[2].isdecimal():
         return ArtifactPlace("version", f"{parts[1]}/{parts[2]}", "/".join(parts[3:]))
     if len(parts) > _PARTS and parts[1] == _MODELS and parts[3] == _ROOT:
         return ArtifactPlace("model", parts[2], "/".join(parts[4:]))

@@ -21,6 +21,7 @@ DATASET_LENGTHS = {
     "profile": 16_777_215,
 }
 _KEY = re.compile(r"[/\w.\- :]*", re.UNICODE)
+_WHOLE = re.compile(r"[0-9]{1,18}")  # what 64 bits hold
 _RUN_ID = re.compile(r"[a-zA-Z0-9][\w\-]{0,255}")
 _ALIAS = re.compile(r"[\w\-]*")
 _VERSION_ALIAS = re.compile(r"v\d+", re.IGNORECASE)
@@ -65,7 +66,7 @@ def check_run_id(run_id: str) -> str:
 
 def check_experiment_id(experiment_id: str) -> str:
     """Return an id that may be an experiment's: a whole number, as a text."""
-    if not experiment_id.isascii() or not experiment_id.isdigit():
+    if not _WHOLE.fullmatch(experiment_id):
         raise invalid(f"Invalid experiment ID: {experiment_id[:100]!r}. It must be a whole number.")
     return str(int(experiment_id))
 
@@ -116,6 +117,6 @@ def check_alias(alias: str) -> str:
 
 def check_version(version: str) -> int:
     """Return the number of a version."""
-    if not version.isascii() or not version.isdigit():
+    if not _WHOLE.fullmatch(version):
         raise invalid(f"Model version must be an integer, got {version[:100]!r}.")
     return int(version)

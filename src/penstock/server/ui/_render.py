@@ -6,12 +6,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import MediaType, Response
 from markupsafe import Markup
 
 from penstock.core import current_identity, to_json
+from penstock.http import encode_json
 from penstock.server.ui import _format
 from penstock.server.ui._guard import CHART_MARK
 from penstock.server.ui._markdown import markdown
@@ -30,7 +30,7 @@ def respond(page: Page, *, as_json: bool, status: int = 200) -> Response[Any]:
     """Build the response of a page."""
     if as_json:
         return Response(
-            msgspec.json.encode(to_json(page.data)),
+            encode_json(to_json(page.data)),
             media_type=MediaType.JSON,
             status_code=status,
             headers=_fresh(),
@@ -39,7 +39,9 @@ def respond(page: Page, *, as_json: bool, status: int = 200) -> Response[Any]:
     html = template.render(page=page, **page.data, **page.view)
     marks = {CHART_MARK: "1"} if page.charts else {}
     headers = _fresh() | marks
-    return Response(html, media_type=MediaType.HTML, status_code=status, headers=headers)
+    # "replace": half of a character, which a run may have logged, has no bytes in UTF-8.
+    body = html.encode("utf-8", "replace")
+    return Response(body, media_type=MediaType.HTML, status_code=status, headers=headers)
 
 
 def json_bytes(value: Any) -> bytes:
@@ -48,7 +50,7 @@ def json_bytes(value: Any) -> bytes:
     >>> json_bytes({"a": float("nan"), 1: (2,)})
     b'{"a":null,"1":[2]}'
     """
-    return msgspec.json.encode(value, enc_hook=_plain)
+    return encode_json(value, _plain)
 
 
 def json_markup(value: Any) -> Markup:

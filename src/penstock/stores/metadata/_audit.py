@@ -8,11 +8,12 @@ from typing import Any
 
 from penstock.core import AuditRecord, current_actor, current_identity, digest_json, now, redact
 from penstock.stores._json import load_json
-from penstock.stores.metadata._codec import RecordTable, from_micros, to_micros
+from penstock.stores.metadata._codec import RecordTable, clean_text, from_micros, to_micros
 from penstock.stores.metadata._database import Database, Transaction
 
 AUDIT = RecordTable("audit", AuditRecord, times=("at",), structures=("facts",))
 _PAGE = 1000
+_TEXTS = ("actor", "action", "subject", "attested")
 
 
 def note_change(
@@ -123,7 +124,9 @@ def _append(transaction: Transaction, database: Database, record: AuditRecord) -
     database.alone(transaction, "audit")
     row = transaction.execute("SELECT hash FROM audit ORDER BY id DESC LIMIT 1").fetchone()
     facts = {name: _plain(value) for name, value in record.facts.items()}
-    record = replace(record, facts=facts)
+    # As the database will have them: a digest of anything else would look like a later change.
+    texts = {name: clean_text(getattr(record, name)) for name in _TEXTS}
+    record = replace(record, **texts, facts=facts)
     record = replace(record, hash=audit_hash(row[0] if row else "", record))
     transaction.execute(AUDIT.insert, AUDIT.row(record))
     return record
@@ -132,7 +135,7 @@ def _append(transaction: Transaction, database: Database, record: AuditRecord) -
 def _plain(value: Any) -> Any:
     """Return a fact without secrets."""
     if isinstance(value, str):
-        return redact(value)
+        return clean_text(redact(value))
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
     return value if value is None or isinstance(value, bool | int | float) else str(value)

@@ -8,7 +8,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import MetricColumns, MetricPoint, StoreError, now
+from penstock.core import (
+    MetricColumns,
+    MetricPoint,
+    ParameterError,
+    StoreError,
+    now,
+    require_number,
+)
 from penstock.stores.metadata._chunks import MOST, decode, encode_chunks, read_outline, thin
 from penstock.stores.metadata._codec import to_micros
 from penstock.stores.metadata._database import Database, Transaction
@@ -94,6 +101,8 @@ class SQLMetricStore:
 
     def history(self, run_id: str, key: str, *, most: int | None = None) -> MetricColumns:
         """See MetricStore."""
+        if most is not None:
+            require_number("most", most, low=1, whole=True)
         with self._database.read() as transaction:
             run_id = self._runs.full_id(transaction, run_id)
             count = transaction.execute(
@@ -120,6 +129,12 @@ class SQLMetricStore:
         with self._database.read() as transaction:
             source = self._runs.full_id(transaction, source)
             target = self._runs.full_id(transaction, target)
+            if source == target:
+                raise ParameterError(
+                    what=f"The run {source} is the source and the target.",
+                    why="Its points would be there twice.",
+                    fix="Name two runs.",
+                )
             rows = transaction.execute(
                 'SELECT "key" FROM metric_summaries WHERE run_id = ? ORDER BY "key"', (source,)
             ).fetchall()
@@ -253,8 +268,11 @@ def _sorted(columns: MetricColumns) -> MetricColumns:
     """Order points by step, then time, then order of writing."""
     import numpy as np
 
-    later = np.diff(columns.steps)
-    if (later > 0).all() or ((later >= 0).all() and (np.diff(columns.times) >= 0).all()):
+    steps, times = columns.steps, columns.times
+    # Compared, not subtracted: a difference of far steps or times has no room in their type.
+    if (steps[1:] > steps[:-1]).all():
+        return columns
+    if (steps[1:] >= steps[:-1]).all() and (times[1:] >= times[:-1]).all():
         return columns
     return _chosen(columns, np.lexsort((columns.times, columns.steps)))
 

@@ -74,7 +74,9 @@ class SQLUserStore:
         sets = ", ".join(f'"{field}" = ?' for field in changes)
         values = [USERS.column(field, value) for field, value in changes.items()]
         with self._database.write(durable=True) as transaction:
-            load_user(transaction, name)
+            found = load_user(transaction, name)
+            if not changes:
+                return found
             transaction.execute(f"UPDATE users SET {sets} WHERE name = ?", (*values, name))
             facts = {
                 field: value if field == "full_name" else value is not None

@@ -9,6 +9,7 @@ infinities are texts as in Protocol Buffers' JSON, and values of unknown type ke
 import base64
 import binascii
 import math
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,12 +18,20 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from penstock.core import HIDDEN, MetricColumns, ParameterError, Secret
+from penstock.core import (
+    HIDDEN,
+    ArtifactRecord,
+    MetricColumns,
+    ParameterError,
+    Secret,
+    digest_bytes,
+)
 from penstock.stores._json import read_plain, write_plain
 
 Schema = dict[str, Any]
 _SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _MANY = (list, Sequence, Collection, Iterable)
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _LONGEST = 80  # characters of a value in a message
 
 
@@ -263,6 +272,14 @@ def _read_key(kind: Any, name: str, path: str) -> Any:
         raise refuse(path, name, f"an object whose names are of type {kind.__name__}") from error
 
 
+def _require_address(record: ArtifactRecord, path: str) -> None:
+    """Refuse a record that no bytes can have: everyone who checks the store would stumble over it."""
+    if _DIGEST.fullmatch(record.digest) is None:
+        raise refuse(f"{path}.digest", record.digest, "sha256: and 64 hexadecimal digits")
+    if record.inline is not None and digest_bytes(record.inline) != record.digest:
+        raise refuse(f"{path}.digest", record.digest, "the digest of the bytes in inline")
+
+
 def _record(kind: type) -> Wire:
     hints = get_type_hints(kind)
     wires = {each.name: wire_of(hints[each.name]) for each in fields(kind)}
@@ -287,7 +304,10 @@ def _record(kind: type) -> Wire:
         for name in needed:
             if name not in value:
                 raise refuse(f"{path}.{name}", None, "given")
-        return kind(**{n: wires[n].read(each, f"{path}.{n}") for n, each in value.items()})
+        found = kind(**{n: wires[n].read(each, f"{path}.{n}") for n, each in value.items()})
+        if isinstance(found, ArtifactRecord):
+            _require_address(found, path)
+        return found
 
     schema = {
         "type": "object",

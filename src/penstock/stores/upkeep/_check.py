@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from penstock.core import ArtifactRecord, PenstockError, StoreError, digest_bytes
+from penstock.core import ArtifactRecord, ParameterError, PenstockError, StoreError, digest_bytes
 from penstock.stores._open import open_store
 from penstock.stores.journals._folder import ADVICE, damaged_journals
 from penstock.stores.metadata._garbage import Garbage
@@ -125,7 +125,7 @@ def _damage(store: "Store", record: ArtifactRecord, *, quick: bool) -> str:
             there = store.artifacts.exists(record.digest)
             return "" if there else f"Its bytes are gone from {store.artifacts.url}."
         store.artifacts.verify(record.digest)
-    except StoreError as error:
+    except (StoreError, ParameterError) as error:  # of one record: the rest is checked all the same
         return error.what
     return ""
 
