@@ -261,13 +261,42 @@ def test_a_url_that_nothing_can_be_sent_to_is_refused(hooks, url, told, monkeypa
 @pytest.mark.parametrize(
     "host",
     ["127.0.0.1", "localhost", "10.1.2.3", "192.168.0.1", "169.254.169.254", "[::1]", "[fd00::1]",
-     "0.0.0.0", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]", "[fe80::1]"],
+     "0.0.0.0", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]", "[fe80::1]", "0177.0.0.1", "127.1", "127.0.0.1.",
+     "0x7f000001", "017700000001", "[::ffff:7f00:1]", "[::127.0.0.1]", "[64:ff9b::7f00:1]", "[64:ff9b::a9fe:a9fe]",
+     "[64:ff9b:1::a00:1]", "[2002:7f00:1::]", "[2002:a9fe:a9fe::1]", "[2001:0:7f00:1::]", "[::]", "[fec0::1]",
+     "[ff02::1]", "[ff0e::1]", "[fd00:ec2::254]", "[fe80::1%25lo]", "[2001:db8::1]", "[3fff::1]", "[5f00::1]",
+     "[::ffff:0:127.0.0.1]", "[100::1]", "224.0.0.1", "239.255.255.250", "255.255.255.255", "240.0.0.1",
+     "100.64.0.1", "100.100.100.200", "168.63.129.16", "192.0.0.192", "192.88.99.1", "198.18.0.1", "0.1.2.3",
+     "192.0.2.1", "172.31.255.255", "169.254.170.2", "\uff11\uff12\uff17.0.0.1",
+     "127\u30020\u30020\u30021"],
 )  # fmt: skip
 def test_addresses_of_private_networks_are_refused_however_written(host, monkeypatch):
     monkeypatch.delenv("PENSTOCK_HOOK_HOSTS", raising=False)
     with pytest.raises((ParameterError, OSError)) as caught:
         find_destination(f"https://{host}/hook")
     assert isinstance(caught.value, OSError) or "private network" in caught.value.what  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "address", ["93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946", "8.8.8.8"]
+)
+def test_addresses_of_the_public_network_are_not_refused(address, monkeypatch):
+    monkeypatch.delenv("PENSTOCK_HOOK_HOSTS", raising=False)
+    host = f"[{address}]" if ":" in address else address
+    assert find_destination(f"https://{host}/hook").address == address
+
+
+def test_one_private_address_of_a_name_is_enough_to_refuse_it(monkeypatch):
+    import socket
+
+    monkeypatch.delenv("PENSTOCK_HOOK_HOSTS", raising=False)
+    both = [
+        (2, 1, 6, "", ("93.184.216.34", 443)),
+        (10, 1, 6, "", ("64:ff9b::a9fe:a9fe", 443, 0, 0)),
+    ]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: both)
+    with pytest.raises(ParameterError, match="private network"):
+        find_destination("https://two-faced.example/hook")
 
 
 def test_the_address_that_was_judged_is_the_one_that_is_connected_to(monkeypatch):

@@ -76,3 +76,58 @@ def test_there_are_fewer_connections_than_open_files() -> None:
     resource = pytest.importorskip("resource")
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert 16 <= connection_limit() <= max(files - 100, 16)
+
+
+HEAD = b"GET / HTTP/1.1\r\nhost: a\r\n"
+
+
+async def _answer(_scope: Any, _receive: Any, send: Any) -> None:
+    await send(
+        {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]}
+    )
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _statuses(data: bytes) -> list[bytes]:
+    """Send bytes to a connection, and return the statuses of all answers until it closes."""
+    import uvicorn
+
+    config = uvicorn.Config(_answer, http=Connection, lifespan="off", log_level="critical")
+    state, loop = State(10), asyncio.get_running_loop()
+    listening = await loop.create_server(lambda: Connection(config, state, {}), "127.0.0.1", 0)
+    port = listening.sockets[0].getsockname()[1]
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(data)
+        text = await asyncio.wait_for(reader.read(), 10)
+    except ConnectionError:
+        text = b""  # closed while it was being sent
+    writer.close()
+    listening.close()
+    return [part[9:12] for part in text.split(b"\r\n") if part.startswith(b"HTTP/1.1 ")]
+
+
+@pytest.mark.parametrize(
+    ("data", "statuses"),
+    [
+        (HEAD + b"connection: close\r\n\r\n", [b"200"]),
+        (HEAD + b"host: b\r\n\r\n", [b"400"]),
+        (HEAD + b"authorization: Bearer a\r\nAuthorization: Bearer b\r\n\r\n", [b"400"]),
+        (HEAD + b"content-type: a\r\ncontent-type: a\r\n\r\n", [b"400"]),
+        (HEAD + b"cookie: a=b\r\ncookie: c=d\r\nconnection: close\r\n\r\n", [b"200"]),
+        (HEAD + b"x: " + b"a" * 70_000 + b"\r\n\r\n", [b"431"]),
+        (HEAD + b"x: " + b"a" * 60_000 + b"\r\nconnection: close\r\n\r\n", [b"200"]),
+        (HEAD + b"x: a\r\n" * 300 + b"\r\n", [b"431"]),
+        (b"GET /" + b"a" * 65_532 + b" HTTP/1.1\r\nhost: a\r\n\r\n", [b"431"]),
+        ((HEAD + b"\r\n") * 3 + HEAD + b"host: b\r\n\r\n", [b"200", b"200", b"200", b"400"]),
+        (HEAD + b"content-length: 3\r\nhost: b\r\n\r\nabc", [b"400"]),
+    ],
+)
+def test_a_head_that_is_too_large_or_says_two_things_is_refused(
+    data: bytes, statuses: list[bytes]
+) -> None:
+    assert asyncio.run(_statuses(data)) == statuses
+
+
+def test_a_header_without_an_end_is_cut() -> None:
+    assert asyncio.run(_statuses(HEAD + b"x: " + b"a" * 3_000_000)) in ([b"431"], [])

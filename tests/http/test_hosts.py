@@ -1,10 +1,19 @@
 """Which addresses only this machine reaches, and what a Host header names."""
 
+import socket
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.http import host_name, is_loopback, known_hosts, url_host
+from penstock.http import (
+    LOCAL_HOSTS,
+    host_name,
+    is_loopback,
+    known_hosts,
+    machine_addresses,
+    url_host,
+)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.3.2.1", "::1", "localhost"])
@@ -39,5 +48,13 @@ def test_an_address_stands_in_a_url():
 
 def test_a_server_answers_under_its_address_and_further_names_in_any_case():
     hosts = known_hosts("::1", ["ML.Example.org"])
-    assert hosts == ("localhost", "127.0.0.1", "[::1]", "[::1]", "ml.example.org")
+    assert hosts == ("localhost", "127.0.0.1", "[::1]", "ml.example.org")
     assert host_name("ml.example.ORG:4270") in hosts
+
+
+def test_a_server_on_all_addresses_goes_by_each_of_them_and_by_the_machines_name():
+    names = known_hosts("0.0.0.0", ["ML.example.org"])
+    assert {"127.0.0.1", "localhost", socket.gethostname().lower(), "ml.example.org"} <= set(names)
+    assert set(machine_addresses()) <= set(names)
+    assert "evil.example" not in names
+    assert known_hosts("127.0.0.1") == LOCAL_HOSTS

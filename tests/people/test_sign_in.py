@@ -1,5 +1,6 @@
 """Sessions of browsers: no name is told apart from none, guessing gets slow, tokens' limits hold."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -110,3 +111,18 @@ def test_a_cookie_is_kept_as_a_digest(team, signs, tmp_path):
     assert secret.rpartition("_")[2].encode() not in held
     assert PASSWORD.reveal().encode() not in held
     assert SESSION_COOKIE.encode() not in held
+
+
+def test_guesses_sent_all_at_once_are_counted_before_the_next_is_looked_at(signs):
+    def guess(_: int) -> type[Exception]:
+        try:
+            signs.with_password("ada", WRONG, address="203.0.113.7")
+        except (SignInError, RateLimitError) as error:
+            return type(error)
+        raise AssertionError
+
+    with ThreadPoolExecutor(16) as threads:
+        answers = list(threads.map(guess, range(32)))
+    # Five are free; while they were hashed a second may have passed, which allows one more.
+    assert answers.count(SignInError) <= 8
+    assert answers.count(RateLimitError) >= 24

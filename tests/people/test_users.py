@@ -34,7 +34,17 @@ def test_a_name_has_one_spelling(store, name):
 
 @pytest.mark.parametrize("name", ["ada", "ada@example.org", "a.b+c", "0"])
 def test_usual_logins_are_names(store, name):
-    assert Users(store=store).add(name).name == name
+    assert Users(store=store).add(name, role="admin").name == name
+
+
+@pytest.mark.parametrize("options", [{}, {"role": "trainer"}, {"service": True}])
+def test_the_first_user_administers_the_store(store, options):
+    users = Users(store=store)
+    with pytest.raises(ConflictError, match="penstock users first"):
+        users.add("ada", **options)
+    assert users.list() == []
+    users.add("root", role="admin")
+    users.add("ada", **options)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +57,7 @@ def test_a_password_that_would_be_guessed_is_refused(password):
 
 def test_a_password_is_kept_as_argon2id_and_shown_nowhere(argon2, store):
     users = Users(store=store)
-    users.add("ada", password=PASSWORD)
+    users.add("ada", role="admin", password=PASSWORD)
     kept = users.get("ada").password_hash
     assert kept.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
     assert is_password(PASSWORD, kept)
@@ -65,6 +75,7 @@ def test_a_service_has_no_password(store):
     users = Users(store=store)
     with pytest.raises(ParameterError, match="'ci' is a service"):
         users.add("ci", service=True, password=PASSWORD)
+    users.add("root", role="admin")
     users.add("ci", service=True)
     with pytest.raises(ParameterError, match="'ci' is a service"):
         users.set_password("ci", PASSWORD)

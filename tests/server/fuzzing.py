@@ -127,6 +127,7 @@ class Sent:
         query: Query string.
         headers: Headers.
         body: The body.
+        raw_path: Path as it came; by default the decoded one.
     """
 
     method: str
@@ -134,6 +135,7 @@ class Sent:
     query: bytes = b""
     headers: Sequence[tuple[bytes, bytes]] = (HOST, JSON)
     body: bytes = b""
+    raw_path: bytes = b""
 
     def __str__(self) -> str:
         shown = self.body if len(self.body) < 600 else self.body[:600] + b"..."
@@ -155,7 +157,7 @@ async def answer_to(app: Any, sent: Sent) -> Answered:
     """Pass a request to an application, as a server does."""
     scope = {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": sent.method, "scheme": "http",
-        "path": sent.path, "raw_path": sent.path.encode("utf-8", "surrogatepass"), "root_path": "",
+        "path": sent.path, "raw_path": sent.raw_path or sent.path.encode("utf-8", "surrogatepass"), "root_path": "",
         "query_string": sent.query, "headers": list(sent.headers), "client": ("127.0.0.1", 1), "state": {},
         "server": ("127.0.0.1", 80),
     }  # fmt: skip

@@ -233,8 +233,9 @@ async def form_token(server: Any, headers: Sequence[tuple[bytes, bytes]]) -> str
 
 
 def test_nothing_makes_a_page_or_form_fail(store, server, monkeypatch):
-    token = create_first_admin(store=store)
-    bearer = f"Bearer {token.secret.reveal()}".encode()
+    admin = create_first_admin(store=store)
+    assert admin is not None
+    bearer = f"Bearer {admin.secret.reveal()}".encode()
     headers = (HOST, (b"authorization", bearer))
     known = Known()
     known.watch(monkeypatch, Form, "text")

@@ -85,6 +85,7 @@ def first(ctx: click.Context, as_json: bool) -> None:
             emit({"user": None, "token": None})
         else:
             say("The store has users already: penstock users list")
+            say("  A lost token is replaced with:  penstock tokens create NAME")
         return
     if as_json:
         emit({"user": new.record.user, "token": new.secret.reveal()})

@@ -6,6 +6,7 @@ import click
 
 from penstock.cli._help import address_options, allowed_host_option, examples
 from penstock.cli._output import current_store, emit
+from penstock.http import LOCAL_HOSTS, RATE, is_loopback, known_hosts
 from penstock.server import describe_api, serve_store
 
 
@@ -18,6 +19,13 @@ from penstock.server import describe_api, serve_store
 )
 @address_options(4270)
 @allowed_host_option("clients reach the server")
+@click.option(
+    "--rate",
+    default=RATE,
+    show_default=True,
+    type=click.FloatRange(min=0),
+    help="Requests per second of an address or token; 0 for any number.",
+)
 @click.option("--share-port", is_flag=True, help="Let several server processes use the port.")
 @click.option("--scheduler", is_flag=True, help="Run the project's schedules as well.")
 @click.option("--courier", is_flag=True, help="Deliver notifications to webhooks as well.")
@@ -29,6 +37,7 @@ def server(
     host: str,
     port: int,
     allowed_hosts: tuple[str, ...],
+    rate: float,
     share_port: bool,
     scheduler: bool,
     courier: bool,
@@ -49,14 +58,29 @@ def server(
             click.echo(json.dumps({"url": url}))
         else:
             click.echo(f"Server at {url}  (stop with Ctrl-C)", err=True)
+            for line in _others(host, url, allowed_hosts):
+                click.echo(line, err=True)
 
     serve_store(
         host,
         port,
         share_port=share_port,
         allowed_hosts=allowed_hosts,
+        rate=rate,
         scheduler=scheduler,
         courier=courier,
         ready=report,
         store=current_store(ctx, create=True),
     )
+
+
+def _others(host: str, url: str, allowed: tuple[str, ...]) -> list[str]:
+    """Return the lines that tell how other machines reach the server."""
+    if is_loopback(host):
+        return []
+    port = url.rpartition(":")[2]
+    names = [name for name in known_hosts(host, allowed) if name not in {*LOCAL_HOSTS, host}]
+    if not names:
+        return []
+    shown = "  ".join(f"http://{name}:{port}" for name in names)
+    return [f"Other machines reach it at {shown}", "  Another name: --allowed-host NAME"]

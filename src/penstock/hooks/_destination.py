@@ -16,6 +16,14 @@ from penstock.core import ParameterError, allowed_hosts, did_you_mean
 
 _PORTS = {"http": 80, "https": 443, "smtp": 587, "smtps": 465}
 _WITH_USER = frozenset({"smtp", "smtps"})
+# Public by their number, and yet answered inside a data center: metadata of Azure and Oracle.
+_INNER = frozenset(map(ipaddress.ip_address, ("168.63.129.16", "192.0.0.192")))
+_UNICAST = ipaddress.ip_network("2000::/3")  # all that IPv6 has given out for the public network
+# Inside it: addresses that carry another one (6to4), and blocks that no one answers for.
+_NOT_UNICAST = tuple(
+    map(ipaddress.ip_network, ("2001::/23", "2002::/16", "3ffe::/16", "3fff::/20"))
+)
+_ANYCAST = ipaddress.ip_network("192.88.99.0/24")  # relays of 6to4
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +108,7 @@ def _is_address(name: str) -> bool:
 
 
 def _require_public(address: str, name: str, port: int) -> None:
-    if ipaddress.ip_address(address.partition("%")[0]).is_global:
+    if is_public(address):
         return
     shown = address if address == name else f"{name} ({address})"
     raise ParameterError(
@@ -109,6 +117,28 @@ def _require_public(address: str, name: str, port: int) -> None:
         fix=f"If it is meant, allow it: {_how(name, port)}",
         address=address,
     )
+
+
+def is_public(address: str) -> bool:
+    """Return whether an address is a single machine's on the public network.
+
+    >>> [
+    ...     is_public(each)
+    ...     for each in ("93.184.216.34", "10.0.0.1", "::ffff:127.0.0.1", "64:ff9b::a00:1")
+    ... ]
+    [True, False, False, False]
+
+    IPv6 counts only where it can carry no other address: a translator (NAT64, 6to4) would lead to
+    the private IPv4 address inside.
+    """
+    parsed = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return is_public(str(parsed.ipv4_mapped))
+        is_plain = parsed in _UNICAST and not any(parsed in each for each in _NOT_UNICAST)
+        return is_plain and parsed.is_global
+    is_reserved = parsed.is_multicast or parsed in _INNER or parsed in _ANYCAST
+    return parsed.is_global and not is_reserved
 
 
 def _port(url: str) -> int:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from penstock.http._hosts import host_name as host_name
     from penstock.http._hosts import is_loopback as is_loopback
     from penstock.http._hosts import known_hosts as known_hosts
+    from penstock.http._hosts import machine_addresses as machine_addresses
     from penstock.http._hosts import url_host as url_host
     from penstock.http._listen import listen as listen
     from penstock.http._messages import JSON as JSON
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from penstock.http._messages import reply_json as reply_json
     from penstock.http._messages import retry_header as retry_header
     from penstock.http._messages import status_of as status_of
+    from penstock.http._rates import RATE as RATE
+    from penstock.http._rates import RateLimit as RateLimit
     from penstock.http._server import Server as Server
     from penstock.http._server import run_server as run_server
 
@@ -42,6 +45,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "TEXT": "_messages",
         "Call": "_messages",
         "HttpError": "_messages",
+        "RATE": "_rates",
+        "RateLimit": "_rates",
         "Reply": "_messages",
         "Server": "_server",
         "encode_json": "_messages",
@@ -49,6 +54,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "is_loopback": "_hosts",
         "known_hosts": "_hosts",
         "listen": "_listen",
+        "machine_addresses": "_hosts",
         "read_form": "_forms",
         "read_json": "_messages",
         "render_error": "_messages",

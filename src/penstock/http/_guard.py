@@ -62,7 +62,8 @@ def require_host(call: Call, hosts: frozenset[str]) -> None:
             400,
             f"The server does not go by the name {host[:60]!r}.",
             "A page from elsewhere could be asking.",
-            "Use http://127.0.0.1 or http://localhost.",
+            "On the same machine use http://127.0.0.1 or http://localhost; a name under which others"
+            f" reach the server is given at its start: --allowed-host {host_name(host)[:60] or 'NAME'}",
         )
 
 

@@ -2,10 +2,14 @@
 
 import contextlib
 import ipaddress
+import socket
 from collections.abc import Sequence
+
+import psutil
 
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 _LAST_PORT = 65_535
+_ALL = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - compared with, not listened on
 
 
 def is_loopback(host: str) -> bool:
@@ -21,6 +25,36 @@ def is_loopback(host: str) -> bool:
     return False
 
 
+def known_hosts(host: str, further: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the names under which a server answers: this machine, the address, further names.
+
+    On an address that other machines reach, the machine's own name counts too, and on all addresses
+    (``0.0.0.0``, ``::``) each of them: a foreign page can point a name of its own here, but neither
+    an address nor this machine's name.
+
+    >>> known_hosts("127.0.0.1", ["ML.example.org"])
+    ('localhost', '127.0.0.1', '[::1]', 'ml.example.org')
+
+    Args:
+        host: Address that the server listens on.
+        further: Names under which clients reach the server, without a port.
+    """
+    names = [*LOCAL_HOSTS, url_host(host)]
+    if not is_loopback(host):
+        names.append(socket.gethostname())
+    if host in _ALL:
+        names += machine_addresses()
+    return tuple(dict.fromkeys(name.lower() for name in [*names, *further]))
+
+
+def machine_addresses() -> list[str]:
+    """Return the addresses by which other machines reach this one, as a URL has them."""
+    found = psutil.net_if_addrs().values()
+    families = {socket.AF_INET, socket.AF_INET6}
+    texts = [each.address for part in found for each in part if each.family in families]
+    return [url_host(text) for text in texts if not is_loopback(text) and "%" not in text]
+
+
 def url_host(host: str) -> str:
     """Return an address in the form of URLs: IPv6 in brackets.
 
@@ -28,19 +62,6 @@ def url_host(host: str) -> str:
     ('[::1]', '127.0.0.1')
     """
     return f"[{host}]" if ":" in host else host
-
-
-def known_hosts(host: str, further: Sequence[str] = ()) -> tuple[str, ...]:
-    """Return the names under which a server answers: this machine, the address, further names.
-
-    >>> known_hosts("10.0.0.7", ["ML.example.org"])
-    ('localhost', '127.0.0.1', '[::1]', '10.0.0.7', 'ml.example.org')
-
-    Args:
-        host: The address that the server listens on.
-        further: Names under which clients reach the server, without a port.
-    """
-    return (*LOCAL_HOSTS, url_host(host), *(name.lower() for name in further))
 
 
 def host_name(header: str) -> str:

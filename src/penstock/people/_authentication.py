@@ -28,7 +28,10 @@ from penstock.stores import Store, open_store
 SESSION_COOKIE = "penstock_session"
 TOKEN_VARIABLE = "PENSTOCK_TOKEN"  # noqa: S105 - the name of a variable
 _TO_THE_MINUTE = timedelta(minutes=1)  # a use is not written more often
-_FIX = "Send a token as 'Authorization: Bearer pst_…'; create one with: penstock tokens create"
+_FIX = (
+    "Set PENSTOCK_TOKEN to a token (a program sends it as 'Authorization: Bearer pst_…'); create one"
+    " with: penstock tokens create NAME"
+)
 
 
 class Authenticator:

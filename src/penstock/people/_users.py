@@ -66,7 +66,7 @@ class Users:
 
         Raises:
             ParameterError: If the name or password cannot be used.
-            ConflictError: If there is such a user.
+            ConflictError: If there is such a user, or the store's first user would be no admin.
             NotFoundError: If there is no such project.
         """
         require_permission(Permission.ADMIN, ANY_PROJECT)
@@ -78,6 +78,7 @@ class Users:
                 fix=f"Leave it out, and run: penstock tokens create {name}",
             )
         grants = [] if role is None else [self._new_grant(name, role, project)]
+        self._require_admin_first(name, grants)
         user = UserRecord(
             name,
             now(),
@@ -176,6 +177,18 @@ class Users:
         if project not in {ANY_PROJECT, DEFAULT_PROJECT}:
             self._metadata.projects.get(project)
         return GrantRecord(name, project, _role(role), current_actor(), now())
+
+    def _require_admin_first(self, name: str, grants: Sequence[GrantRecord]) -> None:
+        """Check that the first user of a store administers it: nobody else could add a second one."""
+        is_admin = any(g.role is Role.ADMIN and g.project == ANY_PROJECT for g in grants)
+        if is_admin or self._metadata.users.count() > 0:
+            return
+        raise ConflictError(
+            what=f"{name!r} would be the first user of the store, and no admin.",
+            why="With the first user everyone has to sign in, and no one could add the next user.",
+            fix="Run first: penstock users first",
+            name=name,
+        )
 
     def _require_other_admin(self, name: str) -> None:
         """Check that someone else administers the store, unless this user does not."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.core import PenstockError
 from penstock.hooks import Courier
-from penstock.http import known_hosts, listen, require_bind, run_server
+from penstock.http import RATE, RateLimit, known_hosts, listen, require_bind, run_server
 from penstock.people import has_users
 from penstock.scheduling import Scheduler
 from penstock.server._app import create_server
@@ -28,6 +28,7 @@ def serve_store(
     *,
     share_port: bool = False,
     allowed_hosts: Sequence[str] = (),
+    rate: float = RATE,
     mounts: Mapping[str, Any] | None = None,
     scheduler: bool = False,
     courier: bool = False,
@@ -43,7 +44,10 @@ def serve_store(
         port: TCP port; 0 for a free port.
         share_port: Let several server processes listen on the same port; the system distributes
             connections among them, and none waits for a killed connection.
-        allowed_hosts: Further names under which clients reach the server, without a port.
+        allowed_hosts: Further names under which clients reach the server, without a port: beside
+            those of `penstock.http.known_hosts`.
+        rate: Requests per second that each address and each identity may send, ten seconds' worth
+            of them at once; 0 for any number.
         mounts: Further ASGI applications by the beginning of their paths.
         scheduler: Run the project's schedules as well.
         courier: Deliver notifications to webhooks as well.
@@ -65,7 +69,8 @@ def serve_store(
             stack.enter_context(Courier(always=True, store=store))
         if scheduler:
             stack.enter_context(_scheduling(store, project))
-        run_server(app, listener, host, ready=ready)
+        limited = RateLimit(app, rate) if rate > 0 else app
+        run_server(limited, listener, host, ready=ready)
 
 
 @contextlib.contextmanager

@@ -69,7 +69,10 @@ class Guard:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         host = headers.get(b"host", b"").decode("latin-1")
         if host_name(host) not in self.hosts:
-            return 421, "This host name is not served. Open the UI as http://127.0.0.1:PORT."
+            return 421, (
+                "This host name is not served. On the same machine open http://127.0.0.1:PORT; a name"
+                " under which others reach the server is given at its start: --allowed-host NAME"
+            )
         if scope["method"] == "POST" and scope["path"].startswith(FORMS):
             return _foreign_form(headers, host)
         if scope["method"] != "GET":

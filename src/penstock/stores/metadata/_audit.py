@@ -125,7 +125,7 @@ def _append(transaction: Transaction, database: Database, record: AuditRecord) -
     row = transaction.execute("SELECT hash FROM audit ORDER BY id DESC LIMIT 1").fetchone()
     facts = {name: _plain(value) for name, value in record.facts.items()}
     # As the database will have them: a digest of anything else would look like a later change.
-    texts = {name: clean_text(getattr(record, name)) for name in _TEXTS}
+    texts: dict[str, Any] = {name: clean_text(getattr(record, name)) for name in _TEXTS}
     record = replace(record, **texts, facts=facts)
     record = replace(record, hash=audit_hash(row[0] if row else "", record))
     transaction.execute(AUDIT.insert, AUDIT.row(record))

@@ -1,6 +1,7 @@
 """Tables of this package's version: up to date, created fresh, or migrated."""
 # ruff: noqa: S608 - statements are made of our own names; values are always bound
 
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -42,6 +43,12 @@ _HERE = Path(__file__).parent
 _FRESH = _HERE / "fresh_sqlite.sql"
 
 
+def _meant(path: Path) -> str:
+    """Return the address of a server, if it looks as if one were meant."""
+    is_address = re.fullmatch(r"(localhost|[\w-]+(\.[\w-]+)+):\d{2,5}", path.name)
+    return f"Did you mean http://{path.name}? " if is_address else ""
+
+
 def prepare_sqlite(path: Path, *, create: bool) -> SQLiteDatabase:
     """Open a SQLite store with tables of this version.
 
@@ -58,7 +65,8 @@ def prepare_sqlite(path: Path, *, create: bool) -> SQLiteDatabase:
             raise NoStoreError(
                 what=f"There is no store at {path}.",
                 why="Nothing has been recorded here yet.",
-                fix="Go to the project's folder, name its store with --store or PENSTOCK_STORE, or run "
+                fix=_meant(path)
+                + "Go to the project's folder, name its store with --store or PENSTOCK_STORE, or run "
                 "a pipeline first: penstock run FILE.py",
                 url=f"sqlite:///{path}",
             )

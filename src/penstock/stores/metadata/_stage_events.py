@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from penstock.core import Stage, StageEvent, digest_json
 from penstock.stores.metadata._codec import RecordTable, clean_text, to_micros
@@ -53,7 +54,9 @@ def add_event(transaction: Transaction, event: StageEvent) -> None:
         "SELECT hash FROM stage_events WHERE model = ? ORDER BY id DESC LIMIT 1", (event.model,)
     ).fetchone()
     # As the database will have them: a digest of anything else would look like a later change.
-    texts = {name: clean_text(getattr(event, name)) for name in ("model", "actor", "reason")}
+    texts: dict[str, Any] = {
+        name: clean_text(getattr(event, name)) for name in ("model", "actor", "reason")
+    }
     event = replace(event, **texts)
     event = replace(event, hash=stage_event_hash(row[0] if row else "", event))
     transaction.execute(EVENTS.insert, EVENTS.row(event))

@@ -29,7 +29,7 @@ _CONNECT_S, _ANSWER_S = 3.0, 300.0
 _PATIENCE_S = 6.0  # a server that is restarted is back after about 2 s
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.05, 1.0
 _DOWN_S = 5.0  # for this time a server that did not answer is tried once only
-_PASSES = frozenset({502, 503, 504})
+_PASSES = frozenset({429, 502, 503, 504})
 _LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
 # Clients inherited through fork: closing them would close the parent's connections.
 _inherited: list[Any] = []
@@ -270,7 +270,9 @@ class RestConnection:
         return StoreError(
             what=f"The server {self.url.shown} does not answer ({type(error).__name__}: {error}).",
             why="Nothing can be read from this store or recorded in it; logged metrics wait here.",
-            fix="Start it with: penstock server; or check the address and the network.",
+            fix="Use http://: a penstock server itself speaks no TLS; a proxy before it does."
+            if "WRONG_VERSION_NUMBER" in str(error)
+            else "Start it with: penstock server; or check the address and the network.",
             url=self.url.shown,
         )
 
