@@ -180,7 +180,7 @@ async def answer_to(app: Any, sent: Sent) -> Answered:
             if not message.get("more_body"):
                 whole.set()
 
-    await asyncio.wait_for(app(scope, receive, send), 8)
+    await asyncio.wait_for(app(scope, receive, send), 120)
     found.body = b"".join(parts)
     return found
 

@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import gzip
 import logging
 import random
 import re
@@ -209,6 +210,33 @@ def test_nothing_makes_mlflows_protocol_fail(server, monkeypatch):
             return Sent("GET", f"/api/2.0/mlflow{path}", in_query(fields))
         body = write(fields).encode("utf-8", "surrogatepass")
         return Sent(route.method, f"/ajax-api/2.0/mlflow{path}", body=body)
+
+    asyncio.run(bombard(server, draw, least_accepted=0.02))
+
+
+def span(dice: random.Random) -> dict[str, Any]:
+    """Return a span of OpenTelemetry's JSON, mostly."""
+    good = {"traceId": "0a" * 16, "spanId": "0b" * 8, "parentSpanId": "", "name": "ask", "kind": 1,
+            "startTimeUnixNano": "5", "endTimeUnixNano": "9", "status": {"code": 1}, "events": [], "links": [],
+            "attributes": [{"key": "mlflow.spanType", "value": {"stringValue": "LLM"}}]}  # fmt: skip
+    return {name: value if dice.random() < 0.9 else odd(dice) for name, value in good.items()}
+
+
+def test_nothing_makes_the_route_of_spans_fail(server):
+    def draw(dice: random.Random) -> Sent:
+        spans = {"resourceSpans": [{"scopeSpans": [{"spans": [span(dice) for _ in range(2)]}]}]}
+        data = write(spans if dice.random() < 0.9 else odd(dice)).encode("utf-8", "surrogatepass")
+        headers = [
+            HOST,
+            (b"x-mlflow-experiment-id", dice.choice((b"0", b"0", b"0", b"-1", b"\xff"))),
+        ]
+        if dice.random() < 0.5:
+            return Sent("POST", "/v1/traces", headers=(*headers, JSON), body=data)
+        binary = (b"content-type", b"application/x-protobuf")
+        packed = dice.choice((gzip.compress(dice.randbytes(40)), gzip.compress(data)[:-9], data))
+        body = dice.choice((b"", b"\x0a\x00", dice.randbytes(30), b"\x0a" * 3000, packed))
+        encoding = [(b"content-encoding", b"gzip")] if body is packed else []
+        return Sent("POST", "/v1/traces", headers=(*headers, binary, *encoding), body=body)
 
     asyncio.run(bombard(server, draw, least_accepted=0.02))
 

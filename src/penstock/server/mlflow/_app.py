@@ -240,6 +240,8 @@ def _unpack(body: bytes) -> bytes:
         found = unpacker.decompress(body, _LONGEST_BODY)
     except zlib.error as error:
         raise MlflowError("BAD_REQUEST", f"The body is no gzip: {error}.") from None
+    if not unpacker.eof and not unpacker.unconsumed_tail:
+        raise MlflowError("BAD_REQUEST", "The body is no gzip: it ends early.")
     if unpacker.unconsumed_tail:
         raise invalid(f"The body is longer than {_LONGEST_BODY} bytes.")
     return found
