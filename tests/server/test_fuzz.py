@@ -16,6 +16,7 @@ import pytest
 from tests.hunting import SEED, length
 from tests.server.fuzzing import (
     HOST,
+    JSON,
     TEXTS,
     Answered,
     Sent,
