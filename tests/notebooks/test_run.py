@@ -76,6 +76,23 @@ def test_two_fresh_kernels_differ_where_a_draw_has_no_seed_and_nowhere_else(tmp_
     assert not result.ok
 
 
+@pytest.mark.slow
+def test_two_fresh_kernels_are_compared_in_values_that_nothing_shows_too(tmp_path, store):
+    path = write_notebook(
+        tmp_path / "a.ipynb",
+        "import random\nrows = [1, 2]\nclass Own:\n    pass\nown = Own()",
+        "weights = [random.random()]\nseeded = random.Random(1).random()",
+        "rows.append(len(weights))",
+    )
+    result = run_notebook(path, twice=True, store=store)
+    assert result.differing == []
+    assert result.differing_values == ["weights"]
+    assert "weights" not in result.uncompared
+    assert not result.ok
+    assert get_run(result.run_id, store=store).record.tags["penstock.notebook.differing_values"]
+    assert run_notebook(path, store=store).differing_values is None
+
+
 def test_parameters_are_checked_before_a_kernel_starts(tmp_path, store):
     path = write_notebook(tmp_path / "a.ipynb", "size = 3\nwide = fit", tags={0: ["parameters"]})
     with pytest.raises(ParameterError, match=r"no parameter 'sise'.*Did you mean 'size'"):

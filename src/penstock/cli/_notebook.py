@@ -121,7 +121,9 @@ def _say_finding(finding: NotebookFinding) -> None:
     "-o", "--output", type=click.Path(path_type=Path), help="Write the executed notebook."
 )
 @click.option("--keep-going", is_flag=True, help="Execute the cells after a failed one too.")
-@click.option("--twice", is_flag=True, help="Execute in two fresh kernels and compare the outputs.")
+@click.option(
+    "--twice", is_flag=True, help="Execute in two fresh kernels; compare outputs and values."
+)
 @click.option("--timeout", metavar="SECONDS", type=float, help="Longest duration of a cell.")
 @click.option("--kernel", default="python3", show_default=True, help="Name of the Jupyter kernel.")
 @click.option("--name", help="Name of the run; default: the file's.")
@@ -171,14 +173,26 @@ def _say_result(result: NotebookResult) -> None:
     finished = sum(cell.state is StepState.FINISHED for cell in result.cells)
     say(f"{finished} of {len(result.cells)} cells finished; run {result.run_id}")
     if result.differing is not None:
-        cells = ", ".join(map(str, result.differing))
-        say(
-            f"[bold red]✗[/] two fresh kernels differ in the outputs of cell {cells}"
-            if result.differing
-            else "[bold green]✓[/] two fresh kernels gave the same outputs"
-        )
+        _say_comparison(result)
     if result.output is not None:
         say(f"written: {plain(result.output)}")
+
+
+def _say_comparison(result: NotebookResult) -> None:
+    """Print what two fresh kernels have not in common."""
+    values = result.differing_values
+    if result.differing:
+        cells = ", ".join(map(str, result.differing))
+        say(f"[bold red]✗[/] two fresh kernels differ in the outputs of cell {cells}")
+    if values:
+        say(f"[bold red]✗[/] two fresh kernels differ in the values of {plain(', '.join(values))}")
+    if not result.differing and not values:
+        what = "outputs" if values is None else "outputs and values"
+        say(f"[bold green]✓[/] two fresh kernels gave the same {what}")
+    if values is None:
+        say("  values were not compared: install penstock in the kernel's environment")
+    if result.uncompared:
+        say(f"  without a digest, so not compared: {plain(', '.join(result.uncompared))}")
 
 
 @notebook.command(

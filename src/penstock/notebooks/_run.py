@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "notebooks"
 NOTEBOOK_TAG = "penstock.notebook"
+_Ends = Mapping[str, str | None] | None  # digests of the values at the end, by name
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,9 @@ class NotebookResult:
         differing: With ``twice``, the cells whose outputs differ between two fresh kernels.
         output: The executed notebook, if requested.
         values: Values of the names asked for.
+        differing_values: With ``twice``, the names whose values at the end differ; None if the kernel
+            could not tell, because penstock is not installed there.
+        uncompared: With ``twice``, the names whose values have no digest.
     """
 
     run_id: str
@@ -55,11 +59,14 @@ class NotebookResult:
     differing: Sequence[int] | None = None
     output: Path | None = None
     values: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    differing_values: Sequence[str] | None = None
+    uncompared: Sequence[str] = ()
 
     @property
     def ok(self) -> bool:
-        """True if every cell finished, and, with ``twice``, none differs."""
-        return self.state is RunState.FINISHED and not self.differing
+        """True if every cell finished, and, with ``twice``, no output and no value differs."""
+        is_equal = not self.differing and not self.differing_values
+        return self.state is RunState.FINISHED and is_equal
 
     @property
     def share(self) -> float:
@@ -75,6 +82,10 @@ class NotebookResult:
             "share": self.share,
             "cells": [cell.to_json() for cell in self.cells],
             "differing": None if self.differing is None else list(self.differing),
+            "differing_values": None
+            if self.differing_values is None
+            else list(self.differing_values),
+            "uncompared": list(self.uncompared),
             "output": None if self.output is None else str(self.output),
         }
 
@@ -115,7 +126,8 @@ def run_notebook(
             ``parameters``.
         keep_going: Execute the cells after a failure too; the result's ``share`` tells how many
             finished.
-        twice: Execute in two fresh kernels and compare the outputs of each cell.
+        twice: Execute in two fresh kernels, and compare the outputs of each cell and the values of the
+            names at the end.
         output: File to write the executed notebook to.
         timeout_s: Longest duration of a cell, seconds; None for no limit.
         kernel: Name of the Jupyter kernel; by default this environment's Python.
@@ -140,18 +152,19 @@ def run_notebook(
         name or notebook.path.stem, experiment=experiment, tags=tags, provenance=True, store=store
     ) as run:
         run.log_params(values)
-        document, cells = _execute_recorded(run, notebook, values, how)
-        differing = None
+        document, cells, ends = _execute_recorded(run, notebook, values, how, ask=twice)
+        compared: dict[str, Any] = {}
         if twice:
-            _, again = execute(notebook, values, how)
-            differing = [a.cell for a, b in zip(cells, again, strict=True) if a.digest != b.digest]
-            run.set_tag("penstock.notebook.differing", ",".join(map(str, differing)) or "none")
+            compared = _compared(cells, ends, *_execute_again(notebook, values, how))
+            for kind in ("differing", "differing_values"):
+                names = ",".join(map(str, compared[kind] or ()))
+                run.set_tag(f"penstock.notebook.{kind}", names or "none")
         written = _keep(run, notebook, document, output)
         failed = next((cell for cell in cells if cell.state is StepState.FAILED), None)
         if failed is not None:
             run.finish(RunState.FAILED, error=f"Cell {failed.cell}: {failed.error}")
     state = RunState.FAILED if failed is not None else RunState.FINISHED
-    return NotebookResult(run.run_id, state, cells, differing, written)
+    return NotebookResult(run.run_id, state, cells, output=written, **compared)
 
 
 def require_runnable(path: str | Path) -> Notebook:
@@ -169,13 +182,40 @@ def require_runnable(path: str | Path) -> Notebook:
     return notebook
 
 
-def execute(
+def _execute_again(
     notebook: Notebook, values: Mapping[str, Any], how: Execution
-) -> tuple[Any, list[CellRun]]:  # Any: nbformat's NotebookNode
-    """Execute a notebook without a record; return the executed document and the cells."""
+) -> tuple[list[CellRun], "_Ends"]:
+    """Execute a notebook without a record; return the cells, and the values at the end."""
     with opened(notebook, values, how) as (document, kernel, places):
         cells = list(executed_cells(kernel, document, places, how))
-    return document, cells
+        return cells, _values_at_end(kernel)
+
+
+def _values_at_end(kernel: Kernel) -> "_Ends":
+    """Return the digests of a kernel's values by name, None without one; None without penstock there."""
+    try:
+        described = kernel.ask("inside.describe_values(names, [*get_ipython().user_ns_hidden])")
+    except PenstockError:
+        return None
+    return {name: facts["digest"] for name, facts in described.items() if facts["kind"] == "value"}
+
+
+def _compared(
+    cells: Sequence[CellRun], ends: "_Ends", again: Sequence[CellRun], ends_again: "_Ends"
+) -> dict[str, Any]:
+    """Return the fields of a result that say what two executions have not in common."""
+    differing = [a.cell for a, b in zip(cells, again, strict=True) if a.digest != b.digest]
+    if ends is None or ends_again is None:
+        return {"differing": differing, "differing_values": None}
+    missing = object()
+    names = sorted({*ends, *ends_again})
+    return {
+        "differing": differing,
+        "differing_values": [
+            name for name in names if ends.get(name, missing) != ends_again.get(name, missing)
+        ],
+        "uncompared": [name for name in names if ends.get(name, missing) is None],
+    }
 
 
 def places_of(notebook: Notebook, values: Mapping[str, Any]) -> list[tuple[str, str, str, int]]:
@@ -233,8 +273,8 @@ def executed_one(kernel: Kernel, place: int, index: int) -> CellRun:
 
 
 def _execute_recorded(
-    run: Run, notebook: Notebook, values: Mapping[str, Any], how: Execution
-) -> tuple[Any, list[CellRun]]:
+    run: Run, notebook: Notebook, values: Mapping[str, Any], how: Execution, *, ask: bool
+) -> tuple[Any, list[CellRun], "_Ends"]:
     done: list[CellRun] = []
     with opened(notebook, values, how) as (document, kernel, places):
         started = now()
@@ -242,7 +282,8 @@ def _execute_recorded(
             _record(run, len(done), cell, started)
             done.append(cell)
             started = now()
-    return document, done
+        ends = _values_at_end(kernel) if ask else None
+    return document, done, ends
 
 
 def _record(run: Run, position: int, cell: CellRun, started: datetime) -> None:

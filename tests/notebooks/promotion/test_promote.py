@@ -128,3 +128,52 @@ def test_modules_beside_the_notebook_are_found(tmp_path):
     path = write_notebook(tmp_path / "a.ipynb", "from beside import triple", "x = triple(2)")
     assert promote_notebook(path, tmp_path / "deep" / "pkg").compared == 1
     assert compare_with_golden(tmp_path / "deep" / "pkg" / "plan.toml") == []
+
+
+def test_force_leaves_magics_out_and_the_values_are_still_proved(tmp_path):
+    cells = (
+        "rows = [3, 1, 2]",
+        "!echo ready > ready.txt",
+        "%%bash\ntrue",
+        "ordered = sorted(rows)",
+    )
+    path = write_notebook(tmp_path / "forced.ipynb", *cells)
+    with pytest.raises(PenstockError, match="no form in Python") as refused:
+        promote_notebook(path, tmp_path / "pkg")
+    assert refused.value.cells == [2, 3]
+    assert not (tmp_path / "pkg").exists()
+    promoted = promote_notebook(path, tmp_path / "pkg", force=True)
+    code = (tmp_path / "pkg" / "forced.py").read_text(encoding="utf-8")
+    assert promoted.compared == 1
+    assert "echo" not in code
+    assert compare_with_notebook(tmp_path / "pkg" / "plan.toml") == []
+
+
+@pytest.mark.parametrize(
+    ("magic", "later", "cell"),
+    [
+        ("lines = !echo 3", "total = len(lines)", 2),
+        ("%%bash --out text\necho 3", "total = int(text)", 2),
+        ("share = 1 / 3", "total = _1 + share", 3),
+        ("open('made.txt', 'w').write('1')\n!echo 333 > made.txt", "total = len(open('made.txt').read())", 0),
+    ],
+)  # fmt: skip
+def test_force_writes_nothing_where_a_value_comes_from_what_is_left_out(
+    tmp_path, magic, later, cell
+):
+    path = write_notebook(tmp_path / "forced.ipynb", "1 + 1\nrows = [1]", magic, later)
+    with pytest.raises(PenstockError) as refused:
+        promote_notebook(path, tmp_path / "pkg", force=True)
+    assert not (tmp_path / "pkg").exists()
+    if cell:
+        assert cell in refused.value.cells
+
+
+@pytest.mark.parametrize(
+    "cells", [("# only words",), ("import math\ndef f(x):\n    return x",), ()]
+)
+def test_a_notebook_that_computes_nothing_is_told_so(tmp_path, cells):
+    path = write_notebook(tmp_path / "words.ipynb", *cells)
+    with pytest.raises(PenstockError, match="no cell that computes a value"):
+        promote_notebook(path, tmp_path / "pkg")
+    assert not (tmp_path / "pkg").exists()

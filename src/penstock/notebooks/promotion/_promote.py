@@ -34,6 +34,7 @@ from penstock.notebooks.rules import analyse
 from penstock.notebooks.rules._packages import distribution_of
 
 _IPYTHON_NAMES = frozenset({"In", "Out", "_", "__", "___", "_ih", "_oh", "_dh"}) - {"_"}
+_HISTORY = re.compile(r"_i?\d+$")  # Out[3] and In[3]
 _LOOKS = frozenset({"globals", "locals", "vars", "exec", "eval"})
 _MOVES = frozenset({"cd", "env", "set_env"})
 
@@ -117,6 +118,12 @@ def promote_notebook(
     _refuse(notebook, parts.problems)
     work = _Work(notebook, parts, recording, folder, timeout_s)
     plan = work.plan()
+    if not plan.steps:
+        raise PenstockError(
+            what=f"{path} has no cell that computes a value.",
+            why="Imports, definitions and what is only shown make no step, and a pipeline has one at least.",
+            fix="Promote the notebook that computes; functions alone are a module that you can import.",
+        )
     if plan_only:
         file = _write(folder, {"plan.toml": plan.to_toml()}, overwrite=True)
         return PromotedNotebook(folder, file, plan, work.left_out, 0)
@@ -223,6 +230,7 @@ def _require_promotable(notebook: Notebook, *, force: bool) -> None:
     for cell in notebook.code_cells:
         for magic in cell.python.magics:
             assigned = magic.text[:1] not in "%!?" and magic.name not in {"?", *PYTHON_LINES}
+            assigned = assigned or bool(magic.bound)
             blocks = magic.kind == "blocking" or magic.name in _MOVES or assigned
             if blocks and not (force and not assigned):
                 problems.append((cell.index, magic.line, f"{magic.text!r} has no form in Python"))
@@ -240,7 +248,7 @@ def _blocking(tree: ast.Module | None) -> Iterator[tuple[int, str]]:
                     yield node.lineno, "get_ipython() does what only a kernel can"
             case ast.Name(id="__name__", lineno=line):
                 yield line, "__name__ is another one in a module"
-            case ast.Name(id=name, lineno=line) if name in _IPYTHON_NAMES:
+            case ast.Name(id=name, lineno=line) if name in _IPYTHON_NAMES or _HISTORY.match(name):
                 yield line, f"{name} is the history of an interactive session"
             case ast.Call(func=ast.Name(id=name), lineno=line) if name in _LOOKS:
                 yield line, f"{name}() looks at the notebook's own names"
