@@ -1,6 +1,7 @@
 """The shape of the package: layers, private files, import cost, no vague names."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -86,6 +87,31 @@ def test_every_module_says_what_it_holds():
         str(path.relative_to(ROOT)) for path in MODULES if ast.get_docstring(parsed(path)) is None
     ]
     assert silent == []
+
+
+def test_docstrings_name_what_they_speak_of():
+    """Optuna has 5.5 of these words in 1,000, Kedro 6.9; a pronoun has its place, a dialect has not."""
+    vague = {
+        "it",
+        "its",
+        "what",
+        "who",
+        "whom",
+        "one",
+        "another",
+        "other",
+        "others",
+        "nobody",
+        "somebody",
+    }
+    spoken = [
+        word.lower()
+        for path in MODULES
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        for word in re.findall(r"[A-Za-z']+", ast.get_docstring(node) or "")
+    ]
+    assert sum(word in vague for word in spoken) <= 12 / 1000 * len(spoken)
 
 
 def test_every_method_of_a_public_protocol_says_what_it_does():

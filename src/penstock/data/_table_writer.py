@@ -214,7 +214,7 @@ def _rows_at_once(frame: "pl.DataFrame") -> int:
 
 
 def _stored(chunk: TableChunk, store: Store) -> TableChunk:
-    """Store a chunk's rows and let go of them."""
+    """Store a chunk's rows and release their memory."""
     if chunk.frame is None or chunk.stored is not None:
         return TableChunk(chunk.rows, chunk.digest, chunk.first, stored=chunk.stored)
     record = store.pack(chunk.frame)[0]

@@ -1,6 +1,6 @@
 """Joined tables that exceed the memory: columns arrive block by block, files are written by rows.
 
-Blocks are put aside on the disk, cut by rows; then each stretch of rows is put together and written.
+Blocks are spilled to the disk, cut by rows; then each range of rows is joined and written.
 """
 
 import shutil

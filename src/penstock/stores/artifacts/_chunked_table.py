@@ -121,7 +121,7 @@ class ChunkedTable:
         return self.chunks[0].read().clear()
 
     def batches(self, columns: Sequence[str] | None = None) -> "Iterator[pl.DataFrame]":
-        """Yield the rows chunk by chunk; each is let go of afterwards."""
+        """Yield the rows chunk by chunk; each is released afterwards."""
         return (chunk.read(columns) for chunk in self.chunks)
 
     def column(self, name: str) -> "pl.Series":
