@@ -151,7 +151,7 @@ class PeopleContract:
         assert metadata.tokens.find_session("c1") is None
         session = metadata.tokens.find_session("c2")
         assert session is not None
-        assert session[0] == other
+        assert session[0] == self.shown(other)
         with pytest.raises(NotFoundError, match="no token 'pst_9'"):
             metadata.tokens.revoke("pst_9", START)
 
