@@ -65,7 +65,7 @@ def test_from_the_first_user_to_a_revoked_token(shell):
 def test_a_password_is_asked_for_and_never_an_option(shell):
     pytest.importorskip("argon2", reason='needs argon2: pip install "penstock[people]"')
     typed = "correct horse battery\n" * 2
-    shell("users", "add", "ada", "--password", stdin=typed)
+    shell("users", "add", "ada", "--role", "admin", "--password", stdin=typed)
     (ada,) = shell("users", "list", "--json").json
     assert ada["has_password"]
     assert "argon2" not in shell("users", "list", "--json").out
@@ -74,7 +74,7 @@ def test_a_password_is_asked_for_and_never_an_option(shell):
 
 
 def test_a_token_for_ever_and_limits(shell):
-    shell("users", "add", "ada")
+    shell("users", "add", "ada", "--role", "admin")
     options = ("--expires", "never", "--role", "viewer")
     made = shell("tokens", "create", "ada", *options, "--json").json
     assert (made["expires_at"], made["role"], made["project"]) == (None, "viewer", "*")
@@ -87,6 +87,7 @@ def test_mistakes_are_told(shell):
     shell("projects", "add", "churn")
     assert "whoever can open the store" in shell("users", "list").out
     assert "no user 'ada'" in shell("tokens", "create", "ada", code=2).err
+    assert "penstock users first" in shell("users", "add", "ada", code=1).err
     assert "no name for a user" in shell("users", "add", "Ada", code=2).err
     assert (
         "no project 'x'"
@@ -99,7 +100,7 @@ def test_mistakes_are_told(shell):
 
 
 def test_a_changed_trail_is_noticed(shell):
-    shell("users", "add", "ada")
+    shell("users", "add", "ada", "--role", "admin")
     shell("users", "add", "bob")
     with open_store() as store, store.metadata.database.write() as transaction:
         transaction.execute("UPDATE audit SET actor = 'eve' WHERE subject = 'ada'")

@@ -106,6 +106,7 @@ def team(store):
     Projects(store=store).add("tips", names=["big-*"])
     Projects(store=store).add("other")
     users = Users(store=store)
+    users.add("root", role="admin")
     for name, role, project in (
         ("ada", "trainer", "tips"),
         ("bob", "approver", "tips"),

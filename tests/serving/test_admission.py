@@ -18,6 +18,7 @@ def team(served: Any) -> Any:
     Projects(store=served.store).add("tips", names=["big-*"])
     Projects(store=served.store).add("other")
     users = Users(store=served.store)
+    users.add("root", role="admin")
     for role in Role:
         users.add(role.value, role=role, project="tips")
     users.add("stranger", role="admin", project="other")

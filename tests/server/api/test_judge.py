@@ -71,6 +71,7 @@ def ask(store):
     """Send a raw operation as someone: ``ask("opa", "models/move-stages", moves=…)``."""
     users, tokens, keys = Users(store=store), Tokens(store=store), {}
     Projects(store=store).add("tips")
+    users.add("first", role="admin")
     for name, roles in PEOPLE.items():
         users.add(name)
         for role in roles:
