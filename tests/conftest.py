@@ -214,7 +214,7 @@ def shell(tmp_path: Path) -> Shell:
     return Shell(tmp_path)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def real_table() -> Callable[[str], Path]:
     """Find a real table beside the project; CI has them, a user's machine may not."""
 

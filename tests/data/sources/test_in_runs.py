@@ -12,6 +12,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from tests.hunting import length
 
 import penstock as ps
 from penstock.core import PenstockError
@@ -214,7 +215,7 @@ def test_a_killed_run_leaves_nothing_half_written(system, tmp_path):
     expected, _ = whole.communicate(timeout=120)
     lasts = time.monotonic() - begun
     draw = random.Random(12)
-    for _ in range(6):
+    for _ in range(length(6, 200, name="PENSTOCK_KILLS")):
         child = start(url)
         time.sleep(draw.uniform(0, 0.8 * lasts))
         child.send_signal(signal.SIGKILL)
