@@ -1,5 +1,6 @@
 """The card-payments and taxi pipelines give the same snapshot and model from every source."""
 
+import importlib
 import io
 import json
 import uuid
@@ -13,7 +14,6 @@ import polars as pl
 import pytest
 
 import penstock as ps
-from examples import big_tips
 from penstock.data import FileSource, Snapshot, ingest
 from penstock.demo import write_days
 from penstock.demo.payments_pipeline import keep_features
@@ -22,6 +22,7 @@ from penstock.execution import QuietReporter
 from penstock.stores import open_store
 
 pytestmark = pytest.mark.slow
+big_tips: Any = importlib.import_module("examples.big_tips")
 
 
 @dataclass(frozen=True)
