@@ -154,7 +154,7 @@ def test_no_file_of_this_machine_is_taken_that_wandb_did_not_stage(tmp_path, sto
 
 
 @pytest.mark.parametrize(
-    ("data", "told"), [(b"", "is no log"), (b"PK\x03\x04...", "is no log"), (None, "names no run")]
+    ("data", "told"), [(b"", "is empty"), (b"PK\x03\x04...", "is no log"), (None, "names no run")]
 )
 def test_what_is_no_run_is_named_and_the_others_arrive(tmp_path, store, data, told):
     good = wandb_record()()

@@ -83,6 +83,12 @@ def _packed(data: bytes, place: int) -> Iterator[bytes]:
 def _read_parts(path: Path, lost: list[str]) -> Iterator[tuple[int, bytes]]:
     with path.open("rb") as file:
         begin = file.read(len(_HEADER))
+        if not begin:
+            raise DataError(
+                what=f"{path} is empty.",
+                why="The run was killed before W&B wrote anything.",
+                fix="Leave it out; there is nothing to import.",
+            )
         if begin != _HEADER:
             raise DataError(
                 what=f"{path} is no log of a W&B run.",

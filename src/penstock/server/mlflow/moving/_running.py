@@ -1,8 +1,10 @@
 """A running server of MLflow's, read by its protocol."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -17,13 +19,28 @@ _TIMEOUT_S = 120.0
 class Protocol:
     """Calls of MLflow's protocol to a server.
 
+    Where the server asks who calls, MLflow's own variables tell: MLFLOW_TRACKING_USERNAME with
+    MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN.
+
     Args:
-        url: The server.
+        url: The server; a name and a password in the URL are sent, and kept nowhere.
     """
 
     def __init__(self, url: str) -> None:
-        self.url = url.rstrip("/")
-        self._http = httpx.Client(base_url=self.url, timeout=_TIMEOUT_S)
+        place = httpx.URL(url.rstrip("/"))
+        self.url = str(place.copy_with(username=None, password=None)).rstrip("/")
+        user, password = place.username, place.password
+        if not user:
+            user = os.environ.get("MLFLOW_TRACKING_USERNAME", "")
+            password = os.environ.get("MLFLOW_TRACKING_PASSWORD", "")
+        token = os.environ.get("MLFLOW_TRACKING_TOKEN", "")
+        is_named = bool(user and password)
+        self._http = httpx.Client(
+            base_url=self.url,
+            timeout=_TIMEOUT_S,
+            auth=httpx.BasicAuth(user, password) if is_named else None,
+            headers={"Authorization": f"Bearer {token}"} if token and not is_named else None,
+        )
 
     def get(self, path: str, **query: Any) -> Entry:
         """Call with a query."""
@@ -61,14 +78,17 @@ class Protocol:
 
     def fetch(self, path: str, target: Path) -> None:
         """Read a file of artifacts."""
-        with self._http.stream("GET", f"{_PROXY}/{path}") as answer, target.open("wb") as file:
+        with (
+            self._http.stream("GET", f"{_PROXY}/{quote(path)}") as answer,
+            target.open("wb") as file,
+        ):
             answer.raise_for_status()
             for part in answer.iter_bytes():
                 file.write(part)
 
     def write(self, path: str, parts: Iterator[bytes]) -> None:
         """Write a file of artifacts."""
-        request = self._http.build_request("PUT", f"{_PROXY}/{path}", content=parts)
+        request = self._http.build_request("PUT", f"{_PROXY}/{quote(path)}", content=parts)
         self._answer(request)
 
     def _answer(self, request: httpx.Request) -> Entry:
@@ -80,6 +100,12 @@ class Protocol:
                 fix="Start it, and go on: what was done is not done again.",
                 url=self.url,
             ) from error
+        if answer.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
+            raise StoreError(
+                what=f"The MLflow server {self.url} does not let you in ({answer.status_code}).",
+                fix="Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN.",
+                url=self.url,
+            )
         if answer.status_code == httpx.codes.NOT_FOUND:
             raise NotFoundError(
                 what=f"{self.url} has no such thing: {answer.text[:300]}",
