@@ -1,10 +1,13 @@
 """Who may call: hosts, foreign pages, tokens, permissions."""
 
+import re
+
 import pytest
 from litestar.testing import TestClient
 
-from penstock.core import ANY_PROJECT, Identity, Permission, SignInError
+from penstock.core import ANY_PROJECT, Identity, Permission, Role, SignInError
 from penstock.server.mlflow import create_mlflow
+from penstock.server.mlflow._routes import ROUTES
 
 V2 = "/api/2.0/mlflow"
 PEOPLE = {
@@ -105,3 +108,23 @@ def test_the_user_of_a_run_is_whoever_signed_in_whatever_the_client_says(api, st
     tags = [{"key": "mlflow.user", "value": "ghost"}]
     run = call(api, "trainer", experiment_id=made, user_id="ghost", tags=tags).json()["run"]
     assert store.metadata.runs.get(run["info"]["run_id"]).user == "tom"
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_each_route_is_for_the_roles_with_its_permission(store, role):
+    who_asks = Identity("ann", {ANY_PROJECT: role.permissions}, "token 1")
+    app = create_mlflow(hosts=("127.0.0.1",), authenticate=lambda _call: who_asks, store=store)
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        for route in ROUTES:
+            path = f"/api/{route.version}/mlflow{re.sub(r'{[^}]*}', 'x', route.path)}"
+            answer = client.request(route.method, path)
+            refused = answer.status_code == 403
+            assert refused is (route.permission not in role.permissions), (path, answer.text)
+
+
+def test_nobody_is_let_in_on_any_route(api):
+    for route in ROUTES:
+        path = f"/api/{route.version}/mlflow{re.sub(r'{[^}]*}', 'x', route.path)}"
+        assert api.request(route.method, path).status_code == 401, path
+    for path in ("/get-artifact", "/model-versions/get-artifact", "/v1/traces"):
+        assert api.request("POST" if "traces" in path else "GET", path).status_code == 401
