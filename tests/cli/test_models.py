@@ -151,6 +151,9 @@ def test_a_history_that_was_tampered_with_is_reported_with_one(world):
 def test_the_model_card_is_printed_as_markdown(world):
     card = world("models", "fraud@1", "--card").out
     assert card.startswith("# Model card: fraud, version 1")
+    readme = world("models", "fraud@1", "--hub-card").out
+    assert readme.startswith('---\nlibrary_name: "sklearn"\n')
+    assert card in readme
     document = world("models", "fraud", "--card", "--json").json
     assert document["version"] == 3
     assert "## Metrics" in document["card"]

@@ -33,16 +33,23 @@ _STAGES = click.Choice([Stage.STAGING.value, Stage.PRODUCTION.value])
     epilog=examples(
         "penstock models",
         "penstock models churn@3 --card",
+        "penstock models churn@3 --hub-card > README.md",
         "penstock models --search \"stage = 'production'\"",
     )
 )
 @click.argument("model", required=False)
 @click.option("--search", metavar="FILTER", help="Only versions that match.")
 @click.option("--card", is_flag=True, help="Print the model card of MODEL@VERSION as Markdown.")
+@click.option("--hub-card", is_flag=True, help="Print it as a README for Hugging Face's Hub.")
 @json_option
 @click.pass_context
 def models(
-    ctx: click.Context, model: str | None, search: str | None, card: bool, as_json: bool
+    ctx: click.Context,
+    model: str | None,
+    search: str | None,
+    card: bool,
+    hub_card: bool,
+    as_json: bool,
 ) -> None:
     """List models; with MODEL or MODEL@VERSION, versions and gate results."""
     store = current_store(ctx)
@@ -52,9 +59,10 @@ def models(
         versions = store.metadata.models.search_versions(f"({search}){also}", limit=1000)
     else:
         versions = _chosen(registry, model)
-    if card and versions:
+    if (card or hub_card) and versions:
         newest = max(versions, key=lambda version: version.version)
-        text = registry.card(newest.model, newest.version)
+        write = registry.hub_card if hub_card else registry.card
+        text = write(newest.model, newest.version)
         if as_json:
             emit({"model": newest.model, "version": newest.version, "card": text})
         else:

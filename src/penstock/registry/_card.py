@@ -80,6 +80,11 @@ def _recorded(store: "Store", version: ModelVersionRecord) -> dict[str, Any]:
     }
 
 
+def source_names(store: "Store", version: ModelVersionRecord) -> list[str]:
+    """Return the names of the data that a version was made from, by lineage."""
+    return list(dict.fromkeys(str(each["source"]) for each in _data(store, version)))
+
+
 def _data(store: "Store", version: ModelVersionRecord) -> list[dict[str, Any]]:
     """Return the sources of the model's data, by lineage, in the order in which the run read them."""
     edges = store.metadata.artifacts.list_edges(
