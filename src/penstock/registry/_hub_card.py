@@ -6,9 +6,13 @@ Only what is recorded is said: a section that nobody wrote stays empty and says 
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from penstock.core import ModelVersionRecord
+from penstock.registry._card import source_names
+
+if TYPE_CHECKING:
+    from penstock.stores import Store
 
 _TASKS = {
     "binary": "tabular-classification",
@@ -19,6 +23,12 @@ _TASKS = {
 _LIBRARIES = {"skops": "sklearn", "safetensors": "pytorch", "transformers": "transformers",
               "xgboost": "xgboost", "lightgbm": "lightgbm", "catboost": "catboost", "onnx": "onnx"}  # fmt: skip
 _EMPTY_SECTIONS = ("Limitations", "Ethical considerations", "Licence", "Citation")
+
+
+def render_hub_card(store: "Store", version: ModelVersionRecord, card: str) -> str:
+    """Return a version's card in Hugging Face's form, with what the store knows of its model and data."""
+    stored = store.metadata.artifacts.get(version.artifact)
+    return hub_card(card, version, model_format=stored.format, sources=source_names(store, version))
 
 
 def hub_card(

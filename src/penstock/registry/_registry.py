@@ -28,11 +28,11 @@ from penstock.registry._approving import (
     new_approval,
 )
 from penstock.registry._audit import verify_events
-from penstock.registry._card import current_card, source_names
+from penstock.registry._card import current_card
 from penstock.registry._changing import change_version
 from penstock.registry._compatibility import signature_changes
 from penstock.registry._history import ProductionAt, production_at, read_time
-from penstock.registry._hub_card import hub_card
+from penstock.registry._hub_card import render_hub_card
 from penstock.registry._judgement import judge_version
 from penstock.registry._moves import (
     require_move,
@@ -192,22 +192,9 @@ class Registry:
         return current_card(str(self._store.get(record.card)), record, approvals)
 
     def hub_card(self, model: str, version: int | str | None = None) -> str:
-        """Return a version's card as Hugging Face's Hub reads it: a README with front matter.
-
-        Metrics, task, library and data are those recorded; sections that nobody wrote, such as
-        limitations, are left empty and say so.
-
-        Raises:
-            NotFoundError: If there is no such version.
-        """
+        """Return the card as a README for Hugging Face's Hub; what nobody wrote stays empty."""
         record = self.get(model, version)
-        stored = self._metadata.artifacts.get(record.artifact)
-        return hub_card(
-            self.card(model, record.version),
-            record,
-            model_format=stored.format,
-            sources=source_names(self._store, record),
-        )
+        return render_hub_card(self._store, record, self.card(model, record.version))
 
     def record_gates(
         self, model: str, version: int, gates: Sequence[GateResult], *, actor: str | None = None
