@@ -136,6 +136,7 @@ class ModelContract:
         assert stage_event_hash("", replace(events[0], actor="eve")) != events[0].hash
 
     def test_no_text_makes_the_log_look_changed(self, metadata: MetadataStore) -> None:
+        metadata.artifacts.add([an_artifact("v")])
         metadata.models.create_version(a_version(), actor="a\0da")
         odd = replace(a_move(1, Stage.NONE, Stage.STAGING), reason="\0 and \ud800", actor="\udfff")
         metadata.models.move_stages([odd], expected={1: 1})

@@ -1,5 +1,6 @@
 """A text names a source: a file, or a URL of a package's scheme."""
 
+import importlib.metadata
 from importlib.metadata import EntryPoint
 from typing import Any
 
@@ -32,7 +33,7 @@ def installed(monkeypatch):
         EntryPoint("torn", "no.such.module:Source", _open.GROUP),
         EntryPoint("dict", "builtins:str", _open.GROUP),
     ]
-    monkeypatch.setattr(_open, "entry_points", lambda group: points)
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: points)
 
 
 def test_files_are_files(tmp_path):

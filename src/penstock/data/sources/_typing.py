@@ -217,9 +217,10 @@ def _type_text(
     findings += [*remark_marks(bare, rule, quoted), *remark_times(values)]
     # A column without values is no evidence of a rule for later readings.
     empty = not values.any(lambda block: block.is_not_null())
+    told = rule  # another than what `read` reads by: blocks are read later
     if texts.name in options.as_written:
-        rule = guess.instead or _rule_of_few(bare, options) or rule
-    return TypedColumn(read, None if empty else rule, findings)
+        told = guess.instead or _rule_of_few(bare, options) or rule
+    return TypedColumn(read, None if empty else told, findings)
 
 
 def _rule_of_few(bare: Texts, options: TypeOptions) -> ReadingRule | None:
