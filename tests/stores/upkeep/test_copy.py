@@ -12,7 +12,15 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from tests.stores.upkeep.upkeep_parts import add_pipeline_run, shape
 
-from penstock.core import ConflictError, DeploymentEvent, ParameterError, StepState, StoreError, now
+from penstock.core import (
+    ConflictError,
+    DeploymentEvent,
+    ParameterError,
+    ProjectRecord,
+    StepState,
+    StoreError,
+    now,
+)
 from penstock.models import Model, Signature
 from penstock.registry import Registry
 from penstock.stores import check_store, copy_store, open_store
@@ -36,6 +44,23 @@ def test_a_copy_says_what_its_source_says_and_a_second_changes_nothing(full, oth
     again = copy_store(full, other)
     assert (again.changed, again.artifacts, again.bytes) == (0, 0, 0)
     assert shape(other) == shape(full)
+
+
+def test_an_audit_trail_goes_along_whole_or_not_at_all(full, other, tmp_path):
+    copy_store(full, other)
+    trail = full.metadata.audit.list()
+    assert trail
+    assert other.metadata.audit.list() == trail
+    full.metadata.projects.save(ProjectRecord("north", ("north-*",), now()))
+    copy_store(full, other)
+    assert other.metadata.audit.list() == full.metadata.audit.list()
+    assert other.metadata.audit.verify() is None
+    with open_store(f"sqlite:///{tmp_path}/three/penstock.db") as third:
+        third.metadata.projects.save(ProjectRecord("south", ("south-*",), now()))
+        own = third.metadata.audit.list()
+        copy_store(full, third)
+        assert third.metadata.audit.list() == own
+        assert third.metadata.audit.verify() is None
 
 
 @pytest.mark.services

@@ -201,6 +201,33 @@ class Transfer:
                 if any(changed):
                     count_change(target)
 
+    def copy_audit(self) -> None:
+        """Copy the audit trail, where the source's trail continues the target's.
+
+        Each record is chained to the one before, so a trail cannot be merged into a second.
+        """
+        table = self._tables["audit"]
+        seal, last = table.place("hash"), ""
+        with self._target.read() as target:
+            held = [
+                row[0] for row in target.execute("SELECT hash FROM audit ORDER BY id").fetchall()
+            ]
+        for rows in self._pages("audit"):
+            behind, held = held[: len(rows)], held[len(rows) :]
+            seals = [row[seal] for row in rows]
+            if behind != seals[: len(behind)]:
+                return
+            last = behind[-1] if behind else last
+            with self._target.write(durable=True) as target:
+                self._target.alone(target, "audit")
+                newest = target.execute(
+                    "SELECT hash FROM audit ORDER BY id DESC LIMIT 1"
+                ).fetchone()
+                if len(behind) < len(rows) and (newest[0] if newest else "") != last:
+                    return  # somebody has changed the target meanwhile
+                target.executemany(table.insert, rows[len(behind) :])
+            last = seals[-1]
+
     def models(self) -> set[str]:
         """Return the models of the source."""
         rows = self._source.execute("SELECT DISTINCT model FROM model_versions").fetchall()

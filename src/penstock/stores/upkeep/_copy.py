@@ -101,6 +101,8 @@ def copy_store(
             report("runs", place, len(runs))
         transfer.copy_models(chosen.models)
         transfer.copy_rest(chosen)
+        if not partly:
+            transfer.copy_audit()
     models, skipped = tuple(sorted(chosen.models)), tuple(sorted(without))
     return CopyReport(len(runs), changed, artifacts, size, models, skipped)
 
