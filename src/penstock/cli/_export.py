@@ -1,4 +1,4 @@
-"""``penstock export``: a pipeline as a file for an orchestrator; runs to MLflow and W&B."""
+"""``penstock export``: a pipeline as a file for an orchestrator; models to KServe; runs to MLflow and W&B."""
 
 import itertools
 from importlib import import_module
@@ -10,11 +10,12 @@ from penstock.cli._help import examples, set_option
 from penstock.cli._output import emit, json_option, plain, say
 from penstock.cli._run import pairs
 from penstock.core import ParameterError
-from penstock.exporters import ENGINES, export_pipeline
+from penstock.exporters import ENGINES, SERVING_PLATFORMS, Exported, export_pipeline
 
 # Module and function of the other commands, imported when used.
 _OTHERS = {
     "helm": ("_export_chart", "export_chart"),
+    "model": ("_export_model", "export_served"),
     "openlineage": ("_export_events", "export_events"),
     "mlflow": ("_moving", "export_to_mlflow"),
     "mlflow-model": ("_moving", "export_model_folder"),
@@ -50,24 +51,28 @@ class _Export(click.Group):
 
 
 def _kind_of(args: list[str]) -> str:
-    """Return the command that was left out: `penstock export RUN --to openlineage` is of a run."""
+    """Return the command that was left out: `--to openlineage` is of a run, `--to kserve` of a model."""
     joined = " ".join(args).replace("=", " ").split()
     targets = [after for word, after in itertools.pairwise(joined) if word == "--to"]
-    return "openlineage" if targets == ["openlineage"] else "pipeline"
+    if targets == ["openlineage"]:
+        return "openlineage"
+    return "model" if set(targets) & set(SERVING_PLATFORMS) else "pipeline"
 
 
 @click.group(
     cls=_Export,
     epilog=examples(
         "penstock export churn.py --to airflow -o dags/churn.py",
+        "penstock export fraud --to kserve -o fraud.kserve.yaml",
         "penstock export mlflow last --to http://127.0.0.1:5000",
         "penstock export wandb last --to wandb",
     ),
 )
 def export() -> None:
-    """Export pipelines to orchestrators, runs to MLflow and W&B, and a Helm chart.
+    """Export pipelines to orchestrators, models to KServe, runs to MLflow and W&B, and a Helm chart.
 
-    `penstock export FILE.py` is short for `penstock export pipeline FILE.py`.
+    `penstock export FILE.py` is short for `penstock export pipeline FILE.py`, and
+    `penstock export NAME --to kserve` for `penstock export model NAME --to kserve`.
     """
 
 
@@ -111,15 +116,22 @@ def pipeline(
         image=image,
         params=params,
     )
+    show_exported(exported, Path(output) if output is not None else None, as_json=as_json)
+
+
+def show_exported(exported: Exported, output: Path | None, *, as_json: bool) -> None:
+    """Write an exported file, or print it, and say what is not carried over."""
     if output is not None:
-        write_file(Path(output), exported.text)
+        write_file(output, exported.text)
     if as_json:
-        emit({"to": to, "file": output, "text": exported.text, "notes": list(exported.notes)})
+        file = None if output is None else str(output)
+        notes = list(exported.notes)
+        emit({"to": exported.to, "file": file, "text": exported.text, "notes": notes})
         return
     if output is None:
         click.echo(exported.text, nl=False)
     else:
-        say(f"wrote {plain(output)}", stderr=True)
+        say(f"wrote {plain(str(output))}", stderr=True)
     for note in exported.notes:
         say(f"  not carried over: {plain(note)}", stderr=True)
 

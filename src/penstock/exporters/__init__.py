@@ -1,4 +1,4 @@
-"""Pipelines in the form of other engines: a PipelineSpec goes in, a file for an orchestrator comes out."""
+"""Pipelines and models in the form of other systems: a PipelineSpec goes in, a file for an orchestrator comes out."""
 
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from penstock.exporters._export import Engine as Engine
     from penstock.exporters._export import export_pipeline as export_pipeline
     from penstock.exporters._export import export_run as export_run
+    from penstock.exporters._export_model import SERVING_PLATFORMS as SERVING_PLATFORMS
+    from penstock.exporters._export_model import ServingPlatform as ServingPlatform
+    from penstock.exporters._export_model import export_model as export_model
     from penstock.exporters._exported import Exported as Exported
     from penstock.exporters._images import ImageFile as ImageFile
     from penstock.exporters._images import export_image as export_image
@@ -25,8 +28,11 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Engine": "_export",
         "Exported": "_exported",
         "ImageFile": "_images",
+        "SERVING_PLATFORMS": "_export_model",
+        "ServingPlatform": "_export_model",
         "build_images": "_build",
         "export_image": "_images",
+        "export_model": "_export_model",
         "export_openlineage": "_openlineage",
         "write_chart": "_chart",
         "WandbExport": "_wandb",

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """A pipeline in the form of another engine.
+    """A pipeline, run or model in the form of another system.
 
     Args:
-        to: The engine: ``airflow``.
+        to: The engine or platform: ``airflow``.
         file: Usual name of the file.
         text: The file.
-        notes: What the engine does not carry over, a sentence each.
+        notes: What is not carried over, a sentence each.
     """
 
     to: str

@@ -7,7 +7,7 @@ from penstock.core import parse_bytes
 from penstock.exporters._exported import Exported
 from penstock.exporters._notes import find_notes
 from penstock.exporters._plan import ExportPlan, Input
-from penstock.exporters._text import comment, plain_text, wrap_text
+from penstock.exporters._text import comment, note_lines, plain_text, wrap_text
 from penstock.exporters._yaml import to_yaml
 
 ENGINE = "Kubernetes"
@@ -45,11 +45,7 @@ def _head(plan: ExportPlan, notes: list[str]) -> Iterator[str]:
         f" secret {_SECRET!r}, with PENSTOCK_STORE, PENSTOCK_ARTIFACTS and PENSTOCK_TOKEN as keys."
     )
     yield from map(plain_text, wrap_text(about))
-    yield from ["", "Not carried over:"]
-    for note in notes:
-        first, *more = wrap_text(note)
-        yield plain_text(f"- {first}")
-        yield from (plain_text(f"  {line}") for line in more)
+    yield from note_lines(notes)
 
 
 def _job(plan: ExportPlan) -> dict[str, Any]:

@@ -50,13 +50,15 @@ def head_lines(plan: ExportPlan, engine: str, notes: Sequence[str]) -> list[str]
         " secrets and not in this file. Export again after the pipeline's steps have changed."
     )
     lines = [*wrap_text(title), "", *wrap_text(about)]
-    if notes:
-        lines += ["", "Not carried over:"]
-        for note in notes:
-            lines += [
-                f"{'- ' if not number else '  '}{line}"
-                for number, line in enumerate(wrap_text(note))
-            ]
+    return [*map(plain_text, lines), *note_lines(notes)]
+
+
+def note_lines(notes: Sequence[str]) -> list[str]:
+    """Return the end of a file's head: what is not carried over; nothing where all is."""
+    lines = ["", "Not carried over:"] if notes else []
+    for note in notes:
+        first, *more = wrap_text(note)
+        lines += [f"- {first}", *(f"  {line}" for line in more)]
     return [plain_text(line) for line in lines]
 
 

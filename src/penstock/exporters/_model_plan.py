@@ -1,0 +1,106 @@
+"""ModelPlan: what an exporter of a served model needs to know, read from the store; nothing is changed there."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from penstock.core import DeploymentRecord, NotFoundError, did_you_mean
+from penstock.people import has_users
+from penstock.serving import production_version
+from penstock.stores import Store
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPlan:
+    """A deployment to export.
+
+    Args:
+        name: The deployment, or a model in production, that `penstock serve` is given.
+        image: Container image with the project.
+        anonymous: Whether every caller is answered.
+        has_users: Whether users of the store are seen from here.
+        store_file: URL of the store if that is a file of this machine; else empty.
+        traffic: The shares of the versions at present, for people.
+    """
+
+    name: str
+    image: str
+    anonymous: bool
+    has_users: bool
+    store_file: str
+    traffic: str
+
+    def notes(self) -> Iterator[str]:
+        """Yield what a pod needs that no file can give it, a sentence each."""
+        yield (
+            f"The image {self.image} must have penstock and the packages of the model, as that of"
+            " `penstock image` (--image)."
+        )
+        if self.store_file:
+            yield (
+                f"{self.store_file} is a file of this machine: the secret must name a store that"
+                " pods reach and that has this model."
+            )
+        if self.anonymous:
+            yield "Callers are asked for no token: a gateway of yours must know them (--anonymous)."
+        elif not self.has_users:
+            yield (
+                "No users of the store are seen from here, and the pod does not start without users:"
+                " penstock users first, or --anonymous behind a gateway of yours."
+            )
+
+
+def plan_model(name: str, *, image: str, anonymous: bool, store: Store) -> ModelPlan:
+    """Return the plan of a deployment, or of a model in production.
+
+    Args:
+        name: The deployment's or the model's name.
+        image: Container image with the project.
+        anonymous: Whether every caller is answered.
+        store: The store of the deployment or model.
+
+    Raises:
+        NotFoundError: If there is neither, or no version is in production.
+    """
+    return ModelPlan(
+        name=name,
+        image=image,
+        anonymous=anonymous,
+        has_users=has_users(store=store),
+        store_file=store.url if store.url.startswith("sqlite") else "",
+        traffic=_traffic(name, store),
+    )
+
+
+def _traffic(name: str, store: Store) -> str:
+    deployments = {record.name: record for record in store.metadata.deployments.list()}
+    if name in deployments:
+        return _shares(deployments[name])
+    models = store.metadata.models.list()
+    version = production_version(name, store=store) if name in models else None
+    if version is not None:
+        return f"version {version} 100 %"
+    is_model = name in models
+    raise NotFoundError(
+        what=f"Model {name!r} has no version in production."
+        if is_model
+        else f"There is no deployment or model {name!r} in {store.url}.",
+        why="A model server needs a version to answer with.",
+        fix=f"Run: penstock promote {name}"
+        if is_model
+        else did_you_mean(name, [*deployments, *models])
+        or "Run a pipeline with a register step, then: penstock promote MODEL",
+        name=name,
+    )
+
+
+def _shares(record: DeploymentRecord) -> str:
+    shares = ", ".join(
+        f"version {version} {share:.4g} %"
+        for version, share in sorted(
+            (number, 100 * each) for number, each in record.weights.items()
+        )
+    )
+    rollout = record.rollout
+    if rollout is None or not rollout.is_open:
+        return shares
+    return f"{shares}; {rollout.policy} in steps of {', '.join(map(str, rollout.steps))} %"
