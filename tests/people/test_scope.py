@@ -10,6 +10,7 @@ from penstock.core import (
     AccessError,
     Edge,
     Identity,
+    LogLine,
     NotFoundError,
     ParameterError,
     Permission,
@@ -50,7 +51,8 @@ def both(store):
         metadata.runs.create(run)
         step = a_step(run.run_id, step_run_id=f"{team}-step", key=f"{team}-key")
         metadata.steps.start(step)
-        metadata.steps.finish(replace(step, state=StepState.FINISHED))
+        line = LogLine(START, "stdout", f"{team} says hello")
+        metadata.steps.finish(replace(step, state=StepState.FINISHED), logs=[line])
         metadata.models.create_version(a_version(team, content=team), actor=team)
         metadata.deployments.save(a_deployment(name=team, model=team), expected_generation=None)
         metadata.deployments.save_alert(an_alert(f"{team}-alert", deployment=team, model=team))
@@ -85,7 +87,7 @@ VALUES: dict[str, Any] = {
 }
 READS = {
     "runs": "get search count list_experiments search_experiments",
-    "steps": "list list_decisions find_cached",
+    "steps": "list list_decisions list_logs find_cached find_run",
     "artifacts": "list last_snapshot list_snapshots list_sources list_proofs",
     "models": "search search_versions get_version list_versions list_stage_events list_approvals list",
     "deployments": "get list_events list_reports list_alerts list",

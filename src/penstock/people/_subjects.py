@@ -53,15 +53,17 @@ class Subjects:
 
     def of_call(self, noun: str, arguments: Mapping[str, Any]) -> Iterator[str]:
         """Yield the names that a call's arguments are about."""
+        of_run = "run_id" in arguments  # whose own name is free
         for argument, value in arguments.items():
             if isinstance(value, str):
-                yield from self._of_text(noun, argument, value)
+                if not (of_run and argument == "name"):
+                    yield from self._of_text(noun, argument, value)
             elif (noun, argument) == ("predictions", "truth"):
                 found = self._metadata.predictions.get_many(list(value))
                 for prediction in found.values():
                     yield prediction.deployment
             elif argument == "changes":  # the keywords of an update
-                yield from self.of_call(noun, value)
+                yield from self.of_call(noun, {k: v for k, v in value.items() if k != "name"})
             else:
                 yield from self.of_value(value)
 
@@ -99,6 +101,9 @@ class Subjects:
                 yield value
         elif argument == "node":
             yield from self._of_node(value)
+        elif argument == "step_run_id":
+            self._place_step(value)
+            yield from self._of_run(value)
         elif argument == "run_id" or (noun, argument) in _RUNS:
             yield from self._of_run(value)
 
@@ -127,10 +132,19 @@ class Subjects:
             if isinstance(value, str):
                 if argument == "run_id" or (noun, argument) in _RUNS:
                     yield value
+                elif argument == "step_run_id":
+                    self._place_step(value)
+                    yield value
                 elif argument == "node" and value.startswith("run:"):
                     yield value.removeprefix("run:")
             else:
                 yield from _runs_of_value(value)
+
+    def _place_step(self, step_run_id: str) -> None:
+        """Let the id of a step stand for its run; exactly, since a run's id may begin as a step's."""
+        run_id = self._metadata.steps.find_run(step_run_id)
+        experiment = None if run_id is None else self.experiment_of(run_id)
+        self._experiments[step_run_id] = experiment
 
     def _of_run(self, run_id: str) -> Iterator[str]:
         experiment = self.experiment_of(run_id)

@@ -250,7 +250,8 @@ def _effects(
     if move.to_stage not in _OUT:
         return []
     version = find_version(versions, move.version)
-    if any(each.to_stage is Stage.PRODUCTION for each in moves):
+    entering = next((each.version for each in moves if each.to_stage is Stage.PRODUCTION), None)
+    if version.stage is Stage.PRODUCTION and entering is not None:
         return []  # replaced: the deployments follow the production version
     deployments = store.metadata.deployments.list()
     require_unserved(version, deployments)
@@ -258,7 +259,7 @@ def _effects(
     return end_rollouts(
         deployments,
         version,
-        production=champion.version if champion else None,
+        production=entering or (champion.version if champion else None),
         reason=f"{version.ref} was {move.to_stage.value} by {move.actor}: {move.reason}",
         at=at,
     )

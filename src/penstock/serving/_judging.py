@@ -2,6 +2,7 @@
 
 from penstock.core import ConflictError, DeploymentRecord
 from penstock.registry import require_servable
+from penstock.serving._traffic import require_shares
 from penstock.stores import Store
 
 
@@ -20,7 +21,9 @@ def judge_deployment(deployment: DeploymentRecord, *, store: Store) -> None:
             break.
         ConflictError: If the deployment serves another model, or a version cannot go to production.
         NotFoundError: If there is no such version.
+        ParameterError: If the shares of traffic are no shares: NaN is more than nothing to nobody.
     """
+    require_shares(deployment.weights)
     known = {each.name: each for each in store.metadata.deployments.list()}
     before = known.get(deployment.name)
     if before is not None and before.model != deployment.model:

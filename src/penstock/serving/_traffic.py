@@ -62,7 +62,7 @@ class TrafficSplit:
     """
 
     def __init__(self, weights: Mapping[int, float], *, control: int, salt: str) -> None:
-        _require_shares(weights)
+        require_shares(weights)
         self.control = control
         candidates = sorted(version for version in weights if version != control)
         # The salt names the candidates: each rollout selects a different subset of the units.
@@ -99,7 +99,15 @@ class TrafficSplit:
         return self.control
 
 
-def _require_shares(weights: Mapping[int, float]) -> None:
+def require_shares(weights: Mapping[int, float]) -> None:
+    """Check that shares are from 0 to 1 and sum to 1.
+
+    Args:
+        weights: Share of units by version number.
+
+    Raises:
+        ParameterError: If they are not, or do not.
+    """
     total = sum(weights.values())
     if abs(total - 1) <= _TOLERANCE and all(0 <= share <= 1 for share in weights.values()):
         return

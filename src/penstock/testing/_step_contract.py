@@ -43,6 +43,8 @@ class StepContract:
         metadata.steps.finish(ended, outputs=[artifact], edges=[edge], logs=lines, next_step=after)
         assert metadata.steps.list(run_id) == [ended, after]
         assert metadata.steps.list_logs(step.step_run_id) == lines
+        found = [metadata.steps.find_run(each) for each in (step.step_run_id, run_id, "none")]
+        assert found == [run_id, run_id, None]
         assert metadata.artifacts.get(artifact.digest) == artifact
         assert metadata.artifacts.list_edges(edge.source, direction="down") == [edge]
 

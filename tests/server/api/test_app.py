@@ -209,6 +209,7 @@ def ada(store):
     for name in ("churn", "fraud", "rest"):
         store.metadata.runs.create(a_run(run_id=f"r-{name}", experiment=f"{name}-1"))
         store.metadata.models.create_version(a_version(model=f"{name}-1"), actor="x")
+        store.metadata.steps.start(a_step(f"r-{name}", step_run_id=f"s-{name}"))
     for name in ("churn", "fraud"):
         store.metadata.projects.save(ProjectRecord(name, (f"{name}-*",), now()))
     with (
@@ -226,12 +227,17 @@ def ada(store):
         ("runs/get", {"run_id": "r-rest"}, False),
         ("runs/update", {"run_id": "r-rest", "note": "x"}, False),
         ("steps/list", {"run_id": "r-rest"}, False),
+        ("steps/list-logs", {"step_run_id": "r-rest"}, False),
+        ("steps/list-logs", {"step_run_id": "s-rest"}, False),
+        ("steps/list-logs", {"step_run_id": "s-churn"}, True),
+        ("bytes/list", {}, False),
         ("runs/search", {"experiment": "fraud-1"}, True),
         ("runs/search", {"experiment": "rest-1"}, True),
         ("runs/search", {}, True),
         ("runs/set-tags", {"run_id": "r-churn", "tags": {"a": "b"}}, True),
         ("runs/set-tags", {"run_id": "r-fraud", "tags": {"a": "b"}}, False),
         ("runs/update", {"run_id": "r-churn", "experiment": "churn-2"}, True),
+        ("runs/update", {"run_id": "r-churn", "name": "best so far"}, True),
         ("runs/update", {"run_id": "r-churn", "experiment": "rest-1"}, False),
         ("runs/create-experiment", {"name": "churn-9"}, True),
         ("runs/create-experiment", {"name": "fraud-9"}, False),
@@ -252,7 +258,8 @@ def ada(store):
 def test_a_permission_holds_in_its_project_only(ada, path, body, allowed):
     answer = ada.post(path, json=body)
     # What may not be seen is unknown.
-    refused = answer.status_code == 403 or "There is no run 'r-rest'" in answer.text
+    is_unknown = any(f"There is no run '{each}-rest'" in answer.text for each in "rs")
+    refused = answer.status_code == 403 or is_unknown
     if not refused and answer.status_code >= 400:
         # The store refuses for a reason of its own: whoever got there was let in.
         assert allowed, answer.text
@@ -266,6 +273,7 @@ def test_a_permission_holds_in_its_project_only(ada, path, body, allowed):
         ("runs/set-tags", {"run_id": "ID", "tags": {"a": "b"}}),
         ("runs/update", {"run_id": "ID", "note": "x"}),
         ("steps/list", {"run_id": "ID"}),
+        ("steps/list-logs", {"step_run_id": "ID"}),
         ("artifacts/list", {"run_id": "ID"}),
         ("artifacts/list-proofs", {"run_id": "ID"}),
         ("artifacts/list-edges", {"node": "run:ID", "direction": "up"}),

@@ -278,6 +278,30 @@ def test_a_rejection_ends_rollouts_though_it_says_nothing_of_them(ask, store, re
     )
 
 
+def test_a_rejection_beside_a_promotion_ends_rollouts_too(ask, store, register):
+    for _ in range(3):
+        approve(store, register())
+    registry = Registry(store=store)
+    registry.promote("tips", 1)
+    rollout = a_rollout(version=3, control=1)
+    saved = DeploymentRecord(
+        "tips", "tips", DeploymentState.LIVE, {1: 0.75, 3: 0.25}, 1, now(), rollout=rollout
+    )
+    store.metadata.deployments.save(saved, expected_generation=None)
+    one, two, three = registry.list("tips")
+    moves = [
+        a_move(one, Stage.ARCHIVED),
+        a_move(two, Stage.PRODUCTION),
+        a_move(three, Stage.REJECTED),
+    ]
+    expected = {str(each.version): each.revision for each in (one, two, three)}
+    answer = ask("max", "models/move-stages", moves=moves, expected=expected)
+    assert answer.status_code == 200, answer.text
+    ended = store.metadata.deployments.get("tips")
+    assert (ended.weights, ended.control) == ({2: 1.0}, 2)
+    assert not ended.rollout.is_open
+
+
 # Approvals
 
 
@@ -448,6 +472,18 @@ def test_no_traffic_for_a_version_that_could_not_be_promoted(ask, store, registe
         "opa", "deployments/save", deployment=a_deployment(**changes), expected_generation=None
     )
     assert refused(sent, "accuracy >= 2")
+    assert store.metadata.deployments.list() == []
+
+
+@pytest.mark.parametrize("share", ["NaN", -0.5, 2.0])
+def test_shares_that_are_no_shares_are_refused(ask, store, register, share):
+    one, _ = register(), register("accuracy >= 2")
+    approve(store, one)
+    Registry(store=store).promote("tips", 1)
+    sent = plain(a_deployment({1: 1.0, 2: 0.0}))
+    sent["weights"] = {"1": 1.0, "2": share}
+    answer = ask("opa", "deployments/save", deployment=sent, expected_generation=None)
+    assert answer.status_code in {400, 409}, answer.text
     assert store.metadata.deployments.list() == []
 
 

@@ -33,6 +33,8 @@ _SHARED = frozenset(
 )
 _SHARED_NOUNS = frozenset({"bytes", "settings"})
 _WHOLE_NOUNS = frozenset({"audit", "documents", "hooks", "projects", "tokens", "users"})
+# Digests are known to whoever may read what has them: a list of all would be a list of everyone's.
+_WHOLE = frozenset({"bytes.list"})
 # A search for what may be used; it names nothing, and leaves out what is another project's.
 _SEARCHES = frozenset({"steps.find_cached"})
 
@@ -54,10 +56,10 @@ def scope_call(
     if current_identity() is None:
         return metadata
     name, demands = f"{operation.noun}.{operation.verb}", operation.rule.demands(arguments)
-    if name in _SHARED or operation.noun in _SHARED_NOUNS:
+    if name not in _WHOLE and (name in _SHARED or operation.noun in _SHARED_NOUNS):
         _require_all(demands, None)
         return metadata
-    if operation.noun in _WHOLE_NOUNS:
+    if name in _WHOLE or operation.noun in _WHOLE_NOUNS:
         _require_all(demands, ANY_PROJECT)
         return metadata
     scoped = scope_metadata(metadata, demands)

@@ -46,6 +46,10 @@ STEP_RUNS = RecordTable(
 )
 _UPSERT = STEP_RUNS.upsert("step_run_id", keep=("run_id",))
 _ADD_LOG = "INSERT INTO step_logs (step_run_id, time, stream, text) VALUES (?, ?, ?, ?)"
+_FIND_RUN = (
+    "SELECT run_id FROM step_runs WHERE step_run_id = ?"
+    " UNION ALL SELECT run_id FROM runs WHERE run_id = ?"
+)
 _BY_KEY = (
     STEP_RUNS.select + ' WHERE "key" = ? AND "key" IS NOT NULL AND state = \'finished\''
     " ORDER BY id DESC LIMIT ?"
@@ -199,6 +203,12 @@ class SQLStepStore(StepCoordination):
                 (step_run_id,),
             ).fetchall()
         return [LogLine(from_micros(time), stream, text) for time, stream, text in rows]
+
+    def find_run(self, step_run_id: str) -> str | None:
+        """See StepStore."""
+        with self._database.read() as transaction:
+            row = transaction.execute(_FIND_RUN, (step_run_id, step_run_id)).fetchone()
+        return None if row is None else str(row[0])
 
     def _note(self, transaction: Transaction, step: StepRunRecord) -> None:
         about = (step.run_id, step.step, step.step_run_id)

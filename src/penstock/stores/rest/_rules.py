@@ -126,6 +126,7 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
         "release_step": _write,
         "add_logs": _write,
         "list_logs": _read,
+        "find_run": _read,
         "list": _read,
     },
     "artifacts": {

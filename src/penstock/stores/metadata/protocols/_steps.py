@@ -116,6 +116,10 @@ class StepStore(Protocol):
         """List the output of a step, or of a tracked run."""
         ...
 
+    def find_run(self, step_run_id: str) -> str | None:
+        """Return the run that has logs under an id: of one of its steps, or its own."""
+        ...
+
     def list(self, run_id: str) -> list[StepRunRecord]:
         """List the latest state of each step of the run, by position."""
         ...
