@@ -2,7 +2,15 @@
 
 import pytest
 
-from penstock.core import DocumentRecord, NotFoundError, now
+from penstock.core import (
+    DocumentRecord,
+    Identity,
+    NotFoundError,
+    Permission,
+    ProjectRecord,
+    now,
+    use_identity,
+)
 from penstock.stores import open_store
 from penstock.tracking import SPAN, TRACE, get_trace, list_traces
 
@@ -75,3 +83,18 @@ def test_the_newest_traces_of_an_experiment_or_run_are_listed(store):
 def test_an_unknown_trace_is_refused(store):
     with pytest.raises(NotFoundError, match="no trace 'nowhere'"):
         get_trace("nowhere", store=store)
+
+
+def test_whoever_reads_one_project_sees_no_trace_of_another(store):
+    for number in "34":
+        add_trace(store, f"t{number}", number)
+        name = f"experiment {number}"
+        store.metadata.projects.save(ProjectRecord(f"team-{number}", (name,), now()))
+    ada = Identity("ada", {"team-3": frozenset({Permission.READ})}, "token pst_1")
+    with use_identity(ada):
+        assert [each.trace_id for each in list_traces(store=store)] == ["t3"]
+        assert list_traces("experiment 4", store=store) == []
+        assert get_trace("t3", store=store).experiment == "experiment 3"
+        with pytest.raises(NotFoundError, match="no trace 't4'"):
+            get_trace("t4", store=store)
+    assert len(list_traces(store=store)) == 2

@@ -1,11 +1,17 @@
 """RequestTrace: one request to an application with its spans, as a tracing client recorded it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import DocumentRecord, NotFoundError
+from penstock.core import (
+    DocumentRecord,
+    NotFoundError,
+    Permission,
+    current_identity,
+    project_of,
+)
 from penstock.stores import open_store
 
 if TYPE_CHECKING:
@@ -104,9 +110,11 @@ def list_traces(
         limit: The most to return.
         store: The store; by default the project's.
     """
-    documents = open_store(store).metadata.documents
+    opened = open_store(store)
+    documents = opened.metadata.documents
     names = {each.key: each.owner for each in documents.list(_NUMBERED)}
-    wanted = [key for key, name in names.items() if experiment in {None, name}]
+    shown = _readable(names.values(), opened)
+    wanted = [key for key, name in names.items() if experiment in {None, name} and name in shown]
     found = [_trace(each, names) for each in documents.list(TRACE, owners=wanted)] if wanted else []
     found = [each for each in found if run_id in {None, each.run_id}]
     found.sort(key=lambda each: (each.began, each.trace_id), reverse=True)
@@ -123,14 +131,27 @@ def get_trace(trace_id: str, *, store: "Store | str | None" = None) -> RequestTr
     Raises:
         NotFoundError: If there is no such trace.
     """
-    documents = open_store(store).metadata.documents
+    opened = open_store(store)
+    documents = opened.metadata.documents
     found = documents.list(TRACE, keys=[trace_id])
-    if not found:
+    numbers = [each.owner for each in found]
+    names = {each.key: each.owner for each in documents.list(_NUMBERED, keys=numbers)}
+    if not found or not _readable([names.get(numbers[0], numbers[0])], opened):
         raise NotFoundError(
             what=f"There is no trace {trace_id!r}.", fix="List them with: penstock traces list"
         )
-    names = {each.key: each.owner for each in documents.list(_NUMBERED, keys=[found[0].owner])}
     return _trace(found[0], names, documents.list(SPAN, owners=[trace_id]))
+
+
+def _readable(experiments: Iterable[str], store: "Store") -> set[str]:
+    """Return the experiments whose project may be read: documents have no project of their own."""
+    identity = current_identity()
+    if identity is None:
+        return set(experiments)
+    projects = store.metadata.projects.list()
+    return {
+        each for each in experiments if identity.may(Permission.READ, project_of(each, projects))
+    }
 
 
 def _trace(

@@ -35,6 +35,7 @@ def test_nothing_that_changes_the_store_is_for_readers():
         "bytes.link",
         "bytes.verify",
         "bytes.written_at",
+        "steps.find_run",
     }
 
 
