@@ -220,6 +220,60 @@ def test_packed_and_utf_16_files_are_read_in_blocks(tmp_path, encode):
 
 
 @pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param("a\n" + "1\n\n" * 40 + '"x ""y"""\n\n', id="empty lines, quotes later"),
+        pytest.param("a\n" + '"x ""y"""\n' * 9 + "\n1\n" * 40, id="quotes, empty lines later"),
+        pytest.param("\n\na\n1\n\n" + '"x ""y"""\n\n' * 9, id="empty lines above the header"),
+        pytest.param("a,b\n" + "inf,1\n1.5,1\n" * 20 + "(12.5),1\n" * 20, id="inf and (12.5)"),
+    ],
+)
+def test_what_a_late_block_shows_counts_for_the_blocks_before_it(tmp_path, content):
+    path = tmp_path / "a.csv"
+    path.write_text(content)
+    whole, blocks = _both(path, 64)
+    assert blocks == whole
+    assert blocks[-1] == len(content.strip().split("\n")) - 1 + content.endswith("\n\n")
+
+
+def test_a_field_that_only_polars_takes_is_read_in_blocks_too(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("a,b\n1," + "y" * 140_000 + "\n" + "2,z\n" * 60)
+    whole, blocks = _both(path, 1 << 20)
+    assert blocks == whole
+    assert whole[-1] == 61
+
+
+@pytest.mark.parametrize("block", [64, 10_000])
+def test_json_lines_that_end_in_carriage_returns_are_read_in_blocks(tmp_path, block):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"\r".join(b'{"n": %d}' % n for n in range(40)))
+    whole, blocks = _both(path, block)
+    assert blocks == whole
+    assert whole[-1] == 40
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_numbers_that_are_no_times_are_told_for_blocks_as_for_the_whole(tmp_path, kind):
+    path = tmp_path / f"a.{kind}"
+    rows = [json.dumps({"at": n}) if kind == "jsonl" else f"{n},x" for n in range(60)]
+    path.write_text("\n".join(["at,b"] * (kind == "csv") + rows))
+    whole, blocks = _both(path, 64, time="at")
+    assert blocks == whole == ("DataError", "Column 'at' holds numbers like 0 and 59.")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_an_empty_frame_of_zstd_before_the_rows_does_not_hide_their_encoding(tmp_path, encoding):
+    zstandard = pytest.importorskip("zstandard", reason="uv pip install zstandard")
+    path = tmp_path / "a.csv.zst"
+    rows = ("n,x\n" + "1,\u00e4\n" * 99).encode(encoding)
+    path.write_bytes(zstandard.compress(b"") + zstandard.compress(rows))
+    whole, blocks = _both(path, 64)
+    assert blocks == whole
+    assert [column.name for column in whole[1].columns] == ["n", "x"]
+
+
+@pytest.mark.parametrize(
     ("fault", "line"),
     [("7,8,9", 103), ('"7,8', 103), ("7,\udcff", 103)],
 )

@@ -58,8 +58,10 @@ class TextBlocks:
     def _decoded(self) -> Iterator[bytes]:
         parts = read_parts(self._path)
         head = b""
-        while len(head) < _HEAD and (part := next(parts, b"")):
+        for part in parts:  # some are empty: a frame of zstd without content
             head += part
+            if len(head) >= _HEAD:
+                break
         encoding = encoding_of(head)
         self.findings += note_encoding(self._path, encoding)
         if encoding is None:

@@ -261,6 +261,8 @@ class _Parser:
             except UnicodeDecodeError as error:
                 raise _not_utf8(text) from error
             except csv.Error as error:
+                if self._in_blocks:  # polars may read what the slow reader does not: a long field
+                    raise NotInBlocksError from error
                 raise _no_csv(text.path, error) from error
             except DataError as error:
                 # With quotes, another dialect of the whole file may fit.

@@ -115,7 +115,8 @@ class JsonFile:
         """Yield the blocks that have objects, and the number of lines before each."""
         lines = 0
         for content in self._blocks:
-            if content.lstrip().startswith(b"[") and not lines:
+            is_old = b"\n" not in content and b"\r" in content.strip()  # lines end in \r alone
+            if not lines and (is_old or content.lstrip().startswith(b"[")):
                 raise NotInBlocksError
             if content.strip():
                 yield lines, content

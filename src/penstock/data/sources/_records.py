@@ -144,6 +144,10 @@ def read_rows(text: CsvText, width: int, dialect: dict[str, Any] | None) -> list
     for row in _guarded(text, reader):
         if len(row) == width:
             rows.append(row)
+        elif not row and width == 1 and rows:
+            rows.append(
+                [""]
+            )  # as polars reads it: which of the two reads depends on quotes elsewhere
         elif any(field.strip() for field in row):
             raise _torn(text, reader.line_num, row, width)
     return rows

@@ -46,7 +46,8 @@ def read_values(
     import polars as pl
 
     trimmed = texts.cast(pl.String).str.strip_chars()
-    if rule.is_number and rule.is_plain:
+    # Where another block has (12.50), the column is not of plain numbers: inf is none then.
+    if rule.is_number and rule.is_plain and not accounting:
         quick = read_plain_numbers(trimmed, rule)
         if quick is not None:
             return quick

@@ -84,12 +84,13 @@ class Texts:
         """Return the first rows."""
         import polars as pl
 
-        found = pl.Series(self.name, [], pl.String)
+        parts: list[pl.Series] = []
         for block in self.blocks():
-            found = found.append(block.head(rows - len(found)))
-            if len(found) >= rows:
+            parts.append(block.head(rows))
+            rows -= len(parts[-1])
+            if rows <= 0:
                 break
-        return found
+        return pl.concat(parts) if parts else pl.Series(self.name, [], pl.String)
 
     def sample(self, most: int) -> "pl.Series":
         """Return evenly spaced rows of the whole column, fewer than twice as many as asked."""

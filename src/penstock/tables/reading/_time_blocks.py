@@ -112,7 +112,10 @@ def _count_reader(numbers: Texts, *, exact: bool) -> tuple[Reader, ReadingRule]:
                 break
             rule = ReadingRule("datetime", times=f"epoch_{unit}", zone="UTC")
             return partial(count_to_times, factor=factor), rule
-    raise no_counts(given.head(2))
+    last = given.head(1)
+    for block in given.blocks():
+        last = block.tail(1) if len(block) else last
+    raise no_counts(given.head(1).append(last))
 
 
 def _compact(block: "pl.Series") -> "pl.Series":
