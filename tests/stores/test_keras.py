@@ -176,6 +176,25 @@ def test_sizes_that_the_weights_do_not_have_are_refused_before_memory_is_taken(s
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 * 2**10
 
 
+@pytest.mark.parametrize("kind", ["__numpy__", "__tensor__"])
+def test_arrays_of_anything_but_numbers_are_refused_before_memory_is_taken(
+    store, monkeypatch, kind
+):
+    rows = keras.Input((3,))
+    shifted = keras.ops.add(rows, np.array([1, 2, 3], "float32"))
+    record = store.put(keras.Model(rows, layers.Dense(1)(shifted)))
+    assert read(record, files_of(store, record)).predict(X, verbose=0).shape == (6, 1)
+    files = files_of(store, record)
+    files = forged(files, ('"class_name": "__numpy__"', f'"class_name": "{kind}"'))
+    config = files["config.json"].decode()
+    place = config.index(kind)
+    end = config.index('"dtype": "float32"', place)
+    changed = config[:end] + '"dtype": "U1000000000"' + config[end + len('"dtype": "float32"') :]
+    monkeypatch.setattr(keras.saving, "deserialize_keras_object", pytest.fail)
+    with pytest.raises(SerializationError, match="its settings name"):
+        read(record, {**files, "config.json": changed.encode()})
+
+
 @pytest.mark.parametrize("damage", [b"", b"PK", b"\0" * 100])
 def test_damaged_bytes_are_told(store, damage):
     record = store.put(residual())

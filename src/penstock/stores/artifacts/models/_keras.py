@@ -127,6 +127,9 @@ _MODULES = frozenset(
     }
 )
 _MARKS = frozenset({"__keras_tensor__", "__numpy__", "__tensor__"})  # numbers and arrows
+_ARRAYS = frozenset({"__numpy__", "__tensor__"})
+# A text type such as U1000000000 would take memory while the settings are read.
+_NUMBERS = re.compile(r"bool|(u?int|b?float|complex)\d{1,3}")
 _POLICIES = frozenset({"DTypePolicy", "FloatDTypePolicy"})
 
 
@@ -293,7 +296,7 @@ def _is_known(module: Any, name: Any, facts: Mapping[str, Any]) -> bool:
     if not isinstance(name, str) or facts.get("registered_name") not in {None, name}:
         return False
     if module is None:
-        return name in _MARKS
+        return name in _MARKS and (name not in _ARRAYS or _is_of_numbers(facts.get("config")))
     if name in _MODELS:
         return module in {"keras", "keras.models", f"keras.src.models.{name.lower()}"}
     if module == "keras":
@@ -301,6 +304,11 @@ def _is_known(module: Any, name: Any, facts: Mapping[str, Any]) -> bool:
     return (module == "keras.layers" and name in _LAYERS) or (
         module in _MODULES and re.fullmatch(r"[A-Z][A-Za-z0-9]*", name) is not None
     )
+
+
+def _is_of_numbers(array: Any) -> bool:
+    dtype = array.get("dtype") if isinstance(array, dict) else None
+    return isinstance(dtype, str) and _NUMBERS.fullmatch(dtype) is not None
 
 
 def _require_plain(value: Any) -> None:
