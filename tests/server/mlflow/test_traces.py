@@ -216,6 +216,21 @@ def test_spans_without_their_ids_are_refused(api, store, span):
     assert list_traces(store=store) == []
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"startTimeUnixNano": "-5000000"},
+        {"startTimeUnixNano": str(10**30)},
+        {"endTimeUnixNano": float("inf")},
+        {"attributes": [{"key": "size", "value": {"intValue": str(2**63)}}]},
+    ],
+)
+def test_numbers_that_no_span_holds_are_refused_and_break_no_list(api, store, changed):
+    assert send(api, a_span(**changed)).status_code == 400
+    assert send(api, a_span()).status_code == 200
+    assert [each.seconds for each in list_traces(store=store)] == [1.5]
+
+
 def test_values_nested_without_end_are_refused(api):
     value: dict = {"stringValue": "x"}
     for _ in range(200):

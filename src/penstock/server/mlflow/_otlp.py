@@ -96,7 +96,14 @@ def read_json(document: Any) -> list[dict[str, Any]]:
     """
     try:
         return _spans_of(_from_json(document, _REQUEST, 0))
-    except (AttributeError, TypeError, ValueError, KeyError, RecursionError) as error:
+    except (
+        AttributeError,
+        TypeError,
+        ValueError,
+        KeyError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         raise invalid(f"The body is no ExportTraceServiceRequest: {error}.") from None
 
 
@@ -251,15 +258,28 @@ def _json_bytes(value: Any) -> str:
         raise ValueError(str(error)) from None
 
 
+def _json_int(bits: int, *, signed: bool = False) -> Callable[[Any], int]:
+    """Return a reader of whole numbers; one that no protobuf holds would break every list of traces."""
+    low, high = (-(1 << bits - 1), 1 << bits - 1) if signed else (0, 1 << bits)
+
+    def read(value: Any) -> int:
+        found = int(value)
+        if not low <= found < high:
+            raise ValueError(f"{str(value)[:50]} is out of the range of its field")
+        return found
+
+    return read
+
+
 _ENUMS = {"STATUS_CODE_UNSET": 0, "STATUS_CODE_OK": 1, "STATUS_CODE_ERROR": 2}
 _JSON: dict[str, Callable[[Any], Any]] = {
     "text": _json_text,
     "bytes": _json_bytes,
     "id": lambda value: base64.b64encode(bytes.fromhex(_json_text(value))).decode(),
     "bool": bool,
-    "uint": lambda value: _ENUMS[value] if value in _ENUMS else int(value),
-    "int64": int,
+    "uint": lambda value: _ENUMS[value] if value in _ENUMS else _json_int(64)(value),
+    "int64": _json_int(64, signed=True),
     "double": lambda value: number(float(value)),
-    "fixed64": int,
-    "fixed32": int,
+    "fixed64": _json_int(64),
+    "fixed32": _json_int(32),
 }
