@@ -318,6 +318,7 @@ def test_names_that_every_kernel_has_are_known(tmp_path):
         ("import numpy as np", "%%timeit -n 10 a = np.ones(3)\nnp.dot(a, a)"),
         ("pip install polars\nimport polars", "polars"),
         ("ls data\ncd ..\ncat x.txt", "pwd"),
+        ("time x = sum([a])\nls -l", "x"),
         ("    x = 1\n    if x:\n        y = 2", "x, y"),
         (">>> x = 1\n>>> for i in range(3):\n...     x += i", "x"),
         ("f = abs\nbest = %timeit -n1 -o f(2)", "best\n?"),
@@ -336,7 +337,13 @@ def test_what_ipython_defines_or_takes_is_no_fault(tmp_path, before, after):
 
 @pytest.mark.parametrize(
     "before",
-    ["%%timeit\nlost = 1", "%timeit lost = 1", "%%python\nlost = 1", "%%bash --out kept\nlost=1"],
+    [
+        "%%timeit\nlost = 1",
+        "%timeit lost = 1",
+        "timeit lost = 1",
+        "%%python\nlost = 1",
+        "%%bash --out kept\nlost=1",
+    ],
 )
 def test_what_a_cell_magic_keeps_to_itself_is_not_defined(tmp_path, before):
     path = write_notebook(tmp_path / "a.ipynb", before, "print(lost)")

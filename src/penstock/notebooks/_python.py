@@ -20,6 +20,7 @@ _PYTHON_2 = re.compile(
     r"|<>|\bur['\"]|(?<![\w.])0[0-7]+(?![\w.])|`",
     re.MULTILINE,
 )
+_LISTING = re.compile(r"^\s*l[sl]\s+-[A-Za-z]+\s*$")  # Python too, but nobody subtracts so
 _QUOTES = re.compile(r"'''|\"\"\"|'(?:\\.|[^'\\\n])*'|\"(?:\\.|[^\"\\\n])*\"|#.*|[\[({]|[\])}]")
 
 
@@ -143,18 +144,23 @@ def _special(line: str, number: int) -> tuple[str, Magic] | None:
         return text, Magic(line.strip(), number, name, rest)
     if match := _LINE.match(line):
         name, rest = _name(match["sign"], match["rest"].rstrip("\\"))
-        is_kept = name in PYTHON_LINES and rest and not rest.startswith("-")
-        if name == "timeit":  # what it binds is lost
-            is_kept = is_kept and _is_expression(rest)
-        code = rest if is_kept else "pass"
-        return match["indent"] + code, Magic(line.strip(), number, name, rest)
+        return match["indent"] + _executed_by(name, rest), Magic(line.strip(), number, name, rest)
     match = _AUTOMATIC.match(line)
-    if match and match["name"] in AUTOMAGIC and _is_no_python(line):
-        return "pass", Magic(line.strip(), number, match["name"], match["rest"].strip())
+    if match and match["name"] in AUTOMAGIC and (_LISTING.match(line) or _is_no_python(line)):
+        name, rest = match["name"], match["rest"].strip()
+        return _executed_by(name, rest), Magic(line.strip(), number, name, rest)
     if _QUESTION.match(line) and _is_no_python(line):
         indent = line[: len(line) - len(line.lstrip())]
         return f"{indent}pass", Magic(line.strip(), number, "?")
     return None
+
+
+def _executed_by(name: str, rest: str) -> str:
+    """Return the Python of a line magic: ``%time x = 1`` binds x."""
+    is_kept = name in PYTHON_LINES and rest and not rest.startswith("-")
+    if name == "timeit":  # what it binds is lost
+        is_kept = is_kept and _is_expression(rest)
+    return rest if is_kept else "pass"
 
 
 def _name(sign: str, rest: str) -> tuple[str, str]:
