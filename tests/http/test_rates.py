@@ -51,6 +51,7 @@ def test_a_token_is_limited_wherever_it_comes_from():
     limited, token = RateLimit(answering(200), rate=0.2), (b"authorization", b"Bearer pst_1_x")
     assert statuses(limited, 3, token) == [200, 200, 429]
     assert statuses(Elsewhere(limited), 1, token) == [429]
+    assert statuses(limited, 1, token, (b"cookie", b"penstock_session=other")) == [429]
     assert statuses(limited, 1, (b"authorization", b"Bearer pst_2_x")) == [200]
     assert "pst_1_x" not in repr(limited._all._levels)
 
@@ -65,6 +66,35 @@ def test_who_is_unknown_again_and_again_has_to_wait():
     assert found[:50] == [401] * 50
     assert set(found[52:]) == {429}
     assert statuses(Elsewhere(RateLimit(answering(403))), 60) == [403] * 60
+
+
+def test_who_is_known_goes_on_while_others_of_the_same_address_are_not_let_in():
+    good, bad = (b"authorization", b"Bearer pst_1_x"), (b"authorization", b"Bearer pst_2_x")
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        is_let_in = good in scope["headers"] or scope["path"] == "/health"
+        await answering(200 if is_let_in else 401)(scope, receive, send)
+
+    limited = Elsewhere(RateLimit(app))
+    assert statuses(limited, 1, good) == [200]
+    # What everyone gets proves nothing.
+    asyncio.run(answer_to(limited, Sent("GET", "/health", headers=(HOST, bad))))
+    assert statuses(limited, 60, bad)[-1] == 429
+    assert statuses(limited, 20, good) == [200] * 20
+    assert statuses(limited, 1, (b"authorization", b"Bearer pst_3_x")) == [429]
+    assert statuses(limited, 1) == [429]
+
+
+def test_whoever_is_known_no_more_waits_like_everyone():
+    token, status = (b"authorization", b"Bearer pst_1_x"), [200]
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await answering(status[0])(scope, receive, send)
+
+    limited = Elsewhere(RateLimit(app))
+    assert statuses(limited, 1, token) == [200]
+    status[0] = 401
+    assert statuses(limited, 60, token)[-1] == 429
 
 
 def test_a_bucket_is_refilled_and_never_more_than_full():

@@ -20,7 +20,9 @@ _FAILURES, _FAILURES_RATE = (
     0.5,
 )  # sign-ins of an address that may fail at once, and per second
 _MOST = 10_000  # buckets; of more those go that were used longest ago
-_UNKNOWN = 401
+_UNKNOWN, _DONE = 401, 200
+# Answered for everyone, and so no proof that somebody is known.
+_OPEN = ("/health", "/version", "/sign-in", "/static/")
 
 
 class Buckets:
@@ -54,7 +56,8 @@ class Buckets:
 class RateLimit:
     """ASGI wrapper that answers 429 to who asks too often, and to who is unknown too often.
 
-    Requests from this machine itself are counted by identity only: a proxy may be among them.
+    Requests from this machine itself are counted by identity only: a proxy may be among them. Who is
+    known goes on, whatever others send from the same address: it may be an office's or a gateway's.
 
     Args:
         app: The application.
@@ -65,6 +68,7 @@ class RateLimit:
         self._app = app
         self._all = Buckets(rate, rate * _BURST_S)
         self._unknown = Buckets(_FAILURES_RATE, _FAILURES)
+        self._known: OrderedDict[str, None] = OrderedDict()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Pass a request on, or say when to try again."""
@@ -72,19 +76,31 @@ class RateLimit:
             await self._app(scope, receive, send)
             return
         at, address = time.monotonic(), _address(scope)
-        wait = max((self._all.wait_s(key, at=at) for key in _keys(scope, address)), default=0.0)
-        if address:
+        identity, keys = _identity(scope), [f"address {address}"] if address else []
+        keys += [identity] if identity else []
+        wait = max((self._all.wait_s(key, at=at) for key in keys), default=0.0)
+        if address and identity not in self._known:
             wait = max(wait, self._unknown.wait_s(address, at=at, cost=0.0))
         if wait > 0:
             await _refuse(wait, send)
             return
 
         async def counted(message: Any) -> None:
-            if address and message.get("status") == _UNKNOWN:
+            status = message.get("status")
+            if address and status == _UNKNOWN:
                 self._unknown.wait_s(address, at=at)
+            if identity and status in {_UNKNOWN, _DONE} and not scope["path"].startswith(_OPEN):
+                self._remember(identity, known=status == _DONE)
             await send(message)
 
         await self._app(scope, receive, counted)
+
+    def _remember(self, identity: str, *, known: bool) -> None:
+        self._known.pop(identity, None)
+        if known:
+            self._known[identity] = None
+        if len(self._known) > _MOST:
+            self._known.popitem(last=False)
 
 
 def _address(scope: Any) -> str:
@@ -93,13 +109,14 @@ def _address(scope: Any) -> str:
     return "" if is_loopback(host) else host
 
 
-def _keys(scope: Any, address: str) -> list[str]:
-    """Return what a request is counted by; of a secret only a digest is kept."""
-    keys = [f"address {address}"] if address else []
-    for name, value in scope["headers"]:
-        if name == b"authorization" or (name == b"cookie" and b"penstock_session" in value):
-            keys.append(f"identity {hashlib.sha256(value).hexdigest()}")
-    return keys
+def _identity(scope: Any) -> str:
+    """Return what stands for a request's secret, of which only a digest is kept; empty without."""
+    headers = dict(scope["headers"])
+    secret = headers.get(b"authorization", b"").strip()  # goes before a cookie, as in sign-ins
+    cookie = headers.get(b"cookie", b"")
+    if not secret and b"penstock_session" in cookie:
+        secret = cookie
+    return f"identity {hashlib.sha256(secret).hexdigest()}" if secret else ""
 
 
 async def _refuse(wait: float, send: Any) -> None:
