@@ -129,7 +129,7 @@ def test_parquet_and_delta_in_a_bucket_are_told_apart(bucket, s3_server, tmp_pat
         ROWS,
         storage_options={"AWS_S3_ALLOW_UNSAFE_RENAME": "1"},
     )
-    for name, kind in (("raw", "FileSource"), ("lake", "DeltaSource")):
+    for name, kind in (("raw", "FileSource"), ("lake", "data.DeltaSource")):
         url = f"s3://{bucket}/{name}"
         found = find_source(url, SourceOptions())
         assert found.code(tmp_path).flat() == f'ps.{kind}("{url}")'

@@ -25,7 +25,7 @@ import json, sys
 import penstock as ps
 
 kind, options, store = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3]
-source = getattr(ps, kind)(**options)
+source = getattr(ps.data, kind)(**options)
 
 
 @ps.pipeline
@@ -139,7 +139,7 @@ def store(tmp_path):
 
 
 def test_a_run_reuses_the_rows_while_the_state_is_the_same(system, store):
-    source = getattr(ps, system.kind)(time="at", **system.options)
+    source = getattr(ps.data, system.kind)(time="at", **system.options)
     assert ran(source, store) == (["finished", "finished"], list(range(9)))
     assert ran(source, store) == (["cached", "cached"], list(range(9)))
     system.add(rows(12, 2, of_day=3))
@@ -149,7 +149,7 @@ def test_a_run_reuses_the_rows_while_the_state_is_the_same(system, store):
 
 
 def test_what_comes_during_the_reading_is_not_reused(system, store, monkeypatch):
-    kind = getattr(ps, system.kind)
+    kind = getattr(ps.data, system.kind)
     source = kind(time="at", **system.options)
     scan = kind.scan
 
@@ -170,13 +170,13 @@ def test_a_real_table_has_the_digest_of_its_file(empty, real_table, tmp_path):
     (tmp_path / "taxi.csv").write_text("\n".join(lines))
     of_file = ps.data.ingest(ps.FileSource(tmp_path / "taxi.csv"))
     empty.add(of_file.table)
-    there = ps.data.ingest(getattr(ps, empty.kind)(**empty.options))
+    there = ps.data.ingest(getattr(ps.data, empty.kind)(**empty.options))
     assert there.ordered_digest == of_file.ordered_digest
     assert there.rows == 2000
 
 
 def test_a_recorded_reading_is_read_again_with_the_same_digest(system, store):
-    source = getattr(ps, system.kind)(time="at", **system.options)
+    source = getattr(ps.data, system.kind)(time="at", **system.options)
     ran(source, store)
     record = store.metadata.artifacts.last_snapshot(source.name)
     system.add(rows(12, 3, of_day=2))
@@ -186,7 +186,7 @@ def test_a_recorded_reading_is_read_again_with_the_same_digest(system, store):
 
 
 def test_the_secret_is_nowhere(system, store, tmp_path, capfd, caplog):
-    source = getattr(ps, system.kind)(time="at", **system.options)
+    source = getattr(ps.data, system.kind)(time="at", **system.options)
     with caplog.at_level("DEBUG"):
         ran(source, store)
         with pytest.raises(PenstockError) as told:
