@@ -164,10 +164,12 @@ def test_what_a_pod_needs_besides_is_listed(world):
     _, local = exported(world)
     assert "is a file of this machine" in " ".join(local.notes)
     assert "penstock users first" in " ".join(local.notes)
+    assert "must be an admin's" in " ".join(local.notes)
     open_to_all, anonymous = exported(world, anonymous=True)
     assert container_of(open_to_all)["args"][-2:] == ["--allow-remote", "--anonymous"]
     assert "asked for no token" in " ".join(anonymous.notes)
     assert "penstock users first" not in " ".join(anonymous.notes)
+    assert "admin" not in " ".join(anonymous.notes)
 
 
 def test_names_that_kserve_does_not_take_are_changed_and_said_or_refused(world):

@@ -42,7 +42,13 @@ class ModelPlan:
             )
         if self.anonymous:
             yield "Callers are asked for no token: a gateway of yours must know them (--anonymous)."
-        elif not self.has_users:
+            return
+        # With another role's token the server finds no users, and does not start.
+        yield (
+            "If the secret's PENSTOCK_STORE is http(s), PENSTOCK_TOKEN must be an admin's: the model"
+            " server looks up the tokens of its callers. A database's URL needs no token."
+        )
+        if not self.has_users:
             yield (
                 "No users of the store are seen from here, and the pod does not start without users:"
                 " penstock users first, or --anonymous behind a gateway of yours."
