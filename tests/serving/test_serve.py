@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from penstock.core import NotFoundError, ServingError
+from penstock.core import AccessError, NotFoundError, ServingError
 from penstock.serving import serve
 from penstock.stores import open_store
 
@@ -45,6 +45,18 @@ def test_an_address_that_cannot_be_listened_on_is_told(served: Any, host: str, p
 def test_an_address_that_others_reach_needs_users_or_a_gateway(served: Any) -> None:
     with pytest.raises(ServingError, match=r"--anonymous.*penstock users first"):
         serve([MODEL], host="0.0.0.0", allow_remote=True, store=served.store)
+
+
+def test_a_token_that_may_not_look_callers_up_is_told_at_the_start(
+    served: Any, monkeypatch: Any
+) -> None:
+    def refuse(_: object) -> int:
+        raise AccessError(what="users.count needs admin.")
+
+    monkeypatch.setattr(type(served.store.metadata.users), "count", refuse)
+    for host in ("127.0.0.1", "0.0.0.0"):
+        with pytest.raises(ServingError, match=r"may not look up users.*PENSTOCK_TOKEN"):
+            serve([MODEL], host=host, allow_remote=True, store=served.store)
 
 
 def test_nothing_to_serve_is_told(world: Any) -> None:

@@ -5,9 +5,8 @@ import importlib
 from collections.abc import Callable, Sequence
 
 from penstock import http
-from penstock.core import NotFoundError, ServingError
+from penstock.core import AccessError, NotFoundError, ServingError
 from penstock.http import is_loopback, known_hosts, listen, require_bind
-from penstock.people import has_users
 from penstock.stores import Store, open_store
 
 
@@ -67,9 +66,19 @@ def _require_loopback(host: str, *, allow_remote: bool) -> None:
 
 
 def _require_users(host: str, store: Store) -> None:
-    """Refuse an address beyond this machine, where callers would not be identified."""
+    """Refuse to serve where callers would not be identified, or could not be looked up."""
     try:
-        require_bind(host, has_users=has_users(store=store))
+        has_users = store.metadata.users.count() > 0
+    except AccessError as error:  # over HTTP: it tells that people sign in there
+        raise ServingError(
+            what=f"The token of this model server may not look up users and tokens in {store.url}.",
+            why="Each request has a token of its own, which is looked up there.",
+            fix="Serve with an admin's token in PENSTOCK_TOKEN, or confirm with --anonymous that a"
+            " gateway of yours knows the callers.",
+            host=host,
+        ) from error
+    try:
+        require_bind(host, has_users=has_users)
     except ServingError as error:
         raise ServingError(
             what=error.what,
