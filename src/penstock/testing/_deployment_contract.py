@@ -71,6 +71,13 @@ class DeploymentContract:
         assert metadata.deployments.list_reports("d", limit=2) == [reports[2], reports[1]]
         assert metadata.deployments.list_reports("other") == []
 
+    def test_an_alert_of_another_deployment_is_not_replaced(self, metadata: MetadataStore) -> None:
+        alert = an_alert("a1")
+        metadata.deployments.save_alert(alert)
+        with pytest.raises(ConflictError, match="belongs to something else"):
+            metadata.deployments.save_alert(replace(alert, deployment="other"))
+        assert metadata.deployments.list_alerts() == [alert]
+
     def test_alerts_are_replaced_and_resolved(self, metadata: MetadataStore) -> None:
         first, second = an_alert("a1"), an_alert("a2", deployment="other", raised_at=at(5))
         for alert in (first, second):

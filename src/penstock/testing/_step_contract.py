@@ -48,6 +48,24 @@ class StepContract:
         assert metadata.artifacts.get(artifact.digest) == artifact
         assert metadata.artifacts.list_edges(edge.source, direction="down") == [edge]
 
+    def test_a_step_of_another_run_is_not_replaced(
+        self, metadata: MetadataStore, run_id: str
+    ) -> None:
+        step = a_step(run_id)
+        metadata.steps.start(step)
+        other = a_run()
+        metadata.runs.create(other)
+        foreign = replace(step, run_id=other.run_id, state=StepState.FAILED)
+        following = a_step(other.run_id, position=1)
+        with pytest.raises(ConflictError, match="belongs to something else"):
+            metadata.steps.start(foreign)
+        with pytest.raises(ConflictError, match="belongs to something else"):
+            metadata.steps.finish(foreign)
+        with pytest.raises(ConflictError, match="belongs to something else"):
+            metadata.steps.finish(following, next_step=foreign)
+        assert metadata.steps.list(run_id) == [step]
+        assert metadata.steps.list(other.run_id) == []
+
     def test_output_that_is_no_text_is_kept_as_far_as_it_is(
         self, metadata: MetadataStore, run_id: str
     ) -> None:

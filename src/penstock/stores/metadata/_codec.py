@@ -99,14 +99,21 @@ class RecordTable(Generic[R]):
         self._readers = [(names.index(key), convert) for key, convert in readers.items()]
         self._writer_of = writers
 
-    def upsert(self, key: str, *, keep: Collection[str] = ()) -> str:
-        """Return the statement that inserts, or replaces all but the key and the kept columns."""
+    def upsert(self, key: str, *, keep: Collection[str] = (), owner: str = "") -> str:
+        """Return the statement that inserts, or replaces all but the key and the kept columns.
+
+        Args:
+            key: Columns of the key.
+            keep: Columns that stay as they were.
+            owner: Column of the owner: a row of another owner is not replaced, see `put_owned`.
+        """
         changes = ", ".join(
             f'"{name}" = excluded."{name}"'
             for name in self.fields
             if name not in keep and name not in key.split(", ")
         )
-        return f"{self.insert} ON CONFLICT ({key}) DO UPDATE SET {changes}"
+        condition = f' WHERE {self.name}."{owner}" = excluded."{owner}"' if owner else ""
+        return f"{self.insert} ON CONFLICT ({key}) DO UPDATE SET {changes}{condition}"
 
     def row(self, record: R) -> list[Any]:
         """Convert a record to the values of a row."""

@@ -5,6 +5,8 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
 
+from penstock.core import ConflictError
+
 
 class Rows(Protocol):
     """The result of a statement."""
@@ -86,3 +88,24 @@ class Database(Protocol):
     def close(self) -> None:
         """Close the connections."""
         ...
+
+
+def put_owned(transaction: Transaction, upsert: str, row: Sequence[Any], name: str) -> None:
+    """Insert or replace a row, unless the row of that id belongs to another owner.
+
+    Args:
+        transaction: The transaction.
+        upsert: The statement: `RecordTable.upsert` with an owner.
+        row: Values of the row.
+        name: Id of the row, for the error.
+
+    Raises:
+        ConflictError: If the row belongs to another owner; it stays as it is.
+    """
+    if not transaction.execute(upsert, row).rowcount:
+        raise ConflictError(
+            what=f"{name} is the id of a record that belongs to something else.",
+            why="Whoever may write one run or deployment could change the records of another.",
+            fix="Give each record an id of its own: penstock.core.new_id()",
+            id=name,
+        )

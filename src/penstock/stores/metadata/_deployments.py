@@ -18,7 +18,7 @@ from penstock.core import (
 from penstock.stores._json import dump_json, load_json
 from penstock.stores.metadata._audit import note_change
 from penstock.stores.metadata._codec import RecordTable
-from penstock.stores.metadata._database import Database, Transaction
+from penstock.stores.metadata._database import Database, Transaction, put_owned
 from penstock.stores.metadata._outbox import Outbox
 from penstock.stores.metadata._settings import count_change
 
@@ -56,8 +56,8 @@ REPORTS = RecordTable(
 )
 ALERTS = RecordTable("alerts", AlertRecord, times=("raised_at", "last_seen_at", "resolved_at"))
 _UPSERT = DEPLOYMENTS.upsert("name")
-_UPSERT_REPORT = REPORTS.upsert("report_id")
-_UPSERT_ALERT = ALERTS.upsert("alert_id")
+_UPSERT_REPORT = REPORTS.upsert("report_id", owner="deployment")
+_UPSERT_ALERT = ALERTS.upsert("alert_id", owner="deployment")
 
 
 class SQLDeploymentStore:
@@ -115,7 +115,7 @@ class SQLDeploymentStore:
     def add_report(self, report: ReportRecord) -> None:
         """See DeploymentStore."""
         with self._database.write() as transaction:
-            transaction.execute(_UPSERT_REPORT, REPORTS.row(report))
+            put_owned(transaction, _UPSERT_REPORT, REPORTS.row(report), report.report_id)
 
     def list_reports(self, deployment: str, *, limit: int = 50) -> list[ReportRecord]:
         """See DeploymentStore."""
@@ -132,7 +132,7 @@ class SQLDeploymentStore:
             row = transaction.execute(
                 f"{ALERTS.select} WHERE alert_id = ?", (alert.alert_id,)
             ).fetchone()
-            transaction.execute(_UPSERT_ALERT, ALERTS.row(alert))
+            put_owned(transaction, _UPSERT_ALERT, ALERTS.row(alert), alert.alert_id)
             if row is None:
                 self._outbox.note_alert(transaction, "raised", alert)
             if alert.resolved_at is not None and (row is None or _is_open(row)):

@@ -27,7 +27,7 @@ from penstock.stores.metadata._artifacts import (
 from penstock.stores.metadata._claims import SHARED, Claims
 from penstock.stores.metadata._codec import RecordTable, clean_text, from_micros, to_micros
 from penstock.stores.metadata._coordination import StepCoordination
-from penstock.stores.metadata._database import Database, Transaction
+from penstock.stores.metadata._database import Database, Transaction, put_owned
 from penstock.stores.metadata._garbage import LET_GO
 from penstock.stores.metadata._outbox import Outbox
 from penstock.stores.metadata._runs import SQLRunStore
@@ -44,7 +44,7 @@ STEP_RUNS = RecordTable(
         "traceback": (clean_text, str),
     },
 )
-_UPSERT = STEP_RUNS.upsert("step_run_id", keep=("run_id",))
+_UPSERT = STEP_RUNS.upsert("step_run_id", keep=("run_id",), owner="run_id")
 _ADD_LOG = "INSERT INTO step_logs (step_run_id, time, stream, text) VALUES (?, ?, ?, ?)"
 _FIND_RUN = (
     "SELECT run_id FROM step_runs WHERE step_run_id = ?"
@@ -76,7 +76,7 @@ class SQLStepStore(StepCoordination):
         row = STEP_RUNS.row(step)
         try:
             with self._database.write() as transaction:
-                transaction.execute(_UPSERT, row)
+                put_owned(transaction, _UPSERT, row, step.step_run_id)
                 self._note(transaction, step)
         except Exception as error:
             raise self._explain(error, step) from error
@@ -101,7 +101,7 @@ class SQLStepStore(StepCoordination):
         ]
         try:
             with self._database.write() as transaction:
-                transaction.execute(_UPSERT, row)
+                put_owned(transaction, _UPSERT, row, step.step_run_id)
                 if artifacts:
                     transaction.executemany(ADD_ARTIFACT, artifacts)
                 if arrows:
@@ -110,7 +110,8 @@ class SQLStepStore(StepCoordination):
                     transaction.executemany(_ADD_LOG, lines)
                 self._note(transaction, step)
                 if next_step is not None:
-                    transaction.execute(_UPSERT, STEP_RUNS.row(next_step))
+                    following = STEP_RUNS.row(next_step)
+                    put_owned(transaction, _UPSERT, following, next_step.step_run_id)
                     self._note(transaction, next_step)
         except Exception as error:
             raise self._explain(error, step) from error
