@@ -90,13 +90,7 @@ def export_to_mlflow(ctx: click.Context, runs: tuple[str, ...], target: str, as_
     if as_json:
         emit(asdict(done))
         return
-    say(
-        f"[green]✓[/] {len(done.runs) - done.unchanged} runs written ({done.unchanged} were there),"
-        f" {done.points:,} metric points, {done.files} files."
-    )
-    for run, there in done.runs.items():
-        say(f"  {plain(run)} is {plain(there)} there.")
-    _show_lost(done.lost)
+    _show_written(done, "{} is {} there.")
 
 
 @click.command(
@@ -127,13 +121,7 @@ def export_to_wandb(ctx: click.Context, runs: tuple[str, ...], folder: Path, as_
     if as_json:
         emit(asdict(done))
         return
-    say(
-        f"[green]✓[/] {len(done.runs) - done.unchanged} runs written ({done.unchanged} were there),"
-        f" {done.points:,} metric points, {done.files} files."
-    )
-    for run, there in done.runs.items():
-        say(f"  {plain(run)}: {plain(there)}")
-    _show_lost(done.lost)
+    _show_written(done, "{}: {}")
 
 
 @click.command(
@@ -168,6 +156,16 @@ def export_model_folder(ctx: click.Context, ref: str, folder: Path, as_json: boo
 def _report(done: "ImportSummary") -> None:
     if done.runs and done.runs % _EVERY == 0:
         say(f"  {done.runs} runs, {done.points:,} metric points, {done.files} files", stderr=True)
+
+
+def _show_written(done: "moving.ExportSummary | exporters.WandbExport", form: str) -> None:
+    say(
+        f"[green]✓[/] {len(done.runs) - done.unchanged} runs written ({done.unchanged} were there),"
+        f" {done.points:,} metric points, {done.files} files."
+    )
+    for run, there in done.runs.items():
+        say("  " + form.format(plain(run), plain(there)))
+    _show_lost(done.lost)
 
 
 def _show_lost(lost: list[str]) -> None:
