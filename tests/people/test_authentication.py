@@ -146,3 +146,15 @@ def test_a_secret_of_the_wrong_kind_is_no_token(team, key):
         Authenticator(store=team).of_session(key("ada"))
     with pytest.raises(SignInError):
         Authenticator(store=team).of_session(Secret("é"))
+
+
+def test_a_role_that_a_claim_gave_ends_unless_it_is_claimed_again(team, key):
+    at = now()
+    claimed = [
+        GrantRecord("ada", "fraud", role, "ada", at, "https://sso", at + timedelta(hours=hours))
+        for role, hours in ((Role.VIEWER, 1), (Role.OPERATOR, -1))
+    ]
+    team.metadata.users.replace_grants("ada", "https://sso", claimed)
+    identity = Authenticator(store=team).of_token(key("ada"))
+    assert identity.may(Permission.READ, "fraud")
+    assert not identity.may(Permission.OPERATE, "fraud")

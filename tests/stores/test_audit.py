@@ -78,6 +78,9 @@ CALLS: dict[str, Any] = {
     "users.update": lambda m: m.users.update("ada", full_name="Ada"),
     "users.grant": lambda m: m.users.grant(replace(GRANT, role=Role.TRAINER)),
     "users.revoke": lambda m: m.users.revoke("ada", "*"),
+    "users.replace_grants": lambda m: m.users.replace_grants(
+        "ada", "https://sso", [replace(GRANT, role=Role.TRAINER, source="https://sso")]
+    ),
     "tokens.add": lambda m: m.tokens.add(a_token(token_id="pst_2", digest="d2")),
     "tokens.revoke": lambda m: m.tokens.revoke("pst_1", now()),
     "audit.add": lambda m: m.audit.add(AuditRecord(now(), "root", "x.y", "z")),

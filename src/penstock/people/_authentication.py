@@ -162,7 +162,8 @@ def _identity(
     user: UserRecord, grants: Iterable[GrantRecord], token: TokenRecord | None, attested: str
 ) -> Identity:
     role, project = (token.role, token.project) if token is not None else (None, ANY_PROJECT)
-    permissions = permissions_of(grants, role, project)
+    at = now()
+    permissions = permissions_of([each for each in grants if each.is_valid(at)], role, project)
     return Identity(user.name, permissions, attested, is_service=user.kind == "service")
 
 

@@ -197,6 +197,7 @@ class Users:
             grant.user
             for grant in self.grants()
             if grant.role is Role.ADMIN and grant.project == ANY_PROJECT and grant.user in active
+            if not grant.source  # a claim may be gone tomorrow
         }
         if admins == {name}:
             raise ConflictError(

@@ -124,6 +124,29 @@ class PeopleContract:
         with pytest.raises(NotFoundError, match="no user 'bob'"):
             metadata.users.grant(a_grant(user="bob"))
 
+    def test_claims_give_and_take_their_own_roles_only(self, metadata: MetadataStore) -> None:
+        metadata.users.add(ADA, grants=[a_grant(role=Role.VIEWER), a_grant(role=Role.OPERATOR)])
+
+        def claimed(role: Role, hours: int = 1, source: str = "https://sso") -> GrantRecord:
+            return a_grant(role=role, source=source, expires_at=START + hours * _HOUR)
+
+        three = [claimed(Role.VIEWER), claimed(Role.TRAINER), claimed(Role.APPROVER)]
+        metadata.users.replace_grants("ada", "https://sso", three)
+        held = {grant.role: grant for grant in metadata.users.list_grants("ada")}
+        assert set(held) == {Role.VIEWER, Role.OPERATOR, Role.TRAINER, Role.APPROVER}
+        assert held[Role.VIEWER] == a_grant(role=Role.VIEWER)
+        assert held[Role.TRAINER] == claimed(Role.TRAINER)
+        metadata.users.grant(a_grant(role=Role.APPROVER))
+        metadata.users.replace_grants("ada", "https://sso", [claimed(Role.TRAINER, hours=9)])
+        held = {grant.role: grant for grant in metadata.users.list_grants("ada")}
+        assert held[Role.TRAINER].expires_at == START + 9 * _HOUR
+        assert held[Role.APPROVER] == a_grant(role=Role.APPROVER)  # the admin's from then on
+        metadata.users.replace_grants("ada", "https://other", [])
+        roles = [grant.role for grant in metadata.users.list_grants("ada")]
+        assert roles == [Role.APPROVER, Role.OPERATOR, Role.VIEWER]
+        with pytest.raises(NotFoundError, match="no user 'bob'"):
+            metadata.users.replace_grants("bob", "https://sso", [])
+
     def test_a_token_is_found_by_digest_with_its_user(self, metadata: MetadataStore) -> None:
         with pytest.raises(NotFoundError):
             metadata.tokens.add(a_token())  # of nobody

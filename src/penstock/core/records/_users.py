@@ -49,6 +49,8 @@ class GrantRecord:
         role: The role there; a user may have several.
         actor: Actor of the grant.
         at: When.
+        source: Empty for a grant by an admin; the issuer whose claims gave the role otherwise.
+        expires_at: End of a role that a claim gave; None for one that holds until it is taken away.
     """
 
     user: str
@@ -56,6 +58,12 @@ class GrantRecord:
     role: Role
     actor: str
     at: datetime
+    source: str = ""
+    expires_at: datetime | None = None
+
+    def is_valid(self, at: datetime) -> bool:
+        """Return whether the role holds at a time."""
+        return self.expires_at is None or at < self.expires_at
 
 
 @dataclass(frozen=True, slots=True)

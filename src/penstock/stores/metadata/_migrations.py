@@ -33,6 +33,7 @@ VERSIONS = (
     "0011",
     "0012",
     "0013",
+    "0014",
 )
 _PENSTOCK = "penstock_version"
 _VERSION_TABLE = (

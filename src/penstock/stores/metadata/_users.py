@@ -27,8 +27,19 @@ USERS = RecordTable(
     times=("created_at", "disabled_at", "seen_at"),
     kinds={"full_name": (clean_text, str)},
 )
-GRANTS = RecordTable("grants", GrantRecord, times=("at",), kinds={"role": Role})
+GRANTS = RecordTable(
+    "grants", GrantRecord, times=("at", "expires_at"), kinds={"role": Role, "source": str}
+)
 _GRANT = f'{GRANTS.insert} ON CONFLICT ("user", project, role) DO NOTHING'
+# A role that an admin gives is the admin's from then on: no claim takes it away.
+_OWN = (
+    "UPDATE grants SET actor = ?, at = ?, source = '', expires_at = NULL"
+    """ WHERE "user" = ? AND project = ? AND role = ? AND source <> ''"""
+)
+_PROLONG = (
+    """UPDATE grants SET at = ?, expires_at = ? WHERE "user" = ? AND project = ? AND role = ?"""
+    " AND source = ?"
+)
 _OF_USER = f'{GRANTS.select} WHERE "user" = ? ORDER BY project, role'
 
 
@@ -79,7 +90,7 @@ class SQLUserStore:
                 return found
             transaction.execute(f"UPDATE users SET {sets} WHERE name = ?", (*values, name))
             facts = {
-                field: value if field == "full_name" else value is not None
+                field: value if field in {"full_name", "subject"} else value is not None
                 for field, value in changes.items()
             }
             note_change(transaction, self._database, "user.change", name, facts)
@@ -136,6 +147,23 @@ class SQLUserStore:
             facts = {"project": project, "role": None if role is None else str(role)}
             note_change(transaction, self._database, "user.revoke", user, facts)
 
+    def replace_grants(self, user: str, source: str, grants: Sequence[GrantRecord]) -> None:
+        """See UserStore."""
+        wanted = {(grant.project, grant.role): grant for grant in grants}
+        with self._database.write(durable=True) as transaction:
+            load_user(transaction, user)
+            for old in grants_of(transaction, user):
+                if old.source and (old.source != source or (old.project, old.role) not in wanted):
+                    self._drop_grant(transaction, old)
+            for grant in wanted.values():
+                self._write_grant(transaction, grant)
+                values = (
+                    to_micros(grant.at),
+                    None if grant.expires_at is None else to_micros(grant.expires_at),
+                )
+                key = (user, grant.project, str(grant.role), source)
+                transaction.execute(_PROLONG, (*values, *key))
+
     def list_grants(self, user: str | None = None) -> Sequence[GrantRecord]:
         """See UserStore."""
         with self._database.read() as transaction:
@@ -153,9 +181,25 @@ class SQLUserStore:
             self._write_grant(transaction, grant)
 
     def _write_grant(self, transaction: Transaction, grant: GrantRecord) -> None:
-        if transaction.execute(_GRANT, GRANTS.row(grant)).rowcount:
-            facts = {"project": grant.project, "role": str(grant.role)}
-            note_change(transaction, self._database, "user.grant", grant.user, facts)
+        changed = transaction.execute(_GRANT, GRANTS.row(grant)).rowcount
+        if not changed and not grant.source:
+            key = (grant.user, grant.project, str(grant.role))
+            values = (grant.actor, to_micros(grant.at), *key)
+            changed = transaction.execute(_OWN, values).rowcount
+        if changed:
+            note_change(transaction, self._database, "user.grant", grant.user, _facts(grant))
+
+    def _drop_grant(self, transaction: Transaction, grant: GrantRecord) -> None:
+        transaction.execute(
+            'DELETE FROM grants WHERE "user" = ? AND project = ? AND role = ?',
+            (grant.user, grant.project, str(grant.role)),
+        )
+        note_change(transaction, self._database, "user.revoke", grant.user, _facts(grant))
+
+
+def _facts(grant: GrantRecord) -> dict[str, Any]:
+    claimed = {"source": grant.source} if grant.source else {}
+    return {"project": grant.project, "role": str(grant.role)} | claimed
 
 
 def grants_of(transaction: Transaction, user: str) -> list[GrantRecord]:

@@ -147,6 +147,8 @@ CREATE TABLE grants (
 	role TEXT NOT NULL,
 	actor TEXT NOT NULL,
 	at BIGINT NOT NULL,
+	source TEXT DEFAULT '' NOT NULL,
+	expires_at BIGINT,
 	PRIMARY KEY (user, project, role)
 )
  WITHOUT ROWID;

@@ -241,6 +241,7 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
         "count": _admin,
         "grant": _admin,
         "revoke": _admin,
+        "replace_grants": _admin,
         "list_grants": _admin,
     },
     "tokens": {

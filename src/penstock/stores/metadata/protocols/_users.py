@@ -54,7 +54,10 @@ class UserStore(Protocol):
         ...
 
     def grant(self, grant: GrantRecord) -> None:
-        """Give a user a role in a project; a role that the user has already stays unchanged."""
+        """Give a user a role in a project; a role that the user has already stays unchanged.
+
+        A role that a claim gave becomes the admin's, and stays when the claim is gone.
+        """
         ...
 
     def revoke(self, user: str, project: str, role: Role | None = None) -> None:
@@ -62,6 +65,21 @@ class UserStore(Protocol):
 
         Raises:
             NotFoundError: If the user has no such role there.
+        """
+        ...
+
+    def replace_grants(self, user: str, source: str, grants: Sequence[GrantRecord]) -> None:
+        """Let claims give a user exactly these roles, and none that claims gave before.
+
+        Roles that an admin gave stay. A role that is claimed again holds until the new end.
+
+        Args:
+            user: The user.
+            source: Issuer of the claims, as in the grants.
+            grants: Grants of the user by this source.
+
+        Raises:
+            NotFoundError: If there is no such user.
         """
         ...
 

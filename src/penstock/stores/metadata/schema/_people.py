@@ -1,8 +1,9 @@
 """Tables of users, grants, tokens, sessions, failed sign-ins, projects and the audit trail."""
 
-from sqlalchemy import Index, Table
+from sqlalchemy import Column, Index, Table
 
 from penstock.stores.metadata.schema._columns import (
+    ByteText,
     id_column,
     integer_column,
     key_column,
@@ -31,6 +32,8 @@ Table(
     key_column("role"),
     text_column("actor"),
     integer_column("at"),
+    Column("source", ByteText, nullable=False, server_default=""),
+    integer_column("expires_at", null=True),
     sqlite_with_rowid=False,
 )
 Table(
