@@ -126,7 +126,7 @@ def _read(
     reading = scan.reading if isinstance(scan, Scan) else Reading()
     guard.finish(reading)
     if not rows:
-        raise _no_rows(source, window)
+        raise _no_rows(source, window, reading)
     return writer.finish(), reading
 
 
@@ -162,11 +162,12 @@ def _no_source(value: Any) -> ParameterError:
     )
 
 
-def _no_rows(source: DataSource, window: "Window") -> DataError:
+def _no_rows(source: DataSource, window: "Window", reading: Reading) -> DataError:
     limited = window.since is not None or window.cutoff is not None
+    said = [finding.message for finding in reading.findings if finding.level == "warn"]
     return DataError(
         what=f"Source '{source.name}' gave no rows{' in the window' if limited else ''}.",
-        why="There is nothing to learn from.",
+        why=" ".join([*said, "There is nothing to learn from."]),
         fix="Check the source, since and cutoff.",
     )
 

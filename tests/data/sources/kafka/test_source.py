@@ -186,7 +186,37 @@ class TestOffsets:
         expected = rf"Offsets 0 to {lost - 1} of .*\[0\] are gone \({lost} of them\)"
         with pytest.raises(NotFoundError, match=expected):
             topic.source().pinned(facts)
-        assert ingest(topic.source()).rows == end - begin
+        # A first reading has nothing to compare with, and names what is gone all the same.
+        scan = topic.source().scan()
+        assert sum(batch.height for batch in scan) == end - begin
+        assert scan.reading.facts["removed"] == {"0": begin}
+        told = next(f for f in ingest(topic.source()).findings if f.rule == "removed")
+        assert told.level == "warn"
+        assert f"Offsets 0 to {begin - 1} of {topic.name}[0] are gone" in told.message
+
+    def test_a_topic_of_which_nothing_is_left_says_so(self, topic, kept):
+        topic.send(*(as_json({"id": n}) for n in range(10)))
+        kept.low = 10
+        with pytest.raises(DataError, match=r"gave no rows.*") as told:
+            ingest(topic.source())
+        assert f"Offsets 0 to 9 of {topic.name}[0] are gone" in str(told.value)
+
+    @pytest.mark.parametrize("lateness", [None, timedelta(0)])
+    def test_what_was_removed_before_the_window_is_no_loss(self, topic, kept, lateness):
+        topic.send(*(as_json({"id": day, "at": DAY[day]}) for day in range(9)))
+        kept.times, kept.low = {0: DAY}, 4
+        source = topic.source(time="at", lateness=lateness)
+        for window, is_loss in (
+            ({"since": DAY[6]}, False),
+            ({"since": DAY[2]}, True),
+            ({"cutoff": DAY[6]}, True),
+        ):
+            rules = {finding.rule for finding in ingest(source, **window).findings}
+            assert ("removed" in rules) == is_loss, window
+
+    def test_untouched_topics_have_no_such_finding(self, topic):
+        topic.send(as_json({"id": 1}))
+        assert "removed" not in {finding.rule for finding in ingest(topic.source()).findings}
 
     def test_rows_lost_to_compaction_are_named(self, topic, kept):
         topic.send(*(as_json({"id": n}) for n in range(10)))

@@ -20,6 +20,7 @@ Poison: TypeAlias = Literal["stop", "aside"]
 
 _MOST_ASIDE = 10_000  # places in the record; all are counted
 _MOST_RUNS = 1_000
+_MOST_NAMED = 5  # partitions in a finding; all are recorded
 
 
 @dataclass
@@ -183,6 +184,25 @@ class RowMaker:
         if name == "_partition":
             return pl.Series(name, [each.partition for each in messages], pl.Int64())
         return pl.Series(name, [each.offset for each in messages], pl.Int64())
+
+
+def remark_removed(topic: str, removed: Mapping[int, int]) -> Finding:
+    """Return the finding of messages that were gone before the first offset that was read.
+
+    >>> remark_removed("rides", {0: 1200}).message
+    'Offsets 0 to 1,199 of rides[0] are gone: retention removes old messages. Their rows are missing.'
+
+    Args:
+        topic: The topic.
+        removed: The first offset that is left, by partition.
+    """
+    named = [f"0 to {low - 1:,} of {topic}[{number}]" for number, low in sorted(removed.items())]
+    more = f" and of {len(named) - _MOST_NAMED} more partitions" if len(named) > _MOST_NAMED else ""
+    shown = ", ".join(named[:_MOST_NAMED])
+    text = (
+        f"Offsets {shown}{more} are gone: retention removes old messages. Their rows are missing."
+    )
+    return Finding("warn", "removed", "", text)
 
 
 def require_same(topic: str, number: int, now: PartitionReading, then: Mapping[str, Any]) -> None:

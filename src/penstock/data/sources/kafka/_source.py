@@ -36,6 +36,7 @@ from penstock.data.sources.kafka._rows import (
     Poison,
     RowMaker,
     digest_of,
+    remark_removed,
     require_same,
 )
 from penstock.data.sources.kafka._schema_registry import SchemaRegistry
@@ -216,9 +217,13 @@ class KafkaSource:
         """
         window = Window.of(self, since, cutoff)
         decoder = self._decoder()
-        offsets = self._offsets(window)
+        removed: dict[int, int] = {}
+        offsets = self._offsets(window, removed)
         reading = Reading()
         reading.facts |= {"topic": self.topic, **decoder.state()}
+        if removed:
+            reading.facts["removed"] = {str(number): low for number, low in removed.items()}
+            reading.findings.append(remark_removed(self.topic, removed))
         parts = {number: PartitionReading(*ends) for number, ends in offsets.items()}
         reading.facts["partitions"] = {str(n): part.facts() for n, part in parts.items()}
         maker = RowMaker(self.topic, decoder, self.poison, self.columns, reading)
@@ -261,8 +266,16 @@ class KafkaSource:
             "last": {str(number): digest_of(each) for number, each in found.items()},
         }
 
-    def _offsets(self, window: Window) -> dict[int, tuple[int, int]]:
-        """Return the offsets to read, by partition."""
+    def _offsets(
+        self, window: Window, removed: dict[int, int] | None = None
+    ) -> dict[int, tuple[int, int]]:
+        """Return the offsets to read, by partition.
+
+        Args:
+            window: The window.
+            removed: Receives the first offset that is left, by partition, where messages before it
+                are gone that the window may have had.
+        """
         with self._connect() as broker:
             numbers = broker.partitions(self.topic)
             there = {number: broker.bounds(self.topic, number) for number in numbers}
@@ -276,10 +289,29 @@ class KafkaSource:
             if self.lateness is not None and window.since is not None:
                 found = broker.offsets_at(self.topic, numbers, window.since - self.lateness)
                 begins = {n: ends[n] if at is None else at for n, at in found.items()}
+            if removed is not None:
+                removed |= self._removed(broker, there, begins, window)
             if self.lateness is not None and window.cutoff is not None:
                 found = broker.offsets_at(self.topic, numbers, window.cutoff + self.lateness)
                 ends = {n: ends[n] if at is None else min(at, ends[n]) for n, at in found.items()}
         return {n: (min(max(begins[n], there[n][0]), ends[n]), ends[n]) for n in numbers}
+
+    def _removed(
+        self,
+        broker: Broker,
+        there: Mapping[int, tuple[int, int]],
+        begins: Mapping[int, int],
+        window: Window,
+    ) -> dict[int, int]:
+        """Return the first offset that is left of partitions whose removed rows may be wanted."""
+        lows = {number: low for number, (low, _) in there.items() if 0 < low >= begins[number]}
+        if not lows or window.since is None or self.lateness is not None:
+            return lows
+        # A row is published after its time: before a message that is older than the window, no
+        # row of it was published.
+        found = broker.offsets_at(self.topic, list(lows), window.since)
+        at = {number: there[number][1] if at is None else at for number, at in found.items()}
+        return {number: low for number, low in lows.items() if at[number] <= low}
 
     def _within(
         self, number: int, wanted: tuple[int, int | None], there: Mapping[int, tuple[int, int]]
