@@ -85,3 +85,11 @@ def test_utf16_is_read_with_and_without_its_mark(read, encoding):
 def test_a_declared_separator_and_any_line_end_are_taken(read, end):
     text = "sep=;\n" + (HEADER + ROWS).replace(",", ";")
     assert is_clean(read(text.replace("\n", end))[0])
+
+
+def test_a_sum_without_a_word_for_it_is_kept_with_a_warning(read):
+    total = f",{sum(n * 1.5 for n in range(1, 41))},\n"
+    snapshot, found = read(HEADER + ROWS + total)
+    assert snapshot.rows == 41
+    assert "looks like a sum without a word for it" in found["summary_row"].message
+    assert "summary_row" not in read(HEADER + ROWS + ",7.5,\n")[1]

@@ -1,9 +1,12 @@
 """Quotes that are open, escaped or astray swallow no rows."""
 
+import csv
+
 import pytest
 
 from penstock.core import DataError
 from penstock.data import FileSource, ingest
+from penstock.data.sources import _records
 
 
 @pytest.fixture
@@ -95,3 +98,32 @@ def test_a_line_cut_by_another_separator_is_named(read, bad, mark):
     with pytest.raises(DataError, match="line 42: 1 fields instead of 3") as caught:
         read(table({}) + bad + "\n")
     assert mark in caught.value.what
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_a_field_longer_than_the_standard_library_takes_is_read(read, quote):
+    text = "x, y" * 50_000 if quote else "x" * 200_000
+    snapshot = read(table({3: f"{quote}{text}{quote}", 5: 'pipe 5"'}))
+    assert snapshot.table["part"][2] == text
+    assert snapshot.rows == 40
+
+
+def test_a_field_longer_than_the_limit_is_named_with_its_line(read, monkeypatch):
+    limit = csv.field_size_limit()
+    csv.field_size_limit(1_000)
+    monkeypatch.setattr(_records, "FIELD_LIMIT", 1_000)
+    try:
+        with pytest.raises(DataError, match=r"a field of more than 1,000 letters \(line 4\)"):
+            read(table({3: '"' + "x, y" * 500 + '"'}))
+    finally:
+        csv.field_size_limit(limit)
+
+
+def test_an_open_quote_over_a_large_file_swallows_nothing(read):
+    lines = [f"{n},bolt,{n % 2}" for n in range(20_000)]
+    lines[3] = '3,"bolt,1'
+    with pytest.raises(DataError, match="line 5"):
+        read("n,part,y\n" + "\n".join(lines) + "\n")
+    lines[19_000] = '19000,bolt",1'
+    with pytest.raises(DataError, match=r"line 5: a quote is open until line 19002"):
+        read("n,part,y\n" + "\n".join(lines) + "\n")

@@ -1,10 +1,14 @@
 """Texts get the types that most values have; what is lost or doubtful is told."""
 
+import math
+
 import polars as pl
 import pytest
 
 from penstock.core import DataError, NotFoundError
 from penstock.data import FileSource, ingest
+from penstock.data.sources._typing import TypeOptions, type_columns
+from penstock.tables.reading import read_value
 
 
 @pytest.fixture
@@ -218,3 +222,35 @@ def test_one_offset_among_times_without_is_missing_and_told(read):
     series, findings = read(texts)
     assert (series.dtype, series.null_count()) == (pl.Datetime("us"), 1)
     assert findings["unreadable"].level == "warn"
+
+
+@pytest.mark.parametrize("rare", ["1e400", "-1E999", "9007199254740993", "12345678901234567890"])
+def test_a_number_that_a_float_cannot_hold_is_missing_with_a_warning_or_stays_text(rare):
+    """A float has 1e400 as infinity, and 9007199254740993 as its neighbour (IEEE 754)."""
+    few = type_columns(pl.DataFrame({"v": [rare] + ["0.5"] * 30}))
+    assert few.table["v"].to_list() == [None] + [0.5] * 30
+    assert [finding.rule for finding in few.findings] == ["unreadable"]
+    many = pl.DataFrame({"v": [rare] * 10 + ["0.5"] * 10})
+    assert type_columns(many).table["v"].to_list() == many["v"].to_list()
+    rule = few.rules["v"]
+    assert read_value(rare, rule) is None
+
+
+def test_infinity_in_words_and_exact_long_integers_are_numbers():
+    table = pl.DataFrame({"v": ["inf", "-inf", "12345678901234568", "1e30", "0.5"] * 4})
+    typed = type_columns(table)
+    assert typed.table["v"].to_list()[:5] == [math.inf, -math.inf, 12345678901234568.0, 1e30, 0.5]
+    assert typed.findings == []
+
+
+def test_numbers_that_are_dates_are_named():
+    table = pl.DataFrame(
+        {"day": ["20240205", "20241231", None], "ordered_date": ["45321", "45322.5", "45400"]}
+    )
+    told = {finding.column: finding.message for finding in type_columns(table).findings}
+    assert "types={'day': 'date'} reads them" in told["day"]
+    assert "days that Excel counts" in told["ordered_date"]
+    plain = pl.DataFrame({"n": ["20240205", "20241345"], "amount": ["45321", "45322"]})
+    assert type_columns(plain).findings == []
+    declared = TypeOptions(declared={"day": "integer"})
+    assert "day" not in {f.column for f in type_columns(table, declared).findings}

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from penstock.core import DataError
 from penstock.data._finding import Finding
 from penstock.data.sources._blocks import NotInBlocksError, TextBlocks
+from penstock.data.sources._odd_letters import INVISIBLE, remark_unseen
 from penstock.data.sources._odd_rows import check_header, drop_odd_rows
 from penstock.data.sources._records import (
     TYPED_ROWS,
@@ -214,7 +215,13 @@ def _column_names(
 def _unique_names(header: Sequence[str]) -> tuple[list[str], list[Finding]]:
     names: list[str] = []
     findings: list[Finding] = []
-    for position, written in enumerate(header, 1):
+    for position, name_there in enumerate(header, 1):
+        written = name_there.strip(INVISIBLE).strip()
+        if written != name_there:
+            note = (
+                f"Column {position} had letters in its name that cannot be seen; it is '{written}'."
+            )
+            findings.append(Finding("warn", "renamed", written, note))
         name = written or f"column_{position}"
         numbers = itertools.count(2)
         # An invented name must not take the name of a later column.
@@ -245,7 +252,13 @@ class _Parser:
         self._names, self._form = list(names), form
         self._has_header, self._in_blocks = has_header, in_blocks
         self._typed: list[list[str]] = []
-        self.findings: tuple[Finding, ...] = ()
+        self._quotes: tuple[Finding, ...] = ()
+        self._unseen: dict[str, Finding] = {}
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The oddities of all blocks so far."""
+        return (*self._quotes, *self._unseen.values())
 
     def parse(self, text: CsvText, later: Iterator[bytes]) -> "Iterator[pl.DataFrame]":
         """Parse the first block and those after it.
@@ -277,6 +290,7 @@ class _Parser:
 
     def _block(self, text: CsvText, *, is_first: bool) -> "pl.DataFrame":
         content, names, has_header = text.content, self._names, self._has_header and is_first
+        self._unseen = remark_unseen(text, has_header=has_header) | self._unseen
         if b'"' not in content:
             if self._in_blocks and len(self._typed) < TYPED_ROWS:
                 self._typed += first_records(text, len(names), is_first=is_first)
@@ -285,7 +299,7 @@ class _Parser:
         records = count_records(text, len(names), self._typed, is_first=is_first)
         if self._in_blocks and not records.is_strict:
             raise NotInBlocksError
-        self.findings = records.findings
+        self._quotes = records.findings
         # Blanks before a quote: polars would read the quote as a letter.
         blanks = re.search(rb"[%b] +\"" % re.escape(text.separator.encode()), content)
         text = _mark_quoted(text, self._form, has_header)

@@ -166,6 +166,10 @@ def _drop_tail(table: TextRows) -> tuple[TextRows, list[Finding]]:
             text = f"The last row looks like a sum ({shown}); it was kept."
             findings.append(Finding("warn", "summary_row", "", text))
             break
+        elif _is_bare_sum(rest, last):
+            text = f"The last row looks like a sum without a word for it ({shown}); it was kept."
+            findings.append(Finding("warn", "summary_row", "", text))
+            break
         elif _is_footer(rest, last, given):
             text = f"The last row is a footer ({shown}); it was left out."
             findings.append(Finding("warn", "footer", "", text))
@@ -190,6 +194,23 @@ def _is_footer(rest: TextRows, last: Sequence[str | None], given: Sequence[int])
     return " " in text or _is_numeric(rest.column(rest.names[given[0]]))
 
 
+def _is_bare_sum(rest: TextRows, last: Sequence[str | None]) -> bool:
+    """Return whether a row is the sum of all above it, and empty where each of those has a value."""
+    names = [name for name, text in zip(rest.names, last, strict=True) if text is None]
+    texts = [text for text in last if text is not None and re.match(_NUMBER, text)]
+    if not names or not texts or not all(_is_full(rest.column(name)) for name in names):
+        return False
+    return all(
+        _is_sum(rest.column(name), text, total_only=True)
+        for name, text in zip(rest.names, last, strict=True)
+        if text is not None
+    )
+
+
+def _is_full(column: Texts) -> bool:
+    return not column.any(lambda block: block.is_null())
+
+
 def _sums_up(rest: TextRows, last: Sequence[str | None]) -> bool:
     return any(
         _is_sum(rest.column(name), text)
@@ -198,7 +219,7 @@ def _sums_up(rest: TextRows, last: Sequence[str | None]) -> bool:
     )
 
 
-def _is_sum(column: Texts, text: str) -> bool:
+def _is_sum(column: Texts, text: str, *, total_only: bool = False) -> bool:
     import polars as pl
 
     try:
@@ -209,9 +230,8 @@ def _is_sum(column: Texts, text: str) -> bool:
     numbers = pl.concat([_numbers(block) for block in column.blocks()], rechunk=True)
     if len(numbers) < _FEW_ROWS:
         return False
-    return any(
-        abs(value - found) <= max(_CLOSE * abs(found), 0.01) for found in _summaries(numbers)
-    )
+    some = list(_summaries(numbers))[: 1 if total_only else None]
+    return any(abs(value - found) <= max(_CLOSE * abs(found), 0.01) for found in some)
 
 
 def _numbers(texts: "pl.Series") -> "pl.Series":

@@ -25,6 +25,9 @@ _STRICT: dict[str, Any] = {"doublequote": True, "strict": True}
 _ESCAPED: dict[str, Any] = {"doublequote": False, "escapechar": "\\", "strict": True}
 _LENIENT: dict[str, Any] = {"doublequote": True, "strict": False}
 
+FIELD_LIMIT = 1 << 26
+"""Letters of a field at most: a document fits, a quote that is open over a whole file is named."""
+
 
 @dataclass(frozen=True, slots=True)
 class CsvText:
@@ -46,6 +49,9 @@ class CsvText:
         """Read with the standard library: slow, but aware of lines, and of blanks before quotes."""
         stream = io.TextIOWrapper(io.BytesIO(self.content), encoding="utf-8", newline="")
         options = {"delimiter": self.separator, "skipinitialspace": True, **dialect}
+        # The limit is the whole process's, so it is never lowered again: other threads may read.
+        if csv.field_size_limit() < FIELD_LIMIT:
+            csv.field_size_limit(FIELD_LIMIT)
         return csv.reader(stream, **options)
 
     def lines(self) -> list[str]:
@@ -163,6 +169,7 @@ def _scan(
 ) -> DialectScan:
     rows, before, has_quotes = 0, 0, False
     typed = [] if typed is None else typed
+    lines: list[str] = []
     reader = text.records(**dialect)
     try:
         for row in _guarded(text, reader):
@@ -174,8 +181,10 @@ def _scan(
             rows += 1
             has_quotes = has_quotes or '"' in "".join(row)
             # A record over several lines may be an open quote that swallowed rows.
-            if before - last > 1 and rows > skipped and _swallows(text, last, before, width, typed):
-                return DialectScan(rows, problem=_swallowed(text, last + 1, before))
+            if before - last > 1 and rows > skipped:
+                lines = lines or text.lines()
+                if _swallows(text, lines[last:before], width, typed):
+                    return DialectScan(rows, problem=_swallowed(text, last + 1, before))
             # The first rows below the header show which columns are numbers.
             if rows > skipped and len(typed) < TYPED_ROWS:
                 typed.append(row)
@@ -194,8 +203,13 @@ def _guarded(text: CsvText, reader: Any) -> Iterator[list[str]]:
     except csv.Error as error:
         line = begin + text.skipped
         until = f" to {reader.line_num + text.skipped}" if reader.line_num > begin else ""
+        what = (
+            f"has a field of more than {FIELD_LIMIT:,} letters"
+            if "field limit" in str(error)
+            else f"is no CSV: {error}"
+        )
         raise DataError(
-            what=f"{text.path.name} is no CSV: {error} (line {line}{until}).",
+            what=f"{text.path.name} {what} (line {line}{until}).",
             why="A quote may be open, or the file may not be text at all.",
             fix="Fix the quotes on that line (a quote in a quoted field is doubled), or give format= "
             "if its ending misleads.",
@@ -205,10 +219,9 @@ def _guarded(text: CsvText, reader: Any) -> Iterator[list[str]]:
 
 
 def _swallows(
-    text: CsvText, first: int, last: int, width: int, typed: Sequence[Sequence[str]]
+    text: CsvText, lines: Sequence[str], width: int, typed: Sequence[Sequence[str]]
 ) -> bool:
     """Return whether the lines of a record look like separate records."""
-    lines = text.lines()[first:last]
     numbers = [
         place
         for place in range(width)

@@ -24,6 +24,9 @@ _SHOWN = 3
 _LOOKED_AT = 20
 _HALF = 0.5
 _MANY = 0.01
+_COMPACT = r"^(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])$"
+_EXCEL_DAYS = r"^[2-7]\d{4}(?:\.\d+)?$"  # 1954 to 2119
+_DATE_NAME = re.compile(r"date|datum|fecha|(?:^|[_ ])(?:day|time|at|on)$", re.IGNORECASE)
 _FACTORS = {"%", "‰", "pct", "percent", "bp", "bps", "k", "K", "M", "B", "mn", "bn", "Mio", "Mrd"}
 
 
@@ -89,6 +92,35 @@ def remark_marks(texts: Texts, rule: ReadingRule, quoted: Texts | None) -> Itera
         values = _count(quoted.map(lambda block: block.str.slice(1)))
         text = f"Column '{name}': {_show(values)} in quotes kept as a value."
         yield Finding("info", "quoted_mark", name, text)
+
+
+def remark_date_numbers(texts: Texts, rule: ReadingRule) -> Iterator[Finding]:
+    """Yield a warning for numbers that are dates: 20240205, or the days that Excel counts."""
+    if not (rule.is_number and rule.is_plain):
+        return
+    sample = texts.where(lambda block: block.is_not_null()).head(_LOOKED_AT)
+    if not len(sample):
+        return
+    name, example = texts.name, sample[0]
+
+    def are_all(pattern: str) -> bool:
+        def fits(block: "pl.Series") -> "pl.Series":
+            return block.str.contains(pattern) | missing_in(block, rule)
+
+        return bool(fits(sample).all()) and texts.all(fits)
+
+    if are_all(_COMPACT):
+        text = (
+            f"Column '{name}' is read as numbers, though all of them look like dates ({example});"
+            f" types={{{name!r}: 'date'}} reads them."
+        )
+        yield Finding("warn", "date_number", name, text)
+    elif _DATE_NAME.search(name) and are_all(_EXCEL_DAYS):
+        text = (
+            f"Column '{name}' is read as numbers, which may be the days that Excel counts from"
+            f" 1899-12-30 on ({example}); written as ISO dates they are read as such."
+        )
+        yield Finding("warn", "date_number", name, text)
 
 
 def remark_times(texts: Texts) -> Iterator[Finding]:

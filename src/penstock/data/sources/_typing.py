@@ -8,6 +8,7 @@ from penstock.core import DataError, NotFoundError, did_you_mean
 from penstock.data._finding import Finding
 from penstock.data.sources._remarks import (
     remark_bare,
+    remark_date_numbers,
     remark_guess,
     remark_marks,
     remark_times,
@@ -196,6 +197,8 @@ def _type_column(texts: Texts, guess: Guess, options: TypeOptions) -> TypedColum
         )
     read = block_reader(bare, rule)
     findings += [*remark_marks(bare, rule, None), *remark_bare(bare, rule)]
+    if name not in options.declared:
+        findings += remark_date_numbers(bare, rule)
     return TypedColumn(lambda block: read(_unquoted(block)), rule, findings)
 
 

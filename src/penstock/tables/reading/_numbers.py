@@ -12,7 +12,7 @@ LEADING_ZERO = r"^[+-]?0\d"
 HUGE = r"^[+-]?\d{19,}$"
 
 _ACCOUNTING = r"^\(.*\)$|\d-$"  # (12.50) and 12.50- are negative
-_BEYOND = 1e18
+_EXACT = 2.0**53  # up to here a float has each integer
 _MINUS = "\u2212"
 SIGN = r"[+\-\u2212]?\s*"
 BLANKS = " \u00a0\u202f\u2009"
@@ -35,9 +35,9 @@ def read_plain_numbers(texts: "pl.Series", rule: ReadingRule) -> "pl.Series | No
         if whole.null_count() == nulls:
             return whole
     floats = texts.cast(pl.Float64, strict=False)
-    if floats.null_count() > nulls or floats.is_nan().any():
+    if floats.null_count() > nulls or floats.is_nan().any() or _too_large(texts, floats).any():
         return None
-    return None if texts.filter(floats.abs() >= _BEYOND).str.contains(HUGE).any() else floats
+    return None if _loses_digits(texts, floats).any() else floats
 
 
 def has_accounting(texts: "pl.Series") -> bool:
@@ -50,7 +50,8 @@ def read_numbers(
 ) -> "pl.Series":
     """Read texts as numbers; null where a text cannot be read.
 
-    Codes with leading zeros and integers too long for 64 bits are no numbers: digits would be lost.
+    Codes with leading zeros and integers that a float rounds are no numbers: digits would be lost.
+    Nor is 1e400, which a float has as infinity; ``inf`` written out is one.
 
     >>> import polars as pl
     >>> rule = ReadingRule("number", decimal=",", thousands=".", suffix="€")
@@ -76,12 +77,34 @@ def read_numbers(
     if rule.type == "integer" and whole.null_count() == texts.null_count():
         return whole
     floats = texts.cast(pl.Float64, strict=False)
-    # A float would silently round integers that are too long for 64 bits.
-    lost = whole.is_null() & texts.str.contains(HUGE)
+    # A float would silently round long integers.
+    lost = _loses_digits(texts, floats) | _too_large(texts, floats)
     floats = pl.select(pl.when(~lost).then(floats)).to_series().rename(texts.name)
     if rule.type == "integer" and floats.null_count() == whole.null_count():
         return whole
     return floats
+
+
+def _loses_digits(texts: "pl.Series", floats: "pl.Series") -> "pl.Series":
+    """Return which texts are integers that a float rounds: 9007199254740993, and all of 20 digits."""
+    import polars as pl
+
+    long = (floats.abs() >= _EXACT).fill_null(value=False)
+    if not long.any():
+        return long
+    whole = pl.select(pl.when(long).then(texts)).to_series().cast(pl.Int64, strict=False)
+    again = whole.cast(pl.Float64).cast(pl.Int64, strict=False)
+    return long & pl.select(
+        pl.when(whole.is_not_null())
+        .then(~whole.eq_missing(again))
+        .otherwise(texts.str.contains(HUGE))
+    ).to_series().fill_null(value=False)
+
+
+def _too_large(texts: "pl.Series", floats: "pl.Series") -> "pl.Series":
+    """Return which numbers are beyond a float, as 1e400: written with digits, read as infinite."""
+    beyond = floats.is_infinite().fill_null(value=False)
+    return beyond & texts.str.contains(r"\d") if beyond.any() else beyond
 
 
 def _is_numeric(text: str) -> bool:
