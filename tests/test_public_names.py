@@ -194,13 +194,12 @@ def test_names_outside_the_list_are_refused():
         _ = penstock.pipelin
 
 
-@pytest.mark.parametrize("name", sorted(penstock._IN_PACKAGES))
-def test_a_name_of_a_package_is_named_with_its_package(name):
-    package = penstock._IN_PACKAGES[name]
-    with pytest.raises(AttributeError, match=rf"it is penstock\.{package}\.{name}\."):
-        getattr(penstock, name)
-    assert name in getattr(penstock, package).__all__
-    assert not hasattr(penstock, name)
+@pytest.mark.parametrize("name", sorted(penstock._SHORT))
+def test_a_short_name_is_its_package_s_and_not_listed(name):
+    package = getattr(penstock, penstock._SHORT[name])
+    assert getattr(penstock, name) is getattr(package, name)
+    assert name in package.__all__
+    assert name not in dir(penstock)
 
 
 def test_every_public_name_is_found_by_completion():
