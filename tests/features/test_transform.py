@@ -20,6 +20,7 @@ from penstock.core import DataError
 from penstock.data import FileSource, infer_schema, ingest, split_table
 from penstock.features import WordWeights, table_transformer
 from penstock.stores import open_store
+from penstock.stores.artifacts.models._skops import read_estimator, write_estimator
 
 RANDOM = np.random.default_rng(11)
 N = 300
@@ -285,6 +286,38 @@ def test_a_frame_that_scikit_learn_is_asked_for_has_the_same_numbers_and_their_n
     with config_context(transform_output=frame):
         again = table_transformer(infer_schema(TABLE)).fit_transform(TABLE, Y)
     assert np.array_equal(again.to_numpy(), fitted)
+
+
+@pytest.mark.parametrize("frame", ["pandas", "polars"])
+def test_boosters_take_frames_whose_columns_and_levels_have_odd_characters(frame):
+    import lightgbm
+    import xgboost
+
+    many = 60
+    table = pl.DataFrame(
+        {
+            "size [m²]": [float(v % 7) for v in range(many)],
+            'price, "k€"': [v % 11 for v in range(many)],
+            "a:b{c}": [["<18", "18, 19", "[20\n29]"][v % 3] for v in range(many)],
+        }
+    )
+    y = np.arange(many) % 2
+    columns = table_transformer(infer_schema(table)).set_output(transform=frame)
+    for learner in (
+        lightgbm.LGBMClassifier(n_estimators=2, min_child_samples=1, verbose=-1),
+        xgboost.XGBClassifier(n_estimators=2),
+    ):
+        model = make_pipeline(clone(columns), learner).fit(table, y)
+        again = read_estimator(write_estimator(model, "").data)
+        assert again.predict_proba(table).tolist() == model.predict_proba(table).tolist()
+        assert model.predict(table).shape == (many,)
+    names = model[0].get_feature_names_out().tolist()
+    assert names[:2] == ["number__size (m²)", "number__price; 'k€'"]
+    assert names[2:] == [
+        "one_hot__a.b(c)_18; 19",
+        "one_hot__a.b(c)_lt 18",
+        "one_hot__a.b(c)_(20 29)",
+    ]
 
 
 def test_many_levels_are_hashed_counted_or_left_to_the_model():

@@ -19,7 +19,7 @@ from penstock.features._levels import LevelMeans
 from penstock.features._plain import ToNumber, ToText
 from penstock.features._words import WordWeights
 from penstock.features.embeddings import TextEmbedding
-from penstock.tables import Column
+from penstock.tables import Column, plain_name
 
 HighCardinality: TypeAlias = Literal["target", "hash", "onehot", "keep"]
 """Treatment of categories with many levels."""
@@ -96,6 +96,9 @@ def table_transformer(
         target_type: ``binary``, ``multiclass`` or ``regression`` where the target does not show the
             type.
 
+    Names of the columns that come out are those of the inputs, except for the characters that
+    LightGBM and XGBoost refuse in names, so that ``set_output`` suits them: see ``plain_name``.
+
     Raises:
         DataError: If no column can be used, a column is of a type that no model can use, or an
             option is not known.
@@ -125,9 +128,20 @@ def table_transformer(
             why="They are identifiers, or hold one value only.",
             fix="Give other columns, or more rows.",
         )
-    transformer = ColumnTransformer(parts, remainder="drop", sparse_threshold=0)
+    transformer = ColumnTransformer(
+        parts, remainder="drop", sparse_threshold=0, verbose_feature_names_out=name_output
+    )
     # Levels and numbers side by side are a frame: an array would hold Python objects.
     return transformer.set_output(transform="polars") if groups.get("levels") else transformer
+
+
+def name_output(part: str, name: str) -> str:
+    """Return the name of an output column of a part; stored models refer to this function.
+
+    >>> name_output("number", "size [m2]")
+    'number__size (m2)'
+    """
+    return f"{part}__{plain_name(name)}"
 
 
 @dataclass(frozen=True, slots=True)

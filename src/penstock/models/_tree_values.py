@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import require
-from penstock.tables import convert_frame
+from penstock.tables import convert_frame, plain_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -112,21 +112,27 @@ def find_owners(head: Any, names: list[str]) -> list[int] | None:
     except Exception:  # noqa: BLE001 - transformers of the user's may have no names
         return None
     columns = _columns_by_transformer(head)
+    plain = [plain_name(each) for each in names]
     owners = []
     for name in made:
         prefix, mark, rest = name.partition("__")
         known = columns.get(prefix) if mark else None
+        made_of = rest if known is not None else name
         fits = [
             at
             for at, each in enumerate(names)
             if (known is None or each in known)
-            and (rest if known is not None else name).startswith(each)
-            and (rest if known is not None else name)[len(each) :][:1] in {"", "_"}
+            and (_begins_with(made_of, each) or _begins_with(made_of, plain[at]))
         ]
         if len(fits) != 1:
             return None
         owners.append(fits[0])
     return owners
+
+
+def _begins_with(made: str, name: str) -> bool:
+    """Return whether an output column's name is an input's name, alone or with a level behind."""
+    return made.startswith(name) and made[len(name) :][:1] in {"", "_"}
 
 
 def _columns_by_transformer(head: Any) -> dict[str, set[str]]:

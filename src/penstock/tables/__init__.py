@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from penstock.tables._labels import read_label as read_label
     from penstock.tables._objects import column_of_values as column_of_values
     from penstock.tables._objects import typed_column as typed_column
+    from penstock.tables._output_names import plain_name as plain_name
     from penstock.tables._positive import find_positive as find_positive
     from penstock.tables._positive import match_class as match_class
     from penstock.tables._positive import why_unknown as why_unknown
@@ -68,6 +69,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "number_limits": "_dtypes",
         "parse_dtype": "_dtypes",
         "offer_frames": "_frames",
+        "plain_name": "_output_names",
         "plain_value": "_labels",
         "read_label": "_labels",
         "without_nan": "_kinds",

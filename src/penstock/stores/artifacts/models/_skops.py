@@ -65,10 +65,14 @@ _TRUSTED = re.compile(
     | sklearn\.feature_selection\._mutual_info\.mutual_info_(classif|regression)
     | sklearn\.linear_model\._sgd_fast\.\w+
     | sklearn\.metrics\._scorer\._\w*Scorer
+    # What a scorer computes: of numbers a number.
+    | sklearn\.metrics\._(classification|ranking|regression)\.[a-z]\w*_(score|loss|error|deviance|corrcoef)
     | sklearn\.neural_network\._stochastic_optimizers\.\w+
     # Of a partial the function is asked for, too; this is the one in HistGradientBoosting.
     | functools\.partial
     | sklearn\.utils\.validation\.check_array
+    # Of two texts it makes a text.
+    | penstock\.features\._transform\.name_output
     | xgboost\.(core\.Booster|sklearn\.XGB\w+)
     | lightgbm\.(basic\.Booster|sklearn\.LGBM\w+)
     | catboost\.core\.CatBoost(Classifier|Regressor|Ranker)?
