@@ -20,9 +20,10 @@ from sklearn.ensemble import (
     HistGradientBoostingRegressor,
     RandomForestClassifier,
 )
-from sklearn.impute import SimpleImputer
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401 - IterativeImputer needs it
+from sklearn.impute import IterativeImputer, SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import StratifiedKFold, TunedThresholdClassifierCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
@@ -83,6 +84,10 @@ def fitted() -> dict[str, object]:
         "ridge": Ridge().fit(rows, rows[:, 1]),
         "neighbours": KNeighborsClassifier().fit(rows, classes),
         "calibrated": calibrated.fit(rows, classes),
+        "threshold": TunedThresholdClassifierCV(LogisticRegression(), cv=2).fit(rows, classes > 0),
+        "iterative": make_pipeline(IterativeImputer(random_state=0), Ridge()).fit(
+            np.where(rows > 1, np.nan, rows), rows[:, 1]
+        ),
         "pipeline": whole_pipeline().fit(frame, answers),
         "unfitted": whole_pipeline(),
     }

@@ -6,6 +6,7 @@ same numbers. A row's prediction is that of a call with this row alone; see `_ro
 
 from typing import Any
 
+from penstock.models._learned_categories import LearnedCategories
 from penstock.models._native_boosters import as_estimator
 from penstock.models._row_wise import row_wise
 
@@ -91,6 +92,8 @@ class EstimatorCall:
 def _class_of(classifier: Any) -> tuple[str, str]:
     """Return package and class of a classifier; of the classifier inside where labels are encoded."""
     kind = type(classifier)
+    if kind is LearnedCategories:
+        return _class_of(classifier.estimator)
     if kind.__module__ == "penstock.models._label_encoding":
         kind = type(classifier.classifier_)
     return kind.__module__.split(".")[0], kind.__name__

@@ -8,6 +8,8 @@ import json
 from importlib import import_module
 from typing import Any
 
+from penstock.models._learned_categories import with_categories
+
 _BINARY = ("binary:logistic", "binary")
 _MANY = ("multi:softprob", "multi:softmax", "multiclass", "multiclassova")
 _ROOTS = ("xgboost", "lightgbm")
@@ -15,6 +17,8 @@ _ROOTS = ("xgboost", "lightgbm")
 
 def as_estimator(value: Any) -> Any:
     """Return a native booster or a graph as an estimator; all further values unchanged.
+
+    A booster that has learned pandas categories, native or as an estimator, gets their codes.
 
     Args:
         value: A fitted estimator, a Booster of XGBoost or LightGBM, or an ``onnx.ModelProto``.
@@ -24,10 +28,14 @@ def as_estimator(value: Any) -> Any:
     if kind.__name__ == "ModelProto" and root == "onnx":
         # Imported when a graph is there: the module loads scikit-learn.
         return import_module("penstock.models._onnx_estimator").OnnxEstimator(value)
-    if kind.__name__ != "Booster" or root not in _ROOTS:
+    if kind.__module__ == "penstock.models._label_encoding":
+        return with_categories(value, getattr(value, "classifier_", None))
+    if root not in _ROOTS:
         return value
+    if kind.__name__ != "Booster":
+        return with_categories(value, value)
     adapted = _XGBoostRows(value) if root == "xgboost" else _LightGBMRows(value)
-    return adapted if not adapted.count else _ClassesOf(adapted)
+    return with_categories(adapted if not adapted.count else _ClassesOf(adapted), value)
 
 
 class _ClassesOf:

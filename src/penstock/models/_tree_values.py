@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import require
+from penstock.models._learned_categories import LearnedCategories
+from penstock.models._native_boosters import as_estimator
 from penstock.tables import convert_frame, plain_name
 
 if TYPE_CHECKING:
@@ -57,6 +59,8 @@ def explain_trees(
     names = model.signature.names
     rows = convert_frame(frame.select(names), model.signature.frame)
     head, last = _take_apart(model.estimator)
+    adapted = as_estimator(last) if head is None else last
+    categories = adapted if isinstance(adapted, LearnedCategories) else None
     kind = type(last)
     if kind.__module__.split(".")[0] not in _PACKAGES or not any(
         word in kind.__name__ for word in _TREES
@@ -72,6 +76,7 @@ def explain_trees(
             made = rows if head is None else head.transform(rows)
             made = made.toarray() if hasattr(made, "toarray") else made
             made = made.to_pandas() if hasattr(made, "to_pandas") else made
+            made = categories.typed(made) if categories else made
             explained = shap.TreeExplainer(last)(made, check_additivity=False)
     except Exception:  # noqa: BLE001 - trees that shap does not know are explained by permutations
         return None

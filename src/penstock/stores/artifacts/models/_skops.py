@@ -52,6 +52,7 @@ _TRUSTED = re.compile(
     | sklearn\.ensemble\._hist_gradient_boosting\.predictor\.TreePredictor
     | sklearn\.ensemble\._gb_losses\.\w+
     | sklearn\._loss\.(loss|link|_loss)\.\w+
+    | sklearn\.impute\._iterative\._ImputerTriplet
     | sklearn\.utils\._bunch\.Bunch
     | sklearn\.utils\._metadata_requests\.(MetadataRequest|MethodMetadataRequest)
     | sklearn\.calibration\.(_CalibratedClassifier|_SigmoidCalibration|_TemperatureScaling)
