@@ -291,6 +291,31 @@ def test_a_changed_environment_variable_is_named_as_the_cause(project, monkeypat
     assert "environment variable MODE changed since the run" in answer.steps[0].cause
 
 
+def test_a_module_s_value_from_the_environment_is_named_as_the_cause(project, monkeypatch):
+    monkeypatch.setenv("DEPTH", "3")
+    result = project("""
+    import os
+
+    DEPTH = int(os.environ["DEPTH"])
+
+
+    @ps.step
+    def grow() -> int:
+        return DEPTH
+
+
+    @ps.pipeline
+    def job():
+        return grow()
+    """)
+    monkeypatch.setenv("DEPTH", "7")
+    answer = ps.verify(result.run_id, store=project.store, hash_seeds=1)
+    assert answer.verdict is Verdict.DIFFERS
+    assert "DEPTH was 3 and is 7" in answer.steps[0].cause
+    assert "code" in answer.steps[0].reason
+    assert not answer.steps[0].reason.startswith("The same inputs, code")
+
+
 def test_a_proof_claims_no_place_among_the_artifacts_of_the_store(tmp_path, monkeypatch, project):
     monkeypatch.setenv("PENSTOCK_ARTIFACTS", str(tmp_path / "bytes"))
     with open_store(f"sqlite:///{tmp_path}/team.db") as store:

@@ -37,6 +37,7 @@ from penstock.core import (
 from penstock.distributed import find_world
 from penstock.execution import load_pipeline, rank_launcher, retrace
 from penstock.pipelines import Graph, Node
+from penstock.proofs._changed_code import with_changed_code
 from penstock.proofs._judging import GOOD, Job, Room, judge, needs_ranks
 from penstock.proofs._records import StepVerdict
 from penstock.proofs._tries import Sets, is_tried
@@ -127,12 +128,17 @@ class _Replay:
             return judge(job, self._room)
         self._folder.restore()
         if needs_ranks(job.node) and job.is_executed(reread=self._room.reread):
-            return self._launch(job)
+            return self._explained(self._launch(job), job)
         if alone:
             return judge(job, self._room)
-        if not _can_fork():
-            return self._spawn(job)
-        return self._fork(job)
+        return self._explained(self._fork(job) if _can_fork() else self._spawn(job), job)
+
+    def _explained(self, verdict: StepVerdict, job: Job) -> StepVerdict:
+        """Look for changed values of the code here, where no step was executed."""
+        if verdict.verdict is not Verdict.DIFFERS:  # no store is open in this process at a fork
+            return verdict
+        with open_store(self._room.store, artifacts=self._room.artifacts or None) as store:
+            return with_changed_code(verdict, job, store.digest)
 
     def _fork(self, job: Job) -> StepVerdict:
         reading, writing = os.pipe()

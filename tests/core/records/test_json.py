@@ -52,8 +52,9 @@ def test_a_run_has_its_last_metrics_and_their_summaries():
 
 
 def test_a_step_is_named_and_timed():
-    document = to_json(a_step("r", "train"))
-    assert document["name"] == "train"
+    record = a_step("r", "train")
+    document = to_json(record)
+    assert document["name"] == record.name == "train"
     assert "seconds" in document
 
 

@@ -95,6 +95,11 @@ class StepRunRecord:
         return _address(self.addresses, f"output:{name}", self.outputs[name])
 
     @property
+    def name(self) -> str:
+        """The step's name, by the word of its JSON form."""
+        return self.step
+
+    @property
     def ended_well(self) -> bool:
         """Whether the step has ended as intended: with a result, or in a branch not taken."""
         return self.state in {StepState.FINISHED, StepState.CACHED} or NOT_TAKEN in self.facts
