@@ -1,4 +1,4 @@
-"""``penstock export``: a pipeline as a file for an orchestrator; models to KServe; runs to MLflow and W&B."""
+"""``penstock export``: a pipeline as a file for an orchestrator; models to serving platforms; runs to MLflow and W&B."""
 
 import itertools
 from importlib import import_module
@@ -51,7 +51,7 @@ class _Export(click.Group):
 
 
 def _kind_of(args: list[str]) -> str:
-    """Return the command that was left out: `--to openlineage` is of a run, `--to kserve` of a model."""
+    """Return the command that was left out: `--to openlineage` is of a run, `--to kserve` and the like of a model."""
     joined = " ".join(args).replace("=", " ").split()
     targets = [after for word, after in itertools.pairwise(joined) if word == "--to"]
     if targets == ["openlineage"]:
@@ -69,10 +69,10 @@ def _kind_of(args: list[str]) -> str:
     ),
 )
 def export() -> None:
-    """Export pipelines to orchestrators, models to KServe, runs to MLflow and W&B, and a Helm chart.
+    """Export pipelines to orchestrators, models to KServe, Ray Serve and BentoML, runs to MLflow and W&B, and a Helm chart.
 
     `penstock export FILE.py` is short for `penstock export pipeline FILE.py`, and
-    `penstock export NAME --to kserve` for `penstock export model NAME --to kserve`.
+    `penstock export NAME --to kserve`, `ray-serve` or `bentoml` for `penstock export model NAME …`.
     """
 
 

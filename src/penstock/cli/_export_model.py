@@ -14,13 +14,14 @@ from penstock.exporters import SERVING_PLATFORMS, export_model
     "model",
     epilog=examples(
         "penstock export fraud --to kserve --image registry/fraud:1 -o fraud.kserve.yaml",
-        "penstock export model fraud --to kserve --anonymous",
+        "penstock export fraud --to ray-serve -o fraud_ray_serve.py",
+        "penstock export model fraud --to bentoml --anonymous",
     ),
 )
 @click.argument("name")
 @click.option("--to", required=True, type=click.Choice(SERVING_PLATFORMS), help="The platform.")
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE; default: standard output.")
-@click.option("--image", metavar="IMAGE", help="Container image with the project.")
+@click.option("--image", metavar="IMAGE", help="Container image with the project, for KServe.")
 @click.option(
     "--anonymous", is_flag=True, help="Ask nobody for a token: a gateway knows the callers."
 )

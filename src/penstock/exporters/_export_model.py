@@ -4,15 +4,21 @@ from collections.abc import Callable, Mapping
 from typing import Literal, get_args
 
 from penstock.core import require_choice
+from penstock.exporters._bentoml import export_bentoml
 from penstock.exporters._exported import Exported
 from penstock.exporters._kserve import export_kserve
 from penstock.exporters._model_plan import ModelPlan, plan_model
 from penstock.exporters._plan import image_of
+from penstock.exporters._ray_serve import export_ray_serve
 from penstock.stores import Store, open_store
 
-ServingPlatform = Literal["kserve"]
+ServingPlatform = Literal["kserve", "ray-serve", "bentoml"]
 SERVING_PLATFORMS: tuple[str, ...] = get_args(ServingPlatform)
-_EXPORTERS: Mapping[str, Callable[[ModelPlan], Exported]] = {"kserve": export_kserve}
+_EXPORTERS: Mapping[str, Callable[[ModelPlan], Exported]] = {
+    "kserve": export_kserve,
+    "ray-serve": export_ray_serve,
+    "bentoml": export_bentoml,
+}
 
 
 def export_model(
@@ -25,9 +31,9 @@ def export_model(
 ) -> Exported:
     """Return a deployed model as a file for a serving platform, which starts model servers.
 
-    The pods are those of `penstock serve`: version, traffic policy, prediction log and features are
-    in the store that the platform's secret names, so that a promotion or a rollout needs no new
-    export.
+    The platform's pods, replicas or workers are model servers as `penstock serve` starts them:
+    version, traffic policy, prediction log and features are in the store that the platform's secret
+    names, so that a promotion or a rollout needs no new export.
 
     ```python
     exported = export_model("fraud", to="kserve", image="registry/fraud:1")
@@ -37,7 +43,7 @@ def export_model(
     Args:
         name: The deployment, or a model with a version in production.
         to: The platform.
-        image: Container image with the project; by default named after the model.
+        image: Container image with the project, for KServe; by default named after the model.
         anonymous: Whether every caller is answered: behind a gateway of yours
             that knows its callers.
         store: The store of the deployment or model; by default the project's.

@@ -51,10 +51,10 @@ def _service_name(name: str) -> str:
 
 
 def _own_notes(plan: ModelPlan, service: str) -> list[str]:
-    traffic = (
-        "The traffic policy is in the store, not in the file (canaryTrafficPercent is not set): each"
-        " pod assigns units to versions by the deployment and judges rollouts, while KServe would"
-        f" split requests by chance between images. When exported: {plan.traffic}."
+    traffic = plan.traffic_note(
+        "pod",
+        "KServe's canaryTrafficPercent, which is not set, would split requests by chance between"
+        " images",
     )
     if service == plan.name:
         return [traffic]

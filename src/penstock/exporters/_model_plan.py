@@ -18,7 +18,7 @@ class ModelPlan:
         image: Container image with the project.
         anonymous: Whether every caller is answered.
         has_users: Whether users of the store are seen from here.
-        store_file: URL of the store if that is a file of this machine; else empty.
+        is_local: Whether the store is a file of this machine.
         traffic: The shares of the versions at present, for people.
     """
 
@@ -26,8 +26,21 @@ class ModelPlan:
     image: str
     anonymous: bool
     has_users: bool
-    store_file: str
+    is_local: bool
     traffic: str
+
+    def traffic_note(self, server: str, otherwise: str) -> str:
+        """Return where the traffic policy is, since no platform splits requests as penstock does.
+
+        Args:
+            server: What the platform calls a server: ``pod``.
+            otherwise: What the platform would do in the place of the policy.
+        """
+        return (
+            f"The traffic policy is in the store, not in the file: each {server} assigns units to"
+            f" versions by the deployment and judges rollouts, while {otherwise}. When exported:"
+            f" {self.traffic}."
+        )
 
     def notes(self) -> Iterator[str]:
         """Yield what a pod needs that no file can give it, a sentence each."""
@@ -35,22 +48,31 @@ class ModelPlan:
             f"The image {self.image} must have penstock and the packages of the model, as that of"
             " `penstock image` (--image)."
         )
-        if self.store_file:
+        yield from self.store_notes("pods", "the pod does not start")
+
+    def store_notes(self, servers: str, refusal: str) -> Iterator[str]:
+        """Yield what the servers need of the store and of its users.
+
+        Args:
+            servers: The platform's servers, in the plural: ``pods``.
+            refusal: What happens in a store without users: ``the pod does not start``.
+        """
+        if self.is_local:
             yield (
-                f"{self.store_file} is a file of this machine: the secret must name a store that"
-                " pods reach and that has this model."
+                f"The store here is a file of this machine: PENSTOCK_STORE must name a store that"
+                f" {servers} reach and that has this model."
             )
         if self.anonymous:
             yield "Callers are asked for no token: a gateway of yours must know them (--anonymous)."
             return
         # With another role's token the server finds no users, and does not start.
         yield (
-            "If the secret's PENSTOCK_STORE is http(s), PENSTOCK_TOKEN must be an admin's: the model"
+            "If PENSTOCK_STORE is http(s), PENSTOCK_TOKEN must be an admin's: the model"
             " server looks up the tokens of its callers. A database's URL needs no token."
         )
         if not self.has_users:
             yield (
-                "No users of the store are seen from here, and the pod does not start without users:"
+                f"No users of the store are seen from here, and without users {refusal}:"
                 " penstock users first, or --anonymous behind a gateway of yours."
             )
 
@@ -72,7 +94,7 @@ def plan_model(name: str, *, image: str, anonymous: bool, store: Store) -> Model
         image=image,
         anonymous=anonymous,
         has_users=has_users(store=store),
-        store_file=store.url if store.url.startswith("sqlite") else "",
+        is_local=store.url.startswith("sqlite"),
         traffic=_traffic(name, store),
     )
 

@@ -35,9 +35,11 @@ from penstock.serving._protocol_routes import ProtocolRoutes, render_protocol_er
 from penstock.serving._rollout import OnPromote
 from penstock.serving._router import Reloader, Router
 from penstock.serving._routes import ANY, KNOWN_ROUTES, Route, RouteTable
+from penstock.serving._serve import require_users as require_known_callers
 from penstock.stores import Store, open_store
 
 _log = logging.getLogger("penstock.serving")
+EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 - checked against, not listened on
 MAX_BODY_BYTES = 16 * 1024 * 1024
 
 
@@ -49,6 +51,7 @@ def create_app(
     allowed_hosts: Sequence[str] | None = None,
     on_promote: OnPromote | None = None,
     anonymous: bool = False,
+    require_users: bool = False,
     store: Store | str | None = None,
 ) -> Litestar:
     """Create the model server for deployments of a store.
@@ -66,12 +69,17 @@ def create_app(
         on_promote: Called with model, version and reason when a rollout has passed the last step;
             by default the registry's promote.
         anonymous: Whether everyone is answered also in a store with users.
+        require_users: Whether a store without users is refused, unless `anonymous`: for a server that
+            other machines reach.
         store: The store of the deployments and models; by default the project's.
 
     Raises:
         NotFoundError: If a name is neither a deployment nor a model in production.
+        ServingError: If callers would not be identified, with `require_users`.
     """
     store = open_store(store)
+    if require_users and not anonymous:
+        require_known_callers(EVERY_ADDRESS, store)
     router = Router(store, names, on_promote=on_promote)
     router.refresh()
     journal = PredictionLog(store.metadata.predictions.add) if log else None

@@ -41,7 +41,7 @@ def serve(
     store = open_store(store)
     _require_loopback(host, allow_remote=allow_remote)
     if not anonymous:
-        _require_users(host, store)
+        require_users(host, store)
     listener = listen(host, port)
     with contextlib.closing(listener):
         hosts = None if allow_remote else known_hosts(host)
@@ -65,8 +65,17 @@ def _require_loopback(host: str, *, allow_remote: bool) -> None:
     )
 
 
-def _require_users(host: str, store: Store) -> None:
-    """Refuse to serve where callers would not be identified, or could not be looked up."""
+def require_users(host: str, store: Store) -> None:
+    """Refuse to serve where callers would not be identified, or could not be looked up.
+
+    Args:
+        host: Address that the server listens on.
+        store: The store with the users.
+
+    Raises:
+        ServingError: If other machines reach the address and the store has no users, or the token of
+            this server may not look them up.
+    """
     try:
         has_users = store.metadata.users.count() > 0
     except AccessError as error:  # over HTTP: it tells that people sign in there

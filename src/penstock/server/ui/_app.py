@@ -18,6 +18,7 @@ from penstock.server.ui._deployments import deployment_page, deployments_page
 from penstock.server.ui._download import artifact_download
 from penstock.server.ui._experiments import experiments_page
 from penstock.server.ui._exported import export_page
+from penstock.server.ui._exported_model import deployment_export_page, model_export_page
 from penstock.server.ui._features import feature_page, features_page
 from penstock.server.ui._figures import audio_answer, figure_answer, figures_answer, image_answer
 from penstock.server.ui._forms import form_routes
@@ -69,8 +70,10 @@ _PAGES: "dict[str, Build]" = {
     "/artifacts/{digest:str}": artifact_page,
     "/models": models_page,
     "/models/{name:str}": model_page,
+    "/models/{name:str}/export": model_export_page,
     "/deployments": deployments_page,
     "/deployments/{name:str}": deployment_page,
+    "/deployments/{name:str}/export": deployment_export_page,
     "/schedules": schedules_page,
     "/schedules/{name:str}": schedule_page,
     "/partitions/{pipeline:str}": partitions_page,
