@@ -392,3 +392,49 @@ def test_halves_that_change_places_are_no_leakage(tmp_path, cell, is_leak):
     )
     path = write_notebook(tmp_path / "a.ipynb", start, cell)
     assert any(rule == "NB7" for rule, _ in rules(path)) is is_leak
+
+
+@pytest.mark.parametrize(
+    ("cells", "found"),
+    [
+        # A method that calls another one of its object
+        (
+            ["class A:\n    def f(self):\n        return self.g()\n    def g(self):\n        return gone", "A().f()"],
+            [("error", 2, "gone")],
+        ),
+        (
+            ["class A:\n    def f(self):\n        return self.g()", "class B(A):\n    def g(self):\n        return late", "b = B()\nb.f()", "late = 1"],
+            [("error", 3, "late")],
+        ),
+        (
+            ["class A:\n    def __init__(self):\n        self.x = late", "class B(A):\n    def __init__(self):\n        super().__init__()", "B()", "late = 1"],
+            [("error", 3, "late")],
+        ),
+        # Objects of another class, and what is imported or built in
+        (
+            ["class A:\n    def run(self):\n        return late\nclass B:\n    def run(self):\n        return 1", "b = B()\nb.run()", "late = 1"],
+            [],
+        ),
+        (["class A:\n    def __call__(self):\n        return late", "print(len([]))", "late = 1"], []),
+        (["import os\nclass A:\n    def getcwd(self):\n        return late", "os.getcwd()", "late = 1"], []),
+        # An object of which nothing is known: perhaps
+        (
+            ["class A:\n    def run(self):\n        return late", "x = [A()][0]\nx.run()", "late = 1"],
+            [("warning", 2, "late")],
+        ),
+        # A function that is returned is not called yet
+        (["def outer():\n    def inner():\n        return late\n    return inner", "f = outer()", "late = 1"], [("warning", 2, "late")]),
+        (["def outer():\n    def inner():\n        return late\n    return inner()", "f = outer()", "late = 1"], [("error", 2, "late")]),
+        # Several names of a function
+        (["a = b = lambda x: x + 1", "a(1) + b(2)"], []),
+        (["a = b = lambda x: x + gone", "b(2)"], [("error", 2, "gone")]),
+        # What IPython takes for a magic in a cell of a single line
+        (["pprint(1)"], []),
+        (["pprint(1)\nx = 1"], [("error", 1, "pprint")]),
+        # What another file may have defined
+        (["%run -i setup.py", "print(late)", "late = 1"], [("warning", 2, "late")]),
+    ],
+)  # fmt: skip
+def test_calls_are_followed_to_the_body_that_is_executed(tmp_path, cells, found):
+    findings = check_notebook(write_notebook(tmp_path / "a.ipynb", *cells)).findings
+    assert [(f.level, f.cell, f.name) for f in findings if f.rule == "NB2"] == found

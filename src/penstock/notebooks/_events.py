@@ -8,9 +8,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 EventKind = Literal[
-    "read", "write", "delete", "change", "call", "method", "define", "import", "alias", "star",
-    "opaque", "branch", "try",
+    "read", "write", "delete", "change", "call", "pass", "method", "define", "import", "alias",
+    "instance", "star", "opaque", "branch", "try",
 ]  # fmt: skip
+
+OWN = "self()"  # no name of Python
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,15 @@ class Event:
 
     Args:
         kind: ``read``, ``write``, ``delete`` and ``import`` are about the binding; ``change`` is a
-            change of the value in place; ``call`` calls the name or passes the name to a call;
-            ``method`` calls the method ``other`` of the value; ``star`` and ``opaque`` bring names
-            that the text does not show; ``branch`` and ``try`` hold further events.
-        name: The name; the module of a ``star``.
+            change of the value in place; ``call`` calls the name, ``pass`` passes the name to a
+            call; ``method`` calls the method ``other`` of the value; ``instance`` binds the name to
+            what a call of ``other`` returns; ``star`` and ``opaque`` bring names that the text does
+            not show; ``branch`` and ``try`` hold further events.
+        name: The name; the module of a ``star``; of a ``method`` empty if the object has no name
+            of the notebook, and `OWN` if the object is the one whose method is executed.
         line: Line in the cell, from 1.
-        other: Name of the method, of the source of an alias, or the module of an import.
+        other: Name of the method, of the source of an alias, of the class of an instance, or the
+            module of an import.
         body: Body of a definition.
         options: Of a branch its alternatives; of a try the body, the handlers, the rest.
         catches: Whether a try catches a NameError.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from penstock.notebooks._document import NotebookCell
-from penstock.notebooks._events import CellFlow, Deferred, Event, EventKind
+from penstock.notebooks._events import OWN, CellFlow, Deferred, Event, EventKind
 from penstock.notebooks._scopes import bound_names, comprehension_names
 
 # Methods that change their object; others may, which only an execution tells.
@@ -102,11 +102,19 @@ class FlowWalker(ast.NodeVisitor):
 
     Args:
         scopes: Names of the enclosing functions, with whether the scope is a class's.
+        own: The name of the object whose method is walked; else empty.
+        called: Names that the enclosing function calls or passes to a call.
     """
 
-    def __init__(self, scopes: Sequence[tuple[frozenset[str], bool]] = ()) -> None:
+    def __init__(
+        self,
+        scopes: Sequence[tuple[frozenset[str], bool]] = (),
+        own: str = "",
+        called: frozenset[str] = frozenset(),
+    ) -> None:
         self.events: list[Event] = []
         self._scopes = list(scopes)
+        self._own, self._called_names = own, called
 
     def walk(self, nodes: Iterable[ast.AST]) -> None:
         """Walk nodes in order."""
@@ -151,9 +159,9 @@ class FlowWalker(ast.NodeVisitor):
             self._method(node, node.func)
         for argument in arguments:
             if isinstance(argument, ast.Name):
-                self.emit("call", argument.id, argument.lineno)
+                self.emit("pass", argument.id, argument.lineno)
             elif isinstance(argument, ast.Attribute):
-                self.emit("method", root_name(argument) or "", node.lineno, argument.attr)
+                self._method_call(argument, node.lineno)
 
     def _argument(self, argument: ast.AST) -> None:
         if isinstance(argument, ast.Lambda):  # a lambda that is passed will be called
@@ -175,7 +183,13 @@ class FlowWalker(ast.NodeVisitor):
         )
         if root and is_changing:
             self.emit("change", root, node.lineno, function.attr)
-        self.emit("method", root, node.lineno, function.attr)
+        self._method_call(function, node.lineno)
+
+    def _method_call(self, function: ast.Attribute, line: int) -> None:
+        root = root_name(function) or ""
+        if any(root in names for names, _ in self._scopes):  # an object of the function
+            root = OWN if root == self._own and isinstance(function.value, ast.Name) else ""
+        self.events.append(Event("method", root, line, function.attr))
 
     def _query(self, node: ast.Call) -> None:
         """Read the names that ``df.query("x > @limit")`` reads."""
@@ -232,10 +246,18 @@ class FlowWalker(ast.NodeVisitor):
         if isinstance(node.value, ast.Lambda) and isinstance(target, ast.Name):
             self._defaults(node.value.args)
             self._define(target.id, node, _argument_names(node.value.args), [node.value.body])
+            self.walk(node.targets[1:])
+            for each in node.targets[1:]:
+                if isinstance(each, ast.Name):
+                    self.emit("alias", each.id, node.lineno, target.id)
             return
         self.walk([node.value, *node.targets])
         if isinstance(node.value, ast.Name) and isinstance(target, ast.Name):
             self.emit("alias", target.id, node.lineno, node.value.id)
+        if isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Name):
+            for each in node.targets:
+                if isinstance(each, ast.Name):
+                    self.emit("instance", each.id, node.lineno, node.value.func.id)
 
     def visit_AugAssign(self, node: ast.AugAssign) -> None:
         """Read, change, bind."""
@@ -357,7 +379,8 @@ class FlowWalker(ast.NodeVisitor):
         for statement in node.body:
             if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
                 inner.events = []
-                outer = FlowWalker([each for each in self._scopes if not each[1]])
+                own = statement.args.args[0].arg if statement.args.args else ""
+                outer = FlowWalker([each for each in self._scopes if not each[1]], own)
                 outer.visit_FunctionDef(statement)
                 *before, last = outer.events or [Event("opaque")]
                 self.events += [each for each in before if each.name not in bound_names(node.body)]
@@ -388,10 +411,14 @@ class FlowWalker(ast.NodeVisitor):
     ) -> None:
         line: int = node.lineno  # type: ignore[attr-defined]  # of a statement or a lambda
         functions = [each for each in self._scopes if not each[1]]
-        inner = FlowWalker([*functions, (names, False)])
+        inner = FlowWalker([*functions, (names, False)], self._own, _called_names(body))
         inner.walk(body)
         if self._scopes and functions:  # a function in a function: part of the outer one's body
-            self.events += inner.events
+            events = tuple(inner.events)
+            if name in self._called_names:
+                self.events += events
+            elif events:  # returned or kept: the outer one does not call it for sure
+                self.events.append(Event("branch", options=(events, ())))
         else:
             deferred = Deferred(name, line, tuple(inner.events))
             self.events.append(Event("define", name, line, body=deferred))
@@ -413,6 +440,17 @@ class FlowWalker(ast.NodeVisitor):
             yield
         finally:
             self._scopes.pop()
+
+
+def _called_names(nodes: Iterable[ast.AST]) -> frozenset[str]:
+    """Return the names that are called or passed to a call."""
+    calls = [each for node in nodes for each in ast.walk(node) if isinstance(each, ast.Call)]
+    used = [
+        part
+        for call in calls
+        for part in (call.func, *call.args, *(k.value for k in call.keywords))
+    ]
+    return frozenset(part.id for part in used if isinstance(part, ast.Name))
 
 
 def root_name(node: ast.AST) -> str | None:

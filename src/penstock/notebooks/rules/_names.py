@@ -2,13 +2,15 @@
 
 import builtins
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from penstock.core import did_you_mean
 from penstock.notebooks._document import NotebookCell
-from penstock.notebooks._events import Deferred, Event
+from penstock.notebooks._events import OWN, Deferred, Event
 from penstock.notebooks._finding import FindingLevel, NotebookFinding
+from penstock.notebooks._magics import AUTOMAGIC
 from penstock.notebooks.rules._analysis import Analysis, finding
 from penstock.notebooks.rules._star_names import star_names
 
@@ -16,8 +18,38 @@ _IPYTHON = (
     "In Out _ __ ___ _i _ii _iii _ih _oh _dh get_ipython display exit quit open __name__ __doc__ "
     "__builtin__ __builtins__ __loader__ __spec__ __package__ _exit_code __session__"
 )
-_AUTOMATIC = "ls ll pwd who whos"  # magics that people write alone on a line, without a sign
-KNOWN = frozenset({*dir(builtins), *_IPYTHON.split(), *_AUTOMATIC.split()})
+# Further ones of IPython, which a cell of a single line calls without a sign if no variable has the name.
+_AUTOMATIC = AUTOMAGIC | frozenset(
+    [
+        "debug",
+        "ed",
+        "edit",
+        "gui",
+        "logon",
+        "logoff",
+        "lsmagic",
+        "macro",
+        "magic",
+        "notebook",
+        "page",
+        "pdb",
+        "popd",
+        "pprint",
+        "precision",
+        "pushd",
+        "quickref",
+        "recall",
+        "rep",
+        "rerun",
+        "save",
+        "sc",
+        "sx",
+        "system",
+        "tb",
+        "unalias",
+    ]
+)
+KNOWN = frozenset({*dir(builtins), *_IPYTHON.split()})
 _HISTORY = re.compile(r"_i?\d+")  # Out[3] and In[3]
 _BINDS = re.compile(
     r"^\s*(?:(?:async\s+)?(?:def|class)\s+(?P<defined>\w+)|(?:from\s+\S+\s+)?import\s+(?P<imported>.*)"
@@ -56,14 +88,24 @@ class _Known:
         sure: Names bound for sure.
         perhaps: Names bound on some way.
         bodies: Function and class bodies by name.
+        objects: Classes of the notebook by the name of their object.
+        foreign: Names of what is imported: nothing of the notebook is a method of that.
     """
 
     sure: set[str] = field(default_factory=set)
     perhaps: set[str] = field(default_factory=set)
     bodies: dict[str, Deferred] = field(default_factory=dict)
+    objects: dict[str, Deferred] = field(default_factory=dict)
+    foreign: set[str] = field(default_factory=set)
 
     def copy(self) -> "_Known":
-        return _Known(set(self.sure), set(self.perhaps), dict(self.bodies))
+        return _Known(
+            set(self.sure),
+            set(self.perhaps),
+            dict(self.bodies),
+            dict(self.objects),
+            set(self.foreign),
+        )
 
 
 class _TopDown:
@@ -82,12 +124,15 @@ class _TopDown:
         self._caught = 0
         self._running: list[Deferred] = []
         self._call_line = 1
-        self._done: set[int] = set()
+        self._owners: list[Deferred] = []  # classes of the objects whose methods are running
+        self._done: set[tuple[int, int]] = set()
+        self._done_in_doubt: set[tuple[int, int]] = set()  # of the cell
         self._places = _definitions(analysis)
 
     def findings(self) -> list[NotebookFinding]:
         for cell in self._analysis.notebook.code_cells:
             self._cell = cell
+            self._done_in_doubt.clear()
             self._follow(self._analysis.flows[cell.index].events)
             if cell.python.tree is None:
                 self._unread |= dict.fromkeys(_seems_to_bind(cell.python.text), cell.index)
@@ -103,7 +148,7 @@ class _TopDown:
     def _read(self, event: Event) -> None:
         name = event.name
         known = name in self._known.sure or name in KNOWN or self._is_told(name)
-        known = known or _HISTORY.fullmatch(name) is not None
+        known = known or _HISTORY.fullmatch(name) is not None or self._is_automatic(name)
         if known:
             return
         if self._caught:  # what follows in the try knows it, else a handler goes on
@@ -122,10 +167,20 @@ class _TopDown:
             self._report(event, "info", text)
         elif place is None:
             self._report(event, level, self._nowhere(name))
+        elif self._source:
+            text = f"{self._later(name, *place)} Perhaps {self._source} defines it before."
+            self._report(event, "warning", text)
         else:
             self._report(event, level, self._later(name, *place))
 
     _change = _read
+
+    def _is_automatic(self, name: str) -> bool:
+        """Return whether the cell is a single line that IPython takes for a magic: ``hist(x)``."""
+        lines = self._cell.source.splitlines()
+        if len(lines) != 1 or name not in _AUTOMATIC:
+            return False
+        return lines[0].split("(")[0].split()[:1] == [name]
 
     def _nowhere(self, name: str) -> str:
         if name in PYTHON_2:
@@ -165,10 +220,15 @@ class _TopDown:
         return any((name, each) in self._found for each in levels[: levels.index(level) + 1])
 
     def _write(self, event: Event) -> None:
-        self._known.sure.add(event.name)
-        self._known.bodies.pop(event.name, None)
+        known = self._known
+        known.sure.add(event.name)
+        known.bodies.pop(event.name, None)
+        known.objects.pop(event.name, None)
+        known.foreign.discard(event.name)
 
-    _import = _write
+    def _import(self, event: Event) -> None:
+        self._write(event)
+        self._known.foreign.add(event.name)
 
     def _delete(self, event: Event) -> None:
         self._read(event)
@@ -176,52 +236,100 @@ class _TopDown:
         self._known.perhaps.discard(event.name)
 
     def _alias(self, event: Event) -> None:
-        if event.other in self._known.bodies:
-            self._known.bodies[event.name] = self._known.bodies[event.other]
+        for kept in (self._known.bodies, self._known.objects):
+            if event.other in kept:
+                kept[event.name] = kept[event.other]
+
+    def _instance(self, event: Event) -> None:
+        body = self._known.bodies.get(event.other)
+        if body is not None and body.is_class:
+            self._known.objects[event.name] = body
 
     def _define(self, event: Event) -> None:
         if event.name:
-            self._known.sure.add(event.name)
+            self._write(event)
             if event.body is not None:
                 self._known.bodies[event.name] = event.body
 
     def _call(self, event: Event) -> None:
-        body = self._known.bodies.get(event.name)
-        if body is None:
-            for each in self._classes():
-                self._methods(each, _CALLED, event.line)
+        body, owner = self._known.bodies.get(event.name), self._known.objects.get(event.name)
+        if owner is not None:
+            self._methods(owner, _CALLED, event.line, owner)
+        elif body is None:
+            self._perhaps_methods(event.name, _CALLED, event.line)
         elif body.is_class:
-            self._methods(body, _CONSTRUCTORS, event.line)
+            self._methods(body, _CONSTRUCTORS, event.line, body)
         else:
             self._enter(body, event.line)
 
+    def _pass(self, event: Event) -> None:
+        if event.name in self._known.bodies:
+            self._call(event)
+
     def _method(self, event: Event) -> None:
-        for body in self._classes():
-            self._methods(body, (event.other,), event.line)
+        name, names = event.name, (event.other,)
+        owner = self._known.objects.get(name) or self._known.bodies.get(name)
+        if name in {OWN, "super"} and self._owners:
+            self._methods(self._owners[-1], names, event.line, self._owners[-1], name == "super")
+        elif owner is not None and owner.is_class:
+            self._methods(owner, names, event.line, owner)
+        else:
+            self._perhaps_methods(name, names, event.line)
 
-    def _classes(self) -> list[Deferred]:
-        return [body for body in self._known.bodies.values() if body.is_class]
+    def _perhaps_methods(self, name: str, names: Iterable[str], line: int) -> None:
+        """Follow methods that an object of an unknown class may have."""
+        if name in self._known.foreign or (name in KNOWN and name not in self._known.sure):
+            return
+        owners = [
+            body
+            for body in self._known.bodies.values()
+            if body.is_class and any(each in body.methods for each in names)
+        ]
+        for owner in owners:
+            self._perhaps(partial(self._methods, owner, names, line, owner))
 
-    def _methods(self, body: Deferred, names: Iterable[str], line: int) -> None:
+    def _perhaps(self, follow: Callable[[], None]) -> None:
+        before = self._known
+        self._known, self._doubt = before.copy(), self._doubt + 1
+        follow()
+        self._doubt -= 1
+        self._join([before, self._known])
+
+    def _methods(
+        self,
+        body: Deferred,
+        names: Iterable[str],
+        line: int,
+        owner: Deferred,
+        is_inherited: bool = False,
+    ) -> None:
+        """Follow methods of a class, or those that it inherits, for an object of the class `owner`."""
+        own = {} if is_inherited else body.methods
         for name in names:
-            if name in body.methods:
-                self._enter(body.methods[name], line)
+            if name in own:
+                self._owners.append(owner)
+                self._enter(own[name], line)
+                self._owners.pop()
+        if not (missing := [name for name in names if name not in own]):
+            return
         for base in body.bases:
             inherited = self._known.bodies.get(base)
             if inherited is not None and inherited is not body and inherited.is_class:
-                self._methods(inherited, [name for name in names if name not in body.methods], line)
+                self._methods(inherited, missing, line, owner)
 
     def _enter(self, body: Deferred, line: int) -> None:
         """Follow a body at its first call; again only if a name was missing then."""
-        if id(body) in self._done or any(body is each for each in self._running):
+        # What a method calls depends on the class of its object.
+        key = (id(body), id(self._owners[-1]) if self._owners else 0)
+        done = self._done_in_doubt if self._doubt or self._caught else self._done
+        if key in self._done or key in done or any(body is each for each in self._running):
             return
         if not self._running:
             self._call_line = line
         self._running.append(body)
         self._follow(body.events)
         self._running.pop()
-        if not self._doubt and not self._caught:
-            self._done.add(id(body))
+        done.add(key)
 
     def _star(self, event: Event) -> None:
         names = star_names(event.name, self._analysis.notebook.path.parent)
@@ -258,7 +366,13 @@ class _TopDown:
         sure = set.intersection(*(end.sure for end in ends))
         perhaps = set.union(*(end.sure | end.perhaps for end in ends)) - sure
         bodies = {name: body for end in ends for name, body in end.bodies.items()}
-        self._known = _Known(sure, perhaps, bodies)
+        objects = {
+            name: body
+            for name, body in ends[0].objects.items()
+            if all(end.objects.get(name) is body for end in ends)
+        }
+        foreign = set.intersection(*(end.foreign for end in ends))
+        self._known = _Known(sure, perhaps, bodies, objects, foreign)
 
     def _never_called(self, events: Iterable[Event]) -> None:
         """Report names that bodies read and no cell defines, though nothing is seen to call them."""
