@@ -26,7 +26,7 @@ ARTIFACTS = RecordTable(
     structures=("metadata",),
     flags=("unsafe",),
 )
-SNAPSHOTS = RecordTable("snapshots", SnapshotRecord, times=("at",), structures=("schema", "read"))
+SNAPSHOTS = RecordTable("snapshots", SnapshotRecord, times=("at",), long=("schema", "read"))
 PROOFS = RecordTable(
     "proofs", ProofRecord, times=("at",), structures=("details",), kinds={"verdict": Verdict}
 )

@@ -1,6 +1,8 @@
 """Records to table rows and back; separate so that every noun's statements have the same form."""
 # ruff: noqa: S608 - statements are made of our own names; values are always bound
 
+import zlib
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
@@ -13,6 +15,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_S, _MICROS = 86_400, 1_000_000
 R = TypeVar("R")
 Convert = Callable[[Any], Any]
+_LONG = 4096  # letters of a JSON text
+_PACKED = "zlib:"  # no JSON begins so
 
 
 def to_micros(moment: datetime) -> int:
@@ -49,6 +53,27 @@ def clean_values(values: Sequence[Any]) -> Sequence[Any]:
     return values
 
 
+def pack_json(value: object) -> str:
+    """Write a JSON-like value; a long text is packed, as a run may list each of a thousand files.
+
+    >>> pack_json({"a": 1})
+    '{"a":1}'
+    >>> unpack_json(pack_json(["rides.csv"] * 1000)) == ["rides.csv"] * 1000
+    True
+    """
+    text = dump_json(value)
+    if len(text) <= _LONG:
+        return text
+    return _PACKED + b64encode(zlib.compress(text.encode())).decode()
+
+
+def unpack_json(text: str) -> Any:  # Any: a stored value
+    """Read a value that `pack_json` or `dump_json` wrote."""
+    if text.startswith(_PACKED):
+        return load_json(zlib.decompress(b64decode(text[len(_PACKED) :])))
+    return load_json(text)
+
+
 class RecordTable(Generic[R]):
     """Mapping of a record's fields to a table's columns of the same names.
 
@@ -57,6 +82,7 @@ class RecordTable(Generic[R]):
         record: A frozen dataclass.
         times: Fields with times.
         structures: Fields with JSON-like values.
+        long: Those that may be long, and are packed then: no statement looks into them.
         kinds: Fields whose text is converted to a second type, such as an enum; written with str,
             or with the first of a (write, read) pair.
         flags: Fields that are True or False.
@@ -70,6 +96,7 @@ class RecordTable(Generic[R]):
         *,
         times: Collection[str] = (),
         structures: Collection[str] = (),
+        long: Collection[str] = (),
         kinds: Mapping[str, Convert | tuple[Convert, Convert]] | None = None,
         flags: Collection[str] = (),
         without: Collection[str] = (),
@@ -87,11 +114,13 @@ class RecordTable(Generic[R]):
         writers: dict[str, Convert] = (
             dict.fromkeys(times, to_micros)
             | dict.fromkeys(structures, dump_json)
+            | dict.fromkeys(long, pack_json)
             | {name: write for name, (write, _) in pairs.items()}
         )
         readers: dict[str, Convert] = (
             dict.fromkeys(times, from_micros)
             | dict.fromkeys(structures, load_json)
+            | dict.fromkeys(long, unpack_json)
             | dict.fromkeys(flags, bool)
             | {name: read for name, (_, read) in pairs.items()}
         )

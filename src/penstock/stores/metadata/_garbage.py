@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from penstock.stores._json import dump_json, load_json
 from penstock.stores.metadata._artifacts import ARTIFACTS, ARTIFACTS_GO
+from penstock.stores.metadata._codec import pack_json, unpack_json
 from penstock.stores.metadata._database import Database, Transaction
 
 _MANY = 500
@@ -122,13 +122,13 @@ class Garbage:
                 (run_id,),
             )
             for step, *columns in steps:
-                inputs, outputs, addresses, facts = map(load_json, columns)
+                inputs, outputs, addresses, facts = map(unpack_json, columns)
                 names = large.intersection(_values_of(inputs, outputs, addresses, facts))
                 if names:
                     facts[LET_GO] = sorted({*facts.get(LET_GO, ()), *names})
                     transaction.execute(
                         "UPDATE step_runs SET facts = ? WHERE step_run_id = ?",
-                        (dump_json(facts), step),
+                        (pack_json(facts), step),
                     )
         return True
 
@@ -323,7 +323,7 @@ def _named(transaction: Transaction, gone: set[str], old: set[str]) -> Iterator[
 
 def _of_steps(transaction: Transaction, run_id: str) -> Iterator[str]:
     for row in _rows(transaction, f"{_STEP_COLUMNS} WHERE run_id = ?", (run_id,)):
-        inputs, outputs, addresses, facts = map(load_json, row)
+        inputs, outputs, addresses, facts = map(unpack_json, row)
         yield from _values_of(inputs, outputs, addresses, facts) - set(facts.get(LET_GO, ()))
 
 

@@ -34,6 +34,7 @@ VERSIONS = (
     "0012",
     "0013",
     "0014",
+    "0015",
 )
 _PENSTOCK = "penstock_version"
 _VERSION_TABLE = (

@@ -36,7 +36,8 @@ STEP_RUNS = RecordTable(
     "step_runs",
     StepRunRecord,
     times=("started_at", "ended_at"),
-    structures=("inputs", "outputs", "addresses", "facts"),
+    structures=("inputs", "outputs", "addresses"),
+    long=("facts",),
     kinds={
         "state": StepState,
         "seed": int,
