@@ -11,13 +11,17 @@ from penstock.serving import predict as predict_rows
     epilog=examples(
         "penstock predict churn --data customers.parquet --out scores.parquet",
         "penstock predict churn@3 --data 's3://bucket/rides/*.csv' --out scores/ --on processes",
+        "penstock predict churn --data new.csv --out 'postgresql://host/shop?table=scores'",
         "penstock predict churn@staging --data new.csv --out new-scores.csv --keep customer_id",
     )
 )
 @click.argument("model", metavar="MODEL[@VERSION]")
 @click.option("--data", required=True, metavar="SOURCE", help="File, folder, glob or URL.")
 @click.option(
-    "--out", required=True, metavar="TARGET", help="File, or folder that ends with a slash."
+    "--out",
+    required=True,
+    metavar="TARGET",
+    help="File, folder that ends with a slash, or table of a database.",
 )
 @click.option(
     "--runner",

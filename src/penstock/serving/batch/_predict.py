@@ -32,6 +32,7 @@ from penstock.serving.batch._part import kept_columns
 from penstock.serving.batch._records import EXPERIMENT, MANIFEST
 from penstock.serving.batch._source import rules_of, source_of
 from penstock.serving.batch._staging import BatchStaging, StagedPart
+from penstock.serving.batch._table_target import TableTarget, table_target
 from penstock.serving.batch._target import BatchTarget
 from penstock.serving.batch._worker import PartWork, digest_part, work_on
 from penstock.stores import Store, open_store
@@ -114,7 +115,9 @@ def predict(
         model: ``model`` for the version in production, ``model@3``, or ``model@staging``.
         data: A source, a frame, or the text of a source: a file, folder or glob, a URL.
         out: File (``.parquet``, ``.csv``, ``.jsonl``, ``.arrow``) or folder (``scores/``, a file
-            per part), local or in a bucket. Must not exist.
+            per part), local or in a bucket; or the table of a database
+            (``postgresql://host/shop?table=scores``), written in one transaction. Must not exist;
+            with ``&mode=append`` the table may.
         runner: Where parts are predicted: ``local``, ``processes`` or ``ray``.
         workers: Number of workers; by default as many as cores.
         keep: Columns of the source that stand beside the predictions; by default all that are no
@@ -148,7 +151,7 @@ def predict(
         raise ParameterError(
             what=f"refused={refused!r} is not known.", fix=did_you_mean(refused, ["report", "stop"])
         )
-    target = BatchTarget.of(out, format)
+    target = table_target(out, format) or BatchTarget.of(out, format)
     version = _find_version(model, opened)
     signature = Signature.from_json(version.signature)
     source = source_of(data, signature)
@@ -164,7 +167,7 @@ class _Batch:
     store: Store
     version: ModelVersionRecord
     source: DataSource
-    target: BatchTarget
+    target: BatchTarget | TableTarget
     options: BatchOptions
     form: Form
     reading: Reading = field(default_factory=Reading)
@@ -357,7 +360,7 @@ class _Batch:
             sum(part.warned for part in parts),
             resumed,
             ", ".join(ways),
-            self.target.refused_url if refused else None,
+            self.target.refused_place(run.run_id) if refused else None,
             tuple(self.notes),
             self.form,
         )
@@ -365,7 +368,7 @@ class _Batch:
     def _write(
         self, staging: BatchStaging, result: BatchPrediction, parts: list[StagedPart]
     ) -> None:
-        if staging.is_written and self.target.exists():
+        if staging.is_written and self.target.is_published(result.batch_id):
             return  # killed between the last two steps
         refused = staging.join_refused(len(parts)) if result.refused else None
         made = self.target.make([staging.table(part.number) for part in parts], staging.folder)

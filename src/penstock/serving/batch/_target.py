@@ -70,7 +70,8 @@ class BatchTarget:
                 what=f"{scheme}:// is no place for predictions.",
                 fix=did_you_mean(scheme, _SCHEMES)
                 if scheme[:1] in {"s", "g", "a"}
-                else "Write to a file, or to s3://, gs:// or az://.",
+                else "Write to a file, to s3://, gs:// or az://, or to a table of a database"
+                " (postgresql://host/shop?table=scores).",
             )
         known = get_args(TargetFormat)
         if file_format is not None and file_format not in known:
@@ -112,6 +113,14 @@ class BatchTarget:
     def refused_url(self) -> str:
         """Path or URL of the file with the refused rows."""
         return f"{self.url.rstrip('/')}.refused.jsonl"
+
+    def refused_place(self, batch_id: str) -> str:  # noqa: ARG002 - a file has one batch
+        """Return the path or URL of the file with the refused rows of a batch."""
+        return self.refused_url
+
+    def is_published(self, batch_id: str) -> bool:  # noqa: ARG002
+        """Return whether the target of a batch that was about to appear is there."""
+        return self.exists()
 
     def staging(self, digest: str) -> Path:
         """Return the hidden folder in which parts wait."""
