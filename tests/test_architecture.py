@@ -238,6 +238,7 @@ TOGETHER = {
     "provenance": "code_property",
     "registry": "concurrency invariants",
     "server": "fuzz path_corpus",
+    "server/openid": "canaille",
     "server/ui": "browser fuzz injection pages paths tracked_run truthful",
     "serving": "kinds protocol",
     "steps": "refused_models",

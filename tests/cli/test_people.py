@@ -113,3 +113,18 @@ def test_how_many_approve_is_a_setting_of_the_store(shell):
     assert rules == {"needed": 2, "expires_after_s": 604800.0}
     assert "2 people other than the trainer" in shell("store", "approvals").out
     assert "Use 1 to 20" in shell("store", "approvals", "--needed", "0", code=2).err
+
+
+def test_a_user_is_linked_to_a_provider_and_unlinked(shell):
+    shell("users", "add", "ada", "--role", "admin")
+    options = ("--issuer", "https://sso.example.org/ml", "--subject", "7 of 9")
+    text = "https://sso.example.org/ml 7 of 9"
+    assert text in shell("users", "link", "ada", *options).out
+    assert "OpenID (sso.example.org)" in shell("users", "list").out
+    assert shell("users", "list", "--json").json[0]["subject"] == text
+    assert shell("users", "unlink", "ada", "--json").json["subject"] is None
+    assert (
+        "nobody at an OpenID"
+        in shell("users", "link", "ada", "--issuer", "sso", "--subject", "7", code=2).err
+    )
+    assert text in str(shell("history", "--json").json)

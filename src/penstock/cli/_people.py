@@ -1,6 +1,7 @@
 """``penstock users``, ``tokens`` and ``projects``: permissions in a shared store."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -162,6 +163,35 @@ def password(ctx: click.Context, name: str, as_json: bool) -> None:
     found.get(name)
     found.set_password(name, _ask_password())
     _report({"user": name}, f"The password of {name} is set.", as_json=as_json)
+
+
+@users.command(
+    epilog=examples(
+        "penstock users link ada --issuer https://sso.example.org --subject 248289761001"
+    )
+)
+@click.argument("name")
+@click.option("--issuer", required=True, metavar="URL", help="Issuer of the OpenID provider.")
+@click.option("--subject", required=True, help="The person's subject there (the claim `sub`).")
+@json_option
+@click.pass_context
+def link(ctx: click.Context, name: str, issuer: str, subject: str, as_json: bool) -> None:
+    """Let user NAME sign in with an OpenID provider.
+
+    The page that refuses a person who is not linked yet shows issuer and subject.
+    """
+    user = Users(store=current_store(ctx)).link(name, issuer=issuer, subject=subject)
+    _report(user, f"{name} signs in as {user.subject}.", as_json=as_json)
+
+
+@users.command()
+@click.argument("name")
+@json_option
+@click.pass_context
+def unlink(ctx: click.Context, name: str, as_json: bool) -> None:
+    """Let user NAME not sign in with an OpenID provider any more; roles by group go."""
+    user = Users(store=current_store(ctx)).unlink(name)
+    _report(user, f"{name} is linked no more.", as_json=as_json)
 
 
 @users.command()
@@ -351,11 +381,14 @@ def _user_json(user: UserRecord, grants: list[GrantRecord]) -> dict[str, Any]:
 
 
 def _role_text(grant: GrantRecord) -> str:
-    return grant.role.value + ("" if grant.project == ANY_PROJECT else f" in {grant.project}")
+    where = "" if grant.project == ANY_PROJECT else f" in {grant.project}"
+    by = "" if not grant.source else " by group" if grant.is_valid(now()) else " by group, ended"
+    return f"{grant.role.value}{where}{by}"
 
 
 def _way_in(user: UserRecord) -> str:
-    ways = {"password": user.password_hash, "OpenID": user.subject}
+    host = urlsplit((user.subject or "").partition(" ")[0]).netloc
+    ways = {"password": user.password_hash, f"OpenID ({host})": user.subject}
     return ", ".join([*(name for name, way in ways.items() if way), "token"])
 
 

@@ -5,9 +5,10 @@ import json
 import click
 
 from penstock.cli._help import address_options, allowed_host_option, examples
+from penstock.cli._openid_options import openid_options
 from penstock.cli._output import current_store, emit
 from penstock.http import LOCAL_HOSTS, RATE, is_loopback, known_hosts
-from penstock.server import describe_api, serve_store
+from penstock.server import OpenIdSettings, describe_api, serve_store
 
 
 @click.command(
@@ -15,6 +16,7 @@ from penstock.server import describe_api, serve_store
         "penstock server",
         "penstock --store postgresql://ml@db/penstock server --scheduler --courier",
         "PENSTOCK_STORE=http://127.0.0.1:4270 penstock run churn.py",
+        "penstock server --oidc-issuer https://sso.example.org --oidc-client-id penstock",
     )
 )
 @address_options(4270)
@@ -29,6 +31,7 @@ from penstock.server import describe_api, serve_store
 @click.option("--share-port", is_flag=True, help="Let several server processes use the port.")
 @click.option("--scheduler", is_flag=True, help="Run the project's schedules as well.")
 @click.option("--courier", is_flag=True, help="Deliver notifications to webhooks as well.")
+@openid_options
 @click.option("--openapi", is_flag=True, help="Print the API's description (OpenAPI 3.1) and exit.")
 @click.option("--json", "as_json", is_flag=True, help="Print the URL as JSON once it answers.")
 @click.pass_context
@@ -43,11 +46,15 @@ def server(
     courier: bool,
     openapi: bool,
     as_json: bool,
+    openid: OpenIdSettings | None,
 ) -> None:
     """Serve the store over HTTP: the API at /api/v1, the web UI at /.
 
     Programs use the server as a store: PENSTOCK_STORE=http://HOST:PORT, with PENSTOCK_TOKEN where
     the store has users; only such a store may be served on an address beyond this machine.
+
+    With --oidc-issuer people sign in to the web UI with an OpenID provider such as Keycloak, Entra
+    or Okta: those whom an admin has linked (penstock users link), and those in a group with a role.
     """
     if openapi:
         emit(describe_api())
@@ -67,6 +74,7 @@ def server(
         share_port=share_port,
         allowed_hosts=allowed_hosts,
         rate=rate,
+        openid=openid,
         scheduler=scheduler,
         courier=courier,
         ready=report,

@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from penstock.hooks._attempt import Attempt as Attempt
     from penstock.hooks._courier import Courier as Courier
     from penstock.hooks._courier import delivers as delivers
+    from penstock.hooks._destination import Destination as Destination
+    from penstock.hooks._destination import find_destination as find_destination
     from penstock.hooks._kinds import FORMS as FORMS
     from penstock.hooks._kinds import KINDS as KINDS
     from penstock.hooks._kinds import Form as Form
@@ -19,6 +21,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "Attempt": "_attempt",
         "Courier": "_courier",
+        "Destination": "_destination",
+        "find_destination": "_destination",
         "delivers": "_courier",
         "Webhooks": "_webhooks",
         "FORMS": "_kinds",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from penstock.people._tokens import NewToken as NewToken
     from penstock.people._tokens import Tokens as Tokens
     from penstock.people._users import Users as Users
+    from penstock.people._users import subject_text as subject_text
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
@@ -54,6 +55,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "require_scope": "_scope",
         "scope_metadata": "_scope",
         "scope_store": "_scope",
+        "subject_text": "_users",
         "require_permission": "_access",
     },
 )

@@ -3,11 +3,14 @@
 import base64
 import hmac
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
 from penstock.core import (
+    AuditRecord,
     RateLimitError,
     Secret,
     SessionRecord,
@@ -51,6 +54,7 @@ class SignIns:
     def __init__(self, *, store: Store | str | None = None) -> None:
         opened = open_store(store)
         self._users, self._tokens = opened.metadata.users, opened.metadata.tokens
+        self._audit = opened.metadata.audit
         self._authenticator = Authenticator(store=opened)
 
     def with_password(self, name: str, password: Secret, *, address: str = "") -> NewSession:
@@ -77,7 +81,7 @@ class SignIns:
                 self._tokens.note_failure(key, at, forget_before=at - _FORGET)
             raise SignInError(what="The name or the password is wrong.", fix="Try again.")
         self._tokens.clear_failures(keys["pair"])
-        return self._begin(name, address, at)
+        return self._begin(name, address, at, "password")
 
     def with_token(self, key: Secret, *, address: str = "") -> NewSession:
         """Begin a session of a token's user, within the token's limits, until it expires.
@@ -98,7 +102,7 @@ class SignIns:
                 what=f"{identity.actor!r} is a service.", fix="Sign in with a token of your own."
             )
         token = self._tokens.get(identity.attested.removeprefix("token "))
-        return self._begin(identity.actor, address, at, token)
+        return self._begin(identity.actor, address, at, identity.attested, token)
 
     def with_subject(self, name: str, *, address: str = "") -> NewSession:
         """Begin a session of a person whom an OpenID provider has authenticated.
@@ -110,9 +114,28 @@ class SignIns:
         Raises:
             SignInError: If the user is disabled.
         """
-        if self._users.get(name).disabled_at is not None:
+        user = self._users.get(name)
+        if user.disabled_at is not None:
             raise SignInError(what=f"The user {name!r} is disabled.", fix="Ask an admin.")
-        return self._begin(name, address, now())
+        return self._begin(name, address, now(), f"openid {user.subject or ''}".strip())
+
+    @contextmanager
+    def counted(self, address: str) -> Iterator[None]:
+        """Count a sign-in that fails inside the block, and begin none after too many.
+
+        Args:
+            address: Network address of the browser.
+
+        Raises:
+            RateLimitError: After too many failures from the address.
+        """
+        at, keys = now(), {"address": _keys("", address)["address"]}
+        self._require_patience(keys, at)
+        try:
+            yield
+        except SignInError:
+            self._tokens.note_failure(keys["address"], at, forget_before=at - _FORGET)
+            raise
 
     def end(self, key: Secret) -> None:
         """End the session of a cookie, if there is one."""
@@ -122,7 +145,7 @@ class SignIns:
             self._tokens.end_sessions(session.user, session_id=session.session_id)
 
     def _begin(
-        self, user: str, address: str, at: datetime, token: TokenRecord | None = None
+        self, user: str, address: str, at: datetime, way: str, token: TokenRecord | None = None
     ) -> NewSession:
         session_id, secret = new_key(SESSION_KIND)
         ends = at + _SESSION
@@ -134,6 +157,8 @@ class SignIns:
         )
         self._tokens.add_session(record)
         self._users.note_seen(user, at)
+        facts = {"with": way, "address": record.address}
+        self._audit.add(AuditRecord(at, user, "user.sign_in", user, facts, f"session {session_id}"))
         return NewSession(record, secret)
 
     def _require_patience(self, keys: dict[str, str], at: datetime) -> None:

@@ -155,6 +155,57 @@ class Users:
         self._metadata.users.update(name, password_hash=_hash(password, name))
         self._metadata.tokens.end_sessions(name)
 
+    def link(self, name: str, *, issuer: str, subject: str) -> UserRecord:
+        """Let a person sign in with an OpenID provider, which knows the person as a subject.
+
+        Args:
+            name: Name of the person.
+            issuer: Issuer of the provider, as the server was started with it.
+            subject: The person's subject there (the claim ``sub``), never an e-mail address that
+                may become somebody else's.
+
+        Raises:
+            NotFoundError: If there is no such user.
+            ParameterError: If the user is a service, or the subject none.
+            ConflictError: If the subject is another user's, or the user has another one.
+        """
+        require_permission(Permission.ADMIN, ANY_PROJECT)
+        user, text = self.get(name), subject_text(issuer, subject)
+        if user.kind == "service":
+            raise ParameterError(
+                what=f"{name!r} is a service.", fix=f"Run: penstock tokens create {name}"
+            )
+        other = self._metadata.users.find_subject(text)
+        if other is not None and other.name != name:
+            raise ConflictError(
+                what=f"{other.name!r} signs in as {subject!r} of {issuer} already.",
+                why="A subject is one person.",
+                fix=f"Run first: penstock users unlink {other.name}",
+                name=name,
+            )
+        if user.subject not in {None, text}:
+            raise ConflictError(
+                what=f"{name!r} is linked already, to {user.subject}.",
+                why="Whoever signs in with it would lose the name to somebody else.",
+                fix=f"Run first: penstock users unlink {name}",
+                name=name,
+            )
+        return self._metadata.users.update(name, subject=text)
+
+    def unlink(self, name: str) -> UserRecord:
+        """Let a person not sign in with an OpenID provider any more; all sessions of the person end.
+
+        Roles that groups gave are taken away, those that an admin gave stay.
+
+        Raises:
+            NotFoundError: If there is no such user.
+        """
+        require_permission(Permission.ADMIN, ANY_PROJECT)
+        user = self._metadata.users.update(name, subject=None)
+        self._metadata.users.replace_grants(name, "", [])
+        self._metadata.tokens.end_sessions(name)
+        return user
+
     def disable(self, name: str) -> UserRecord:
         """Refuse a user from the next request on; what the user did stays.
 
@@ -206,6 +257,25 @@ class Users:
                 fix="Make someone else an admin first: penstock users grant NAME admin",
                 name=name,
             )
+
+
+def subject_text(issuer: str, subject: str) -> str:
+    """Return an issuer and a subject as a user's record has them.
+
+    >>> subject_text("https://sso.example.org", "7")
+    'https://sso.example.org 7'
+
+    Raises:
+        ParameterError: If one of them is empty, or the issuer is no URL.
+    """
+    is_url = issuer.startswith(("https://", "http://")) and not re.search(r"\s", issuer)
+    if not is_url or not subject.strip() or not subject.isprintable():
+        raise ParameterError(
+            what=f"{subject[:100]!r} of {issuer[:100]!r} is nobody at an OpenID provider.",
+            why="People are known by the provider's issuer and the claim sub.",
+            fix="The page that refuses someone shows both.",
+        )
+    return f"{issuer} {subject}"
 
 
 def _role(role: Role | str) -> Role:

@@ -8,12 +8,16 @@ if TYPE_CHECKING:
     from penstock.server._app import create_server as create_server
     from penstock.server._serve import serve_store as serve_store
     from penstock.server.api import describe_api as describe_api
+    from penstock.server.openid import ClaimedRole as ClaimedRole
+    from penstock.server.openid import OpenIdSettings as OpenIdSettings
     from penstock.server.ui import create_ui as create_ui
     from penstock.server.ui import serve_ui as serve_ui
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
+        "ClaimedRole": "penstock.server.openid",
+        "OpenIdSettings": "penstock.server.openid",
         "create_server": "_app",
         "create_ui": "penstock.server.ui",
         "describe_api": "penstock.server.api",

@@ -13,6 +13,7 @@ from penstock.stores import open_store
 if TYPE_CHECKING:
     from penstock.core import Identity
     from penstock.server.api import Authenticate
+    from penstock.server.openid import OpenIdSettings
     from penstock.stores import Store
 
 _API = "/api/v1/"
@@ -22,6 +23,7 @@ def create_server(
     *,
     hosts: tuple[str, ...] = LOCAL_HOSTS,
     mounts: Mapping[str, Any] | None = None,
+    openid: "OpenIdSettings | None" = None,
     store: "Store | str | None" = None,
 ) -> "ServerApp":
     """Create the ASGI application of a penstock server.
@@ -32,6 +34,7 @@ def create_server(
     Args:
         hosts: Accepted host names, without port.
         mounts: Further ASGI applications by the beginning of their paths; each checks requests.
+        openid: OpenID provider with which people sign in to the web UI; None for none.
         store: The store to serve; by default the project's.
 
     Raises:
@@ -42,7 +45,8 @@ def create_server(
     users = users_of(store)
     api = create_api(hosts=hosts, authenticate=users, store=store)
     mlflow = mlflow_mounts(hosts=hosts, authenticate=users, store=store)
-    return ServerApp({**mlflow, _API: api, **(mounts or {})}, create_ui(hosts=hosts, store=store))
+    pages = create_ui(hosts=hosts, openid=openid, store=store)
+    return ServerApp({**mlflow, _API: api, **(mounts or {})}, pages)
 
 
 def users_of(store: "Store") -> "Authenticate":

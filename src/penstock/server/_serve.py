@@ -16,6 +16,7 @@ from penstock.server._app import create_server
 from penstock.stores import open_store
 
 if TYPE_CHECKING:
+    from penstock.server.openid import OpenIdSettings
     from penstock.stores import Store
 
 _log = logging.getLogger("penstock.server")
@@ -30,6 +31,7 @@ def serve_store(
     allowed_hosts: Sequence[str] = (),
     rate: float = RATE,
     mounts: Mapping[str, Any] | None = None,
+    openid: "OpenIdSettings | None" = None,
     scheduler: bool = False,
     courier: bool = False,
     project: Path | str | None = None,
@@ -49,6 +51,7 @@ def serve_store(
         rate: Requests per second that each address and each identity may send, ten seconds' worth
             of them at once; 0 for any number.
         mounts: Further ASGI applications by the beginning of their paths.
+        openid: OpenID provider with which people sign in to the web UI; None for none.
         scheduler: Run the project's schedules as well.
         courier: Deliver notifications to webhooks as well.
         project: Folder whose schedules are run; by default the current project's.
@@ -61,7 +64,10 @@ def serve_store(
     """
     store = open_store(store)
     require_bind(host, has_users=has_users(store=store))
-    app = create_server(hosts=known_hosts(host, allowed_hosts), mounts=mounts, store=store)
+    if openid is not None:
+        allowed_hosts = [*allowed_hosts, openid.host]  # browsers come back to that name
+    hosts = known_hosts(host, allowed_hosts)
+    app = create_server(hosts=hosts, mounts=mounts, openid=openid, store=store)
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(listen(host, port, shared=share_port))
         stack.enter_context(_looking_after(store))

@@ -10,6 +10,7 @@ from litestar.response import Stream
 
 from penstock.core import PenstockError, Permission
 from penstock.http import LOCAL_HOSTS, HttpError, retry_header, status_of
+from penstock.server.openid import OpenId
 from penstock.server.ui._actions import ACTIONS, Access
 from penstock.server.ui._artifact import artifact_page
 from penstock.server.ui._compare import compare_page
@@ -27,6 +28,7 @@ from penstock.server.ui._items import items_page
 from penstock.server.ui._lineage import lineage_page
 from penstock.server.ui._models import model_page, models_page
 from penstock.server.ui._notebook import notebook_page
+from penstock.server.ui._openid import openid_routes
 from penstock.server.ui._page import Page, Query
 from penstock.server.ui._people import PEOPLE_ACTIONS, history_page, people_page, sign_in_page
 from penstock.server.ui._permissions import check_permission, require_declared
@@ -45,6 +47,7 @@ from penstock.server.ui._why import why_page
 from penstock.stores import open_store
 
 if TYPE_CHECKING:
+    from penstock.server.openid import OpenIdSettings
     from penstock.stores import Store
 
     Build = Callable[..., Page]
@@ -99,12 +102,16 @@ _DATA: dict[str, Callable[..., Any]] = {
 
 
 def create_ui(
-    *, hosts: tuple[str, ...] = LOCAL_HOSTS, store: "Store | str | None" = None
+    *,
+    hosts: tuple[str, ...] = LOCAL_HOSTS,
+    openid: "OpenIdSettings | None" = None,
+    store: "Store | str | None" = None,
 ) -> Litestar:
     """Create the UI's ASGI application.
 
     Args:
         hosts: Accepted host names, without port; requests for any further host are refused.
+        openid: OpenID provider with which people sign in; None for none.
         store: The open store to show; by default the project's. Forms change the store as whoever
             has signed in, and a run whose process has died is recorded as killed.
 
@@ -112,7 +119,7 @@ def create_ui(
         TypeError: If a route declares no permission.
     """
     store = open_store(store)
-    site = Site(store)
+    site = Site(store, None if openid is None else OpenId(openid, store=store))
     pages = {path: (Permission.READ, build) for path, build in _PAGES.items()} | _OTHER_PAGES
     handlers = [_page_route(site, path, *page) for path, page in pages.items()]
     handlers += [_data_route(site, path, build) for path, build in _DATA.items()]
@@ -120,6 +127,7 @@ def create_ui(
         route_handlers=[
             *handlers,
             *form_routes(site, {**ACTIONS, **PEOPLE_ACTIONS}),
+            *openid_routes(site),
             _download_route(site),
             _health_route(site),
             _static_file,

@@ -10,6 +10,7 @@ from penstock.core import Secret
 from penstock.http import MOST_FORM_BYTES, read_form
 from penstock.people import NewSession, SignIns, read_session_key
 from penstock.server.ui._actions import Access, Action, Form, Outcome, perform
+from penstock.server.ui._openid import knows_me
 from penstock.server.ui._page import Page
 from penstock.server.ui._people import sign_in
 from penstock.server.ui._render import respond
@@ -55,8 +56,8 @@ def _sign_out_route(site: "Site") -> Any:
     async def end(request: Request[Any, Any, Any]) -> Response[Any]:
         await _read(request)
         key = read_session_key(request.headers.get("cookie"))
-        await to_thread.run_sync(_end, site, key)
-        answer = _answer("/sign-in")
+        page = await to_thread.run_sync(_end, site, key)
+        answer = _answer(page)
         answer.set_header("set-cookie", end_cookie(secure=_is_secure(request)))
         return answer
 
@@ -73,9 +74,11 @@ async def _read(request: Request[Any, Any, Any]) -> Form:
     return Form(form)
 
 
-def _end(site: "Site", key: Secret | None) -> None:
+def _end(site: "Site", key: Secret | None) -> str:
+    """End a session; return the next page, which offers to sign out of the provider as well."""
     if key is not None:
         SignIns(store=site.store).end(key)
+    return "/sign-in?out=openid" if site.openid is not None and knows_me(site) else "/sign-in"
 
 
 def _answer(outcome: Outcome) -> Response[Any]:

@@ -24,7 +24,7 @@ _POLICY = (
 CHART_MARK = "x-penstock-charts"
 FORMS = "/do/"
 """Where forms are sent; everything else is only read."""
-OPEN = ("/static/", "/health", "/sign-in", "/do/sign-in")
+OPEN = ("/static/", "/health", "/sign-in", "/sign-in/openid/", "/do/sign-in")
 """Beginnings of the paths that strangers may ask for."""
 
 

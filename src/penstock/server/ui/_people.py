@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from penstock.core import (
     ANY_PROJECT,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 def sign_in_page(site: "Site", query: Query) -> Page:
     """Show the form to sign in."""
-    return _sign_in_form(site, own_path(query.text("next")), "")
+    return sign_in_form(site, own_path(query.text("next")), out=query.text("out") == "openid")
 
 
 def sign_in(site: "Site", form: Form, address: str) -> "NewSession | Page":
@@ -48,6 +49,7 @@ def sign_in(site: "Site", form: Form, address: str) -> "NewSession | Page":
     """
     signs, token = SignIns(store=site.store), form.text("token")
     try:
+        _require_local(site)
         if token:
             return signs.with_token(Secret(token), address=address)
         password = Secret(form.fields.get("password", ""))
@@ -55,7 +57,15 @@ def sign_in(site: "Site", form: Form, address: str) -> "NewSession | Page":
     except (SignInError, RateLimitError) as error:
         status = 401 if isinstance(error, SignInError) else 429
         message = f"{error.what} {error.fix}"
-        return _sign_in_form(site, own_path(form.text("next")), message, status)
+        return sign_in_form(site, own_path(form.text("next")), message, status)
+
+
+def _require_local(site: "Site") -> None:
+    if site.openid is not None and not site.openid.settings.local:
+        raise SignInError(
+            what="Passwords and tokens begin no session here.",
+            fix=f"Sign in with {site.openid.settings.label}.",
+        )
 
 
 def people_page(site: "Site", query: Query) -> Page:  # noqa: ARG001 - a page's form
@@ -112,12 +122,33 @@ def _people_page(site: "Site", made: Any = None) -> Page:
         "places": [ANY_PROJECT, DEFAULT_PROJECT, *(project.name for project in projects)],
         "moment": now(),
         "made": made,
+        "provider": None if site.openid is None else site.openid.settings.label,
     }
     return Page("people.html", "People", data, view, section="people")
 
 
-def _sign_in_form(site: "Site", path: str, trouble: str, status: int = 200) -> Page:
-    view = {"next": path, "trouble": trouble, "has_people": has_users(store=site.store)}
+def sign_in_form(
+    site: "Site", path: str, trouble: str = "", status: int = 200, *, out: bool = False
+) -> Page:
+    """Show the ways to sign in.
+
+    Args:
+        site: The store.
+        path: Page to show afterwards.
+        trouble: Reason why the last try failed.
+        status: HTTP status.
+        out: Whether someone has just signed out who had signed in with the OpenID provider.
+    """
+    openid = site.openid
+    view = {
+        "next": path,
+        "trouble": trouble,
+        "has_people": has_users(store=site.store),
+        "provider": None if openid is None else openid.settings.label,
+        "openid_link": "/sign-in/openid/start" + (f"?next={quote(path)}" if path else ""),
+        "local": openid is None or openid.settings.local,
+        "out": out and openid is not None,
+    }
     return Page("sign_in.html", "Sign in", {"error": trouble or None}, view, status=status)
 
 
@@ -149,6 +180,20 @@ def _revoke(site: "Site", form: Form) -> str:
 
 def _disable(site: "Site", form: Form) -> str:
     Users(store=site.store).disable(form.need("user"))
+    return "/people"
+
+
+def _link(site: "Site", form: Form) -> str:
+    if site.openid is None:
+        raise AccessError(what="The server has no OpenID provider.", fix="Start it with one.")
+    Users(store=site.store).link(
+        form.need("user"), issuer=site.openid.settings.issuer, subject=form.need("subject")
+    )
+    return "/people"
+
+
+def _unlink(site: "Site", form: Form) -> str:
+    Users(store=site.store).unlink(form.need("user"))
     return "/people"
 
 
@@ -194,6 +239,8 @@ PEOPLE_ACTIONS: Mapping[str, Action] = {
     "/do/users/revoke": Action(Access.SIGNED_IN, _revoke),
     "/do/users/disable": Action(Access.SIGNED_IN, _disable),
     "/do/users/enable": Action(Access.SIGNED_IN, _enable),
+    "/do/users/link": Action(Access.SIGNED_IN, _link),
+    "/do/users/unlink": Action(Access.SIGNED_IN, _unlink),
     "/do/users/password": Action(Access.SIGNED_IN, _set_password),
     "/do/tokens/create": Action(Access.SIGNED_IN, _create_token),
     "/do/tokens/revoke": Action(Access.SIGNED_IN, _revoke_token),

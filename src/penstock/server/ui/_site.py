@@ -16,6 +16,7 @@ from penstock.core import (
 from penstock.people import scope_store
 
 if TYPE_CHECKING:
+    from penstock.server.openid import OpenId
     from penstock.stores import Store
     from penstock.stores.metadata import MetadataStore
 
@@ -27,10 +28,14 @@ class Site:
     """Cached reads of a store. Artifacts are immutable, so values computed from them are cached.
 
     Threads: may be used from any thread.
+
+    Args:
+        store: The store.
+        openid: Sign-in with an OpenID provider; None without.
     """
 
-    def __init__(self, store: "Store") -> None:
-        self._store = store
+    def __init__(self, store: "Store", openid: "OpenId | None" = None) -> None:
+        self._store, self.openid = store, openid
         self._made: dict[tuple[str, str], Any] = {}
         self._lock = Lock()
         self._looked = -_LOOK_EVERY_S

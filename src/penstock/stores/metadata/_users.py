@@ -176,7 +176,8 @@ class SQLUserStore:
         self, transaction: Transaction, user: UserRecord, grants: Sequence[GrantRecord]
     ) -> None:
         transaction.execute(USERS.insert, USERS.row(user))
-        note_change(transaction, self._database, "user.create", user.name, {"kind": user.kind})
+        facts = {"kind": user.kind} | ({"subject": user.subject} if user.subject else {})
+        note_change(transaction, self._database, "user.create", user.name, facts)
         for grant in grants:
             self._write_grant(transaction, grant)
 
