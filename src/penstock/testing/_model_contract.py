@@ -50,6 +50,8 @@ class ModelContract:
             metadata.models.get_version("big-tips", 7)
         with pytest.raises(NotFoundError, match="no model 'churn'"):
             metadata.models.list_versions("churn")
+        with pytest.raises((NotFoundError, ParameterError)):
+            metadata.models.get_version("big-tips", 10**30)
 
     def test_gates_card_and_note_change_with_the_revision(self, metadata: MetadataStore) -> None:
         metadata.models.create_version(a_version(), actor="ada")

@@ -47,7 +47,7 @@ def call(api, token, path="/runs/create", method="POST", **body):
         ("", 401, 401, 401),
         ("stolen", 401, 401, 401),
         ("viewer", 200, 403, 403),
-        ("elsewhere", 403, 403, 403),
+        ("elsewhere", 403, 403, 404),  # of another project no model is known
         ("trainer", 200, 200, 403),
         ("owner", 200, 200, 404),
     ],

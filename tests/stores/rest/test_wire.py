@@ -56,6 +56,14 @@ def test_any_value_of_a_record_comes_back_as_it_was(value):
     assert dump_json(there_and_back(Any, value)) == dump_json(value)
 
 
+@pytest.mark.parametrize("number", [2**64, -(2**63) - 1, 10**30])
+def test_a_whole_number_that_no_database_stores_is_refused(number):
+    assert there_and_back(int, 2**64 - 1) == 2**64 - 1
+
+    with pytest.raises(ParameterError, match="64 bits"):
+        there_and_back(int, number)
+
+
 @given(st.floats())
 def test_every_float_comes_back_with_its_bits(value):
     assert np.float64(there_and_back(float, value)).tobytes() == np.float64(value).tobytes() or (

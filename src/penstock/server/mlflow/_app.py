@@ -22,8 +22,8 @@ from penstock.server.mlflow._artifacts import FileDownload
 from penstock.server.mlflow._desk import Desk
 from penstock.server.mlflow._errors import NO_ENDPOINT, STATUS, MlflowError, explain, invalid
 from penstock.server.mlflow._fields import Fields, encode, from_query
-from penstock.server.mlflow._guard import require_permission
 from penstock.server.mlflow._routes import ROUTES, SERVER_INFO, MlflowRoute
+from penstock.server.mlflow._scope import enter_call
 
 if TYPE_CHECKING:
     from penstock.stores import Store
@@ -123,9 +123,9 @@ def _handler(
     )(call)
 
 
-def _require(_connection: Any, handler: Any) -> None:
-    """Check the permission that a route declares; runs before every handler."""
-    require_permission(handler.opt["permission"])
+async def _require(_connection: Any, handler: Any) -> None:
+    """Check the permission that a route declares; runs before every handler, in its context."""
+    enter_call(handler.opt["permission"])
 
 
 async def _read(request: Ask) -> Fields:

@@ -9,12 +9,11 @@ from penstock.core import ArtifactRecord, DocumentRecord, now
 from penstock.server.mlflow._desk import Desk
 from penstock.server.mlflow._errors import MlflowError, invalid, missing
 from penstock.server.mlflow._fields import Fields, compact
-from penstock.server.mlflow._logged_documents import LOGGED
+from penstock.server.mlflow._kinds import LOGGED, VERSION
 from penstock.server.mlflow._paths import ArtifactPlace, locate, safe_path
 from penstock.server.mlflow._rules import check_run_id
 
 LOOSE, LOOSE_KEY = "mlflow.folder", "loose"
-VERSION = "mlflow.version"
 
 
 @dataclass(frozen=True, slots=True)

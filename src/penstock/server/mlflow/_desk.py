@@ -13,15 +13,17 @@ from penstock.core import (
     DocumentRecord,
     ExperimentRecord,
     NotFoundError,
+    Permission,
     RunRecord,
     now,
 )
 from penstock.server.mlflow._errors import MlflowError, invalid, missing
+from penstock.server.mlflow._kinds import EXPERIMENT
+from penstock.server.mlflow._scope import is_scoped, require_in_project, scoped
 
 if TYPE_CHECKING:
-    from penstock.stores import Store
+    from penstock.stores import MetadataStore, Store
 
-EXPERIMENT = "mlflow.experiment"
 DEFAULT_ID, DEFAULT_NAME = "0", "Default"
 # Archived runs and deleted runs are found only by a filter that names these.
 _ARCHIVED_TOO = "(archived_at is null or archived_at is not null)"
@@ -39,7 +41,7 @@ _TRIES = 50
 class Desk:
     """The store of an MLflow server.
 
-    Threads: any number at once.
+    Its records are those that the present call may use; see `scoped`. Threads: any number at once.
 
     Args:
         store: The open store.
@@ -48,12 +50,17 @@ class Desk:
 
     def __init__(self, store: "Store", scheme: str = "mlflow-artifacts") -> None:
         self.store, self.scheme = store, scheme
-        self.metadata = store.metadata
+        self.whole = store.metadata
         self._locks = [threading.Lock() for _ in range(_LOCKS)]
         self._open: dict[str, float] = {}
         # Step, time of the newest point by run and key: a later point is new without a look.
         self.newest: dict[tuple[str, str], tuple[int, int]] = {}
         self._begun = False
+
+    @property
+    def metadata(self) -> "MetadataStore":
+        """The store as whoever has signed in may use it in this call."""
+        return scoped(self.whole)
 
     def begin(self) -> None:
         """Make the experiment that every store of MLflow's begins with; before the first answer.
@@ -62,17 +69,15 @@ class Desk:
         """
         if self._begun:
             return
-        if not self.metadata.documents.list(EXPERIMENT, keys=[DEFAULT_ID]):
+        if not self.whole.documents.list(EXPERIMENT, keys=[DEFAULT_ID]):
             self._make_default()
         self._begun = True
 
     def _make_default(self) -> None:
         # It may be there; or a second server begins at the same time.
         with contextlib.suppress(ConflictError):
-            self.metadata.runs.create_experiment(DEFAULT_NAME)
-        self.metadata.documents.add(
-            [DocumentRecord(EXPERIMENT, DEFAULT_ID, DEFAULT_NAME, now(), {})]
-        )
+            self.whole.runs.create_experiment(DEFAULT_NAME)
+        self.whole.documents.add([DocumentRecord(EXPERIMENT, DEFAULT_ID, DEFAULT_NAME, now(), {})])
 
     def lock(self, name: str) -> threading.Lock:
         """Return a lock for reading and writing a thing; several things share one."""
@@ -82,18 +87,23 @@ class Desk:
 
     def experiment_name(self, experiment_id: str) -> str:
         """Return the name of an experiment by its number."""
-        found = self.metadata.documents.list(EXPERIMENT, keys=[experiment_id])
-        if not found:
-            raise missing(f"No Experiment with id={experiment_id} exists")
-        return found[0].owner
+        return self._numbered(experiment_id).owner
 
     def experiment(self, experiment_id: str) -> tuple[ExperimentRecord, DocumentRecord]:
         """Return an experiment with the document of its number, deleted or not."""
-        found = self.metadata.documents.list(EXPERIMENT, keys=[experiment_id])
-        record = self.find_experiment(found[0].owner) if found else None
+        document = self._numbered(experiment_id)
+        record = self.find_experiment(document.owner)
         if record is None:
             raise missing(f"No Experiment with id={experiment_id} exists")
-        return record, found[0]
+        return record, document
+
+    def _numbered(self, experiment_id: str) -> DocumentRecord:
+        found = self.metadata.documents.list(EXPERIMENT, keys=[experiment_id])
+        if found:
+            return found[0]
+        if experiment_id == DEFAULT_ID:  # every client knows it: it is refused for its project
+            require_in_project(Permission.READ, DEFAULT_NAME, self.whole)
+        raise missing(f"No Experiment with id={experiment_id} exists")
 
     def find_experiment(self, name: str) -> ExperimentRecord | None:
         """Return an experiment by name, deleted or not; None if there is none."""
@@ -102,7 +112,7 @@ class Desk:
 
     def number(self, name: str) -> str:
         """Return the number of an experiment; one of penstock's own gets its number here."""
-        found = self.metadata.documents.list(EXPERIMENT, owners=[name])
+        found = self.whole.documents.list(EXPERIMENT, owners=[name])
         return found[0].key if found else self._assign(name)
 
     def numbers(self) -> dict[str, DocumentRecord]:
@@ -117,7 +127,7 @@ class Desk:
 
     def _assign(self, name: str) -> str:
         with self.lock(EXPERIMENT):
-            known = self.metadata.documents.list(EXPERIMENT)
+            known = self.whole.documents.list(EXPERIMENT)
             for each in known:
                 if each.owner == name:
                     return each.key
@@ -125,7 +135,7 @@ class Desk:
             for _ in range(_TRIES):  # another server may take a number at the same time
                 number += 1
                 document = DocumentRecord(EXPERIMENT, str(number), name, now(), {})
-                if self.metadata.documents.add([document])[0]:
+                if self.whole.documents.add([document])[0]:
                     return document.key
         raise MlflowError("TEMPORARILY_UNAVAILABLE", "No number was free for the experiment.")
 
@@ -160,7 +170,9 @@ class Desk:
             MlflowError: If there is none, or it or its experiment is deleted.
         """
         moment = time.monotonic()
-        if self._open.get(run_id, 0.0) > moment:
+        # Who may use a part of the store only is checked each time: others opened the run.
+        is_known = self._open.get(run_id, 0.0) > moment
+        if is_known and not is_scoped(self.whole):
             return
         if self.is_deleted(self.run(run_id)):
             raise invalid(f"The run {run_id} must be in 'active' state, but it is deleted.")

@@ -4,9 +4,10 @@ from typing import Any
 
 from penstock.core import ConflictError, DocumentRecord, ExperimentRecord, now
 from penstock.server.mlflow import _grammar as grammar
-from penstock.server.mlflow._desk import EVERY, EXPERIMENT, Desk, to_ms
+from penstock.server.mlflow._desk import EVERY, Desk, to_ms
 from penstock.server.mlflow._errors import EXISTS, MlflowError, invalid, missing
 from penstock.server.mlflow._fields import Fields, compact, page, pairs
+from penstock.server.mlflow._kinds import EXPERIMENT
 from penstock.server.mlflow._rules import (
     EXPERIMENT_TAG_LENGTH,
     check_experiment_id,

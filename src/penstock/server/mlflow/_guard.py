@@ -8,13 +8,9 @@ from typing import TYPE_CHECKING, Any
 from litestar.enums import ScopeType
 
 from penstock.core import (
-    ANY_PROJECT,
-    AccessError,
     Identity,
     PenstockError,
-    Permission,
     SignInError,
-    current_identity,
     use_identity,
 )
 from penstock.http import Call, HttpError, require_host, require_own_page
@@ -72,26 +68,6 @@ class MlflowGuard:
                 fix="Set MLFLOW_TRACKING_TOKEN; create one with: penstock tokens create",
             )
         stack.enter_context(use_identity(identity))
-
-
-def require_permission(permission: Permission | None, what: str = "This call") -> None:
-    """Check that whoever has signed in may do something.
-
-    MLflow's protocol knows no projects, so that a role has to hold in all of them.
-
-    Raises:
-        AccessError: If whoever has signed in may not.
-    """
-    identity = current_identity()
-    if permission is None or identity is None or identity.may(permission, ANY_PROJECT):
-        return
-    raise AccessError(
-        what=f"{what} needs the permission to {permission.value}, which {identity.actor!r} has not"
-        " in all projects.",
-        why="MLflow's protocol does not say which project a call is about.",
-        fix="Ask an admin for a role that has it, for all projects.",
-        permission=permission,
-    )
 
 
 def _marked(send: "Send") -> "Send":

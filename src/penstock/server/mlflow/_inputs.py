@@ -7,16 +7,14 @@ from penstock.core import DocumentRecord, Edge, digest_bytes, now
 from penstock.server.mlflow._desk import Desk
 from penstock.server.mlflow._errors import invalid
 from penstock.server.mlflow._fields import Fields, compact, encode
-from penstock.server.mlflow._logged_documents import LOGGED
+from penstock.server.mlflow._kinds import INPUT, LOGGED, MODEL_INPUT, MODEL_OUTPUT, SUMMARY
 from penstock.server.mlflow._rules import (
     DATASET_LENGTHS,
     check_experiment_id,
     check_length,
     check_run_id,
 )
-from penstock.server.mlflow._runs import INPUT, MODEL_INPUT, MODEL_OUTPUT
 
-SUMMARY = "mlflow.dataset_summary"
 _CONTEXT = "mlflow.data.context"
 _MOST_EXPERIMENTS = 20
 

@@ -10,6 +10,7 @@ from penstock.server.mlflow._desk import Desk
 from penstock.server.mlflow._errors import NO_ENDPOINT, MlflowError
 from penstock.server.mlflow._fields import Fields
 from penstock.server.mlflow._routes import ROUTES, MlflowRoute
+from penstock.server.mlflow._scope import call_scope
 from penstock.stores import open_store
 
 if TYPE_CHECKING:
@@ -63,7 +64,8 @@ def answer(desk: Desk, method: str, path: str, values: Mapping[str, Any]) -> dic
     for pattern, route in _patterns():
         found = pattern.fullmatch(called) if route.method == method else None
         if found is not None:
-            return route.operation(desk, Fields({**values, **found.groupdict()}))
+            with call_scope(route.permission):
+                return route.operation(desk, Fields({**values, **found.groupdict()}))
     raise MlflowError(NO_ENDPOINT, f"There is no call {method} {path} on a penstock store.")
 
 

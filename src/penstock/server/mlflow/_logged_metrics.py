@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from penstock.core import DocumentRecord, digest_bytes, now
 from penstock.server.mlflow._desk import Desk
 from penstock.server.mlflow._fields import compact, encode, number
-from penstock.server.mlflow._logged_documents import MODEL_METRIC
+from penstock.server.mlflow._kinds import MODEL_METRIC
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

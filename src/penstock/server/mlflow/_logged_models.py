@@ -6,11 +6,10 @@ from typing import Any
 
 from penstock.core import DocumentRecord, now
 from penstock.server.mlflow import _grammar as grammar
-from penstock.server.mlflow._artifacts import VERSION
 from penstock.server.mlflow._desk import Desk, to_ms
 from penstock.server.mlflow._errors import invalid, missing
 from penstock.server.mlflow._fields import Fields, compact, page, pairs
-from penstock.server.mlflow._logged_documents import LOGGED, MODEL_METRIC
+from penstock.server.mlflow._kinds import LOGGED, MODEL_METRIC, VERSION
 from penstock.server.mlflow._rules import (
     PARAM_LENGTH,
     TAG_LENGTH,

@@ -12,8 +12,8 @@ from pathlib import Path
 import penstock
 from penstock.core import ArtifactRecord, DocumentRecord, ModelVersionRecord, ParameterError, now
 from penstock.models import Model
-from penstock.server.mlflow._artifacts import VERSION
 from penstock.server.mlflow._desk import Desk, to_ms
+from penstock.server.mlflow._kinds import VERSION
 from penstock.server.mlflow._pyfunc import DATABASE, FACTS
 from penstock.stores import Store, open_store
 

@@ -15,11 +15,11 @@ from penstock.core import (
     now,
 )
 from penstock.server.mlflow import _grammar as grammar
-from penstock.server.mlflow._artifacts import VERSION, FileDownload, files_of
+from penstock.server.mlflow._artifacts import FileDownload, files_of
 from penstock.server.mlflow._desk import Desk
 from penstock.server.mlflow._errors import MlflowError, invalid, missing
 from penstock.server.mlflow._fields import Fields, compact, page
-from penstock.server.mlflow._logged_documents import LOGGED
+from penstock.server.mlflow._kinds import LOGGED, VERSION
 from penstock.server.mlflow._model_folder import folder_of
 from penstock.server.mlflow._paths import ArtifactPlace, locate, safe_path
 from penstock.server.mlflow._registered_models import read_model_tags

@@ -7,6 +7,7 @@ from penstock.server.mlflow import _grammar as grammar
 from penstock.server.mlflow._desk import Desk, quote
 from penstock.server.mlflow._errors import EXISTS, MlflowError, invalid
 from penstock.server.mlflow._fields import Fields, compact, page
+from penstock.server.mlflow._kinds import MODEL
 from penstock.server.mlflow._rules import (
     MODEL_TAG_LENGTH,
     check_alias,
@@ -18,7 +19,6 @@ from penstock.server.mlflow._rules import (
 from penstock.server.mlflow._shelf import (
     CHALLENGER,
     CHAMPION,
-    MODEL,
     PROMPT_TAG,
     STAGES,
     Shelf,

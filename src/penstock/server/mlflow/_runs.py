@@ -16,6 +16,7 @@ from penstock.core import (
 from penstock.server.mlflow._desk import Desk, from_ms, to_ms
 from penstock.server.mlflow._errors import invalid, missing
 from penstock.server.mlflow._fields import Fields, compact, number, pairs
+from penstock.server.mlflow._kinds import INPUT, MODEL_INPUT, MODEL_OUTPUT
 from penstock.server.mlflow._rules import (
     BATCH_PARAMS,
     PARAM_LENGTH,
@@ -256,9 +257,6 @@ def read_sides(desk: Desk, run_ids: list[str]) -> dict[str, dict[str, Any]]:
             sides = found.setdefault(document.owner, {}).setdefault(side, {})
             sides.setdefault(entry, []).append(dict(document.body))
     return found
-
-
-INPUT, MODEL_INPUT, MODEL_OUTPUT = "mlflow.input", "mlflow.model_input", "mlflow.model_output"
 
 
 def _info(desk: Desk, run: RunRecord, experiment_id: str, *, deleted: bool) -> dict[str, Any]:

@@ -10,12 +10,13 @@ from typing import Any
 
 from penstock.core import ParameterError, RunRecord
 from penstock.server.mlflow import _grammar as grammar
-from penstock.server.mlflow._desk import EXPERIMENT, Desk, quote, to_ms
+from penstock.server.mlflow._desk import Desk, quote, to_ms
 from penstock.server.mlflow._experiments import read_view
 from penstock.server.mlflow._fields import Fields, compact, read_token, write_token
 from penstock.server.mlflow._grammar import FilterTest, SortTerm
+from penstock.server.mlflow._kinds import EXPERIMENT, INPUT
 from penstock.server.mlflow._rules import check_experiment_id
-from penstock.server.mlflow._runs import INPUT, NAME_TAG, STATUS, write_whole
+from penstock.server.mlflow._runs import NAME_TAG, STATUS, write_whole
 from penstock.server.mlflow._values import param_text
 
 _MOST, _DEFAULT = 50_000, 1000

@@ -16,13 +16,12 @@ from penstock.core import (
     Stage,
     now,
 )
-from penstock.server.mlflow._artifacts import VERSION
 from penstock.server.mlflow._desk import Desk, quote, to_ms
 from penstock.server.mlflow._errors import missing
 from penstock.server.mlflow._fields import compact, pairs
 from penstock.server.mlflow._grammar import FilterTest
+from penstock.server.mlflow._kinds import MODEL, VERSION
 
-MODEL = "mlflow.registered_model"
 PROMPT_TAG = "mlflow.prompt.is_prompt"
 CHAMPION, CHALLENGER = "champion", "challenger"
 _ALL = 1_000_000

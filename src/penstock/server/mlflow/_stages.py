@@ -9,7 +9,7 @@ from penstock.core import ModelVersionRecord, Permission, Stage
 from penstock.registry import Registry
 from penstock.server.mlflow._desk import Desk
 from penstock.server.mlflow._errors import CONFLICT, MlflowError, invalid
-from penstock.server.mlflow._guard import require_permission
+from penstock.server.mlflow._scope import require_in_project
 
 _STAGES = {
     "none": Stage.NONE,
@@ -54,7 +54,7 @@ def move(
     text = f"{reason} (by an MLflow client)"
     match stage:
         case Stage.PRODUCTION:
-            require_permission(Permission.OPERATE, "A move to Production")
+            require_in_project(Permission.OPERATE, version.model, desk.whole)
             if _was_in_production(registry, version):
                 registry.rollback(version.model, to=version.version, reason=text)
             else:
@@ -63,7 +63,7 @@ def move(
             registry.promote(version.model, version.version, to=stage, reason=text)
         case Stage.ARCHIVED:
             if version.stage is Stage.PRODUCTION:
-                require_permission(Permission.OPERATE, "A move out of Production")
+                require_in_project(Permission.OPERATE, version.model, desk.whole)
             registry.archive(version.model, version.version, reason=text)
         case _:
             raise MlflowError(

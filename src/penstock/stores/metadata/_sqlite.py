@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from penstock.core import StoreError
+from penstock.core import ParameterError, StoreError
 from penstock.stores._forks import Lock, guard
 from penstock.stores.metadata._codec import clean_values, to_micros
 from penstock.stores.metadata._database import Transaction
@@ -274,6 +274,7 @@ class SQLiteDatabase:
                 connection.do("PRAGMA synchronous=NORMAL")
             if sound:
                 self._give_back(connection)
+                _require_storable(error)
                 return
             self._discard(connection)  # the connection's state is in doubt
         if not sound and not isinstance(error, sqlite3.ProgrammingError):
@@ -292,6 +293,16 @@ class SQLiteDatabase:
             if connection in self._live:
                 self._live.discard(connection)
                 connection.close()
+
+
+def _require_storable(error: BaseException) -> None:
+    """Refuse a value that no column can store, as PostgreSQL does."""
+    if isinstance(error, OverflowError) and "SQLite INTEGER" in str(error):
+        raise ParameterError(
+            what=f"The store cannot store a value ({error}).",
+            why="A whole number has at most 64 bits in a database.",
+            fix="Use a smaller number.",
+        ) from error
 
 
 def explain(path: Path, error: BaseException) -> StoreError:

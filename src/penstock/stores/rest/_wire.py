@@ -33,6 +33,7 @@ _SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _MANY = (list, Sequence, Collection, Iterable)
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _LONGEST = 80  # characters of a value in a message
+_WHOLE = range(-(2**63), 2**64)  # seeds have no sign, and are stored as texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,14 @@ def _plain(kind: type, name: str, wanted: str) -> Wire:
         return value
 
     return Wire(lambda value: value, read, {"type": name})
+
+
+def _read_whole(value: Any, path: str) -> int:
+    if type(value) is not int:
+        raise refuse(path, value, "a whole number")
+    if value not in _WHOLE:
+        raise refuse(path, value, "a whole number of at most 64 bits")
+    return value
 
 
 def _write_float(value: Any) -> Any:
@@ -362,7 +371,7 @@ _PACKED = {"type": "string", "contentEncoding": "base64"}
 _NUMBER: Schema = {"anyOf": [{"type": "number"}, {"enum": list(_SPECIAL)}]}
 _SIMPLE: dict[Any, Wire] = {
     str: _plain(str, "string", "a text"),
-    int: _plain(int, "integer", "a whole number"),
+    int: Wire(lambda value: value, _read_whole, {"type": "integer"}),
     bool: _plain(bool, "boolean", "true or false"),
     NoneType: _plain(NoneType, "null", "null"),
     float: Wire(_write_float, _read_float, _NUMBER),

@@ -26,14 +26,20 @@ from penstock.core import (
     digest_bytes,
     now,
 )
-from penstock.server.mlflow._desk import DEFAULT_NAME, EXPERIMENT, Desk, from_ms
+from penstock.server.mlflow._desk import DEFAULT_NAME, Desk, from_ms
 from penstock.server.mlflow._errors import MlflowError
 from penstock.server.mlflow._fields import compact, encode
 from penstock.server.mlflow._inputs import add_inputs
-from penstock.server.mlflow._logged_documents import LOGGED, MODEL_METRIC
+from penstock.server.mlflow._kinds import (
+    EXPERIMENT,
+    LOGGED,
+    MODEL_INPUT,
+    MODEL_METRIC,
+    MODEL_OUTPUT,
+)
 from penstock.server.mlflow._metrics import SentMetric, log_points
 from penstock.server.mlflow._paths import safe_path
-from penstock.server.mlflow._runs import MODEL_INPUT, MODEL_OUTPUT, NAME_TAG, STATUS, log_params
+from penstock.server.mlflow._runs import NAME_TAG, STATUS, log_params
 from penstock.server.mlflow.moving._database import DatabaseSource
 from penstock.server.mlflow.moving._folder import FolderSource
 from penstock.server.mlflow.moving._registered import import_registered

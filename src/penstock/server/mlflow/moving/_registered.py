@@ -14,13 +14,14 @@ from penstock.core import (
     new_id,
     now,
 )
-from penstock.server.mlflow._artifacts import VERSION, files_of
+from penstock.server.mlflow._artifacts import files_of
 from penstock.server.mlflow._desk import Desk, from_ms
 from penstock.server.mlflow._errors import MlflowError
 from penstock.server.mlflow._fields import compact
+from penstock.server.mlflow._kinds import MODEL, VERSION
 from penstock.server.mlflow._model_versions import LOGGED_SOURCE
 from penstock.server.mlflow._paths import ArtifactPlace
-from penstock.server.mlflow._shelf import MODEL, Shelf
+from penstock.server.mlflow._shelf import Shelf
 from penstock.server.mlflow._stages import move
 from penstock.server.mlflow.moving._running import read_pairs
 from penstock.server.mlflow.moving._source import Entry, MlflowSource

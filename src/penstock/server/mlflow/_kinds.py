@@ -1,0 +1,10 @@
+"""Kinds of the documents that hold what only MLflow's protocol knows; apart so that all may name them."""
+
+EXPERIMENT = "mlflow.experiment"
+INPUT = "mlflow.input"
+LOGGED = "mlflow.logged_model"
+MODEL = "mlflow.registered_model"
+MODEL_INPUT, MODEL_OUTPUT = "mlflow.model_input", "mlflow.model_output"
+MODEL_METRIC = "mlflow.model_metric"
+SUMMARY = "mlflow.dataset_summary"
+VERSION = "mlflow.version"

@@ -1,4 +1,0 @@
-"""Kinds of documents that belong to logged models."""
-
-LOGGED = "mlflow.logged_model"
-MODEL_METRIC = "mlflow.model_metric"
