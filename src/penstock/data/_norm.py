@@ -201,10 +201,18 @@ def _check_missing(
     high = max(shares)
     error = 4 * _error(high, min(column.rows, *(one.rows for one in before)))
     spread = statistics.pstdev(shares)
-    for level, room in (("fail", max(0.05, 3 * spread)), ("warn", max(0.01, spread))):
-        if share > high + room + error:
+    # What the share of one more version may be: versions differ, and each has an error of its own.
+    mean = statistics.fmean(shares)
+    apart = math.hypot(spread, _error(mean, column.rows))
+    next_one = mean + 4 * (1 + 2 / len(before)) * apart
+    limits: tuple[tuple[Level, float], ...] = (
+        ("fail", high + max(0.05, 3 * spread) + error),
+        ("warn", min(high + max(0.01, spread) + error, max(high, next_one) + 0.01)),
+    )
+    for level, limit in limits:
+        if share > limit:
             yield (
-                level, name,  # type: ignore[misc] # the two levels above
+                level, name,
                 f"{share:.1%} of the rows have no '{name}'; in accepted versions at most {high:.1%}.",
             )  # fmt: skip
             return

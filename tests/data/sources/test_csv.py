@@ -198,3 +198,12 @@ def test_what_polars_writes_is_read_back(rows, tmp_path_factory):
     table = read_csv(path, FORM).table
     clean = written.with_columns(pl.col("a", "b").replace([""], None)).cast(pl.String)
     assert table.with_columns(pl.all().str.strip_prefix(QUOTED)).equals(clean)
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\t", "\r", " \x0b\x0c"])
+@pytest.mark.parametrize("place", [1, 3])
+def test_blank_lines_are_no_rows_wherever_they_are(read, blank, place):
+    lines = ["a,b", "1,2", "3,4"]
+    lines.insert(place, blank)
+    table, _ = read("\n".join(lines) + "\n")
+    assert values(table) == {"a": [1, 3], "b": [2, 4]}

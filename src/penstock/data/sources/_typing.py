@@ -195,6 +195,13 @@ def _type_column(texts: Texts, guess: Guess, options: TypeOptions) -> TypedColum
         return TypedColumn(
             lambda block: _given_texts(_unquoted(block), rule).rename(name), rule, findings
         )
+    if guess.plain and rule == guess.rule:
+        # All of it was read to know that: neither marks nor (12.50) nor a unit is in it.
+        if name not in options.declared:
+            findings += remark_date_numbers(bare, rule)
+        return TypedColumn(
+            lambda block: read_values(_unquoted(block), rule, accounting=False), rule, findings
+        )
     read = block_reader(bare, rule)
     findings += [*remark_marks(bare, rule, None), *remark_bare(bare, rule)]
     if name not in options.declared:

@@ -35,6 +35,7 @@ class Guess:
         ambiguous: Whether the mark in 1,234 may be a decimal as well as a thousands mark.
         codes: Values with leading zeros, for which numbers stay text.
         units: Several currencies or units, for which numbers stay text.
+        plain: Whether every value is a plain number, and none a missing mark.
     """
 
     rule: ReadingRule
@@ -43,6 +44,7 @@ class Guess:
     ambiguous: bool = False
     codes: int = 0
     units: tuple[str, ...] = ()
+    plain: bool = False
 
 
 def guess_rule(
@@ -68,7 +70,7 @@ def guess_rule(
     if decimal != "," and column.any(lambda block: block.is_not_null()):
         kind = plain_type(column, marks)
         if kind is not None:
-            return Guess(ReadingRule(kind, missing=marks))
+            return Guess(ReadingRule(kind, missing=marks), plain=True)
     number = replace(text, type="number")
     present = column.where(lambda block: ~missing_in(block, number))
     if not len(present):
