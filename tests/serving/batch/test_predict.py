@@ -2,12 +2,12 @@
 
 import json
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from datetime import date
+from multiprocessing import get_context
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import polars as pl
@@ -15,7 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.ensemble import HistGradientBoostingRegressor
+from tests.hunting import SEED, length
 from tests.ray_nodes import run_script
+from tests.serving.batch import killed_calls
 from tests.serving.batch.conftest import Batches, write_rows
 
 from penstock.core import ConflictError, DataError, NotFoundError, ParameterError
@@ -25,6 +27,7 @@ from penstock.registry import Registry
 from penstock.serving import predict
 from penstock.stores import open_store
 
+KILLS = length(1, 200, name="PENSTOCK_KILLS")
 CELLS = {
     "size": st.sampled_from(["", "3.25", "1e3", " 4 ", "n/a", "x", "-0.0"]),
     "share": st.sampled_from(["7 %", "12 %", "100 %", "300 %", "", "?", "half"]),
@@ -244,39 +247,46 @@ def test_a_prediction_is_found_by_its_id(batches: Batches, tmp_path: Path) -> No
     assert "no longer there" in (gone.error or "")
 
 
-_CALL = """
-import sys
-from penstock.serving import predict
-if __name__ == "__main__":
-    data, out, store = sys.argv[1:]
-    done = predict("linear", data=data, out=out, part_rows=200, store=store)
-    print(done.batch_id, done.resumed)
-"""
-
-
-def test_a_killed_batch_leaves_no_half_file_and_goes_on(batches: Batches, tmp_path: Path) -> None:
-    write_rows(tmp_path / "new.csv", 8_000, seed=6)
-    data, out = str(tmp_path / "new.csv"), tmp_path / "out.parquet"
-    (tmp_path / "call.py").write_text(_CALL)
-    command = [sys.executable, str(tmp_path / "call.py"), data, str(out), batches.store.url]
-    first = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while len(list(tmp_path.glob(".out*/part-*.json"))) < 5 and time.monotonic() < deadline:
-        time.sleep(0.005)
-    first.send_signal(signal.SIGKILL)
-    first.wait()
-    finished = len(list(tmp_path.glob(".out*/part-*.json")))
-    assert 5 <= finished < 40
-    assert not out.exists()
-    again = subprocess.run(command, capture_output=True, text=True, check=True)
-    batch_id, resumed = again.stdout.split()
-    assert int(resumed) == finished
-    whole = tmp_path / "whole.parquet"
+def test_a_batch_killed_at_random_points_ends_as_an_undisturbed_one(
+    batches: Batches, tmp_path: Path
+) -> None:
+    data, whole, told = tmp_path / "new.csv", tmp_path / "whole.parquet", tmp_path / "told"
+    write_rows(data, 8_000, seed=6)
     predict("linear", data=data, out=whole, store=batches.store)
-    found = pl.read_parquet(out)
-    assert found.drop("prediction_id").equals(pl.read_parquet(whole).drop("prediction_id"))
-    assert found["prediction_id"].to_list() == [f"{batch_id}-{row}" for row in range(8_000)]
-    assert not list(tmp_path.glob(".out*"))
+    expected = pl.read_parquet(whole).drop("prediction_id")
+    random, processes, killed, batch = Random(SEED), get_context("forkserver"), 0, 0
+    processes.set_forkserver_preload(killed_calls.MODULES)
+    while killed < KILLS:
+        batch, finished = batch + 1, 0
+        out = tmp_path / f"out{batch}.parquet"
+        while True:
+            arguments = (str(data), str(out), batches.store.url, str(told))
+            process = processes.Process(target=killed_calls.call, args=arguments)
+            process.start()
+            if killed < KILLS and random.random() > 1 / 12:  # a dozen kills, then it may end
+                aim, deadline = finished + random.choice((0, 1, 1, 2, 5)), time.monotonic() + 60
+                while _parts(tmp_path) < aim and process.is_alive() and time.monotonic() < deadline:
+                    time.sleep(0.002)
+                time.sleep(random.random() / 50)
+                process.kill()
+            process.join()
+            if out.exists():
+                break
+            assert process.exitcode == -signal.SIGKILL
+            killed += 1
+            assert _parts(tmp_path) >= finished
+            finished = _parts(tmp_path)
+        found = pl.read_parquet(out)
+        assert found.drop("prediction_id").equals(expected)
+        batch_id = found["prediction_id"][0].rpartition("-")[0]
+        assert found["prediction_id"].to_list() == [f"{batch_id}-{row}" for row in range(8_000)]
+        if process.exitcode == 0:
+            assert told.read_text().split() == [batch_id, str(finished)]
+            assert not list(tmp_path.glob(".out*"))
+
+
+def _parts(folder: Path) -> int:
+    return len(list(folder.glob(".out*/part-*.json")))
 
 
 def test_a_changed_source_is_predicted_anew(batches: Batches, tmp_path: Path) -> None:
