@@ -88,7 +88,7 @@ def _installed_function(walk: "Walk", function: FunctionType) -> Record:
     record = ("installed", module, function.__code__.co_qualname, function.__qualname__)
     if walk.named or (module == function.__module__ and is_loaded_under_its_name(function)):
         return record
-    walk.steady.is_possible = False
+    walk.steady.give_up()
     skipped = {"cache_token", "dispatch_cache"} if module == "functools" else set()
     place = f"{module}:{function.__qualname__}"
     return (

@@ -78,7 +78,7 @@ def _replaced(walk: "Walk", value: Any, name: str, chain: Chain, place: str) -> 
     """Return the record of a package's object with a replaced name or class member."""
     patched = _class_member(value, chain)
     if is_own_value(patched):
-        walk.steady.is_possible = False
+        walk.steady.give_up()
         return (chain[0], walk.visit(patched, place))
     if isinstance(value, FunctionType | type) and value.__name__ != name:
         return (value.__module__, value.__qualname__)
@@ -87,7 +87,7 @@ def _replaced(walk: "Walk", value: Any, name: str, chain: Chain, place: str) -> 
 
 def whole_module(walk: "Walk", scope: Mapping[str, Any]) -> Ref:
     """Return the record of everything that a module holds: the used parts are unknown."""
-    walk.steady.is_possible = False
+    walk.steady.give_up()
     known = walk.known(id(scope))
     if known is not None:
         return known
@@ -100,7 +100,7 @@ def whole_module(walk: "Walk", scope: Mapping[str, Any]) -> Ref:
 
 def unloaded(walk: "Walk", name: str) -> Ref:
     """Return the record of a user's module that steps import when they run: the whole file."""
-    walk.steady.is_possible = False
+    walk.steady.give_up()
     key = f"unloaded {name}"
     known = walk.known(key)
     if known is not None:

@@ -62,7 +62,7 @@ def names_record(
 def _note_process(walk: "Walk", uses: Uses) -> None:
     """Record facts of the process that a library reads out of our sight."""
     if uses.names & (_LOCAL_TIME | _COMMAND_LINE):  # may be set at any time
-        walk.steady.is_possible = False
+        walk.steady.give_up()
     if uses.names & _LOCAL_TIME:
         walk.found.versions["time zone"] = f"{'/'.join(time.tzname)} {-time.timezone:+d} s"
     if uses.names & _COMMAND_LINE:  # read by argparse

@@ -8,6 +8,7 @@ file or process. Anything that cannot be described is named, and the walk is the
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FunctionType
@@ -39,7 +40,8 @@ _TEXT_READERS = frozenset(
      "getsourcelines", "linecache", "tb_lineno"}
 )  # fmt: skip
 _HEX = 64
-_STEADY = frozenset({FunctionType, BuiltinFunctionType})  # and classes of packages
+# Never change in place; classes of packages do not either.
+_STEADY = frozenset({FunctionType, BuiltinFunctionType, type(Path()), date, datetime, timedelta})
 
 
 class Walk:
@@ -86,7 +88,7 @@ class Walk:
         if self._readers & _DOC_READERS:
             record.append(self._docs)
         if self._readers & (_DOC_READERS | _TEXT_READERS):  # a file may be edited at any time
-            self.steady.is_possible = False
+            self.steady.give_up()
         if self._readers & _TEXT_READERS:
             record.append([file_digest(file) for file in sorted(self._texts)])
         return f"sha256:{text_digest(record)}"
@@ -157,7 +159,7 @@ class Walk:
                 self.found.blind.update(self._forgiven)
             return ("#", known)
         if type(value) not in _STEADY and (not isinstance(value, type) or is_own_class(value)):
-            self.steady.is_possible = False
+            self.steady.note_container(value)
         number = self.reserve(id(value), value)
         if self.lenient:
             self._loosely.add(number)
@@ -208,7 +210,7 @@ class Walk:
         inner.lenient = self.lenient
         digest = inner.digest(inner.visit(value, place))
         self.found.merge(inner.found)
-        self.steady.is_possible = False
+        self.steady.give_up()
         self._readers |= inner._readers
         return digest
 

@@ -19,7 +19,8 @@ def load_optuna() -> Any:
         MissingPackageError: If Optuna is not installed.
     """
     optuna = require("optuna", extra="search", purpose="hyperparameter search")
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    if optuna.logging.get_verbosity() != optuna.logging.ERROR:  # setting it clears logging's cache
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
     return optuna
 
 

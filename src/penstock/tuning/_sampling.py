@@ -50,7 +50,8 @@ class Sampling:
         with quiet():
             trial = self._study.ask(self._distributions)
         self._open[number], self._counts[number] = trial, 0
-        return number, {name: trial.params[name] for name in self._spec.space}
+        suggested = trial.params  # a copy of all of them each time
+        return number, {name: suggested[name] for name in self._spec.space}
 
     def report(self, number: int, value: float, step: float | None) -> bool:
         """Report a point of a running trial, and return whether to prune the trial."""
