@@ -76,6 +76,7 @@ DAY = Column("day", "date", "Date", nullable=True)
         (Column("t", "time", "Time"), "12:30:00", clock(12, 30)),  # type: ignore[arg-type]
         (Column("t", "time", "Time"), clock(12, 30), clock(12, 30)),  # type: ignore[arg-type]
         (Column("d", "duration", "Duration(time_unit='us')"), 90, timedelta(seconds=90)),  # type: ignore[arg-type]
+        (Column("d", "duration", "Duration(time_unit='us')"), "PT1M30S", timedelta(seconds=90)),  # type: ignore[arg-type]
         (Column("x", "boolean", "Boolean"), 1, True),
     ],
 )
@@ -163,6 +164,10 @@ def test_known_fields_that_are_not_used_are_a_warning_and_unknown_ones_a_refusal
         (Column("t", "time", "Time"), "noon", "not an ISO time of day"),  # type: ignore[arg-type]
         (Column("d", "duration", "Duration(time_unit='us')"), 1e300, "seconds is too large"),  # type: ignore[arg-type]
         (Column("d", "duration", "Duration(time_unit='us')"), "1", "not a number of seconds"),  # type: ignore[arg-type]
+        (Column("d", "duration", "Duration(time_unit='us')"), "P99999999W", "seconds is too large"),  # type: ignore[arg-type]
+        (Column("d", "duration", "Duration(time_unit='us')"), 5e13, "counts in us"),  # type: ignore[arg-type]
+        (Column("d", "duration", "Duration(time_unit='ns')"), "P400000D", "counts in ns"),  # type: ignore[arg-type]
+        (Column("d", "duration", "Duration(time_unit='us')"), "1:30", "such as 'PT1H30M'"),  # type: ignore[arg-type]
     ],
 )
 def test_a_value_of_another_kind_is_refused_by_name(field, value, words):

@@ -17,7 +17,7 @@ _TYPES: dict[str, dict[str, Any]] = {
     "datetime": {"type": ["string", "number"], "format": "date-time"},
     "date": {"type": ["string", "number"], "format": "date"},
     "time": {"type": ["string"], "format": "time"},
-    "duration": {"type": ["number"]},
+    "duration": {"type": ["number", "string"], "format": "duration"},
     "nothing": {"type": []},
 }
 # https://github.com/kserve/open-inference-protocol, "Tensor Data Types"

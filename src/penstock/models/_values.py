@@ -8,6 +8,7 @@
 | text, category | text | a number or true/false that is the text of a category | other numbers, objects |
 | datetime | | ISO text, 20160630, seconds since 1970 | other text, milliseconds, small numbers |
 | date | | ISO text, 20160630, seconds since 1970 | other text, small numbers |
+| duration | | seconds; text as of ISO 8601, Python, pandas, polars | other text, numbers in quotes |
 
 Texts of a column that a source parsed by a rule are parsed by that rule first: see `_texts`.
 Without a rule only null is a missing value. An offset is refused where training times have none.
@@ -20,12 +21,20 @@ from decimal import Decimal
 from typing import Any
 
 from penstock.core import DataError, with_article
+from penstock.models._duration_texts import read_duration_text
 from penstock.models._refusal import Refusal, as_float
 from penstock.models._time_values import read_date, read_datetime, read_time
 from penstock.tables import Column, integer_limits, number_limits
 
 MAX_TEXT = 100_000  # characters of a value; requests are not for documents
 _MISSING_MARKS = frozenset({"", "na", "n/a", "?", "null", "none", "nan", "nat", "-"})
+
+# Of a column that counts in this unit, by 64 bits.
+_LONGEST = {
+    "ns": timedelta(seconds=2**63 // 10**9),
+    "us": timedelta(seconds=2**63 // 10**6),
+    "ms": timedelta.max,
+}
 
 EXPECTED = {
     "number": "a number",
@@ -37,7 +46,7 @@ EXPECTED = {
     "datetime": "an ISO time such as '2016-06-30T12:00:00', or seconds since 1970",
     "date": "an ISO date such as '2016-06-30'",
     "time": "an ISO time of day such as '12:30:00'",
-    "duration": "a number of seconds",
+    "duration": "a number of seconds, or a duration such as 'PT1H30M' or '1:30:00'",
     "nothing": "null",
 }
 
@@ -107,13 +116,19 @@ def read_text(value: Any, column: Column) -> str:
 
 
 def read_duration(value: Any, column: Column) -> timedelta:
-    """Read a number of seconds."""
+    """Read a number of seconds, or a text such as 'PT1H30M', '1:30:00' or '2 days, 1:30:00'."""
     if isinstance(value, timedelta):
         return value
     try:
-        return timedelta(seconds=read_number(value, column))
+        duration = read_duration_text(value) if isinstance(value, str) else None
+        if duration is None:
+            duration = timedelta(seconds=read_number(value, column))
     except OverflowError:
         raise Refusal("The number of seconds is too large.") from None
+    unit = next((unit for unit in _LONGEST if f"'{unit}'" in column.dtype), "us")
+    if abs(duration) > _LONGEST[unit]:
+        raise Refusal(f"The number of seconds is too large: the column counts in {unit}.")
+    return duration
 
 
 def read_nothing(_value: Any, _column: Column) -> None:
