@@ -86,6 +86,8 @@ def decide_as(
         AccessError: If ``actor`` is someone else than has signed in, or they lack the permission.
     """
     identity = current_identity()
+    if identity is None and store.sender is not None:
+        return _known_to_server(actor, *store.sender())
     if identity is None and not has_users(store=store):
         return (actor or current_actor()).strip(), ""
     identity = identity or environment_identity(store=store)
@@ -96,16 +98,31 @@ def decide_as(
             fix=f"Set {TOKEN_VARIABLE} to a token of yours: penstock tokens create, or decide in the"
             " web UI.",
         )
-    if actor is not None and not is_same_person(actor, identity.actor):
-        raise AccessError(
-            what=f"{identity.actor!r} cannot decide as {actor!r}.",
-            why="Whoever has signed in is the one who decides.",
-            fix="Leave the actor out.",
-        )
+    _require_own(actor, identity.actor)
     project = project_named(name, store=store)
     if not identity.may(permission, project):
         raise refusal(identity, permission, project)
     return identity.actor, identity.attested
+
+
+def _known_to_server(actor: str | None, signed_in: str, attested: str) -> tuple[str, str]:
+    """Return who decides over HTTP: whoever the token belongs to, and not this machine's user.
+
+    Whether they may is the server's to judge; without users it takes the client's word.
+    """
+    if not attested:
+        return (actor or current_actor()).strip(), ""
+    _require_own(actor, signed_in)
+    return signed_in, attested
+
+
+def _require_own(actor: str | None, signed_in: str) -> None:
+    if actor is not None and not is_same_person(actor, signed_in):
+        raise AccessError(
+            what=f"{signed_in!r} cannot decide as {actor!r}.",
+            why="Whoever has signed in is the one who decides.",
+            fix="Leave the actor out.",
+        )
 
 
 def is_within(wanted: Mapping[str, frozenset[Permission]], held: "Identity") -> bool:

@@ -138,6 +138,7 @@ def _open_rest(url: str, artifacts: str | None) -> Store:
         journals_home(parts.url, None),
         team=not parts.single_user,
         address=parts.address,
+        sender=parts.sender,
     )
     _bring_in(store)
     _opened[key] = (store, None)

@@ -73,6 +73,8 @@ class Store(ClosedAtExit):
         journals: Folder on this machine for the metric journals of the store's processes.
         team: Whether several people use the store, so that trainers never approve their own model.
         address: URL for other processes, a password included; not to be shown.
+        sender: Function that returns whom the store's server takes this process for, and how it
+            knows; None for a store without a server.
     """
 
     def __init__(
@@ -84,8 +86,9 @@ class Store(ClosedAtExit):
         *,
         team: bool = False,
         address: str | None = None,
+        sender: Callable[[], tuple[str, str]] | None = None,
     ) -> None:
-        self._team = team
+        self._team, self.sender = team, sender
         self.address = address or url
         # Called before a value is loaded: workers share values that were already unpacked.
         self.unpacked: Callable[[ArtifactRecord], Any] | None = None

@@ -16,6 +16,7 @@ from penstock.core import (
     Permission,
     SignInError,
     current_actor,
+    current_identity,
     did_you_mean,
     use_actor,
     use_identity,
@@ -199,10 +200,12 @@ class Api:
         await exchange.reply(Reply(self._described))
 
     async def _show_store(self, exchange: Exchange) -> None:
+        identity = current_identity()
         facts = {
             "penstock": penstock.__version__,
             "single_user": await in_thread(lambda: self._store.single_user),
             "actor": current_actor(),
+            "attested": "" if identity is None else identity.attested,
         }
         await exchange.reply(reply_json(facts))
 

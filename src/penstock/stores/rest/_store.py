@@ -1,6 +1,8 @@
 """Opening a store over HTTP: the server says what it is, and who asks."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from penstock.core import StoreError
@@ -21,6 +23,8 @@ class RestParts:
         metadata: The facts.
         artifacts: The bytes.
         single_user: Whether the trainer of a model may approve it there.
+        sender: Function that asks the server whom it takes this process for: the actor, and how
+            the actor is known, which is empty in a store without users.
     """
 
     url: str
@@ -28,6 +32,7 @@ class RestParts:
     metadata: Any
     artifacts: RestArtifacts
     single_user: bool
+    sender: Callable[[], tuple[str, str]]
 
 
 def open_rest(url: str) -> RestParts:
@@ -52,4 +57,10 @@ def open_rest(url: str) -> RestParts:
         RestMetadata(connection),
         RestArtifacts(connection),
         bool(facts["single_user"]),
+        partial(_sender, connection),
     )
+
+
+def _sender(connection: RestConnection) -> tuple[str, str]:
+    facts = connection.json("GET", "store")
+    return str(facts.get("actor", "")), str(facts.get("attested", ""))
