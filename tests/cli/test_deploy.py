@@ -125,7 +125,7 @@ def test_serve_hands_over_the_names_and_says_where_it_serves(live, monkeypatch):
     assert "POST http://127.0.0.1:8123/models/fraud/predict" in answer.err
     assert given == {
         "names": ("fraud",), "host": "127.0.0.1", "port": 8123, "allow_remote": False,
-        "anonymous": False,
+        "anonymous": False, "rate": None,
     }  # fmt: skip
     live("serve")
     assert given["names"] is None

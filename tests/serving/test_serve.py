@@ -13,9 +13,12 @@ from typing import Any
 
 import httpx
 import pytest
+from litestar.testing import TestClient
 
 from penstock.core import AccessError, NotFoundError, ServingError
+from penstock.http import RateLimit
 from penstock.serving import serve
+from penstock.serving._app import create_app
 from penstock.stores import open_store
 
 MODEL = "big-tips"
@@ -185,3 +188,36 @@ def test_half_sent_requests_hold_nobody_up(served: Any, row: dict) -> None:
             started = time.perf_counter()
             assert ask(port, row).status == 200
             assert time.perf_counter() - started < 5
+
+
+@pytest.mark.parametrize(
+    ("options", "most"),
+    [
+        ({}, 1000.0),
+        ({"anonymous": True}, None),
+        ({"anonymous": True, "rate": 7.0}, 7.0),
+        ({"rate": 0.0}, None),
+    ],
+)
+def test_a_model_server_limits_how_often_a_sender_asks(
+    served: Any, monkeypatch: Any, options: dict[str, Any], most: float | None
+) -> None:
+    """Behind a gateway, which sends everybody's requests, only if that is asked for."""
+    given: list[Any] = []
+    monkeypatch.setattr("penstock.http.run_server", lambda app, *_, **__: given.append(app))
+    serve([MODEL], port=0, store=served.store, **options)
+    assert isinstance(given[0], RateLimit) is (most is not None)
+    if most is not None:
+        assert given[0]._all._rate == most
+
+
+def test_who_asks_a_model_server_too_often_waits(served: Any) -> None:
+    limited = RateLimit(create_app(names=[MODEL], store=served.store), rate=1.0)
+
+    async def elsewhere(scope: Any, receive: Any, send: Any) -> None:
+        await limited({**scope, "client": ("203.0.113.7", 1)}, receive, send)
+
+    with TestClient(elsewhere) as client:
+        answers = [client.get("/v2/health/live").status_code for _ in range(14)]
+    assert 429 in answers
+    assert answers.index(429) in {10, 11}

@@ -175,6 +175,12 @@ def deployments(ctx: click.Context, name: str | None, as_json: bool) -> None:
 @click.option(
     "--anonymous", is_flag=True, help="Ask nobody for a token: a gateway knows the callers."
 )
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=0),
+    help="Requests per second of an address or token; 0 for any number; default: 1000, and any"
+    " number with --anonymous.",
+)
 @click.pass_context
 def serve(
     ctx: click.Context,
@@ -183,6 +189,7 @@ def serve(
     port: int,
     allow_remote: bool,
     anonymous: bool,
+    rate: float | None,
 ) -> None:
     """Serve predictions of MODELS over HTTP until interrupted; default: all deployments.
 
@@ -195,6 +202,7 @@ def serve(
         port=port,
         allow_remote=allow_remote,
         anonymous=anonymous,
+        rate=rate,
         ready=lambda url: click.echo(_serving_at(url, models, store), err=True),
         store=store,
     )

@@ -17,6 +17,7 @@ def serve(
     port: int = 8000,
     allow_remote: bool = False,
     anonymous: bool = False,
+    rate: float | None = None,
     ready: Callable[[str], None] | None = None,
     store: Store | str | None = None,
 ) -> None:
@@ -30,6 +31,9 @@ def serve(
             with tokens.
         anonymous: Whether every caller is answered: behind a gateway of yours
             that knows its callers.
+        rate: Requests per second that each address and each token may send, ten seconds' worth of
+            them at once; 0 for any number. By default 1,000, and any number with ``anonymous``: a
+            gateway sends everybody's requests.
         ready: Called with the server's URL once the server answers.
         store: The store of the deployments and models; by default the project's.
 
@@ -51,7 +55,9 @@ def serve(
             names=names, allowed_hosts=hosts, anonymous=anonymous, store=store
         )
         _require_something(store)
-        http.run_server(app, listener, host, ready=ready)
+        most = (0.0 if anonymous else http.RATE) if rate is None else rate
+        limited = http.RateLimit(app, most) if most > 0 else app
+        http.run_server(limited, listener, host, ready=ready)
 
 
 def _require_loopback(host: str, *, allow_remote: bool) -> None:
