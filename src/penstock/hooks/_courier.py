@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import Concatenate, ParamSpec, Protocol, Self, TypeVar
 
 from penstock.core import (
+    HIDDEN,
     AccessError,
     EventRecord,
     EventState,
@@ -60,6 +61,11 @@ def delivers(
     return call
 
 
+def _is_signable(hook: HookRecord) -> bool:
+    """Return whether this process may know the hook's secret; a server shows it to nobody."""
+    return hook.secret != HIDDEN
+
+
 class Courier:
     """Delivery of events to hooks.
 
@@ -92,10 +98,8 @@ class Courier:
     def _has_hooks(self) -> bool:
         """Return whether there is something to deliver, and by this process."""
         try:
-            return bool(self._metadata.hooks.list())
-        except (
-            AccessError
-        ):  # a store on a server: a trainer may not see secrets, the server delivers
+            return any(_is_signable(hook) for hook in self._metadata.hooks.list())
+        except AccessError:  # a store on a server, which delivers
             return False
 
     def stop(self) -> None:
@@ -117,7 +121,7 @@ class Courier:
         """
         arrived = 0
         for hook in self._metadata.hooks.list():
-            if hook.paused_at is None:
+            if hook.paused_at is None and _is_signable(hook):
                 arrived += self._deliver_to(hook)
         return arrived
 

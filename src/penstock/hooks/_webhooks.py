@@ -6,6 +6,8 @@ from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
 from penstock.core import (
+    HIDDEN,
+    AccessError,
     ConflictError,
     EventRecord,
     EventState,
@@ -116,8 +118,17 @@ class Webhooks:
 
         Raises:
             NotFoundError: If there is no such hook, or no run yet.
+            AccessError: If the store is on a server, which shows no secret.
         """
         hook, run = self.get(name), self._metadata.runs.get("last")
+        if hook.secret == HIDDEN:
+            raise AccessError(
+                what=f"The secret of {name!r} stays with the server, and so this cannot sign as it.",
+                why="Whoever reads a hook's secret can send in its name.",
+                fix="Run the test where the database is, or see what the server has delivered:"
+                " penstock webhooks list",
+                name=name,
+            )
         moment = now()
         event = EventRecord(new_id(), name, "run.finished", run.run_id, moment, moment)
         with Sender(self.store) as sender:

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from penstock.core import (
+    HIDDEN,
     ApprovalRecord,
     DeploymentEvent,
     EventState,
@@ -124,7 +125,8 @@ class HookContract:
 
     def test_a_hook_comes_back_as_it_was_given(self, metadata: MetadataStore) -> None:
         metadata.hooks.save(HOOK)
-        assert metadata.hooks.list() == [HOOK]
+        # A store over HTTP shows a mark in the place of the secret.
+        assert metadata.hooks.list() in ([HOOK], [replace(HOOK, secret=HIDDEN)])
         metadata.hooks.drop_events("team", ["e"], delivered=True)
         metadata.hooks.save(replace(HOOK, url="https://example.org/other"))
         assert metadata.hooks.get("team").delivered == 1

@@ -6,13 +6,20 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import ConflictError, ParameterError, PenstockError, StoreError, current_actor
+from penstock.core import (
+    ConflictError,
+    HookRecord,
+    ParameterError,
+    PenstockError,
+    StoreError,
+    current_actor,
+)
 from penstock.server.api._actors import with_own_actor
 from penstock.server.api._bytes import Absent
 from penstock.server.api._judge import is_judged, judge
 from penstock.server.api._projects import scope_call
 from penstock.stores import RequestMemory, keep_unresolved
-from penstock.stores.rest import Operation, carries_secrets, require_secrets, withhold
+from penstock.stores.rest import Operation, carries_secrets, keep_secret, require_secrets, withhold
 
 if TYPE_CHECKING:
     from penstock.stores import MetadataStore, Store
@@ -82,6 +89,7 @@ class Performer:
         _require_small(operation, arguments)
         has_secrets = carries_secrets(operation)
         if has_secrets:
+            arguments = _with_kept_secret(metadata, arguments)
             require_secrets(arguments)
         own = with_own_actor(metadata, arguments, takes_actor="actor" in operation.parameters)
         judged = judge(operation, own, store=self._view)
@@ -104,6 +112,15 @@ class Performer:
             raise
         except Exception as error:
             raise _fault_of_sender(operation, error) or error from error
+
+
+def _with_kept_secret(metadata: "MetadataStore", arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments with the secret of a hook that is saved as it was shown."""
+    hook = arguments.get("hook")
+    if not isinstance(hook, HookRecord):
+        return arguments
+    known = next((each for each in metadata.hooks.list() if each.name == hook.name), None)
+    return {**arguments, "hook": keep_secret(hook, known)}
 
 
 def _fault_of_sender(operation: Operation, error: Exception) -> PenstockError | None:

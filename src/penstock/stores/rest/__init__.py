@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from penstock.stores.rest._rules import RULES as RULES
     from penstock.stores.rest._rules import Rule as Rule
     from penstock.stores.rest._withheld import carries_secrets as carries_secrets
+    from penstock.stores.rest._withheld import keep_secret as keep_secret
     from penstock.stores.rest._withheld import require_secrets as require_secrets
     from penstock.stores.rest._withheld import withhold as withhold
 
@@ -24,6 +25,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "carries_secrets": "_withheld",
         "error_from_json": "_errors",
         "error_to_json": "_errors",
+        "keep_secret": "_withheld",
         "operations": "_operations",
         "require_secrets": "_withheld",
         "withhold": "_withheld",

@@ -1,17 +1,19 @@
-"""Secrets at rest that no answer has: hashes of passwords, digests of tokens and of sessions.
+"""Secrets at rest that no answer has: of hooks, hashes of passwords, digests of tokens and sessions.
 
 With a hash a password can be guessed at home, so that not even an admin reads it over HTTP: a mark
-stands in its place, and the server compares (``users.is_password``, ``tokens.find``).
+stands in its place, and the server compares (``users.is_password``, ``tokens.find``). A hook's secret
+is written only: the server delivers, and nobody else has to sign.
 """
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from penstock.core import HIDDEN, ParameterError, SessionRecord, TokenRecord, UserRecord
+from penstock.core import HIDDEN, HookRecord, ParameterError, SessionRecord, TokenRecord, UserRecord
 from penstock.stores.rest._operations import Operation
 
 _WITHHELD: Mapping[type, str] = {
+    HookRecord: "secret",
     UserRecord: "password_hash",
     TokenRecord: "digest",
     SessionRecord: "digest",
@@ -44,6 +46,21 @@ def withhold(value: Any) -> Any:
     return replace(value, **{name: HIDDEN})
 
 
+def keep_secret(hook: HookRecord, known: HookRecord | None) -> HookRecord:
+    """Return a hook to be saved with the secret that it has, where the mark stands for it.
+
+    A hook that goes elsewhere than before keeps none: its receiver would read a key or a password.
+
+    Args:
+        hook: The hook as it was sent.
+        known: The hook as the store has it; None if there is none of the name.
+    """
+    is_same = known is not None and (known.url, known.form) == (hook.url, hook.form)
+    if hook.secret == HIDDEN and known is not None and is_same:
+        return replace(hook, secret=known.secret)
+    return hook
+
+
 def require_secrets(value: Any) -> None:
     """Refuse arguments in which the mark stands for a secret: it would be stored as one.
 
@@ -66,7 +83,7 @@ def require_secrets(value: Any) -> None:
                 raise ParameterError(
                     what=f"{name} is {HIDDEN}.",
                     why="A server shows this mark in the place of a secret; it is none.",
-                    fix="Leave the field out, or set a new password.",
+                    fix="Leave the field out, or set a new one.",
                     field=name,
                 )
 
