@@ -191,7 +191,6 @@ CHANGES = [
     lambda m: m.deployments.save(a_deployment(name="fraud", model="tips"), expected_generation=1),
     lambda m: m.deployments.save_alert(an_alert("x", deployment="fraud", model="fraud")),
     lambda m: m.predictions.add([a_prediction("x", deployment="tips", model="fraud")]),
-    lambda m: m.predictions.add_truth({"tips-prediction": "no", "fraud-prediction": "no"}, START),
     lambda m: m.metrics.copy("fraud-run", "tips-run"),
     lambda m: m.metrics.copy("tips-run", "fraud-run"),
     lambda m: m.schedules.delete("fraud"),
@@ -265,3 +264,18 @@ def test_lineage_shows_ones_own_branches(both):
         for node in ("version:fraud@1", "source:fraud", "run:fraud-run", "deployment:fraud"):
             with pytest.raises(NotFoundError if "run" in node else AccessError):
                 artifacts.list_edges(node, direction="down")
+
+
+def test_a_prediction_of_another_project_is_unknown_as_one_that_is_not(both):
+    truth = {"tips-prediction": "no", "fraud-prediction": "no", "nowhere": "no"}
+    with use_identity(who(*Role)):
+        scoped = scope_metadata(both.metadata, [Permission.OPERATE])
+        unknown = scoped.predictions.add_truth(truth, START)
+        assert unknown == ["fraud-prediction", "nowhere"]
+    assert both.metadata.predictions.get("tips-prediction").truth == "no"
+    assert both.metadata.predictions.get("fraud-prediction").truth is None
+    with use_identity(who(Role.VIEWER)):
+        scoped = scope_metadata(both.metadata, [Permission.OPERATE])
+        with pytest.raises(AccessError, match="no permission to operate in project 'tips'"):
+            scoped.predictions.add_truth(truth, START)
+        assert scoped.predictions.add_truth({"fraud-prediction": 1}, START) == ["fraud-prediction"]

@@ -2,10 +2,12 @@ from typing import Any
 
 import pytest
 
-from penstock.core import DataError
+from penstock.core import DataError, Identity, Permission, use_identity
 from penstock.models import Signature
+from penstock.people import Projects
 from penstock.serving import deploy
 from penstock.serving._truths import Truths, read_truth
+from penstock.testing._records import a_prediction
 
 MODEL = "big-tips"
 ANSWERS = Signature((), task="binary", classes=("no", "yes"))
@@ -68,3 +70,15 @@ def test_one_wrong_value_does_not_refuse_the_others(served: Any) -> None:
     assert "Send it to /models/other/truth." in why[foreign.prediction_id]
     assert served.store.metadata.predictions.get(one.prediction_id).truth == "yes"
     assert served.store.metadata.predictions.get(foreign.prediction_id).truth_at is None
+
+
+def test_a_prediction_of_another_team_is_unknown_and_one_of_mine_is_led_on(served: Any) -> None:
+    made = [a_prediction("p1", deployment="fraud"), a_prediction("p2", deployment="loans")]
+    served.store.metadata.predictions.add(made)
+    Projects(store=served.store).add("fraud")
+    truths = Truths(served.store, None)
+    permissions = {"default": frozenset(Permission)}
+    with use_identity(Identity("ada", permissions, attested="token pst_1")):
+        found = truths.record(MODEL, {"p1": "yes", "p2": "yes", "p3": "yes"}, ANSWERS)
+    assert found.unknown == ["p1", "p3"]
+    assert ["'loans'" in each["why"] for each in found.refused] == [True]

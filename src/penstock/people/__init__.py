@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from penstock.people._sign_in import SignIns as SignIns
     from penstock.people._sign_in import csrf_token as csrf_token
     from penstock.people._sign_in import is_csrf_token as is_csrf_token
+    from penstock.people._subjects import owner_of_setting as owner_of_setting
     from penstock.people._tokens import NewToken as NewToken
     from penstock.people._tokens import Tokens as Tokens
     from penstock.people._users import Users as Users
@@ -49,6 +50,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "environment_identity": "_authentication",
         "has_users": "_access",
         "is_csrf_token": "_sign_in",
+        "owner_of_setting": "_subjects",
         "project_named": "_access",
         "read_session_key": "_authentication",
         "refusal": "_access",

@@ -129,6 +129,8 @@ class _ScopedNoun:
                 return copy.copy(_NOTHING[verb])
             raise view.refuse(ANY_PROJECT)
         bound = inspect.signature(real).bind(*given, **options)
+        if (noun, verb) == ("predictions", "add_truth"):
+            return self._add_truth(real, bound)
         field = _SEARCHES.get((noun, verb))
         if field is None:
             view.require(noun, bound.arguments)
@@ -154,6 +156,18 @@ class _ScopedNoun:
             if view.sees_project_of(result):
                 raise
             raise _as_unknown(real, bound) from None
+
+    def _add_truth(self, real: Callable[..., Any], bound: inspect.BoundArguments) -> list[str]:
+        """Add truth to the predictions that may be read; the others are unknown, as those that are not.
+
+        Raises:
+            AccessError: If a prediction may be read, and no more.
+        """
+        truth = bound.arguments["truth"]
+        readable = self._view.readable_predictions(list(truth))
+        bound.arguments["truth"] = {each: truth[each] for each in truth if each in readable}
+        unknown = set(real(*bound.args, **bound.kwargs))
+        return [each for each in truth if each not in readable or each in unknown]
 
 
 class _View:
@@ -189,6 +203,23 @@ class _View:
         for name in self._subjects.of_call(noun, arguments):
             if not self.sees(name):
                 raise self.refuse(project_of(name, self._projects))
+
+    def readable_predictions(self, prediction_ids: list[str]) -> set[str]:
+        """Return the predictions of projects that may be read.
+
+        Raises:
+            AccessError: If one may be read, and a permission is missing for it.
+        """
+        readable = set()
+        for prediction_id, found in self._metadata.predictions.get_many(prediction_ids).items():
+            names = list(self._subjects.of_record(found))
+            if not all(self._reads(name) for name in names):
+                continue
+            for name in names:
+                if not self.sees(name):
+                    raise self.refuse(project_of(name, self._projects))
+            readable.add(prediction_id)
+        return readable
 
     def names_nothing(self, noun: str, arguments: Mapping[str, Any]) -> bool:
         """Return whether a call is about nothing that has a name, and so about all projects."""

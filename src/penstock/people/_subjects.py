@@ -1,5 +1,6 @@
 """Subjects: which names, and so which projects, a call of the store and a record are about."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import is_dataclass
 from typing import Any
@@ -40,6 +41,27 @@ _RUNS = frozenset({("metrics", "source"), ("metrics", "target")})
 UNSCOPED = frozenset({"users", "tokens", "projects", "audit", "settings", "documents"})
 
 
+# Settings that belong to a pipeline, a deployment or a data set, and so to its project.
+_SETTINGS = (
+    re.compile(r"partitions:(.+)", re.DOTALL),
+    re.compile(r"trigger:(.+):[^:]*", re.DOTALL),
+    re.compile(r"accepted rows \S* of (.+)", re.DOTALL),
+)
+
+
+def owner_of_setting(name: str) -> str | None:
+    """Return the pipeline, deployment or data set of a setting; None for the store's own.
+
+    >>> owner_of_setting("trigger:churn:retrain"), owner_of_setting("approvals_needed")
+    ('churn', None)
+
+    Args:
+        name: Name of the setting.
+    """
+    found = next((match for form in _SETTINGS if (match := form.fullmatch(name))), None)
+    return None if found is None else found[1]
+
+
 class Subjects:
     """Finds the names that calls and records are about.
 
@@ -58,10 +80,6 @@ class Subjects:
             if isinstance(value, str):
                 if not (of_run and argument == "name"):
                     yield from self._of_text(noun, argument, value)
-            elif (noun, argument) == ("predictions", "truth"):
-                found = self._metadata.predictions.get_many(list(value))
-                for prediction in found.values():
-                    yield prediction.deployment
             elif argument == "changes":  # the keywords of an update
                 yield from self.of_call(noun, {k: v for k, v in value.items() if k != "name"})
             else:

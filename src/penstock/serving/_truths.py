@@ -5,8 +5,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from penstock.core import DataError, NotFoundError, PredictionRecord, did_you_mean, now
+from penstock.core import (
+    DataError,
+    NotFoundError,
+    Permission,
+    PredictionRecord,
+    current_identity,
+    did_you_mean,
+    now,
+)
 from penstock.models import Signature
+from penstock.people import project_named
 from penstock.serving._prediction_log import PredictionLog
 from penstock.stores import Store
 from penstock.tables import read_label
@@ -46,7 +55,11 @@ class Truths:
             truth: True values by prediction id.
             served: The endpoint's present signature, for the values of unknown predictions.
         """
-        predictions = self._find(list(truth))
+        predictions = {
+            each: found
+            for each, found in self._find(list(truth)).items()
+            if self._is_readable(found.deployment, deployment)
+        }
         result, values = Recorded(), dict[str, Any]()
         signatures: dict[tuple[str, int], Signature] = {}
         for prediction_id, value in truth.items():
@@ -74,6 +87,13 @@ class Truths:
             missing = [prediction_id for prediction_id in ids if prediction_id not in predictions]
             predictions |= self._store.metadata.predictions.get_many(missing)
         return predictions
+
+    def _is_readable(self, made_by: str, deployment: str) -> bool:
+        """Return whether the sender may know of a prediction; of another team's they may not."""
+        identity = current_identity()
+        if made_by == deployment or identity is None:
+            return True
+        return identity.may(Permission.READ, project_named(made_by, store=self._store))
 
     def _read(
         self,

@@ -19,6 +19,7 @@ from penstock.core import (
     GateError,
     GateResult,
     GateState,
+    HookRecord,
     Identity,
     ModelVersionRecord,
     Permission,
@@ -31,13 +32,14 @@ from penstock.core import (
 )
 from penstock.data import split_table
 from penstock.evaluation import evaluate
+from penstock.hooks import Webhooks
 from penstock.models import Model, infer_signature
 from penstock.people import Projects, Tokens, Users
 from penstock.registry import Registry
 from penstock.server._app import users_of
 from penstock.stores import open_store
 from penstock.stores.rest._wire import wire_of
-from penstock.testing._records import a_rollout, a_run, a_step
+from penstock.testing._records import a_prediction, a_rollout, a_run, a_step
 
 PEOPLE = {
     "ada": ("trainer",),
@@ -517,3 +519,96 @@ def test_a_store_of_one_person_is_judged_too(store, register):
         with open_store(url) as there:
             Registry(store=there).promote("tips", 1, force_reason="It is mine.")
     assert stage(store) is Stage.PRODUCTION
+
+
+def test_a_setting_belongs_to_the_project_of_its_pipeline_deployment_or_data_set(ask, store):
+    Users(store=store).add("tia")
+    Users(store=store).grant("tia", "admin", project="tips")
+    key = Tokens(store=store).create("tia").secret.reveal()
+    names = ("partitions:{}", "trigger:{}:retrain", "accepted rows 0123 of {}")
+    with (
+        serving(store, authenticate=users_of(store)) as url,
+        httpx.Client(base_url=f"{url}/api/v1/") as client,
+    ):
+        client.headers["authorization"] = f"Bearer {key}"
+
+        def status(verb, **arguments):
+            return client.post(f"settings/{verb}", json=arguments).status_code
+
+        for name in names:
+            assert status("set", name=name.format("tips"), value="x") == 200
+            assert status("get", name=name.format("tips-2")) == 200
+            for verb in ("set", "add"):
+                assert status(verb, name=name.format("fraud"), value="x") == 403
+            assert status("get", name=name.format("fraud")) == 403
+        # The store's own are everybody's to read, and an admin's of all projects to change.
+        assert status("get", name="approvals_needed") == 200
+        assert status("set", name="approvals_needed", value="1") == 403
+        assert status("set", name="trigger:tips", value="1") == 403
+        assert status("change-counter") == 200
+    assert store.metadata.settings.get("partitions:fraud") is None
+
+
+def test_the_truth_of_anothers_prediction_is_answered_as_that_of_none(ask, store):
+    Projects(store=store).add("fraud")
+    store.metadata.predictions.add([a_prediction("p1", deployment="tips", model="tips")])
+    store.metadata.predictions.add([a_prediction("p2", deployment="fraud", model="fraud")])
+    Users(store=store).add("tio")
+    Users(store=store).grant("tio", "operator", project="tips")
+    key = Tokens(store=store).create("tio").secret.reveal()
+    with serving(store, authenticate=users_of(store)) as url:
+        answers = [
+            httpx.post(
+                f"{url}/api/v1/predictions/add-truth",
+                json={"truth": {asked: "no"}, "at": now().isoformat()},
+                headers={"authorization": f"Bearer {key}"},
+            )
+            for asked in ("p1", "p2", "p3")
+        ]
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    assert [answer.json() for answer in answers] == [
+        {"result": []},
+        {"result": ["p2"]},
+        {"result": ["p3"]},
+    ]
+    assert store.metadata.predictions.get("p2").truth is None
+
+
+def test_a_hooks_secret_is_written_and_never_read(ask, store):
+    hook = HookRecord("crm", "https://crm.example/hook", "openlineage", "canary-key", ("*",), now())
+    form = wire_of(HookRecord).write(hook)
+    assert ask("opa", "hooks/save", hook=form).status_code == 200
+    for verb, arguments in (("get", {"name": "crm"}), ("list", {})):
+        for who in ("opa", "root"):
+            answer = ask(who, f"hooks/{verb}", **arguments)
+            assert answer.status_code == 200
+            assert "canary" not in answer.text
+            assert '"secret":"***"' in answer.text
+    shown = ask("opa", "hooks/get", name="crm").json()["result"]
+    assert ask("opa", "hooks/save", hook={**shown, "events": ["run.failed"]}).status_code == 200
+    kept = store.metadata.hooks.get("crm")
+    assert (kept.secret, kept.events) == ("canary-key", ("run.failed",))
+    # Elsewhere the key would be sent to whoever answers there.
+    moved = ask("opa", "hooks/save", hook={**shown, "url": "https://evil.example/hook"})
+    assert moved.status_code == 400
+    assert ask("opa", "hooks/save", hook={**shown, "name": "new"}).status_code == 400
+    assert store.metadata.hooks.get("crm").url == "https://crm.example/hook"
+
+
+def test_an_operator_over_http_neither_delivers_nor_tests_what_only_the_server_can_sign(
+    ask, store, monkeypatch
+):
+    store.metadata.hooks.save(
+        HookRecord("crm", "https://crm.example/hook", "webhook", "whsec_canary", ("*",), now())
+    )
+    store.metadata.runs.create(a_run(run_id="r9"))
+    key = Tokens(store=store).create("opa").secret.reveal()
+    monkeypatch.setenv("PENSTOCK_TOKEN", key)
+    with serving(store, authenticate=users_of(store)) as url, open_store(url) as remote:
+        hooks = Webhooks(store=remote)
+        assert hooks.deliver() == 0
+        with pytest.raises(AccessError, match="stays with the server"):
+            hooks.test("crm")
+        assert hooks.pause("crm").paused_at is not None
+        assert hooks.resume("crm").paused_at is None
+    assert store.metadata.hooks.get("crm").secret == "whsec_canary"
