@@ -60,3 +60,29 @@ def test_large_whole_numbers_among_decimal_ones_are_refused(tmp_path):
         read(tmp_path, b'{"a": 0.5, "b": 1}\n{"a": 9007199254740993}\n')
     assert read(tmp_path, b'{"a": 0.5}\n{"a": 1e20}\n')["a"].to_list() == [0.5, 1e20]
     assert read(tmp_path, b'[{"a": 9007199254740993}]')["a"].to_list() == [9007199254740993]
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ('{"a": 1, "a": 2}\n', "line 1: an object has 'a' twice"),
+        ('{"a":1,"b":1}\n{"a":2,"b":{"c":1,"c":2}}\n', "types"),
+        ('{"a":1,"b":{"c":1}}\n{"a":2,"b":{"c":1,"c":2}}\n', "line 2: an object has 'c' twice"),
+        ('[{"a" : 1, "b" : 2}, {"a" : 1, "b" : 2, "b" : 3}]', "an object has 'b' twice"),
+    ],
+)
+def test_a_name_that_an_object_has_twice_is_refused_with_its_line(tmp_path, text, where):
+    with pytest.raises(DataError, match=where):
+        read(tmp_path, text.encode())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": "x\\":1, \\":2", "b": 1}\n{"a": "\\":", "b": 2}\n',
+        '{"a": [{"b": 1}, {"b": 2}, {"b": 3}]}\n',
+        '{"a": {"b": {"c": 1}}}\n{"d": 1}\n',
+    ],
+)
+def test_names_in_texts_and_in_lists_of_objects_are_no_second_names(tmp_path, text):
+    assert read(tmp_path, text.encode()).height == text.count("\n")

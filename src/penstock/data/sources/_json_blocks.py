@@ -12,6 +12,7 @@ from penstock.data.sources._file_rows import FileRows
 from penstock.data.sources._json_lines import (
     has_lone_surrogates,
     no_json,
+    require_distinct,
     require_exact,
     unreadable,
     with_stored_types,
@@ -106,9 +107,10 @@ class JsonFile:
         """Read the rows."""
         import polars as pl
 
-        for _, content in self._contents():
+        for lines, content in self._contents():
             table = pl.read_ndjson(io.BytesIO(content), schema=self._read)
             require_exact(self._path, content, table)
+            require_distinct(self._path, content, table, lines)
             yield with_stored_types(table)
 
     def _contents(self) -> Iterator[tuple[int, bytes]]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from penstock.data._finding import Finding
 
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_NAME_ENDS = (b'":', b'" :', b'"\t:')  # as nearly every program writes them
 _EXACT = 2**53  # whole numbers up to here are exact as floats
 
 
@@ -39,6 +40,7 @@ def read_json(file: Path) -> "tuple[pl.DataFrame, list[Finding]]":
     except pl.exceptions.PolarsError as error:
         raise unreadable(file, content) or _mixed(file, error) from error
     require_exact(file, content, table)
+    require_distinct(file, content, table)
     return with_stored_types(table), findings
 
 
@@ -87,6 +89,59 @@ def require_exact(file: Path, content: bytes, table: "pl.DataFrame") -> None:
                     path=file,
                     column=name,
                 )
+
+
+def require_distinct(file: Path, content: bytes, table: "pl.DataFrame", lines: int = 0) -> None:
+    """Refuse objects that have a name twice: this reader takes the first value, others the last.
+
+    Found where there are more names than rows and columns have room for, which is so unless as many
+    fields are left out.
+
+    Args:
+        file: The file.
+        content: The content, or a block of it.
+        table: What was read of it.
+        lines: Number of lines before the block.
+
+    Raises:
+        DataError: If one has, with the line.
+    """
+    fields = sum(map(_fields_of, table.dtypes))
+    if sum(map(content.count, _NAME_ENDS)) <= table.height * fields:
+        return
+    if content.lstrip().startswith(b"["):
+        repeated = _repeated(content)
+        if repeated:
+            raise no_json(file, f"an object has {repeated!r} twice")
+        return
+    for number, line in enumerate(content.split(b"\n"), lines + 1):
+        repeated = _repeated(line) if line.strip() else ""
+        if repeated:
+            raise no_json(file, f"line {number:,}: an object has {repeated!r} twice")
+
+
+def _fields_of(dtype: "pl.DataType") -> float:
+    """Return how many names a value has at most, its own included."""
+    import polars as pl
+
+    if isinstance(dtype, pl.List):
+        return math.inf if "Struct" in str(dtype) else 1
+    if isinstance(dtype, pl.Struct):
+        inner: list[Any] = [field.dtype for field in dtype.fields]
+        return 1.0 + sum(map(_fields_of, inner))
+    return 1
+
+
+def _repeated(text: bytes) -> str:
+    """Return a name that an object has twice; empty if none has."""
+    found: list[str] = []
+
+    def note(pairs: list[tuple[str, Any]]) -> None:
+        names = [name for name, _ in pairs]
+        found.extend(name for name in names if names.count(name) > 1)
+
+    json.loads(text, object_pairs_hook=note)
+    return found[0] if found else ""
 
 
 def unreadable(file: Path, content: bytes, lines: int = 0) -> DataError | None:
