@@ -3,6 +3,8 @@
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from penstock.core import ConflictError, DataError, ParameterError
 from penstock.data import SqlSource
 from penstock.serving import predict
 from penstock.serving.batch import _tables
-from penstock.serving.batch._table_target import TableTarget
+from penstock.serving.batch._table_target import TableTarget, _as_columns
 
 ROWS = 40
 
@@ -168,6 +170,17 @@ def test_names_are_quoted_and_odd_types_become_texts(tmp_path: Path) -> None:
         assert not table.has("q")
     with sqlite3.connect(tmp_path / "a.db") as raw:
         assert raw.execute('SELECT * FROM "a""b; DROP"').fetchall() == frame.rows()
+
+
+def test_types_that_no_table_has_become_text_or_are_refused() -> None:
+    zoned = datetime(2026, 1, 1, 12, tzinfo=timezone(timedelta(hours=2)))
+    given = {"price": [Decimal("1.10")], "at": [zoned], "n": [None], "warnings": [["a", "b"]]}
+    made = _as_columns(pl.DataFrame(given))
+    assert made.row(0) == ("1.10", zoned.astimezone(UTC).replace(tzinfo=None), None, "a b")
+    with pytest.raises(DataError, match="Column 'tags' is List"):
+        _as_columns(pl.DataFrame({"tags": [["a"]]}))
+    with pytest.raises(DataError, match="integers beyond 64 bits, such as 9223372036854775808"):
+        _as_columns(pl.DataFrame({"n": pl.Series([2**63], dtype=pl.UInt64)}))
 
 
 def test_numbers_that_a_database_cannot_hold_are_refused() -> None:

@@ -199,6 +199,7 @@ def _as_columns(frame: "pl.DataFrame") -> "pl.DataFrame":
                 column=name,
             )
         elif dtype.is_integer():
+            _require_64_bits(frame[name])
             columns.append(column.cast(pl.Int64))
         elif dtype.is_float():
             columns.append(column.cast(pl.Float64))
@@ -211,3 +212,16 @@ def _as_columns(frame: "pl.DataFrame") -> "pl.DataFrame":
         else:  # decimals, times of day, durations, levels: as text, which loses nothing
             columns.append(column.cast(pl.String))
     return frame.select(columns)
+
+
+def _require_64_bits(column: "pl.Series") -> None:
+    import polars as pl
+
+    fits = column.cast(pl.Int64, strict=False).null_count() == column.null_count()
+    if not fits:
+        raise DataError(
+            what=f"Column {column.name!r} has integers beyond 64 bits, such as {column.max()!r}.",
+            why="No table's integers are as long. Nothing was written.",
+            fix="Leave the column out with keep=, or have it as text in the source.",
+            column=column.name,
+        )
