@@ -156,6 +156,7 @@ def server(command: list[str], **environment: str) -> Iterator[tuple[int, psutil
         stderr=subprocess.DEVNULL,
         env={**os.environ, **environment},
     )
+    children: list[psutil.Process] = []
     try:
         for _ in range(3000):
             try:
@@ -167,7 +168,8 @@ def server(command: list[str], **environment: str) -> Iterator[tuple[int, psutil
                 time.sleep(0.1)
         yield port, psutil.Process(process.pid)
     finally:
-        children = psutil.Process(process.pid).children(recursive=True)
+        with suppress(psutil.NoSuchProcess):
+            children = psutil.Process(process.pid).children(recursive=True)
         process.terminate()
         process.wait()
         for child in children:

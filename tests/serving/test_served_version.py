@@ -87,6 +87,17 @@ def test_a_model_that_cannot_answer_its_warm_up_is_refused() -> None:
         served(Broken()).warm_up()
 
 
+def test_a_call_that_waited_for_the_processor_says_nothing_of_the_model() -> None:
+    model = served(Breaking())
+    model._call_s = 0.0001
+    for elapsed_s in (0.3, 0.0001, 0.05, 0.0001, 2.0):
+        model._note_time(elapsed_s, 1)
+    assert model.is_quick(1)
+    for _ in range(60):
+        model._note_time(0.01, 1)
+    assert not model.is_quick(1)
+
+
 def test_slow_models_go_to_a_thread() -> None:
     quick = served(Breaking())
     quick.warm_up()
