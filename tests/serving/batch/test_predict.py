@@ -265,7 +265,7 @@ def test_a_batch_killed_at_random_points_ends_as_an_undisturbed_one(
             process.start()
             if killed < KILLS and random.random() > 1 / 12:  # a dozen kills, then it may end
                 aim, deadline = finished + random.choice((0, 1, 1, 2, 5)), time.monotonic() + 60
-                while _parts(tmp_path) < aim and process.is_alive() and time.monotonic() < deadline:
+                while _parts(out) < aim and process.is_alive() and time.monotonic() < deadline:
                     time.sleep(0.002)
                 time.sleep(random.random() / 50)
                 process.kill()
@@ -274,19 +274,19 @@ def test_a_batch_killed_at_random_points_ends_as_an_undisturbed_one(
                 break
             assert process.exitcode == -signal.SIGKILL
             killed += 1
-            assert _parts(tmp_path) >= finished
-            finished = _parts(tmp_path)
+            assert _parts(out) >= finished
+            finished = _parts(out)
         found = pl.read_parquet(out)
         assert found.drop("prediction_id").equals(expected)
         batch_id = found["prediction_id"][0].rpartition("-")[0]
         assert found["prediction_id"].to_list() == [f"{batch_id}-{row}" for row in range(8_000)]
         if process.exitcode == 0:
             assert told.read_text().split() == [batch_id, str(finished)]
-            assert not list(tmp_path.glob(".out*"))
+            assert not list(tmp_path.glob(f".{out.name}*"))
 
 
-def _parts(folder: Path) -> int:
-    return len(list(folder.glob(".out*/part-*.json")))
+def _parts(out: Path) -> int:
+    return len(list(out.parent.glob(f".{out.name}*/part-*.json")))
 
 
 def test_a_changed_source_is_predicted_anew(batches: Batches, tmp_path: Path) -> None:
