@@ -431,6 +431,10 @@ def test_halves_that_change_places_are_no_leakage(tmp_path, cell, is_leak):
         # What IPython takes for a magic in a cell of a single line
         (["pprint(1)"], []),
         (["pprint(1)\nx = 1"], [("error", 1, "pprint")]),
+        # What follows a return, and what IPython does not keep of a cell that ends in a semicolon
+        (["def f():\n    return 1\n    return gone", "f()"], []),
+        (["%%capture out\nprint(1)", "print(out)"], []),
+        (["%%capture out\nprint(1);", "print(out)"], [("error", 2, "out")]),
         # What another file may have defined
         (["%run -i setup.py", "print(late)", "late = 1"], [("warning", 2, "late")]),
     ],

@@ -117,9 +117,11 @@ class FlowWalker(ast.NodeVisitor):
         self._own, self._called_names = own, called
 
     def walk(self, nodes: Iterable[ast.AST]) -> None:
-        """Walk nodes in order."""
+        """Walk nodes in order, up to what leaves the body: nothing executes the rest."""
         for node in nodes:
             self.visit(node)
+            if isinstance(node, ast.Return | ast.Raise | ast.Continue | ast.Break):
+                break
 
     def emit(self, kind: EventKind, name: str, line: int, other: str = "") -> None:
         """Add an event, unless the name is local to a function."""

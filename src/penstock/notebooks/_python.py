@@ -106,7 +106,9 @@ def _take_out(source: str) -> tuple[str, tuple[Magic, ...]]:
             return "\n".join(
                 [*("" for _ in lines[:first]), bound, *("" for _ in lines[first + 1 :])]
             ), tuple(magics)
-        lines[first] = _cell_head(magics[0])
+        # IPython keeps no captured output for a cell that ends in a semicolon.
+        is_dropped = name == "capture" and source.rstrip().endswith(";")
+        lines[first] = "" if is_dropped else _cell_head(magics[0])
     return "\n".join(_plain_lines(lines, magics)), tuple(magics)
 
 
