@@ -37,3 +37,36 @@ def test_a_name_of_a_text_that_no_cell_has_any_more_is_said():
 def test_a_cell_that_changes_its_input_twice_is_said():
     assert "a second time" in warnings_of("n = 1", ("a", "n += 1"), ("a", "n += 1"))[0]
     assert warnings_of("n = 1", ("a", "m = n + 1"), ("a", "m = n + 1")) == []
+
+
+def test_a_function_reads_its_globals_when_it_is_called():
+    define = "def add(x):\n    return x + base"
+    assert warnings_of("base = 1", define, "base = 2", "add(1)") == []
+    found = warnings_of("base = 1", define, "r = add(1)", "base = 2", "r")
+    assert found == [
+        ("'r' is out of date: cell [3] computed it from 'base', which cell [4] has changed since."
+        " Run it again.")
+    ]
+    # through functions that functions call, and in the cell of the definition
+    assert warnings_of(
+        "base = 1", define, "def two():\n    return add(2)", "r = two()", "base = 2", "r"
+    )
+    assert warnings_of("base = 1", f"{define}\nr = add(1)", "base = 2", "r")
+    # an object is made by the constructor, its methods read later
+    made = "class A:\n    def __init__(self):\n        self.x = {}\n    def get(self):\n        return {}"
+    assert warnings_of("g = 1", made.format("g", 0), "a = A()", "g = 2", "a")
+    assert warnings_of("g = 1", made.format(0, "g"), "a = A()", "g = 2", "a.get()") == []
+
+
+def test_a_failed_cell_has_changed_only_what_it_bound():
+    watcher = CellWatcher()
+    for source in ("k = 1", "w = k + 1"):
+        watcher.begin(source)
+        watcher.end(0.1, ok=True)
+    watcher.begin("1/0; k = 5")
+    watcher.end(0.1, ok=False, unbound=["k"])
+    assert watcher.begin("w") == []
+    watcher.end(0.1, ok=True)
+    watcher.begin("k = 5; 1/0")
+    watcher.end(0.1, ok=False)
+    assert "'w' is out of date" in watcher.begin("w")[0]

@@ -13,6 +13,7 @@ EventKind = Literal[
 ]  # fmt: skip
 
 OWN = "self()"  # no name of Python
+CONSTRUCTORS = ("__init__", "__new__", "__post_init__", "__init_subclass__", "__set_name__")
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,22 @@ class CellFlow:
         return first_lines
 
     @cached_property
+    def direct_reads(self) -> frozenset[str]:
+        """Names read by the cell itself, not by the functions that it defines."""
+        first_lines: dict[str, int] = {}
+        _first_reads(self.events, set(), first_lines, with_bodies=False)
+        return frozenset(first_lines)
+
+    @cached_property
+    def body_reads(self) -> "dict[str, frozenset[str]]":
+        """Names read by a call, by function; of a class by the making of an object."""
+        return {
+            event.name: _reads_of_call(event.body)
+            for event in self.flat
+            if event.body is not None and event.name
+        }
+
+    @cached_property
     def changes(self) -> dict[str, int]:
         """Line of the first change in place, by name."""
         first_lines: dict[str, int] = {}
@@ -124,19 +141,33 @@ class CellFlow:
         return first_lines
 
 
+def _reads_of_call(body: Deferred) -> frozenset[str]:
+    made = [each for name, each in body.methods.items() if name in CONSTRUCTORS]
+    events = [event for each in (body, *made) for event in flat(each.events)]
+    return frozenset(event.name for event in events if event.kind in {"read", "change"})
+
+
 def _first_reads(
-    events: tuple[Event, ...], bound: set[str], first_lines: dict[str, int]
+    events: tuple[Event, ...],
+    bound: set[str],
+    first_lines: dict[str, int],
+    *,
+    with_bodies: bool = True,
 ) -> set[str]:
     """Collect readings of names not bound for sure; return the names bound for sure after."""
     for event in events:
         if event.options:
-            ends = [_first_reads(option, set(bound), first_lines) for option in event.options]
+            ends = [
+                _first_reads(option, set(bound), first_lines, with_bodies=with_bodies)
+                for option in event.options
+            ]
             bound |= set.intersection(*ends) if event.kind == "branch" else ends[0] & ends[-1]
         elif event.kind in {"write", "import", "define"}:
             bound.add(event.name)
         if event.kind in {"read", "change", "delete"} and event.name not in bound:
             first_lines.setdefault(event.name, event.line)
-        for inner in event.body.all_events() if event.body is not None else ():
+        body = event.body if with_bodies else None
+        for inner in body.all_events() if body is not None else ():
             if inner.kind in {"read", "change"} and inner.name not in bound:
                 first_lines.setdefault(inner.name, event.line)
     return bound

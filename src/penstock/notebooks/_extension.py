@@ -9,6 +9,7 @@ from typing import Any
 from penstock.notebooks._watcher import CellWatcher
 from penstock.tracking import active_run
 
+_UNBOUND = object()
 ORDER = "cells.json"  # artifact of the active run
 
 
@@ -23,6 +24,7 @@ class NotebookExtension:
         self._shell = shell
         self.watcher = CellWatcher()
         self._started = 0.0
+        self._values: dict[str, object] = {}  # of the names that the running cell binds, before
 
     def load(self) -> None:
         """Register events, the magic and the displays."""
@@ -42,11 +44,24 @@ class NotebookExtension:
         self._started = time.perf_counter()
         for warning in self.watcher.begin(info.raw_cell or "", getattr(info, "cell_id", "") or ""):
             print(f"penstock: {warning}", file=sys.stderr)  # noqa: T201 - shown below the cell
+        names, values = self.watcher.executions[-1].flow.writes, self._shell.user_ns
+        self._values = {name: values.get(name, _UNBOUND) for name in names}
 
     def _after(self, result: Any) -> None:
         if not self.watcher.executions:  # the cell that loaded the extension
             return
-        self.watcher.end(time.perf_counter() - self._started, ok=bool(result.success))
+        seconds, ok, values = (
+            time.perf_counter() - self._started,
+            bool(result.success),
+            self._values,
+        )
+        unbound = [
+            name
+            for name, value in values.items()
+            if not ok and self._shell.user_ns.get(name, _UNBOUND) is value
+        ]
+        self._values = {}  # a large value of before may go
+        self.watcher.end(seconds, ok=ok, unbound=unbound)
         run = active_run()
         if run is not None:
             run.log_dict(ORDER, {"cells": [each.to_json() for each in self.watcher.executions]})

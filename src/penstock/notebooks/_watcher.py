@@ -1,6 +1,6 @@
 """The order in which the cells of a live notebook really run, and the state of names that no file shows."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,6 +60,8 @@ class CellWatcher:
         self._writer: dict[str, CellExecution] = {}
         self._version: dict[str, int] = {}
         self._newest: dict[str, CellExecution] = {}
+        self._body_reads: dict[str, frozenset[str]] = {}
+        self._earlier: dict[str, tuple[int, CellExecution | None, frozenset[str] | None]] = {}
 
     def begin(self, source: str, cell_id: str = "") -> list[str]:
         """Note that a cell begins; return hidden facts for readers of the file, as sentences.
@@ -70,20 +72,58 @@ class CellWatcher:
         """
         flow = cell_flow(NotebookCell(1, "code", source))
         number = len(self.executions) + 1
-        versions = {name: self._version.get(name, 0) for name in flow.reads}
+        reads = self._reads(flow)
+        versions = {name: self._version.get(name, 0) for name in reads}
         execution = CellExecution(number, cell_id, source, flow, versions)
-        warnings = [text for name in flow.reads for text in self._hidden(name, execution)]
+        warnings = [text for name in reads for text in self._hidden(name, execution)]
         self.executions.append(execution)
         if cell_id:
             self._newest[cell_id] = execution
+        self._earlier = {}
         for name in {**flow.writes, **flow.changes}:
+            before = (
+                self._version.get(name, 0),
+                self._writer.get(name),
+                self._body_reads.pop(name, None),
+            )
+            self._earlier[name] = before
             self._version[name] = number
             self._writer[name] = execution
+        self._body_reads |= flow.body_reads
         return list(dict.fromkeys(warnings))
 
-    def end(self, seconds: float, *, ok: bool) -> None:
-        """Note that the cell that began last has ended."""
+    def _reads(self, flow: CellFlow) -> list[str]:
+        """Return the names that an execution reads: its own, and those of the functions that it calls."""
+        called = {event.name for event in flow.flat if event.kind in {"call", "pass"}}
+        bodies = {**self._body_reads, **flow.body_reads}
+        waiting, found = (
+            sorted(flow.direct_reads | called),
+            dict.fromkeys(sorted(flow.direct_reads)),
+        )
+        while waiting:
+            more = sorted(bodies.pop(waiting.pop(), frozenset()))
+            waiting += more
+            found |= dict.fromkeys(more)
+        return list(found)
+
+    def end(self, seconds: float, *, ok: bool, unbound: Collection[str] = ()) -> None:
+        """Note that the cell that began last has ended.
+
+        Args:
+            seconds: Duration of the cell, in seconds.
+            ok: True after an end without an exception.
+            unbound: Names that the text binds and the execution, which failed before, did not.
+        """
         last = self.executions[-1]
+        for name in set(unbound) & set(self._earlier) - set(last.flow.changes):
+            version, writer, reads = self._earlier[name]
+            self._version[name] = version
+            self._writer.pop(name)
+            if writer is not None:
+                self._writer[name] = writer
+            self._body_reads.pop(name, None)
+            if reads is not None:
+                self._body_reads[name] = reads
         done = CellExecution(
             last.number, last.cell_id, last.source, last.flow, last.versions, seconds, ok
         )

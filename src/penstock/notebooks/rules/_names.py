@@ -8,7 +8,7 @@ from functools import partial
 
 from penstock.core import did_you_mean
 from penstock.notebooks._document import NotebookCell
-from penstock.notebooks._events import OWN, Deferred, Event
+from penstock.notebooks._events import CONSTRUCTORS, OWN, Deferred, Event
 from penstock.notebooks._finding import FindingLevel, NotebookFinding
 from penstock.notebooks._magics import AUTOMAGIC
 from penstock.notebooks.rules._analysis import Analysis, finding
@@ -71,7 +71,6 @@ PYTHON_2 = frozenset(
         "coerce",
     ]
 )
-_CONSTRUCTORS = ("__init__", "__new__", "__post_init__", "__init_subclass__", "__set_name__")
 _CALLED = ("__call__", "forward", "call")
 
 
@@ -258,7 +257,7 @@ class _TopDown:
         elif body is None:
             self._perhaps_methods(event.name, _CALLED, event.line)
         elif body.is_class:
-            self._methods(body, _CONSTRUCTORS, event.line, body)
+            self._methods(body, CONSTRUCTORS, event.line, body)
         else:
             self._enter(body, event.line)
 
