@@ -44,8 +44,10 @@ def test_a_function_reads_its_globals_when_it_is_called():
     assert warnings_of("base = 1", define, "base = 2", "add(1)") == []
     found = warnings_of("base = 1", define, "r = add(1)", "base = 2", "r")
     assert found == [
-        ("'r' is out of date: cell [3] computed it from 'base', which cell [4] has changed since."
-        " Run it again.")
+        (
+            "'r' is out of date: cell [3] computed it from 'base', which cell [4] has changed since."
+            " Run it again."
+        )
     ]
     # through functions that functions call, and in the cell of the definition
     assert warnings_of(

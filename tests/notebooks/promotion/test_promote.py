@@ -177,3 +177,16 @@ def test_a_notebook_that_computes_nothing_is_told_so(tmp_path, cells):
     with pytest.raises(PenstockError, match="no cell that computes a value"):
         promote_notebook(path, tmp_path / "pkg")
     assert not (tmp_path / "pkg").exists()
+
+
+def test_a_notebook_named_after_a_module_that_it_imports_does_not_hide_it(tmp_path):
+    cells = ["import numpy as np\nimport json", "total = int(np.arange(4).sum())"]
+    path = write_notebook(tmp_path / "numpy.ipynb", *cells)
+    promoted = promote_notebook(path, tmp_path / "pkg")
+    assert promoted.plan.pipeline == "numpy_pipeline"
+    assert (tmp_path / "pkg" / "numpy_pipeline.py").is_file()
+    path = write_notebook(tmp_path / "statistics.ipynb", "total = 1 + 1")
+    assert (
+        promote_notebook(path, tmp_path / "other", plan_only=True).plan.pipeline
+        == "statistics_pipeline"
+    )

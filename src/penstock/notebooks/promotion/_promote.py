@@ -4,6 +4,7 @@ import ast
 import os
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -155,6 +156,8 @@ class _Work:
         """Return the folder's plan, or a first plan, with inputs and outputs."""
         target = os.path.relpath(self._notebook.path.resolve(), self._folder.resolve())
         name = module_name(self._notebook.path.stem)
+        if name in _imported_modules(self._notebook):  # else the pipeline imports itself
+            name = f"{name}_pipeline"
         if self._edited:
             plan = read_plan(self._folder / "plan.toml", self._parts)
             plan = replace(plan, notebook=target)
@@ -208,6 +211,19 @@ class _Work:
                     text = f"{name!r} has another value in each fresh execution; seed what draws, or read the time elsewhere"
                     problems.append((one.cell, 1, text))
         _refuse(self._notebook, problems)
+
+
+def _imported_modules(notebook: Notebook) -> set[str]:
+    """Return the top-level modules that the pipeline's module would hide if it had their name."""
+    trees = [cell.python.tree for cell in notebook.code_cells if cell.python.tree is not None]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    names = [each.name for node in nodes if isinstance(node, ast.Import) for each in node.names]
+    names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+    return (
+        {name.partition(".")[0] for name in names}
+        | sys.stdlib_module_names
+        | {"penstock", "pytest"}
+    )
 
 
 def module_name(stem: str) -> str:
