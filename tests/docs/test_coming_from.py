@@ -13,6 +13,12 @@ PAGES = ROOT / "docs" / "coming-from"
 _BLOCK = re.compile(
     r"^```(?P<kind>python|py)(?P<title>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
 )
+IMPORTS = """
+import pandas as pd
+from sklearn.datasets import load_iris
+from sklearn.model_selection import cross_val_score
+from sklearn.tree import DecisionTreeClassifier
+"""
 KEDRO = """
 import sys
 import types
@@ -75,6 +81,36 @@ def test_kedro_finds_the_depth_that_we_find(tmp_path):
     depth = our_depth(tmp_path, ours)
     (tmp_path / "flow.py").write_text(KEDRO.format(theirs=theirs))
     assert f"depth: {depth}" in executed(python, tmp_path, "flow.py")
+
+
+def test_metaflow_finds_the_depth_that_we_find(tmp_path):
+    python = engine("metaflow") / "python"
+    theirs, ours = blocks("metaflow.md")
+    depth = our_depth(tmp_path, ours)
+    (tmp_path / "flow.py").write_text(IMPORTS + theirs)
+    printed = executed(
+        python, tmp_path, "flow.py", "run", METAFLOW_HOME=str(tmp_path / ".metaflow")
+    )
+    [found] = re.findall(r"^.*/end/.*\] (\d+)$", printed, re.MULTILINE)
+    assert int(found) == depth
+
+
+def test_zenml_runs_the_page_s_pipeline(tmp_path):
+    python = engine("zenml") / "python"
+    theirs, ours = blocks("zenml.md")
+    depth = our_depth(tmp_path, ours)
+    last = (
+        "\nfrom zenml.client import Client\n"
+        "run = Client().get_pipeline('trees').last_run\n"
+        "print('depth:', run.steps['best'].output.load())\n"
+    )
+    (tmp_path / "flow.py").write_text(theirs + last)
+    settings = {
+        "ZENML_CONFIG_PATH": str(tmp_path / "zenml"),
+        "ZENML_ANALYTICS_OPT_IN": "false",
+        "AUTO_OPEN_DASHBOARD": "false",
+    }
+    assert f"depth: {depth}" in executed(python, tmp_path, "flow.py", **settings)
 
 
 def test_wandb_runs_the_page_s_script(tmp_path):
