@@ -103,6 +103,28 @@ def test_groups_may_come_from_the_user_info_of_the_same_person(browser, provider
     assert browser.name == "ada"  # what is signed goes before
 
 
+def test_the_user_info_is_not_asked_for_groups_that_are_signed(browser_with, provider):
+    provider.person["realm"] = {"roles": ["ml"]}
+    browser = browser_with(groups_claim="realm.roles")
+    assert browser.sign_in().status_code == 200
+    assert "/userinfo" not in provider.asked
+
+
+def test_strangers_whom_the_provider_knows_keep_nobody_out(browser, provider):
+    """They have not guessed, and may sit in the same office."""
+    for _ in range(25):
+        trouble(browser.sign_in())
+    provider.person |= {"sub": "8", "preferred_username": "bob", "groups": ["ml"]}
+    assert browser.sign_in().status_code == 200
+
+
+def test_where_passwords_begin_no_session_nobody_sets_one(browser_with, provider):
+    provider.person["groups"] = ["ml"]
+    browser = browser_with(local=False)
+    browser.sign_in()
+    assert "Your password" not in browser.get("/people").text
+
+
 def test_a_role_in_a_project_that_is_gone_is_not_given(browser, provider, store):
     provider.person["groups"] = ["ml"]
     store.metadata.projects.delete("churn")

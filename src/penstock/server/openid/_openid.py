@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 from penstock.core import NotFoundError, Secret, ServingError, SignInError, require
 from penstock.people import has_users
 from penstock.server.openid._claims import read_id_token
-from penstock.server.openid._people import begin_session
+from penstock.server.openid._people import begin_session, has_claim
 from penstock.server.openid._provider import Provider
 from penstock.server.openid._settings import OpenIdSettings
 
@@ -164,7 +164,7 @@ class OpenId:
             settings=self.settings,
             offered=self._provider.metadata.get("id_token_signing_alg_values_supported"),
         )
-        wants_more = self.settings.roles and self.settings.groups_claim not in claims
+        wants_more = self.settings.roles and not has_claim(claims, self.settings.groups_claim)
         if wants_more and isinstance(tokens.get("access_token"), str):
             more = self._provider.user_info(tokens["access_token"])
             if more.get("sub") == claims["sub"]:  # of another person it must not count

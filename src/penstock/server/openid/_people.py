@@ -51,17 +51,17 @@ def begin_session(
         RateLimitError: After too many failures from the address.
     """
     signs = SignIns(store=store)
-    with signs.counted(address):
+    with signs.counted(address):  # a guess; a stranger whom the provider knows is none
         found = claims()
-        user = store.metadata.users.find_subject(subject_text(settings.issuer, found["sub"]))
-        grants = _grants(found, settings, store=store)
-        if user is None:
-            user = _add(found, settings, grants, store=store)
-        elif user.disabled_at is None:
-            claimed = [_for_user(grant, user.name) for grant in grants]
-            with use_identity(_identity(user.name, settings)):
-                store.metadata.users.replace_grants(user.name, settings.issuer, claimed)
-        return signs.with_subject(user.name, address=address)
+    user = store.metadata.users.find_subject(subject_text(settings.issuer, found["sub"]))
+    grants = _grants(found, settings, store=store)
+    if user is None:
+        user = _add(found, settings, grants, store=store)
+    elif user.disabled_at is None:
+        claimed = [_for_user(grant, user.name) for grant in grants]
+        with use_identity(_identity(user.name, settings)):
+            store.metadata.users.replace_grants(user.name, settings.issuer, claimed)
+    return signs.with_subject(user.name, address=address)
 
 
 def groups_of(claims: Mapping[str, Any], claim: str) -> list[str]:
@@ -74,13 +74,19 @@ def groups_of(claims: Mapping[str, Any], claim: str) -> list[str]:
         claims: The claims.
         claim: Name of the claim; dots lead into claims within claims.
     """
-    found: Any = claims.get(claim)
-    if found is None:
-        found = claims
-        for part in claim.split("."):
-            found = found.get(part) if isinstance(found, Mapping) else None
+    found = _value_of(claims, claim)
     texts = [found] if isinstance(found, str) else found
     return [each for each in texts if isinstance(each, str)] if isinstance(texts, list) else []
+
+
+def has_claim(claims: Mapping[str, Any], claim: str) -> bool:
+    """Return whether claims say anything of the groups, be it that there are none.
+
+    Args:
+        claims: The claims.
+        claim: Name of the claim, as in `groups_of`.
+    """
+    return _value_of(claims, claim) is not None
 
 
 def name_from(claims: Mapping[str, Any]) -> str | None:
@@ -96,6 +102,15 @@ def name_from(claims: Mapping[str, Any]) -> str | None:
             if _NAME.fullmatch(name):
                 return name
     return None
+
+
+def _value_of(claims: Mapping[str, Any], claim: str) -> Any:
+    found: Any = claims.get(claim)
+    if found is None:
+        found = claims
+        for part in claim.split("."):
+            found = found.get(part) if isinstance(found, Mapping) else None
+    return found
 
 
 def _grants(

@@ -123,6 +123,7 @@ def _people_page(site: "Site", made: Any = None) -> Page:
         "moment": now(),
         "made": made,
         "provider": None if site.openid is None else site.openid.settings.label,
+        "local": site.openid is None or site.openid.settings.local,
     }
     return Page("people.html", "People", data, view, section="people")
 
