@@ -105,7 +105,6 @@ def test_a_name_with_a_dash_means_the_underscore(world):
         (("job.py", "--set", "strength"), "--set 'strength' has no '='."),
         (("job.py", "--tag", "risk"), "--tag 'risk' has no '='."),
         (("job.py", "--runner", "locl"), "Did you mean 'local'?"),
-        (("job.py", "--on", "locl"), "Did you mean 'local'?"),
         (("job.py", "--refresh", "trian"), "Did you mean 'train'?"),
         (("jop.py",), "Did you mean 'job.py'?"),
         (("job.py:frod",), "Did you mean 'fraud'?"),

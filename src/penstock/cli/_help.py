@@ -74,8 +74,6 @@ def runner_options(command: Command) -> Command:
         click.option("--workers", type=int, metavar="N", help="Maximum number of steps at once."),
         click.option(
             "--runner",
-            "--on",
-            "runner",
             default="local",
             show_default=True,
             metavar="NAME",
