@@ -50,11 +50,15 @@ class HttpError(PenstockError):
         what: The event, as a sentence.
         why: Why the event matters.
         fix: How to fix the cause.
+        allow: For 405, the methods that the path takes.
     """
 
-    def __init__(self, status: int, what: str, why: str = "", fix: str = "") -> None:
+    def __init__(
+        self, status: int, what: str, why: str = "", fix: str = "", allow: Sequence[str] = ()
+    ) -> None:
         super().__init__(what, why, fix, status=status)
         self.status = status
+        self.allow = tuple(allow)
 
 
 @dataclass(slots=True)
@@ -196,7 +200,9 @@ def render_error(error: PenstockError) -> Reply:
 
 
 def retry_header(error: PenstockError) -> dict[str, str]:
-    """Return the headers that say how to ask again: when, or with which kind of sign-in."""
+    """Return the headers that say how to ask again: when, with which method or sign-in."""
+    if isinstance(error, HttpError) and error.allow:
+        return {"allow": ", ".join(error.allow)}
     match status_of(error):
         case 503:
             return {"retry-after": "1"}

@@ -19,7 +19,11 @@ from penstock.lineage._facts import count_answered, read_data, read_provenance
 from penstock.lineage._subject import Subject, find_subject
 from penstock.stores import Store, open_store
 
-_WAYS = {"up": ("up",), "down": ("down",), "both": ("up", "down")}
+_WAYS: Mapping[str, tuple[Literal["up", "down"], ...]] = {
+    "up": ("up",),
+    "down": ("down",),
+    "both": ("up", "down"),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,7 +203,9 @@ def _mount(
 
 def _require_method(came: str, method: str) -> None:
     if method not in {ANY, came}:
-        raise HttpError(405, f"This route does not answer {came}.", fix=f"Use {method}.")
+        raise HttpError(
+            405, f"This route does not answer {came}.", fix=f"Use {method}.", allow=[method]
+        )
 
 
 async def _read_body(receive: Receive) -> bytes:

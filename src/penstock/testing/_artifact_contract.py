@@ -63,7 +63,7 @@ class ArtifactContract:
         assert sorted(map(repr, near)) == sorted(map(repr, chain[2:]))
         assert metadata.artifacts.list_edges("artifact:nothing", direction="up") == []
         with pytest.raises(ParameterError, match="direction is 'sideways'"):
-            metadata.artifacts.list_edges("a", direction="sideways")
+            metadata.artifacts.list_edges("a", direction="sideways")  # type: ignore[arg-type] # as a user may
 
     def test_a_circle_in_the_lineage_does_not_hang(self, metadata: MetadataStore) -> None:
         circle = [Edge("a:1", "a:2", "r"), Edge("a:2", "a:1", "r")]

@@ -130,7 +130,9 @@ class Api:
             )
         if exchange.method not in methods:
             raise HttpError(
-                405, f"{path[:100]} takes {' and '.join(methods)}, not {exchange.method[:20]}."
+                405,
+                f"{path[:100]} takes {' and '.join(methods)}, not {exchange.method[:20]}.",
+                allow=sorted(methods),
             )
         return methods[exchange.method]
 

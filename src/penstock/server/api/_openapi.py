@@ -3,7 +3,7 @@
 from typing import Any
 
 import penstock
-from penstock.stores.rest import Operation, operations
+from penstock.stores.rest import DIGEST, Operation, operations
 
 _ERROR = {
     "type": "object",
@@ -17,8 +17,7 @@ _ERROR = {
     "required": ["error"],
 }
 _OCTETS = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
-_DIGEST = {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"}
-_FAILURES = ("400", "401", "403", "404", "409", "413", "415", "422")
+_FAILURES = ("400", "401", "403", "404", "405", "409", "413", "415", "422", "429", "503")
 
 
 def describe_api(root: str = "/api/v1") -> dict[str, Any]:
@@ -103,7 +102,7 @@ def _responses(content: dict[str, Any]) -> dict[str, Any]:
 def _streams(root: str) -> dict[str, Any]:
     """Describe the routes of bytes, and what a store says of itself."""
     plain = {"application/json": {"schema": {"type": "object"}}}
-    digest = {"name": "digest", "in": "path", "required": True, "schema": _DIGEST}
+    digest = {"name": "digest", "in": "path", "required": True, "schema": DIGEST}
     upload = {
         "summary": "Store the body; the answer has its digest.",
         "operationId": "bytes_write",

@@ -2,7 +2,7 @@
 # ruff: noqa: S608 - statements are made of our own names; values are always bound
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from penstock.core import (
     ArtifactRecord,
@@ -182,7 +182,9 @@ class SQLArtifactIndex:
         with self._database.write() as transaction:
             transaction.executemany(ADD_EDGE, rows)
 
-    def list_edges(self, node: str, *, direction: str, depth: int = 100) -> list[Edge]:
+    def list_edges(
+        self, node: str, *, direction: Literal["up", "down"], depth: int = 100
+    ) -> list[Edge]:
         """See ArtifactIndex."""
         require_choice("direction", direction, _DIRECTIONS)
         with self._database.read() as transaction:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from penstock.stores.rest._operations import operations as operations
     from penstock.stores.rest._rules import RULES as RULES
     from penstock.stores.rest._rules import Rule as Rule
+    from penstock.stores.rest._wire import DIGEST as DIGEST
     from penstock.stores.rest._withheld import carries_secrets as carries_secrets
     from penstock.stores.rest._withheld import keep_secret as keep_secret
     from penstock.stores.rest._withheld import require_secrets as require_secrets
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
+        "DIGEST": "_wire",
         "RULES": "_rules",
         "Operation": "_operations",
         "Rule": "_rules",

@@ -6,7 +6,7 @@ is written, in `RULES`.
 
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, get_origin, get_type_hints
 
@@ -14,7 +14,7 @@ from penstock.core import ParameterError, did_you_mean
 from penstock.stores.artifacts._protocol import ArtifactStore
 from penstock.stores.metadata._protocol import MetadataStore
 from penstock.stores.rest._rules import RULES, Rule
-from penstock.stores.rest._wire import Schema, Wire, refuse, wire_of
+from penstock.stores.rest._wire import DIGEST, Schema, Wire, refuse, wire_of
 
 BYTES = "bytes"
 # Bytes are streamed by routes of their own; a callable and transactions do not cross the wire.
@@ -164,13 +164,19 @@ def _operation(noun: str, verb: str, method: Any) -> Operation:
         verb,
         (inspect.getdoc(method) or verb).partition("\n")[0],
         rule,
-        {each.name: wire_of(hints[each.name]) for each in named},
+        {each.name: _parameter(noun, each.name, hints[each.name]) for each in named},
         frozenset(each.name for each in named if each.default is _REQUIRED),
         positional,
         _fields(rule, {each.name for each in found}),
         wire_of(hints["return"]),
         get_origin(hints["return"]) in {list, dict, Sequence},
     )
+
+
+def _parameter(noun: str, name: str, hint: Any) -> Wire:
+    wire = wire_of(hint)
+    # Bytes have no other name; elsewhere the beginning of a digest may do.
+    return replace(wire, schema=DIGEST) if (noun, name) == (BYTES, "digest") else wire
 
 
 def _fields(rule: Rule, named: set[str]) -> dict[str, Wire]:

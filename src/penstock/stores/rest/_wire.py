@@ -32,6 +32,7 @@ Schema = dict[str, Any]
 _SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _MANY = (list, Sequence, Collection, Iterable)
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+DIGEST: Schema = {"type": "string", "pattern": f"^{_DIGEST.pattern}$"}
 _LONGEST = 80  # characters of a value in a message
 _WHOLE = range(-(2**63), 2**64)  # seeds have no sign, and are stored as texts
 
@@ -281,6 +282,10 @@ def _read_key(kind: Any, name: str, path: str) -> Any:
         raise refuse(path, name, f"an object whose names are of type {kind.__name__}") from error
 
 
+_NARROWER: Mapping[type, Mapping[str, Schema]] = {ArtifactRecord: {"digest": DIGEST}}
+"""Schemas of fields that take fewer values than their type, by record."""
+
+
 def _require_address(record: ArtifactRecord, path: str) -> None:
     """Refuse a record that no bytes can have: everyone who checks the store would stumble over it."""
     if _DIGEST.fullmatch(record.digest) is None:
@@ -320,7 +325,8 @@ def _record(kind: type) -> Wire:
 
     schema = {
         "type": "object",
-        "properties": {name: wire.schema for name, wire in wires.items()},
+        "properties": {name: wire.schema for name, wire in wires.items()}
+        | dict(_NARROWER.get(kind, {})),
         "required": needed,
         "additionalProperties": False,
     }
@@ -377,7 +383,7 @@ _SIMPLE: dict[Any, Wire] = {
     float: Wire(_write_float, _read_float, _NUMBER),
     bytes: Wire(lambda value: base64.b64encode(value).decode(), _read_bytes, _PACKED),
     datetime: Wire(_write_time, _read_time, {"type": "string", "format": "date-time"}),
-    timedelta: Wire(lambda value: value.total_seconds(), _read_duration, _NUMBER),
+    timedelta: Wire(lambda value: value.total_seconds(), _read_duration, {"type": "number"}),
     Any: Wire(write_plain, read_plain, {}),
     # To the server only: no operation returns one.
     Secret: Wire(lambda value: value.reveal(), _read_secret, {"type": "string", "writeOnly": True}),

@@ -1,7 +1,7 @@
 """Artifacts of runs, lineage, snapshots of sources, and proofs."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 from penstock.core import ArtifactRecord, Edge, ProofRecord, SnapshotRecord
 
@@ -51,7 +51,9 @@ class ArtifactIndex(Protocol):
         """Add edges of the lineage."""
         ...
 
-    def list_edges(self, node: str, *, direction: str, depth: int = 100) -> list[Edge]:
+    def list_edges(
+        self, node: str, *, direction: Literal["up", "down"], depth: int = 100
+    ) -> list[Edge]:
         """List the edges reachable from a node: ``direction`` is ``up`` (inputs) or ``down``."""
         ...
 
