@@ -306,7 +306,7 @@ def test_history_of_several_runs(api):
         params={"run_id": runs, "metric_key": "m"},
     )
     assert [(p["run_id"], p["value"]) for p in answer.json()["metrics"]] == [
-        (run, float(place)) for place, run in enumerate(runs)]  # fmt: skip
+        (run, float(runs.index(run))) for run in sorted(runs)]  # fmt: skip
     many = api.get(
         "/ajax-api/2.0/mlflow/metrics/get-history-bulk",
         params={"run_id": ["a"] * 101, "metric_key": "m"},

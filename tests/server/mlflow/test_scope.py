@@ -332,5 +332,7 @@ def test_every_route_of_the_server_is_checked(store):
         *(f"/{p}/3.0/mlflow/server-info" for p in ("api", "ajax-api")),
         *(f"/{p}/2.0/mlflow-artifacts/artifacts{rest}" for p in ("api", "ajax-api")
           for rest in ("", "/{path:path}")),
+        *(f"/{p}/2.0/mlflow/{rest}" for p in ("api", "ajax-api")
+          for rest in ("upload-artifact", "logged-models/{model_id:str}/artifacts/files")),
     }  # fmt: skip
     assert paths == table | others

@@ -66,6 +66,12 @@ def mlflow_router(store: "Store", *, health: bool = True) -> Router:
             ["/model-versions/get-artifact"],
             _file_handler(desk, _model_versions.read_file),
         ),
+        _handler(
+            "GET",
+            [f"{p}/2.0/mlflow/logged-models/{{model_id:str}}/artifacts/files" for p in PREFIXES],
+            _file_handler(desk, _artifacts.read_of_model),
+        ),
+        _upload_handler(desk),
     ]
     if health:
         handlers += [
@@ -196,6 +202,23 @@ def _proxy_handlers(desk: Desk) -> list[HTTPRouteHandler]:
         _handler("PUT", files, write, permission=Permission.WRITE),
         _handler("DELETE", files, remove, permission=Permission.WRITE),
     ]
+
+
+def _upload_handler(desk: Desk) -> HTTPRouteHandler:
+    """Return the route by which pages of MLflow's write a file of a run."""
+
+    async def write(request: Ask) -> Response[bytes]:
+        query = {name: [value] for name, value in request.query_params.items()}
+        file = await _receive(request)
+        try:
+            await asyncio.to_thread(_artifacts.write_of_run, desk, from_query(query), file)
+        finally:
+            with contextlib.suppress(OSError):
+                file.unlink()
+        return Response(b"{}", media_type=_JSON)
+
+    paths = [f"{prefix}/2.0/mlflow/upload-artifact" for prefix in PREFIXES]
+    return _handler("POST", paths, write, permission=Permission.WRITE)
 
 
 def _span_handler(desk: Desk) -> HTTPRouteHandler:

@@ -72,6 +72,33 @@ def read_of_run(desk: Desk, fields: Fields) -> FileDownload:
     return _download(desk, ArtifactPlace("run", run.run_id, safe_path(path)), path)
 
 
+def read_of_model(desk: Desk, fields: Fields) -> FileDownload:
+    """Return a file of a logged model."""
+    model_id, path = fields.require("model_id"), fields.require("artifact_file_path")
+    if desk.find(LOGGED, model_id) is None:
+        raise missing(f"Logged model with ID '{model_id}' not found.")
+    return _download(desk, ArtifactPlace("model", model_id, safe_path(path)), path)
+
+
+def write_of_run(desk: Desk, fields: Fields, file: Path) -> None:
+    """Store a file of a run.
+
+    Args:
+        desk: The desk.
+        fields: The run and the path.
+        file: A local file with the bytes.
+    """
+    for name in ("run_uuid", "path"):
+        if not fields.text(name):
+            raise invalid(f"Request must specify {name}.")
+    path = safe_path(fields.text("path"))
+    if not file.stat().st_size:
+        raise invalid("Request must specify data.")
+    run = desk.run(check_run_id(fields.text("run_uuid")))
+    number = desk.number(run.experiment)
+    write_proxied(desk, f"{number}/{run.run_id}/artifacts/{path}", file)
+
+
 def write_proxied(desk: Desk, path: str, file: Path) -> None:
     """Store a file under the root of all artifacts.
 

@@ -23,7 +23,7 @@ _VIEWS = {"ACTIVE_ONLY", "DELETED_ONLY", "ALL"}
 
 def create(desk: Desk, fields: Fields) -> dict[str, Any]:
     """Create an experiment without runs."""
-    name = check_experiment_name(fields.text("name"))
+    name = check_experiment_name(fields.require("name"))
     tags = _read_tags(fields)
     try:
         desk.metadata.runs.create_experiment(name, tags=tags)
@@ -166,7 +166,7 @@ def _read_tags(fields: Fields) -> dict[str, str]:
 
 
 def _read_tag(fields: Fields) -> tuple[str, str]:
-    key = check_key(fields.text("key"), "tag")
+    key = check_key(fields.require("key"), "tag")
     return key, check_length(fields.text("value"), EXPERIMENT_TAG_LENGTH, f"Tag value of {key!r}")
 
 

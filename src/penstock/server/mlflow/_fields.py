@@ -29,8 +29,8 @@ class Fields:
         values: By name; a query string's values are lists of texts.
     """
 
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self.values = values
+    def __init__(self, values: Mapping[str, Any], place: str = "") -> None:
+        self.values, self._place = values, place
 
     def text(self, *names: str, default: str = "") -> str:
         """Return the first of these fields that is given; names after the first are old names."""
@@ -39,7 +39,7 @@ class Fields:
             if value is None:
                 continue
             if not isinstance(value, str):
-                raise _wrong(name, value)
+                raise _wrong(self._place + name, value)
             if value:
                 return value
         return default
@@ -48,7 +48,7 @@ class Fields:
         """Return a text that must be given."""
         found = self.text(*names)
         if not found:
-            raise _lacking(names[0])
+            raise _lacking(self._place + names[0])
         return found
 
     def has(self, name: str) -> bool:
@@ -60,21 +60,21 @@ class Fields:
         value = self._one(name)
         if value is None:
             if default is None:
-                raise _lacking(name)
+                raise _lacking(self._place + name)
             return default
-        return _whole(name, value)
+        return _whole(self._place + name, value)
 
     def number(self, name: str) -> float:
         """Return a number; infinities and NaN are texts in JSON."""
         value = self._one(name)
         if value is None:
-            raise _lacking(name)
+            raise _lacking(self._place + name)
         if isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise _wrong(name, value)
+            raise _wrong(self._place + name, value)
         try:
             return float(value)
         except (ValueError, OverflowError):
-            raise _wrong(name, value) from None
+            raise _wrong(self._place + name, value) from None
 
     def flag(self, name: str) -> bool:
         """Return a truth value."""
@@ -83,14 +83,14 @@ class Fields:
             return bool(value)
         if isinstance(value, str) and value.lower() in {"true", "false"}:
             return value.lower() == "true"
-        raise _wrong(name, value)
+        raise _wrong(self._place + name, value)
 
     def texts(self, name: str) -> list[str]:
         """Return a list of texts."""
         found = self._list(name)
         for value in found:
             if not isinstance(value, str):
-                raise _wrong(name, value)
+                raise _wrong(self._place + name, value)
         return [str(value) for value in found]
 
     def parts(self, name: str) -> list["Fields"]:
@@ -98,15 +98,19 @@ class Fields:
         found = self._list(name)
         for value in found:
             if not isinstance(value, Mapping):
-                raise _wrong(name, value)
-        return [Fields(value) for value in found]
+                raise _wrong(self._place + name, value)
+        return [
+            Fields(value, f"{self._place}{name}[{number}].") for number, value in enumerate(found)
+        ]
 
     def part(self, name: str) -> "Fields":
         """Return a structure that must be given."""
         value = self._one(name)
         if not isinstance(value, Mapping):
-            raise _lacking(name) if value is None else _wrong(name, value)
-        return Fields(value)
+            raise (
+                _lacking(self._place + name) if value is None else _wrong(self._place + name, value)
+            )
+        return Fields(value, f"{self._place}{name}.")
 
     def most(self, default: int, ceiling: int, *, least: int = 1) -> int:
         """Return the size of a page."""
@@ -130,7 +134,7 @@ class Fields:
             return []
         if isinstance(value, list):
             return value
-        raise _wrong(name, value)
+        raise _wrong(self._place + name, value)
 
 
 class _Query(dict[str, Any]):
@@ -229,7 +233,7 @@ def _lacking(name: str) -> Exception:
 
 
 def _wrong(name: str, value: Any) -> Exception:
-    shown = repr(value)[:100]
+    shown = encode(value).decode()[:100]  # as it was sent
     return invalid(
         f"Invalid value {shown} for parameter '{name}' supplied. "
         "See the API docs for more information about request parameters."

@@ -48,7 +48,7 @@ def log_outputs(desk: Desk, fields: Fields) -> dict[str, Any]:
 
 def search_datasets(desk: Desk, fields: Fields) -> dict[str, Any]:
     """Return the datasets that runs of experiments read."""
-    ids = [check_experiment_id(text) for text in fields.texts("experiment_ids")]
+    ids = fields.texts("experiment_ids")
     if not ids:
         raise invalid("SearchDatasets request must specify at least one experiment_id.")
     if len(ids) > _MOST_EXPERIMENTS:
@@ -56,6 +56,7 @@ def search_datasets(desk: Desk, fields: Fields) -> dict[str, Any]:
             f"SearchDatasets request cannot specify more than {_MOST_EXPERIMENTS} experiment_ids. "
             f"Received {len(ids)} experiment_ids."
         )
+    ids = [check_experiment_id(text) for text in ids]
     found = [dict(each.body) for each in desk.metadata.documents.list(SUMMARY, owners=ids)]
     return compact(dataset_summaries=found)
 

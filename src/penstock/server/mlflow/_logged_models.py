@@ -245,13 +245,13 @@ def _last(written: dict[str, Any], group: str, name: str, on: Sequence[tuple[str
 
 def _read_params(fields: Fields) -> dict[str, str]:
     return {
-        check_key(part.text("key"), "parameter"): part.text("value")[:PARAM_LENGTH]
+        check_key(part.require("key"), "parameter"): part.text("value")[:PARAM_LENGTH]
         for part in fields.parts("params")
     }
 
 
 def _read_tags(fields: Fields) -> dict[str, str]:
     return {
-        check_key(part.text("key"), "tag"): part.text("value")[:TAG_LENGTH]
+        check_key(part.require("key"), "tag"): part.text("value")[:TAG_LENGTH]
         for part in fields.parts("tags")
     }

@@ -21,6 +21,7 @@ from penstock.server.mlflow._runs import log_params, read_params, read_tags, set
 _PAGE = 25_000
 _LATEST_MS = 253_402_300_799_999
 _BULK_RUNS = 100
+_BULK_POINTS = 2500
 _KNOWN = 200_000
 _EXACT = 2**53
 Point = tuple[int, int, float]
@@ -91,8 +92,11 @@ def get_bulk(desk: Desk, fields: Fields) -> dict[str, Any]:
     """Return the points of a metric of several runs."""
     most = fields.most(_PAGE, _PAGE)
     found: list[dict[str, Any]] = []
-    for run_id in _several(desk, fields, "run_id", "run_ids"):
-        key = fields.require("metric_key")
+    run_ids = _several(fields, "run_id", "run_ids")
+    if not fields.has("metric_key"):
+        raise invalid("GetMetricHistoryBulk request must specify a metric_key.")
+    key = fields.require("metric_key")
+    for run_id in _known(desk, sorted(run_ids)):
         found += [
             {**_write(key, point), "run_id": run_id}
             for point in _history(desk, run_id, key)[: most - len(found)]
@@ -102,16 +106,44 @@ def get_bulk(desk: Desk, fields: Fields) -> dict[str, Any]:
 
 def get_bulk_interval(desk: Desk, fields: Fields) -> dict[str, Any]:
     """Return points of a metric of several runs, thinned to a number for each run."""
-    key, most = fields.require("metric_key"), fields.most(320, 2500)
+    if not fields.texts("run_ids"):
+        fields.require("run_ids", "run_id")
+    run_ids, key = _several(fields, "run_ids", "run_id"), fields.require("metric_key")
+    most = fields.integer("max_results", 320)
+    if not 1 <= most <= _BULK_POINTS:
+        raise invalid(
+            f"Invalid value {most} for parameter 'max_results' supplied: "
+            f"max_results must be between 1 and {_BULK_POINTS}."
+        )
+    low, high = _interval(fields)
+    histories = {
+        run_id: sorted(
+            (p for p in _history(desk, run_id, key) if low <= p[1] <= high),
+            key=lambda p: (p[1], p[0]),
+        )
+        for run_id in _known(desk, run_ids)
+    }
+    chosen = _spread(list(histories.values()), most)
+    return compact(
+        metrics=[
+            {**_write(key, point), "run_id": run_id}
+            for run_id, points in histories.items()
+            for point in points
+            if point[1] in chosen
+        ]
+    )
+
+
+def _interval(fields: Fields) -> tuple[int, int]:
+    if fields.has("start_step") != fields.has("end_step"):
+        raise invalid("If either start step or end step are specified, both must be specified.")
     low = fields.integer("start_step", -(2**63) + 1)
     high = fields.integer("end_step", 2**63 - 1)
-    found = []
-    for run_id in _several(desk, fields, "run_ids", "run_id"):
-        points = [p for p in _history(desk, run_id, key) if low <= p[1] <= high]
-        points.sort(key=lambda p: (p[1], p[0]))
-        chosen = points if len(points) <= most else _spread(points, most)
-        found += [{**_write(key, point), "run_id": run_id} for point in chosen]
-    return compact(metrics=found)
+    if low > high:
+        raise invalid(
+            f"end_step must be greater than start_step. Found start_step={low} and end_step={high}."
+        )
+    return low, high
 
 
 def log_points(desk: Desk, run_id: str, metrics: Sequence[SentMetric]) -> None:
@@ -207,28 +239,34 @@ def _history(desk: Desk, run_id: str, key: str) -> list[tuple[int, int, float]]:
     ]
 
 
-def _several(desk: Desk, fields: Fields, *names: str) -> list[str]:
+def _several(fields: Fields, *names: str) -> list[str]:
     run_ids = next((found for name in names if (found := fields.texts(name))), [])
     if not run_ids:
         raise invalid(f"GetMetricHistoryBulk request must specify at least one {names[0]}.")
     if len(run_ids) > _BULK_RUNS:
         raise invalid(
-            f"GetMetricHistoryBulk request cannot specify more than {_BULK_RUNS} run_ids. "
+            f"GetMetricHistoryBulk request cannot specify more than {_BULK_RUNS} run_ids: "
+            f"GetMetricHistoryBulkInterval request must specify at most {_BULK_RUNS} run_ids. "
             f"Received {len(run_ids)} run_ids."
         )
-    for run_id in run_ids:
-        desk.run(check_run_id(run_id))
     return run_ids
 
 
-def _spread(points: "Sequence[Point]", most: int) -> "list[Point]":
-    """Return points spread evenly over a list, the first and the last among them."""
-    last = len(points) - 1
-    return (
-        [points[round(place * last / (most - 1))] for place in range(most)]
-        if most > 1
-        else [points[last]]
-    )
+def _known(desk: Desk, run_ids: Sequence[str]) -> list[str]:
+    """Return ids of runs that are there."""
+    return [desk.run(check_run_id(run_id)).run_id for run_id in dict.fromkeys(run_ids)]
+
+
+def _spread(histories: "Sequence[Sequence[Point]]", most: int) -> set[int]:
+    """Return steps spread evenly over those of all runs, as MLflow chooses them.
+
+    Besides them the last step, and the first and the last of each run: so a chart has its ends.
+    """
+    steps = sorted({point[1] for points in histories for point in points})
+    if len(steps) <= most:
+        return set(steps)
+    chosen = {steps[int(place * len(steps) / most)] for place in range(most)}
+    return chosen | {points[end][1] for points in histories if points for end in (0, -1)}
 
 
 def _write(key: str, point: tuple[int, int, float]) -> dict[str, Any]:
@@ -258,7 +296,7 @@ def _read_plain(values: Mapping[str, Any]) -> SentMetric | None:
 
 
 def _read_any(fields: Fields) -> SentMetric:
-    key = check_key(fields.text("key"), "metric")
+    key = check_key(fields.require("key"), "metric")
     timestamp = fields.integer("timestamp")
     if not 0 <= timestamp <= _LATEST_MS:
         raise invalid(

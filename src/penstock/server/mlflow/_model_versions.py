@@ -1,7 +1,9 @@
 """MLflow's calls on model versions."""
 
+import json
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from penstock.core import (
@@ -35,6 +37,7 @@ from penstock.server.mlflow._shelf import (
 from penstock.server.mlflow._stages import move, read_stage
 
 _MOST, _DEFAULT = 200_000, 10_000
+_VERSIONS_TAG = "mlflow.modelVersions"
 LOGGED_SOURCE = re.compile(r"models:/(m-[^/]+)(?:/(.*))?")
 _OWN_SOURCE = re.compile(r"(?:mlflow-artifacts|penstock):/+(.*)")
 _RUN_SOURCE = re.compile(r"runs:/([^/]+)(?:/(.*))?")
@@ -43,7 +46,7 @@ _REMOTE = re.compile(r"(?:s3|gs|wasbs?|abfss?|hdfs|viewfs|dbfs|https?|ftp|sftp|a
 
 def create(desk: Desk, fields: Fields) -> dict[str, Any]:
     """Register the next version of a model."""
-    shelf, name = Shelf(desk), check_model_name(fields.text("name"))
+    shelf, name = Shelf(desk), check_model_name(fields.require("name"))
     source = fields.require("source")
     run_id, model_id = fields.text("run_id"), fields.text("model_id")
     tags = read_model_tags(fields)
@@ -64,6 +67,8 @@ def create(desk: Desk, fields: Fields) -> dict[str, Any]:
             created.model, created.version, expected_revision=created.revision, note=note
         )
     _relate(desk, created, run_id, model_id)
+    if model_id and desk.find(LOGGED, model_id) is not None:
+        desk.change(LOGGED, model_id, partial(_with_version, name, created.version))
     return {"model_version": write_version(*shelf.version(name, created.version))}
 
 
@@ -181,14 +186,14 @@ def delete_tag(desk: Desk, fields: Fields) -> dict[str, Any]:
     """Delete a tag of a version; an unknown tag is no error."""
     shelf = Shelf(desk)
     _, version = _named(shelf, fields)
-    key = check_key(fields.text("key"), "tag")
+    key = check_key(fields.require("key"), "tag")
     desk.metadata.models.delete_version_tags(version.record.model, version.record.version, [key])
     shelf.touch_version(version)
     return {}
 
 
 def _named(shelf: Shelf, fields: Fields) -> tuple[ShelfModel, ShelfVersion]:
-    name = check_model_name(fields.text("name"))
+    name = check_model_name(fields.require("name"))
     return shelf.version(name, check_version(fields.require("version")))
 
 
@@ -295,6 +300,17 @@ def _uri(desk: Desk, source: str) -> str:
     if (match := _OWN_SOURCE.fullmatch(source)) is not None:
         return f"{desk.scheme}:/{match.group(1)}"  # whichever way it was registered
     return source
+
+
+def _with_version(name: str, version: int, body: dict[str, Any]) -> dict[str, Any]:
+    """Return a logged model's document with a version among those made of it."""
+    try:
+        known = json.loads(body["tags"].get(_VERSIONS_TAG, "[]"))
+    except ValueError:  # a client wrote something else
+        known = []
+    entry = {"name": name, "version": version}
+    known = [each for each in known if each != entry] if isinstance(known, list) else []
+    return body | {"tags": {**body["tags"], _VERSIONS_TAG: json.dumps([*known, entry])}}
 
 
 def _others(aliases: Mapping[str, int], number: int) -> dict[str, int]:

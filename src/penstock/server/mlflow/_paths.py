@@ -45,13 +45,13 @@ def safe_path(path: str) -> str:
     """
     decoded = path
     for _ in range(_DECODINGS):
-        _check(path, decoded)
+        _check(decoded)
         again = urllib.parse.unquote(decoded)
         if again == decoded:
             break
         decoded = again
     else:
-        raise _refused(path)
+        raise _refused()
     if len(path.encode("utf-8", "surrogatepass")) > _LONGEST:
         raise invalid(f"Invalid path: it is longer than {_LONGEST} bytes.")
     return "/".join(part for part in path.split("/") if part not in {"", "."})
@@ -73,7 +73,7 @@ def locate(path: str) -> ArtifactPlace:
     return ArtifactPlace("loose", "", "/".join(part for part in parts if part))
 
 
-def _check(path: str, decoded: str) -> None:
+def _check(decoded: str) -> None:
     bad = (
         decoded.startswith("/")
         or "\\" in decoded
@@ -84,8 +84,8 @@ def _check(path: str, decoded: str) -> None:
         or decoded.partition("/")[0].lower() in {"file:", "http:", "https:", "s3:"}
     )
     if bad:
-        raise _refused(path)
+        raise _refused()
 
 
-def _refused(path: str) -> Exception:
-    return invalid(f"Invalid path: {path[:200]!r}.")
+def _refused() -> Exception:
+    return invalid("Invalid path")  # MLflow's words, which its own tests compare

@@ -4,7 +4,7 @@ from typing import Any
 
 from penstock.core import ConflictError, DocumentRecord, now
 from penstock.server.mlflow import _grammar as grammar
-from penstock.server.mlflow._desk import Desk, quote
+from penstock.server.mlflow._desk import Desk, quote, to_ms
 from penstock.server.mlflow._errors import EXISTS, MlflowError, invalid
 from penstock.server.mlflow._fields import Fields, compact, page
 from penstock.server.mlflow._kinds import MODEL
@@ -37,7 +37,7 @@ _OWN = {CHAMPION: "Production", CHALLENGER: "Staging"}
 
 def create(desk: Desk, fields: Fields) -> dict[str, Any]:
     """Register a model without versions."""
-    name, shelf = check_model_name(fields.text("name")), Shelf(desk)
+    name, shelf = check_model_name(fields.require("name")), Shelf(desk)
     tags = read_model_tags(fields)
     if shelf.find(name) is not None:
         raise _taken(name)
@@ -55,7 +55,7 @@ def _revive(desk: Desk, name: str, note: str, tags: dict[str, str]) -> None:
     document = desk.find(MODEL, name)
     if document is None or not document.body.get("deleted"):
         raise _taken(name)
-    desk.change(MODEL, name, lambda _: {})
+    desk.change(MODEL, name, lambda _: {"created_ms": to_ms(now())})
     [record] = desk.metadata.models.search(f"model = {quote(document.owner)}", limit=1)
     desk.metadata.models.delete_tags(document.owner, list(record.tags))
     desk.metadata.models.update(document.owner, note=note)
@@ -193,12 +193,12 @@ def read_model_tags(fields: Fields) -> dict[str, str]:
 
 
 def _read_tag(fields: Fields) -> tuple[str, str]:
-    key = check_key(fields.text("key"), "tag")
+    key = check_key(fields.require("key"), "tag")
     return key, check_length(fields.text("value"), MODEL_TAG_LENGTH, f"Tag value of {key!r}")
 
 
 def _named(shelf: Shelf, fields: Fields) -> ShelfModel:
-    return shelf.get(check_model_name(fields.text("name")))
+    return shelf.get(check_model_name(fields.require("name")))
 
 
 def _reader(model: ShelfModel) -> Any:

@@ -308,11 +308,11 @@ def _run_id(fields: Fields) -> str:
 
 
 def _read_param(fields: Fields) -> tuple[str, str]:
-    key = check_key(fields.text("key"), "parameter")
+    key = check_key(fields.require("key"), "parameter")
     return key, fields.text("value")[:PARAM_LENGTH]
 
 
 def _read_tag(fields: Fields) -> tuple[str, str]:
-    key = check_key(fields.text("key"), "tag")
+    key = check_key(fields.require("key"), "tag")
     check_length(key, 250, f"Tag name {key[:30]!r}")
     return key, fields.text("value")[:TAG_LENGTH]

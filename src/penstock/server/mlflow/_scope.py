@@ -25,6 +25,7 @@ from penstock.people import require_permission, scope_metadata
 from penstock.server.mlflow._kinds import (
     EXPERIMENT,
     INPUT,
+    LINK,
     LOGGED,
     MODEL,
     MODEL_INPUT,
@@ -267,6 +268,7 @@ _OWNERS: Mapping[str, str] = {
     SUMMARY: EXPERIMENT,
     TRACE: EXPERIMENT,
     INPUT: _RUN,
+    LINK: _RUN,
     MODEL_INPUT: _RUN,
     MODEL_OUTPUT: _RUN,
     MODEL_METRIC: LOGGED,

@@ -43,7 +43,7 @@ def search_runs(desk: Desk, fields: Fields) -> dict[str, Any]:
     if condition is None:
         return {}
     text = " and ".join([condition, *filter(None, map(_condition, wanted))])
-    order = ", ".join([*map(_order, terms), "created_at desc"])
+    order = ", ".join([*map(_order, terms), "created_at desc", "run_id"])
     rows, token = _fill(desk, text, order, wanted, (offset, most))
     return compact(runs=write_whole(desk, rows), next_page_token=token)
 

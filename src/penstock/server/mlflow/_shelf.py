@@ -43,6 +43,7 @@ class ShelfModel:
         record: Penstock's record.
         versions: Versions that are not deleted, by number.
         aliases: Version by alias, penstock's own among them.
+        created: Time when the name was registered, the last time, milliseconds.
         updated: Time of the last change, milliseconds.
     """
 
@@ -50,6 +51,7 @@ class ShelfModel:
     record: ModelRecord
     versions: tuple["ShelfVersion", ...]
     aliases: dict[str, int]
+    created: int
     updated: int
 
 
@@ -151,13 +153,14 @@ class Shelf:
     ) -> ShelfModel:
         versions = self._versions(record, facts)
         body = {} if document is None else document.body
-        times = [to_ms(record.created_at) or 0]
+        created = int(body.get("created_ms") or to_ms(record.created_at) or 0)
+        times = [created]
         times += [to_ms(document.updated_at) or 0] if document else []
         times += [updated(version) for version in versions]
         aliases = {**body.get("aliases", {}), **_own_aliases(versions)}
         alive = {version.record.version for version in versions}
         aliases = {alias: number for alias, number in aliases.items() if number in alive}
-        return ShelfModel(name, record, tuple(versions), aliases, max(times))
+        return ShelfModel(name, record, tuple(versions), aliases, created, max(times))
 
     def _versions(
         self, record: ModelRecord, facts: dict[str, DocumentRecord] | None
@@ -185,7 +188,7 @@ def write_model(model: ShelfModel) -> dict[str, Any]:
     """Return a registered model as clients read it."""
     return compact(
         name=model.name,
-        creation_timestamp=to_ms(model.record.created_at),
+        creation_timestamp=model.created,
         last_updated_timestamp=model.updated,
         description=model.record.note,
         latest_versions=[write_version(model, each) for each in latest(model)],

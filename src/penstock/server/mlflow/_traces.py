@@ -18,6 +18,7 @@ from penstock.server.mlflow import _grammar as grammar
 from penstock.server.mlflow._desk import Desk, from_ms, to_ms
 from penstock.server.mlflow._errors import invalid, missing
 from penstock.server.mlflow._fields import Fields, compact, page
+from penstock.server.mlflow._kinds import LINK
 from penstock.server.mlflow._otlp import plain_attributes
 from penstock.server.mlflow._rules import TAG_LENGTH, check_experiment_id, check_length
 from penstock.tracking import SPAN, TRACE
@@ -167,13 +168,21 @@ def delete(desk: Desk, fields: Fields) -> dict[str, Any]:
     spans = [each.key for each in desk.metadata.documents.list(SPAN, owners=gone)] if gone else []
     desk.metadata.documents.delete(TRACE, gone)
     desk.metadata.documents.delete(SPAN, spans)
+    desk.metadata.documents.delete(LINK, gone)
     return {"traces_deleted": len(gone)}
 
 
 def link_to_run(desk: Desk, fields: Fields) -> dict[str, Any]:
     """Record the run in which traces were made."""
     run = desk.run(fields.require("run_id"))
-    for each in _several(desk, fields):
+    found = _several(desk, fields)
+    # A trace may be linked before its client has sent it; and what is sent later keeps the link.
+    ids = list(dict.fromkeys(fields.texts("trace_ids")))
+    desk.metadata.documents.delete(LINK, ids)
+    desk.metadata.documents.add(
+        [DocumentRecord(LINK, _trace_id(each), run.run_id, now()) for each in ids]
+    )
+    for each in found:
         desk.change(
             TRACE,
             each.key,
@@ -191,7 +200,14 @@ def _upsert(
     blank: dict[str, Any] = {"request_time_ms": to_ms(now()), "duration_ms": None, "state": "IN_PROGRESS",
              "metadata": {}, "tags": {}, "told": False}  # fmt: skip
     desk.metadata.documents.add([DocumentRecord(TRACE, trace_id, experiment_id, now(), blank)])
-    return desk.change(TRACE, trace_id, lambda body: {**body, **edit(body)})
+    link = desk.find(LINK, trace_id)
+    linked = {} if link is None else {_RUN: link.owner}
+
+    def joined(body: dict[str, Any]) -> dict[str, Any]:
+        edited = {**body, **edit(body)}
+        return edited | {"metadata": {**edited["metadata"], **linked}}
+
+    return desk.change(TRACE, trace_id, joined)
 
 
 def _save_spans(desk: Desk, documents: Sequence[DocumentRecord]) -> None:
