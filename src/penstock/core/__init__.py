@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from penstock.core._identity import local_identity as local_identity
     from penstock.core._identity import use_identity as use_identity
     from penstock.core._ids import LABEL_BYTES as LABEL_BYTES
+    from penstock.core._ids import NAME_BYTES as NAME_BYTES
     from penstock.core._ids import new_id as new_id
     from penstock.core._ids import require_label as require_label
     from penstock.core._ids import require_name as require_name
@@ -174,6 +175,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "HookRecord": "penstock.core.records",
         "Identity": "_identity",
         "LABEL_BYTES": "_ids",
+        "NAME_BYTES": "_ids",
         "LeakageError": "_errors",
         "LogLine": "penstock.core.records",
         "MetricColumns": "penstock.core.records",

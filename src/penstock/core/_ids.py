@@ -13,6 +13,7 @@ _PAIRS = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
 _LEGAL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 # PostgreSQL indexes at most 2,704 bytes, of which names share some with ids.
 LABEL_BYTES = 1000
+NAME_BYTES = 2000  # of experiments and models: MLflow has 500 characters, of four bytes at most
 
 
 def new_id() -> str:
@@ -50,22 +51,23 @@ def require_name(name: object, kind: str) -> str:
     )
 
 
-def require_label(label: object, kind: str) -> str:
+def require_label(label: object, kind: str, *, most: int = LABEL_BYTES) -> str:
     """Return the name of a logged object, if every database can store and find such a name.
 
     >>> require_label("val/loss", "metric")
     'val/loss'
 
     Args:
-        label: Any text of 1 to 1,000 bytes in UTF-8.
+        label: Any text of 1 to ``most`` bytes in UTF-8.
         kind: Kind of the named object, for the message.
+        most: Longest label, bytes.
 
     Raises:
         ParameterError: If the label is not a text, blank, too long, or has characters that cannot
             be stored.
     """
     if isinstance(label, str) and label.isascii() and label.isprintable():
-        if label.strip() and len(label) <= LABEL_BYTES:
+        if label.strip() and len(label) <= most:
             return label
     elif isinstance(label, str) and (trouble := _unwritable(label)):
         raise ParameterError(
@@ -80,10 +82,10 @@ def require_label(label: object, kind: str) -> str:
             fix="Use a text with at least one character.",
         )
     size = len(label.encode())
-    if size > LABEL_BYTES:
+    if size > most:
         raise ParameterError(
             what=f"The name of {with_article(kind)} has {size:,} bytes: {label[:60]!r}…",
-            why=f"Names are looked up in an index, which takes {LABEL_BYTES:,} bytes.",
+            why=f"Names are looked up in an index, which takes {most:,} bytes.",
             fix="Shorten it, and log the long text with log_param or log_text.",
             name=label,
         )

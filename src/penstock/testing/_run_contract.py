@@ -17,7 +17,7 @@ from penstock.core import (
     now,
 )
 from penstock.stores import MetadataStore, this_process
-from penstock.testing._records import START, a_run, a_step, at
+from penstock.testing._records import START, a_run, a_step, a_version, at
 
 
 def _micros(moment: datetime) -> int:
@@ -205,6 +205,30 @@ class RunContract:
         metadata.runs.create(beating)
         metadata.runs.beat(beating.run_id, now())
         assert metadata.runs.kill_dead() == [silent.run_id]
+
+    @pytest.mark.parametrize("name", ["", " ", "n" * 5000])
+    def test_names_that_no_index_takes_are_refused_everywhere(
+        self, metadata: MetadataStore, name: str
+    ) -> None:
+        metadata.runs.create(a_run(run_id="r1", experiment="e"))
+        runs, models, point = metadata.runs, metadata.models, MetricPoint(name, 1.0, 1.0, START)
+        for call in (
+            lambda: runs.create(a_run(run_id="r2", experiment=name)),
+            lambda: runs.create(a_run(run_id=name)),
+            lambda: runs.create_experiment(name),
+            lambda: runs.rename_experiment("e", name),
+            lambda: runs.set_experiment_tags("e", {name: "v"}),
+            lambda: runs.set_tags("r1", {name: "v"}),
+            lambda: runs.log_params("r1", {name: 1}),
+            lambda: metadata.metrics.log("r1", [point]),
+            lambda: models.create(name),
+            lambda: models.create("m", tags={name: "v"}),
+            lambda: models.create_version(a_version(model=name), actor="ada"),
+        ):
+            with pytest.raises(ParameterError):
+                call()
+        assert runs.list_experiments() == ["e"]
+        assert models.list() == []
 
     def test_an_experiment_comes_into_being_with_its_first_run(
         self, metadata: MetadataStore

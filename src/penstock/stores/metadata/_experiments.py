@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from penstock.core import ConflictError, ExperimentRecord, now
+from penstock.core import NAME_BYTES, ConflictError, ExperimentRecord, now, require_label
 from penstock.stores.metadata._audit import note_change
 from penstock.stores.metadata._codec import from_micros, to_micros
 from penstock.stores.metadata._database import Database, Transaction
@@ -32,6 +32,7 @@ class SQLExperiments:
 
     def create_experiment(self, name: str, *, tags: Mapping[str, str] | None = None) -> None:
         """See RunStore."""
+        require_label(name, "experiment", most=NAME_BYTES)
         with self._database.write() as transaction:
             sql = "INSERT INTO experiments (name, created_at, note) VALUES (?, ?, '')"
             row = (name, to_micros(now()))
@@ -41,6 +42,7 @@ class SQLExperiments:
 
     def rename_experiment(self, name: str, to: str) -> None:
         """See RunStore."""
+        require_label(to, "experiment", most=NAME_BYTES)
         with self._database.write() as transaction:
             self._database.alone(transaction, f"experiment:{to}")
             require_row(transaction, "experiments", "name", name)

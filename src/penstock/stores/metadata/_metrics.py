@@ -14,6 +14,7 @@ from penstock.core import (
     ParameterError,
     StoreError,
     now,
+    require_label,
     require_number,
 )
 from penstock.stores.metadata._chunks import MOST, decode, encode_chunks, read_outline, thin
@@ -60,6 +61,8 @@ class SQLMetricStore:
         self, columns: Sequence[MetricColumns], *, journal: str | None = None, position: int = 0
     ) -> None:
         """See MetricStore."""
+        for key in {part.key for part in columns}:
+            require_label(key, "metric")
         with self._database.write() as transaction:
             if journal is not None:
                 if position <= _mark(transaction, journal):

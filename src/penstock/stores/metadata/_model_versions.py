@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from penstock.core import (
+    NAME_BYTES,
     ApprovalRecord,
     DeploymentEvent,
     DeploymentRecord,
@@ -21,6 +22,7 @@ from penstock.core import (
     current_identity,
     did_you_mean,
     now,
+    require_label,
 )
 from penstock.stores._json import dump_json, load_json
 from penstock.stores.metadata._audit import note_change
@@ -75,6 +77,7 @@ class ModelVersions:
     def create_version(self, version: ModelVersionRecord, *, actor: str) -> ModelVersionRecord:
         """See ModelStore."""
         require_new(version)
+        require_label(version.model, "model", most=NAME_BYTES)
         with self._database.write(durable=True) as transaction:
             # A repeated registration of the same result must not create a second version.
             same = transaction.execute(

@@ -3,7 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from penstock.core import ConflictError, ModelRecord, ModelVersionRecord, now
+from penstock.core import (
+    NAME_BYTES,
+    ConflictError,
+    ModelRecord,
+    ModelVersionRecord,
+    now,
+    require_label,
+)
 from penstock.stores.metadata._audit import note_change
 from penstock.stores.metadata._codec import from_micros, to_micros
 from penstock.stores.metadata._fields import MODELS, VERSIONS
@@ -46,6 +53,7 @@ class SQLModelStore(ModelVersions):
 
     def create(self, model: str, *, note: str = "", tags: Mapping[str, str] | None = None) -> None:
         """See ModelStore."""
+        require_label(model, "model", most=NAME_BYTES)
         with self._database.write() as transaction:
             sql = "INSERT INTO models (model, created_at, note) VALUES (?, ?, ?)"
             row = (model, to_micros(now()), note)

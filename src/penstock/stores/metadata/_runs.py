@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from penstock.core import (
+    NAME_BYTES,
     ConflictError,
     MetricSummary,
     NotFoundError,
@@ -80,6 +81,8 @@ class SQLRunStore(SQLExperiments):
 
     def create(self, run: RunRecord) -> None:
         """See RunStore."""
+        require_label(run.run_id, "run")
+        require_label(run.experiment, "experiment", most=NAME_BYTES)
         if not run.process and is_ours(run.host, run.pid, run.pid_started):
             run = replace(run, process=trace_here())
         with self._database.write() as transaction:

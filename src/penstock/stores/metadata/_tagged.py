@@ -4,7 +4,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from penstock.core import NotFoundError, ParameterError, did_you_mean
+from penstock.core import NotFoundError, ParameterError, did_you_mean, require_label
 from penstock.stores.metadata._audit import note_change
 from penstock.stores.metadata._codec import to_micros
 from penstock.stores.metadata._database import Database, Transaction
@@ -54,6 +54,8 @@ def write_tags(
     key: Sequence[Any],
     tags: Mapping[str, str],
 ) -> None:
+    for name in tags:
+        require_label(name, "tag")
     names = ", ".join(columns)
     marks = ", ".join("?" * (len(columns) + 2))
     transaction.executemany(
