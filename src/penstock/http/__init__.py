@@ -34,12 +34,15 @@ if TYPE_CHECKING:
     from penstock.http._rates import RateLimit as RateLimit
     from penstock.http._server import Server as Server
     from penstock.http._server import run_server as run_server
+    from penstock.http._values import MOST_VALUES as MOST_VALUES
+    from penstock.http._values import require_few_values as require_few_values
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "JSON": "_messages",
         "LOCAL_HOSTS": "_hosts",
+        "MOST_VALUES": "_values",
         "MOST_FORM_BYTES": "_forms",
         "SECURITY_HEADERS": "_guard",
         "TEXT": "_messages",
@@ -60,6 +63,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "render_error": "_messages",
         "reply_json": "_messages",
         "require_bind": "_guard",
+        "require_few_values": "_values",
         "require_host": "_guard",
         "require_json": "_guard",
         "require_own_page": "_guard",

@@ -14,6 +14,7 @@ from penstock.core import (
     StoreError,
     current_actor,
 )
+from penstock.http import require_few_values
 from penstock.server.api._actors import with_own_actor
 from penstock.server.api._bytes import Absent
 from penstock.server.api._judge import is_judged, judge
@@ -156,6 +157,7 @@ def _answer(operation: Operation, result: Any, place: int) -> str:
 
 
 def _load(body: bytes) -> Any:
+    require_few_values(body)
     try:
         return json.loads(body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:

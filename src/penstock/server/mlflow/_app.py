@@ -17,6 +17,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response import Stream
 
 from penstock.core import Permission
+from penstock.http import require_few_values
 from penstock.server.mlflow import _artifacts, _model_versions, _otlp, _traces
 from penstock.server.mlflow._artifacts import FileDownload
 from penstock.server.mlflow._desk import Desk
@@ -271,6 +272,7 @@ def _unpack(body: bytes) -> bytes:
 
 
 def _decoded(data: bytes) -> Any:
+    require_few_values(data)
     try:
         return msgspec.json.decode(data) if data else {}
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
