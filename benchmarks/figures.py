@@ -44,7 +44,7 @@ def tell(
         "value": float(f"{value:.4g}"),
         "unit": unit,
         "goal": None if goal is None else float(f"{goal:.4g}"),
-        "reached": reached,
+        "reached": None if reached is None else bool(reached),  # of numpy numbers, too
         "load": round(os.getloadavg()[0], 1),
     }
     print(json.dumps(line), flush=True)
