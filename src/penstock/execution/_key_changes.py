@@ -17,7 +17,7 @@ class KeyChange:
     Args:
         step: Step that has the part: the given step, or an earlier step.
         kind: ``code``, ``package``, ``argument``, ``input``, ``source``, ``used`` (declared in
-            ``uses``), ``requirements`` (a file of the step's ``environment``), ``class``, ``seed``, ``python``; ``file`` and ``environment`` (read by the
+            ``uses``), ``setting`` (of a library, not the default), ``requirements`` (a file of the step's ``environment``), ``class``, ``seed``, ``python``; ``file`` and ``environment`` (read by the
             step while it ran); or ``result`` where equal keys gave different values.
         name: Name of the part: ``util.py:helper``, ``learning_rate``, ``polars``.
         before: Earlier value; None if the part is new.
@@ -45,6 +45,7 @@ def key_changes(
         ("argument", parts.get("arguments", {}), earlier.get("arguments", {})),
         ("source", parts.get("sources", {}), earlier.get("sources", {})),
         ("used", parts.get("uses", {}), earlier.get("uses", {})),
+        ("setting", _as_texts(parts), _as_texts(earlier)),
         ("requirements", parts.get("environment", {}), earlier.get("environment", {})),
     ):
         for name, before, after in _differing(was, value):
@@ -73,6 +74,10 @@ def key_changes(
         seen.add(giver)
         causes = list(key_changes(side, other, giver, seen))
         yield from causes or [_other_result(side, other, giver)]
+
+
+def _as_texts(parts: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in parts.get("settings", {}).items()}
 
 
 def _other_result(side: RecordedRun, other: RecordedRun, step: str) -> KeyChange:

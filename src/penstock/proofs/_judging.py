@@ -25,7 +25,7 @@ from penstock.proofs._closeness import Closeness, is_within
 from penstock.proofs._difference import ValueDifference, find_differences
 from penstock.proofs._records import StepVerdict
 from penstock.proofs._suspects import list_suspects
-from penstock.provenance import changed_products, find_change
+from penstock.provenance import changed_products, find_change, use_library_settings
 from penstock.stores import Store, open_store
 from penstock.tracking import FollowerRun, Run, StepContext, use_run, use_step
 
@@ -211,6 +211,7 @@ class _Execution:
             threads=step.threads,
             rank=world.rank if needs_ranks(node) else None,
         )
+        use_library_settings(record.facts.get("key_parts", {}).get("settings", {}))
         with use_run(tracked), use_step(context):
             outcome = execute_step(
                 node.name,

@@ -3,9 +3,11 @@
 import sys
 
 import pytest
+import sklearn
 
-from penstock.core import StepState
+from penstock.core import StepState, Verdict
 from penstock.execution import why
+from penstock.proofs import verify
 
 BODY = """
 import polars as pl
@@ -411,3 +413,38 @@ def test_why_names_a_value_that_was_set_elsewhere(project):
     project.again(pipeline)
     [change] = why("last", "use", store=project.store).changes
     assert (change.name, change.before, change.after) == ("settings.py:RATE", "1", "2")
+
+
+SCALED = """
+import numpy as np
+from sklearn.preprocessing import StandardScaler
+
+
+@ps.step
+def scale() -> str:
+    return type(StandardScaler().fit_transform(np.array([[1.0], [2.0]]))).__name__
+
+
+@ps.pipeline
+def job():
+    return scale()
+"""
+
+
+@pytest.mark.parametrize("runner", ["local", "processes"])
+def test_settings_of_libraries_count_whoever_made_them(project, runner):
+    """A notebook's cell is no code that a step reaches, and a worker imports everything anew."""
+    job = project.load(SCALED)
+    plain = project.again(job, runner=runner)
+    try:
+        sklearn.set_config(transform_output="pandas")
+        other = project.again(job, runner=runner)
+    finally:
+        sklearn.set_config(transform_output="default")
+    again = project.again(job, runner=runner)
+    assert [each.output() for each in (plain, other, again)] == ["ndarray", "DataFrame", "ndarray"]
+    assert again.steps[0].state is StepState.CACHED
+    answer = why(other.run_id, "scale", store=project.store)
+    assert answer.reason.startswith("setting sklearn.transform_output changed")
+    assert (answer.changes[0].before, answer.changes[0].after) == (None, "pandas")
+    assert verify(other.run_id, store=project.store, hash_seeds=1).verdict is Verdict.BITWISE

@@ -17,6 +17,7 @@ from penstock.provenance import (
     CodeDigest,
     code_digest,
     effects_digest,
+    library_settings,
     read_requirements,
     value_digest,
 )
@@ -100,6 +101,8 @@ class KeyMaker:
         encoding = locale.getpreferredencoding(do_setlocale=False).lower()
         if encoding != "utf-8":  # the encoding with which `open` reads and writes text
             parts["encoding"] = encoding
+        if self._settings:
+            parts["settings"] = self._settings
         if self._effects.parts:
             parts["effects"] = self._effects.digest
         if sources:
@@ -171,6 +174,11 @@ class KeyMaker:
         functions = steps if self._pipeline is None else [*steps, self._pipeline.function]
         modules = {str(getattr(function, "__module__", None)) for function in functions}
         return effects_digest(modules, self._project, self._store.digest)
+
+    @cached_property
+    def _settings(self) -> dict[str, Any]:
+        """Settings of libraries that are not the defaults; steps are undone, so once for a run."""
+        return library_settings()
 
     def inherit(self, item: str, node: str) -> None:
         """Record that an item's value may hold the code that a map's inputs hold."""
