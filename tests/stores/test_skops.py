@@ -31,7 +31,7 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler,
 from penstock.core import SerializationError
 from penstock.stores import content_digest
 from penstock.stores.artifacts.models._object_digest import digest_object
-from penstock.stores.artifacts.models._skops import read_estimator, write_estimator
+from penstock.stores.artifacts.models._skops import _is_allowed, read_estimator, write_estimator
 
 
 def store(model):
@@ -250,3 +250,16 @@ print(read_estimator(write_estimator(Ridge().fit([[0], [1]], [0, 1]), "").data).
         [sys.executable, "-c", program], env=environment, check=False, capture_output=True
     )
     assert done.stdout == b"[0.33333333]\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sklearn.impute._iterative.IterativeImputer",
+        "sklearn.model_selection._search_successive_halving.HalvingGridSearchCV",
+        "sklearn.model_selection._search_successive_halving.HalvingRandomSearchCV",
+    ],
+)
+def test_experimental_estimators_are_known_whenever_they_were_enabled(name):
+    """skops lists public estimators once, when it is loaded; a training step enables them later."""
+    assert _is_allowed(name)

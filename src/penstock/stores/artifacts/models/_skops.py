@@ -52,7 +52,9 @@ _TRUSTED = re.compile(
     | sklearn\.ensemble\._hist_gradient_boosting\.predictor\.TreePredictor
     | sklearn\.ensemble\._gb_losses\.\w+
     | sklearn\._loss\.(loss|link|_loss)\.\w+
-    | sklearn\.impute\._iterative\._ImputerTriplet
+    # Experimental: skops knows these only if they were enabled before skops was loaded.
+    | sklearn\.impute\._iterative\.(IterativeImputer|_ImputerTriplet)
+    | sklearn\.model_selection\._search_successive_halving\.Halving(Grid|Random)SearchCV
     | sklearn\.utils\._bunch\.Bunch
     | sklearn\.utils\._metadata_requests\.(MetadataRequest|MethodMetadataRequest)
     | sklearn\.calibration\.(_CalibratedClassifier|_SigmoidCalibration|_TemperatureScaling)
