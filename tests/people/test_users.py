@@ -16,7 +16,7 @@ from penstock.core import (
     to_json,
     use_identity,
 )
-from penstock.people import Authenticator, SignIns, Users
+from penstock.people import Authenticator, SignIns, Tokens, Users
 from penstock.stores import dump_json
 
 PASSWORD = Secret("correct horse battery")
@@ -143,6 +143,25 @@ def test_a_changed_password_ends_all_sessions(argon2, team, key):
         users.set_password("ada", Secret("another four words"), old=PASSWORD)
     assert is_password(Secret("another four words"), users.get("ada").password_hash)
     assert team.metadata.tokens.find_session(cookie.reveal()) is None
+
+
+def test_a_first_password_opens_no_more_than_the_token_that_sets_it(argon2, team, key):
+    users, limited = Users(store=team), Tokens(store=team).create("ada", role="viewer").secret
+    narrow = use_identity(Authenticator(store=team).of_token(limited))
+    with narrow, pytest.raises(AccessError, match="has no password so far"):
+        users.set_password("ada", PASSWORD)
+    assert users.get("ada").password_hash is None
+    with as_user(team, key, "ada"):
+        users.set_password("ada", PASSWORD)
+    assert is_password(PASSWORD, users.get("ada").password_hash)
+
+
+def test_who_signs_in_with_a_provider_gives_themselves_no_password(argon2, team, key):
+    users = Users(store=team)
+    users.link("ada", issuer="https://sso.example", subject="7")
+    with as_user(team, key, "ada"), pytest.raises(AccessError, match="an OpenID provider"):
+        users.set_password("ada", PASSWORD)
+    users.set_password("ada", PASSWORD)  # at the server's terminal
 
 
 def test_a_permission_elsewhere_is_no_permission(team):

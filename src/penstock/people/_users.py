@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from penstock.core import (
     ANY_PROJECT,
     DEFAULT_PROJECT,
+    AccessError,
     ConflictError,
     GrantRecord,
+    Identity,
     ParameterError,
     Permission,
     Role,
@@ -20,7 +22,8 @@ from penstock.core import (
     require_choice,
     require_password,
 )
-from penstock.people._access import require_permission
+from penstock.people._access import is_within, require_permission
+from penstock.people._authentication import permissions_of
 from penstock.stores import Store, open_store
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,99}")
@@ -140,11 +143,14 @@ class Users:
 
         Raises:
             ParameterError: If the password is easily guessed or the old one is wrong.
+            AccessError: If a session or token may do less than the person, and sets the person's
+                first password; or the person signs in with an OpenID provider.
         """
         user, identity = self.get(name), current_identity()
         if identity is not None and identity.actor == name:
-            right = self._metadata.users.is_password
-            if user.password_hash and not right(name, old or Secret("")):
+            if not user.password_hash:
+                self._require_first_password(user, identity)
+            elif not self._metadata.users.is_password(name, old or Secret("")):
                 raise ParameterError(what="The old password is another one.", fix="Try again.")
         else:
             require_permission(Permission.ADMIN, ANY_PROJECT)
@@ -228,6 +234,21 @@ class Users:
         if project not in {ANY_PROJECT, DEFAULT_PROJECT}:
             self._metadata.projects.get(project)
         return GrantRecord(name, project, _role(role), current_actor(), now())
+
+    def _require_first_password(self, user: UserRecord, identity: Identity) -> None:
+        """Refuse a first password that opens more than whoever sets it has opened."""
+        wanted = permissions_of(self._metadata.users.list_grants(user.name))
+        if user.subject is None and is_within(wanted, identity):
+            return
+        what = f"{user.name!r} has no password so far."
+        if user.subject is not None:
+            what = f"{user.name!r} signs in with an OpenID provider and has no password."
+        raise AccessError(
+            what=what,
+            why="A password that a session or a limited token sets would open all that the person"
+            " may do, for ever.",
+            fix=f"Let an admin set one: penstock users password {user.name}",
+        )
 
     def _require_admin_first(self, name: str, grants: Sequence[GrantRecord]) -> None:
         """Check that the first user of a store administers it: nobody else could add a second one."""

@@ -117,6 +117,10 @@ def _people_page(site: "Site", made: Any = None) -> Page:
         "people": [(user, grants[user.name]) for user in everyone],
         "is_admin": is_admin,
         "own": own,
+        # Who signs in with a provider has no password to change, and gives themselves none.
+        "may_set_password": any(
+            user.name == own and (user.password_hash or not user.subject) for user in everyone
+        ),
         "has_people": has_users(store=site.store),
         "roles": [role.value for role in Role],
         "places": [ANY_PROJECT, DEFAULT_PROJECT, *(project.name for project in projects)],
