@@ -4,12 +4,12 @@ import numpy as np
 import polars as pl
 import pytest
 from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import accuracy_score, f1_score, recall_score, roc_auc_score
 
 from penstock.core import DataError, NotFoundError, ParameterError
 from penstock.data import split_table
-from penstock.evaluation import evaluate
+from penstock.evaluation import evaluate, measure_model
 
 
 def table_of(target, rows=200):
@@ -34,6 +34,14 @@ def test_metrics_are_those_of_scikit_learn_on_the_test_rows(report, model, split
     assert (report.positive, report.classes, report.task) == ("yes", ("no", "yes"), "binary")
     assert report.rows == {"train": 2400, "validation": 0, "test": 600}
     assert report.resamples == 200
+
+
+def test_the_metrics_alone_are_those_of_the_report(model, split, number_split):
+    ridge = Ridge().fit(number_split.train.X, number_split.train.y)
+    for judged, rows in ((model, split), (ridge, number_split)):
+        whole = evaluate(judged, rows, importance=False, resamples=0)
+        expected = {name: each.value for name, each in whole.metrics.items()}
+        assert measure_model(judged, rows) == expected
 
 
 def test_the_baseline_is_the_majority_class(report, split):

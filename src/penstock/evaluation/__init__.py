@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from penstock.evaluation._cross_validation import CrossValidation as CrossValidation
     from penstock.evaluation._cross_validation import FoldScore as FoldScore
     from penstock.evaluation._evaluate import evaluate as evaluate
+    from penstock.evaluation._evaluate import measure_model as measure_model
     from penstock.evaluation._fairness import GroupCounts as GroupCounts
     from penstock.evaluation._fairness import count_groups as count_groups
     from penstock.evaluation._fairness import parity as parity
@@ -98,6 +99,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "format_figure": "_metrics",
         "judge": "_gates",
         "measure": "_measuring",
+        "measure_model": "_evaluate",
         "metric": "_user_metrics",
         "parity": "_fairness",
         "parse_gate": "_gate_grammar",

@@ -12,8 +12,7 @@ import polars as pl
 
 from penstock.core import DefinitionError, NotFoundError, ParameterError, did_you_mean
 from penstock.data import FoldMethod, FoldRules, Snapshot, Split, cut_folds
-from penstock.evaluation import METRICS, CrossValidation, FoldScore
-from penstock.evaluation import evaluate as judge_model
+from penstock.evaluation import METRICS, CrossValidation, FoldScore, measure_model
 from penstock.pipelines import Pipeline, Step, step
 from penstock.pipelines import map as map_items
 from penstock.steps._listed import as_tuple
@@ -215,8 +214,7 @@ def summarize_folds(scores: list[FoldScore], *, method: str) -> CrossValidation:
 
 
 def _score(model: Any, split: Split, chosen: Mapping[str, Any]) -> FoldScore:
-    report = judge_model(model, split, resamples=0)
-    metrics = {name: estimate.value for name, estimate in report.metrics.items()}
+    metrics = measure_model(model, split)
     return FoldScore(metrics, len(split.train), len(split.test), dict(chosen))
 
 
