@@ -12,7 +12,7 @@ from penstock.distributed._layout import Layout, Slot
 from penstock.distributed._modules import BufferRules, require_known, require_one_device
 from penstock.distributed._rows import count_rows, take_rows
 from penstock.distributed._tree import TREE_VERSION, TreeNode, TreeSum, cut_rows, shards_of
-from penstock.distributed._world import import_torch, join_world, require_same
+from penstock.distributed._world import find_world, import_torch, join_world, require_same
 from penstock.tracking import current_step
 
 Loss = Callable[..., Any]
@@ -66,18 +66,23 @@ class DataParallel:
         torch = self._torch = import_torch()
         self.module, self.optimizer = module, optimizer
         self._device = require_one_device(module)
-        self.world = join_world()
         self.seed = default_seed() if seed is None else seed
         self.steps = 0
         """Number of steps of training that are done."""
         self.invariant = invariant
-        self.shards = _find_shards(shards) if invariant else self.world.size
         self.threads = check_threads(torch, threads) if invariant else torch.get_num_threads()
         if invariant:
             require_known(torch, module, optimizer)
-            _require_fit(self.world.size, self.shards)
+            fixed = _find_shards(shards)
+            # Before the workers connect: whoever is refused first would end, and the others would
+            # see a broken connection instead of the reason.
+            _require_fit(find_world().size, fixed)
+            self.world, self.shards = join_world(), fixed
+            _require_fit(self.world.size, fixed)  # of a group that the user's code has made
         else:
             _require_plain()
+            self.world = join_world()
+            self.shards = self.world.size
         facts = worker_facts(torch, module, self._device)
         require_same({**facts, "shards": self.shards, "seed": self.seed}, self.world)
         self._called = module if invariant else self._plain_module()
