@@ -182,7 +182,7 @@ def render(known: dict, peers: dict) -> str:
     ]
     for script in SCRIPTS:
         found = known.get(script, {"lines": []})
-        lines += [row(line, found["date"]) for line in found["lines"]]
+        lines += [row(line, line.get("date", found["date"])) for line in found["lines"]]
     lines += table("Peers, same machine", PEER_HEAD, peers, PEER_COLUMNS, PEER_NOTE)
     lines += table(
         "Peers of tracking, same machine", TRACKING_HEAD, peers, TRACKING_COLUMNS, TRACKING_NOTE
