@@ -9,12 +9,14 @@ from penstock.core import (
     ConflictError,
     DataError,
     NotFoundError,
+    ParameterError,
     PenstockError,
     SchemaError,
     SerializationError,
     StoreError,
 )
 from penstock.http import (
+    MOST_VALUES,
     Call,
     HttpError,
     encode_json,
@@ -91,3 +93,9 @@ def test_half_a_character_does_not_break_an_answer():
     assert encode_json(told).decode() == '{"a\ufffd":["\ufffd",{"x":"\U0001f41f\ufffd"}],"n":1.5}'
     error = HttpError(400, "\ud800 is unknown.")
     assert render_error(error).body.decode().startswith('{"error":{')
+
+
+def test_a_body_with_millions_of_values_is_refused_before_it_is_read():
+    body = b"[" + b"[]," * MOST_VALUES + b"[]]"
+    with pytest.raises(ParameterError, match="The body has"):
+        read_json(body, msgspec.json.Decoder(list), "[1]")

@@ -21,6 +21,7 @@ from penstock.core import (
     SignInError,
     StoreError,
 )
+from penstock.http._values import require_few_values
 
 JSON = b"application/json"
 TEXT = b"text/plain; version=0.0.4; charset=utf-8"
@@ -159,7 +160,9 @@ def read_json(body: bytes, decoder: "msgspec.json.Decoder[_T]", example: str) ->
 
     Raises:
         HttpError: 400 if the body is no JSON or has a different schema.
+        ParameterError: If it has more values than a server can read.
     """
+    require_few_values(body)
     try:
         return decoder.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, ValueError) as error:
