@@ -238,6 +238,28 @@ def test_an_order_by_a_name_that_nothing_has_is_refused(metadata):
     assert metadata.runs.search("name = 'nobody'", order_by="metrics.auk") == []
 
 
+@pytest.mark.parametrize("direction", ["asc", "desc"])
+@pytest.mark.parametrize("then", ["", ", name"])
+def test_nan_stands_after_every_number_and_before_what_is_missing(metadata, direction, then):
+    order = f"metrics.auc {direction}{then}"  # last values: 0.7, NaN, none
+    assert names(metadata.runs.search(order_by=order)) == ["base line", "second", "it's"]
+    pages = [metadata.runs.search(order_by=order, limit=1, offset=place) for place in range(4)]
+    assert [names(page) for page in pages] == [["base line"], ["second"], ["it's"], []]
+    filtered = metadata.runs.search("metrics.auc = nan or seed = 7", order_by=order)
+    assert names(filtered) == ["second", "it's"]
+
+
+def test_an_order_by_a_metric_named_like_a_statistic_loses_no_run(metadata):
+    first, *_ = metadata.runs.search(order_by="created_at")
+    metadata.metrics.log(first.run_id, [MetricPoint("loss.last", 1.0, 0, START)])
+    found = metadata.runs.search(order_by="metrics.loss.last")
+    assert names(found) == ["base line", "second", "it's"]
+
+
+def names(runs):
+    return [run.name for run in runs]
+
+
 def test_text_parameters_order_after_numbers(metadata):
     found = metadata.runs.search("params.rows is not null", order_by="params.rows")
     assert [run.params["rows"] for run in found] == [1234567, "all"]

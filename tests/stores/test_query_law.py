@@ -216,11 +216,13 @@ def sort_keys(name: str):
     if name == "created_at":
         return [lambda run: run.place // 3]
     getters = [table[name] for table in (NUMBER_FIELDS, TEXT_FIELDS) if name in table]
-    return [lambda run, get=get: number_or_none(get(run)) for get in getters]
+    keys = [lambda run, get=get: number_or_none(get(run)) for get in getters]
+    if name.startswith("metrics."):  # NaN stands between the numbers and what is missing
+        keys.append(lambda run, get=getters[0]: None if get(run) is None else 0)
+    return keys
 
 
 def number_or_none(value):
-    """NaN is ordered with what is missing."""
     return None if isinstance(value, float) and math.isnan(value) else value
 
 

@@ -137,6 +137,11 @@ class Field:
             names,
         )
 
+    @property
+    def has_nan(self) -> bool:
+        """Whether the value can be NaN."""
+        return self.group is not None and self.table.text is None
+
     def is_nan(self) -> Sql:
         """Return the condition that the field exists without a number: NaN is stored as NULL."""
         there, names = self.exists()

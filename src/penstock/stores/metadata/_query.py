@@ -144,6 +144,10 @@ def compile_order(text: str, kind: Kind) -> tuple[OrderTerm, ...]:
         for form in forms:
             sql, values = field.sql(TEXT if form == TEXT else NUMBER)
             terms.append(OrderTerm(field, sql, tuple(values), descending))
+        if field.has_nan:  # NaN is stored as NULL: after the numbers, before what is missing
+            there, values = field.exists()
+            presence = f"CASE WHEN {there} THEN 0 END"
+            terms.append(OrderTerm(field, presence, tuple(values), descending))
         if tokens.at_end:
             return tuple(terms)
         if not tokens.accept(","):

@@ -146,6 +146,7 @@ def _can_walk(first: OrderTerm) -> bool:
     return (
         bool(first.field.group)
         and first.field.statistic == "last"
+        and first.field.whole is None
         and (first.field.table.table == "metric_summaries" and first.field.kind.table == "runs")
     )
 
@@ -157,38 +158,41 @@ def _walk(
     order: Sequence[OrderTerm],
     query: SearchQuery,
 ) -> list[Any]:
-    """Return rows in the order of the metric's index; objects without the metric come last."""
-    key, table = order[0].field.name, query.kind.table
+    """Return rows in the order of the metric's index, then NaN, then objects without the metric."""
+    first, _presence, *others = order
+    key, table = first.field.name, query.kind.table
     condition, values = _all(where)
     # Tested on the metric's row: other rows are skipped without reading their runs.
     of_metric = condition.replace(f"{table}.{query.kind.key}", "o.run_id")
-    rest, rest_values = _order(order[1:], query.kind, order[-1])
-    direction = "DESC" if order[0].descending else "ASC"
     # CROSS JOIN keeps SQLite from starting at the other table.
-    source = (
+    named = (
         f"FROM metric_summaries o CROSS JOIN {table}"
-        f' WHERE o.run_id = {table}.run_id AND o."key" = ? AND o."last" IS NOT NULL'
-        f" AND {of_metric}"
+        f' WHERE o.run_id = {table}.run_id AND o."key" = ? AND {of_metric}'
     )
-    rows = transaction.execute(
-        f'SELECT {columns} {source} ORDER BY o."last" {direction}, {rest} LIMIT ? OFFSET ?',
-        (key, *values, *rest_values, query.limit, query.offset),
-    ).fetchall()
-    if len(rows) == query.limit:
-        return rows
-    # The offset may end within the rows that have the metric.
-    passed = 0
-    if query.offset:
-        passed = transaction.execute(f"SELECT COUNT(*) {source}", (key, *values)).fetchone()[0]
-    lacking = [*where, (f"{order[0].sql} IS NULL", list(order[0].values))]
-    condition, values = _all(lacking)
-    return (
-        rows
-        + transaction.execute(
-            f"SELECT {columns} FROM {table} WHERE {condition} ORDER BY {rest} LIMIT ? OFFSET ?",
-            (*values, *rest_values, query.limit - len(rows), max(0, query.offset - passed)),
+    there, names = first.field.exists()
+    rest, rest_values = _order(others, query.kind, order[-1])
+    by_value = f'o."last" {"DESC" if first.descending else "ASC"}, {rest}'
+    rows: list[Any] = []
+    offset = query.offset
+    for source, source_values, by in (
+        (f'{named} AND o."last" IS NOT NULL', [key, *values], by_value),
+        (f'{named} AND o."last" IS NULL', [key, *values], rest),
+        (f"FROM {table} WHERE {condition} AND NOT {there}", [*values, *names], rest),
+    ):
+        found = transaction.execute(
+            f"SELECT {columns} {source} ORDER BY {by} LIMIT ? OFFSET ?",
+            (*source_values, *rest_values, query.limit - len(rows), offset),
         ).fetchall()
-    )
+        rows += found
+        if len(rows) == query.limit:
+            break
+        # The offset ended within these rows, or passed all of them.
+        if found:
+            offset = 0
+        elif offset:
+            passed = transaction.execute(f"SELECT COUNT(*) {source}", source_values).fetchone()
+            offset -= passed[0]
+    return rows
 
 
 def _sorted(
