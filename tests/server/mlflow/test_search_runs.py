@@ -119,8 +119,10 @@ def test_what_is_no_filter_is_refused(api, text):
     [
         ([], "edcba"),
         (["start_time ASC"], "abcde"),
-        (["metrics.auc DESC", "run_name"], "dabce"),
+        (["metrics.auc DESC", "run_name"], "dabce"),  # NaN (c) after the numbers, none (e) last
+        (["metrics.auc DESC"], "dabce"),
         (["metrics.auc", "run_name"], "badce"),
+        (["metrics.auc ASC"], "badce"),
         (["params.lr DESC", "run_name ASC"], "badce"),
         (["tags.team"], "bcaed"),
         (["attributes.end_time DESC"], "aedcb"),

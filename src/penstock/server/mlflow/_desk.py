@@ -31,6 +31,7 @@ EVERY = f"(deleted_at is null or deleted_at is not null) and {_ARCHIVED_TOO}"
 _ALL = 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+_EARLIEST_MS = -62_135_596_800_000  # the beginning of the year 1
 _LATEST_MS = 253_402_300_799_999  # the end of the year 9999
 _KNOWN_S = 1.0  # how long a run counts as open to writing before it is looked at again
 _KNOWN_RUNS = 10_000
@@ -221,6 +222,6 @@ def to_ms(moment: datetime | None) -> int | None:
 
 def from_ms(value: int, name: str) -> datetime:
     """Return MLflow's form of a time as a time."""
-    if not 0 <= value <= _LATEST_MS:
+    if not _EARLIEST_MS <= value <= _LATEST_MS:
         raise invalid(f"Invalid value {value} for parameter '{name}' supplied: it is no time.")
     return _EPOCH + value * _MILLISECOND

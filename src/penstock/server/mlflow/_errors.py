@@ -70,6 +70,14 @@ def invalid(message: str) -> MlflowError:
     return MlflowError(INVALID, message)
 
 
+def lacking(name: str) -> MlflowError:
+    """Return the refusal of a request without a value that it needs."""
+    return invalid(
+        f"Missing value for required parameter '{name}'. "
+        "See the API docs for more information about request parameters."
+    )
+
+
 def missing(message: str) -> MlflowError:
     """Return the refusal of a name that nothing has."""
     return MlflowError(MISSING, message)

@@ -18,7 +18,7 @@ from penstock.server.mlflow._rules import (
 
 _MOST = 50_000
 _ALL = 1_000_000
-_VIEWS = {"ACTIVE_ONLY", "DELETED_ONLY", "ALL"}
+_VIEWS = dict(enumerate(("ACTIVE_ONLY", "DELETED_ONLY", "ALL"), 1))
 
 
 def create(desk: Desk, fields: Fields) -> dict[str, Any]:
@@ -31,8 +31,7 @@ def create(desk: Desk, fields: Fields) -> dict[str, Any]:
         found = desk.find_experiment(name)
         deleted = found is not None and found.deleted_at is not None
         state = "deleted" if deleted else "active"
-        message = f"Experiment '{name}' already exists in {state} state."
-        raise MlflowError(EXISTS, message) from None
+        raise _taken(name, f" in {state} state") from None
     return {"experiment_id": desk.number(name)}
 
 
@@ -66,7 +65,8 @@ def search(desk: Desk, fields: Fields) -> dict[str, Any]:
         if record.name in numbers and is_in_view(view, deleted=record.deleted_at is not None)
     ]
     found = [each for each in found if all(grammar.matches(c, _reader(each)) for c in wanted)]
-    found.sort(key=lambda each: (-each["creation_time"], -int(each["experiment_id"])))
+    # What is equal by the wanted order comes with the newest first, as MLflow's has it.
+    found.sort(key=lambda each: -int(each["experiment_id"]) if terms else _by_default(each))
     for term in reversed(terms):
         found.sort(
             key=lambda each, term=term: grammar.sort_key(  # type: ignore[misc] # bound now
@@ -89,7 +89,7 @@ def update(desk: Desk, fields: Fields) -> dict[str, Any]:
     try:
         desk.metadata.runs.rename_experiment(record.name, name)
     except ConflictError:
-        raise MlflowError(EXISTS, f"Experiment '{name}' already exists.") from None
+        raise _taken(name) from None
     renamed = DocumentRecord(EXPERIMENT, document.key, name, now(), document.body)
     desk.metadata.documents.save(renamed, expected_revision=document.revision)
     desk.forget_open()
@@ -120,10 +120,10 @@ def restore(desk: Desk, fields: Fields) -> dict[str, Any]:
 
 def set_tag(desk: Desk, fields: Fields) -> dict[str, Any]:
     """Set a tag of an experiment."""
+    tags = dict([_read_tag(fields)])
     record, document = _named(desk, fields)
     if record.deleted_at is not None:
         raise invalid(f"The experiment {document.key} must be in the 'active' state.")
-    tags = dict([_read_tag(fields)])
     desk.metadata.runs.set_experiment_tags(record.name, tags)
     _touch(desk, document.key)
     return {}
@@ -131,8 +131,8 @@ def set_tag(desk: Desk, fields: Fields) -> dict[str, Any]:
 
 def delete_tag(desk: Desk, fields: Fields) -> dict[str, Any]:
     """Delete a tag of an experiment."""
-    record, document = _named(desk, fields)
     key = fields.require("key")
+    record, document = _named(desk, fields)
     if key not in record.tags:
         raise missing(f"No tag with name: {key} in experiment with id {document.key}")
     desk.metadata.runs.delete_experiment_tags(record.name, [key])
@@ -142,8 +142,8 @@ def delete_tag(desk: Desk, fields: Fields) -> dict[str, Any]:
 
 def read_view(fields: Fields, name: str) -> str:
     """Return whether active objects are wanted, deleted ones, or both."""
-    view = fields.text(name) or "ACTIVE_ONLY"
-    if view not in _VIEWS:
+    view = fields.choice(name, _VIEWS) or "ACTIVE_ONLY"
+    if view not in _VIEWS.values():
         raise invalid(f"Invalid value {view[:100]!r} for parameter '{name}' supplied.")
     return view
 
@@ -153,8 +153,16 @@ def is_in_view(view: str, *, deleted: bool) -> bool:
     return view == "ALL" or deleted == (view == "DELETED_ONLY")
 
 
+def _by_default(written: dict[str, Any]) -> tuple[int, int]:
+    return -written["creation_time"], int(written["experiment_id"])
+
+
 def _named(desk: Desk, fields: Fields) -> tuple[ExperimentRecord, DocumentRecord]:
     return desk.experiment(check_experiment_id(fields.require("experiment_id")))
+
+
+def _taken(name: str, state: str = "") -> MlflowError:
+    return MlflowError(EXISTS, f"Experiment(name={name}) already exists{state}.")
 
 
 def _touch(desk: Desk, experiment_id: str) -> None:
@@ -166,8 +174,8 @@ def _read_tags(fields: Fields) -> dict[str, str]:
 
 
 def _read_tag(fields: Fields) -> tuple[str, str]:
-    key = check_key(fields.require("key"), "tag")
-    return key, check_length(fields.text("value"), EXPERIMENT_TAG_LENGTH, f"Tag value of {key!r}")
+    key = check_key(fields.require("key"), "tag", fields.place)
+    return key, check_length(fields.text("value"), EXPERIMENT_TAG_LENGTH, fields.place + "value")
 
 
 def _write(desk: Desk, record: ExperimentRecord, document: DocumentRecord) -> dict[str, Any]:

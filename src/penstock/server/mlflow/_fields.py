@@ -14,12 +14,17 @@ from typing import Any, TypeVar
 import msgspec
 
 from penstock.http import encode_json
-from penstock.server.mlflow._errors import invalid
+from penstock.server.mlflow._errors import invalid, lacking
 
 T = TypeVar("T")
 _INT64 = 2**63
 _WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
-_SPECIAL = {"nan", "infinity", "-infinity", "inf", "-inf"}
+_MISMATCHES = {
+    "experiment_ids": "Experiment IDs in the page token do not match the requested experiment IDs",
+    "filter_string": "Filter string in the page token does not match the requested filter string",
+    "order_by": "Order by in the page token does not match the requested order by",
+    "datasets": "Datasets in the page token do not match the requested datasets",
+}
 
 
 class Fields:
@@ -27,10 +32,11 @@ class Fields:
 
     Args:
         values: By name; a query string's values are lists of texts.
+        place: Where the part is in its request, for messages: ``"metrics[0]."``.
     """
 
     def __init__(self, values: Mapping[str, Any], place: str = "") -> None:
-        self.values, self._place = values, place
+        self.values, self.place = values, place
 
     def text(self, *names: str, default: str = "") -> str:
         """Return the first of these fields that is given; names after the first are old names."""
@@ -39,7 +45,7 @@ class Fields:
             if value is None:
                 continue
             if not isinstance(value, str):
-                raise _wrong(self._place + name, value)
+                raise _wrong(self.place + name, value)
             if value:
                 return value
         return default
@@ -48,7 +54,7 @@ class Fields:
         """Return a text that must be given."""
         found = self.text(*names)
         if not found:
-            raise _lacking(self._place + names[0])
+            raise lacking(self.place + names[0])
         return found
 
     def has(self, name: str) -> bool:
@@ -60,21 +66,36 @@ class Fields:
         value = self._one(name)
         if value is None:
             if default is None:
-                raise _lacking(self._place + name)
+                raise lacking(self.place + name)
             return default
-        return _whole(self._place + name, value)
+        return _whole(self.place + name, value)
 
     def number(self, name: str) -> float:
         """Return a number; infinities and NaN are texts in JSON."""
         value = self._one(name)
         if value is None:
-            raise _lacking(self._place + name)
+            raise lacking(self.place + name)
         if isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise _wrong(self._place + name, value)
+            raise _wrong(self.place + name, value)
         try:
             return float(value)
         except (ValueError, OverflowError):
-            raise _wrong(self._place + name, value) from None
+            raise _wrong(self.place + name, value) from None
+
+    def choice(self, name: str, words: Mapping[int, str]) -> str:
+        """Return the word of an enumeration, which protobuf's JSON form writes as a number, too.
+
+        Args:
+            name: The field.
+            words: By number. Of other words the caller decides.
+        """
+        value = self._one(name)
+        if value is None or (isinstance(value, str) and not _WHOLE.fullmatch(value)):
+            return value or ""
+        word = words.get(_whole(self.place + name, value))
+        if word is None:
+            raise _wrong(self.place + name, value)
+        return word
 
     def flag(self, name: str) -> bool:
         """Return a truth value."""
@@ -83,14 +104,14 @@ class Fields:
             return bool(value)
         if isinstance(value, str) and value.lower() in {"true", "false"}:
             return value.lower() == "true"
-        raise _wrong(self._place + name, value)
+        raise _wrong(self.place + name, value)
 
     def texts(self, name: str) -> list[str]:
         """Return a list of texts."""
         found = self._list(name)
         for value in found:
             if not isinstance(value, str):
-                raise _wrong(self._place + name, value)
+                raise _wrong(self.place + name, value)
         return [str(value) for value in found]
 
     def parts(self, name: str) -> list["Fields"]:
@@ -98,9 +119,9 @@ class Fields:
         found = self._list(name)
         for value in found:
             if not isinstance(value, Mapping):
-                raise _wrong(self._place + name, value)
+                raise _wrong(self.place + name, value)
         return [
-            Fields(value, f"{self._place}{name}[{number}].") for number, value in enumerate(found)
+            Fields(value, f"{self.place}{name}[{number}].") for number, value in enumerate(found)
         ]
 
     def part(self, name: str) -> "Fields":
@@ -108,9 +129,9 @@ class Fields:
         value = self._one(name)
         if not isinstance(value, Mapping):
             raise (
-                _lacking(self._place + name) if value is None else _wrong(self._place + name, value)
+                lacking(self.place + name) if value is None else _wrong(self.place + name, value)
             )
-        return Fields(value, f"{self._place}{name}.")
+        return Fields(value, f"{self.place}{name}.")
 
     def most(self, default: int, ceiling: int, *, least: int = 1) -> int:
         """Return the size of a page."""
@@ -134,7 +155,7 @@ class Fields:
             return []
         if isinstance(value, list):
             return value
-        raise _wrong(self._place + name, value)
+        raise _wrong(self.place + name, value)
 
 
 class _Query(dict[str, Any]):
@@ -178,36 +199,49 @@ def pairs(mapping: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{"key": key, "value": value} for key, value in mapping.items()]
 
 
-def write_token(offset: int) -> str:
-    """Return the token of a page that begins at an offset."""
-    return base64.b64encode(b'{"offset": %d}' % offset).decode()
+def write_token(offset: int, query: Mapping[str, Any] | None = None) -> str:
+    """Return the token of a page that begins at an offset of a query's rows."""
+    return base64.b64encode(encode({**(query or {}), "offset": offset})).decode()
 
 
-def read_token(token: str) -> int:
+def read_token(token: str, query: Mapping[str, Any] | None = None) -> int:
     """Return the offset of a page.
 
     >>> read_token(write_token(200))
     200
 
+    Args:
+        token: The token; or empty.
+        query: What was asked for, by MLflow's names of it; the token must be of the same query.
+
     Raises:
-        MlflowError: If the token was not made here.
+        MlflowError: If the token was not made here, or for another query.
     """
     if not token:
         return 0
     try:
-        offset = msgspec.json.decode(base64.b64decode(token, validate=True))["offset"]
+        told = msgspec.json.decode(base64.b64decode(token, validate=True))
+        offset = told["offset"]
     except (binascii.Error, ValueError, TypeError, KeyError, msgspec.DecodeError):
         offset = None
     if not isinstance(offset, int) or isinstance(offset, bool) or not 0 <= offset < _INT64:
         raise invalid(f"Invalid page token {token[:100]!r}: it could not be decoded.")
+    for name, wanted in (query or {}).items():
+        if told.get(name) != wanted:
+            raise invalid(
+                f"{_MISMATCHES[name]}. Expected: {_shown(wanted)}. Found: "
+                f"{_shown(told.get(name))}. Search for its first page, without a page token."
+            )
     return offset
 
 
-def page(found: list[T], fields: Fields, most: int) -> tuple[list[T], str | None]:
+def page(
+    found: list[T], fields: Fields, most: int, query: Mapping[str, Any] | None = None
+) -> tuple[list[T], str | None]:
     """Return the page of a list that a request asks for, and the token of the next."""
-    offset = read_token(fields.text("page_token"))
+    offset = read_token(fields.text("page_token"), query)
     rest = found[offset:]
-    token = write_token(offset + most) if len(rest) > most else None
+    token = write_token(offset + most, query) if len(rest) > most else None
     return rest[:most], token
 
 
@@ -225,16 +259,12 @@ def _whole(name: str, value: Any) -> int:
     return value
 
 
-def _lacking(name: str) -> Exception:
-    return invalid(
-        f"Missing value for required parameter '{name}'. "
-        "See the API docs for more information about request parameters."
-    )
-
-
 def _wrong(name: str, value: Any) -> Exception:
-    shown = encode(value).decode()[:100]  # as it was sent
     return invalid(
-        f"Invalid value {shown} for parameter '{name}' supplied. "
+        f"Invalid value {_shown(value)} for parameter '{name}' supplied. "
         "See the API docs for more information about request parameters."
     )
+
+
+def _shown(value: Any) -> str:
+    return encode(value).decode()[:100]  # as it was sent

@@ -195,6 +195,8 @@ class _Reader:
                 return tuple(found)
             if end != ("sign", ","):
                 raise self._fail("expected ',' or ')' in the list")
+            if self._accept(")"):  # Python's form of one text, which clients build: ('a',)
+                return tuple(found)
 
     def _take(self) -> tuple[str, str]:
         if self._next >= len(self._tokens):

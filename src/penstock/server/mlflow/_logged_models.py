@@ -2,12 +2,12 @@
 
 import uuid
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from penstock.core import DocumentRecord, now
 from penstock.server.mlflow import _grammar as grammar
 from penstock.server.mlflow._desk import Desk, to_ms
-from penstock.server.mlflow._errors import invalid, missing
+from penstock.server.mlflow._errors import invalid, lacking, missing
 from penstock.server.mlflow._fields import Fields, compact, page, pairs
 from penstock.server.mlflow._kinds import LOGGED, MODEL_METRIC, VERSION
 from penstock.server.mlflow._rules import (
@@ -19,12 +19,13 @@ from penstock.server.mlflow._rules import (
 )
 
 _MOST, _DEFAULT = 5000, 100
-_STATUS = {
+_STATUS = {  # in the order of their numbers
     "LOGGED_MODEL_STATUS_UNSPECIFIED": "UNSPECIFIED",
     "LOGGED_MODEL_PENDING": "PENDING",
     "LOGGED_MODEL_READY": "READY",
     "LOGGED_MODEL_UPLOAD_FAILED": "FAILED",
 }
+_STATUS_NUMBERS = dict(enumerate(_STATUS))
 
 
 def create(desk: Desk, fields: Fields) -> dict[str, Any]:
@@ -55,9 +56,12 @@ def get(desk: Desk, fields: Fields) -> dict[str, Any]:
 
 def finalize(desk: Desk, fields: Fields) -> dict[str, Any]:
     """Set the status of a logged model."""
-    model_id, status = _named(desk, fields).key, fields.require("status")
+    status = fields.choice("status", _STATUS_NUMBERS)
+    if not status:
+        raise lacking("status")
     if status not in _STATUS:
         raise invalid(f"Invalid value {status[:100]!r} for parameter 'status' supplied.")
+    model_id = _named(desk, fields).key
     changed = desk.change(
         LOGGED,
         model_id,
@@ -93,8 +97,15 @@ def search(desk: Desk, fields: Fields) -> dict[str, Any]:
     found = write_models(desk, documents)
     found = [each for each in found if _matches(each, wanted, datasets)]
     found.sort(key=lambda each: (-each["info"]["creation_timestamp_ms"], each["info"]["model_id"]))
-    _sort(found, fields.parts("order_by"))
-    rows, token = page(found, fields, most)
+    terms = [_read_term(part) for part in fields.parts("order_by")]
+    _sort(found, terms)
+    query = {
+        "experiment_ids": ids,
+        "filter_string": fields.text("filter"),
+        "order_by": [list(term) for term in terms],
+        "datasets": [list(each) for each in datasets],
+    }
+    rows, token = page(found, fields, most, query)
     return compact(models=rows, next_page_token=token)
 
 
@@ -126,7 +137,8 @@ def set_tags(desk: Desk, fields: Fields) -> dict[str, Any]:
 
 def delete_tag(desk: Desk, fields: Fields) -> dict[str, Any]:
     """Delete a tag of a logged model."""
-    model_id, key = _named(desk, fields).key, fields.require("tag_key")
+    key = fields.require("tag_key")
+    model_id = _named(desk, fields).key
 
     def edit(body: dict[str, Any]) -> dict[str, Any]:
         if key not in body["tags"]:
@@ -195,8 +207,9 @@ def _matches(
 
 
 def _is_on(metric: dict[str, Any], datasets: Sequence[tuple[str, str]]) -> bool:
+    """Return whether a point was computed on one of the datasets; an empty name or digest is any."""
     name, digest = metric.get("dataset_name", ""), metric.get("dataset_digest", "")
-    return any(name == wanted and that in {"", digest} for wanted, that in datasets)
+    return any(this in {"", name} and that in {"", digest} for this, that in datasets)
 
 
 def _reader(written: dict[str, Any], metrics: Sequence[dict[str, Any]]) -> Any:
@@ -219,39 +232,67 @@ def _reader(written: dict[str, Any], metrics: Sequence[dict[str, Any]]) -> Any:
     return read
 
 
-def _sort(found: list[dict[str, Any]], terms: Sequence[Fields]) -> None:
+class _Term(NamedTuple):
+    """A field of an order.
+
+    Args:
+        group: ``attributes`` or ``metrics``.
+        name: The attribute or the metric.
+        descending: Whether the largest comes first.
+        dataset_name: Only values computed on it count; empty for any.
+        dataset_digest: Digest of the dataset; empty for any.
+    """
+
+    group: str
+    name: str
+    descending: bool
+    dataset_name: str
+    dataset_digest: str
+
+
+def _read_term(part: Fields) -> _Term:
+    written = part.require("field_name")
+    group, name = grammar.LOGGED.field(written)
+    if group not in {"attributes", "metrics"}:
+        raise invalid(
+            f"Invalid order by field name: {written[:100]}. Only attributes and metrics order."
+        )
+    descending = part.has("ascending") and not part.flag("ascending")
+    return _Term(group, name, descending, part.text("dataset_name"), part.text("dataset_digest"))
+
+
+def _sort(found: list[dict[str, Any]], terms: Sequence[_Term]) -> None:
     for term in reversed(terms):
-        written = term.require("field_name")
-        group, name = grammar.LOGGED.field(written)
-        if group not in {"attributes", "metrics"}:
-            raise invalid(f"Invalid order by field name: {written[:100]}")
-        descending = term.has("ascending") and not term.flag("ascending")
-        wanted = [(term.text("dataset_name"), term.text("dataset_digest"))]
-        on = wanted if wanted[0][0] else []
         found.sort(
-            key=lambda each, group=group, name=name, on=on, descending=descending: (  # type: ignore[misc] # bound now
-                grammar.sort_key(_last(each, group, name, on), descending=descending)
+            key=lambda each, term=term: (  # type: ignore[misc] # bound now
+                grammar.sort_key(_last(each, term), descending=term.descending)
             )
         )
 
 
-def _last(written: dict[str, Any], group: str, name: str, on: Sequence[tuple[str, str]]) -> Any:
-    metrics = written["data"].get("metrics", [])
-    if on:
-        metrics = [each for each in metrics if _is_on(each, on)]
-    value = _reader(written, metrics)(group, name)
-    return value[-1] if isinstance(value, list) else value
+def _last(written: dict[str, Any], term: _Term) -> Any:
+    if term.group != "metrics":
+        return _reader(written, ())(term.group, term.name)
+    dataset = (term.dataset_name, term.dataset_digest)
+    points = [
+        each
+        for each in written["data"].get("metrics", ())
+        if each["key"] == term.name and _is_on(each, [dataset])
+    ]
+    # The newest by time, as MLflow's own store has it, and not by step as the last of a run.
+    newest = max(points, key=lambda each: (each["timestamp"], each["step"]), default=None)
+    return None if newest is None else float(newest["value"])
 
 
 def _read_params(fields: Fields) -> dict[str, str]:
     return {
-        check_key(part.require("key"), "parameter"): part.text("value")[:PARAM_LENGTH]
+        check_key(part.require("key"), "param", part.place): part.text("value")[:PARAM_LENGTH]
         for part in fields.parts("params")
     }
 
 
 def _read_tags(fields: Fields) -> dict[str, str]:
     return {
-        check_key(part.require("key"), "tag"): part.text("value")[:TAG_LENGTH]
+        check_key(part.require("key"), "tag", part.place): part.text("value")[:TAG_LENGTH]
         for part in fields.parts("tags")
     }

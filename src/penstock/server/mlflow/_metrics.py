@@ -279,10 +279,10 @@ _TYPES = (str, float, int, int)
 
 
 def _read(fields: Fields) -> SentMetric:
-    return _read_plain(fields.values) or _read_any(fields)
+    return _read_plain(fields.values, fields.place) or _read_any(fields)
 
 
-def _read_plain(values: Mapping[str, Any]) -> SentMetric | None:
+def _read_plain(values: Mapping[str, Any], place: str) -> SentMetric | None:
     """Return a point in the form that clients send most; None if it needs a closer look."""
     if values.keys() != _PLAIN:
         return None
@@ -292,11 +292,11 @@ def _read_plain(values: Mapping[str, Any]) -> SentMetric | None:
     # By exact type, as a truth value is a whole number to isinstance.
     if tuple(map(type, found)) != _TYPES or not 0 <= timestamp <= _LATEST_MS or abs(step) > _EXACT:
         return None
-    return SentMetric(check_key(key, "metric"), value, timestamp, step)
+    return SentMetric(check_key(key, "metric", place), value, timestamp, step)
 
 
 def _read_any(fields: Fields) -> SentMetric:
-    key = check_key(fields.require("key"), "metric")
+    key = check_key(fields.require("key"), "metric", fields.place)
     timestamp = fields.integer("timestamp")
     if not 0 <= timestamp <= _LATEST_MS:
         raise invalid(

@@ -24,7 +24,7 @@ from penstock.server.mlflow._fields import Fields, compact, page
 from penstock.server.mlflow._kinds import LOGGED, VERSION
 from penstock.server.mlflow._model_folder import folder_of
 from penstock.server.mlflow._paths import ArtifactPlace, locate, safe_path
-from penstock.server.mlflow._registered_models import read_model_tags
+from penstock.server.mlflow._registered_models import read_model_tag, read_model_tags
 from penstock.server.mlflow._rules import check_key, check_model_name, check_version
 from penstock.server.mlflow._shelf import (
     STAGES,
@@ -138,8 +138,9 @@ def search(desk: Desk, fields: Fields) -> dict[str, Any]:
         for version in model.versions
     ]
     found = [each for each in found if all(grammar.matches(c, _reader(*each)) for c in wanted)]
-    found.sort(key=lambda each: (-each[0]["last_updated_timestamp"], each[0]["name"],
-                                 -each[1].version))  # fmt: skip
+    found.sort(key=lambda each: (each[0]["name"], -each[1].version))
+    if not terms:
+        found.sort(key=lambda each: -each[0]["last_updated_timestamp"])
     for term in reversed(terms):
         found.sort(
             key=lambda each, term=term: grammar.sort_key(  # type: ignore[misc] # bound now
@@ -174,9 +175,8 @@ def read_file(desk: Desk, fields: Fields) -> FileDownload:
 
 def set_tag(desk: Desk, fields: Fields) -> dict[str, Any]:
     """Set a tag of a version."""
-    shelf = Shelf(desk)
+    shelf, tags = Shelf(desk), dict([read_model_tag(fields)])
     _, version = _named(shelf, fields)
-    tags = read_model_tags(Fields({"tags": [fields.values]}))
     desk.metadata.models.set_version_tags(version.record.model, version.record.version, tags)
     shelf.touch_version(version)
     return {}
@@ -184,9 +184,8 @@ def set_tag(desk: Desk, fields: Fields) -> dict[str, Any]:
 
 def delete_tag(desk: Desk, fields: Fields) -> dict[str, Any]:
     """Delete a tag of a version; an unknown tag is no error."""
-    shelf = Shelf(desk)
+    shelf, key = Shelf(desk), check_key(fields.require("key"), "tag")
     _, version = _named(shelf, fields)
-    key = check_key(fields.require("key"), "tag")
     desk.metadata.models.delete_version_tags(version.record.model, version.record.version, [key])
     shelf.touch_version(version)
     return {}

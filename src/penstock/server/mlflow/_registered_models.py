@@ -5,7 +5,7 @@ from typing import Any
 from penstock.core import ConflictError, DocumentRecord, now
 from penstock.server.mlflow import _grammar as grammar
 from penstock.server.mlflow._desk import Desk, quote, to_ms
-from penstock.server.mlflow._errors import EXISTS, MlflowError, invalid
+from penstock.server.mlflow._errors import EXISTS, MlflowError, invalid, lacking
 from penstock.server.mlflow._fields import Fields, compact, page
 from penstock.server.mlflow._kinds import MODEL
 from penstock.server.mlflow._rules import (
@@ -65,10 +65,11 @@ def _revive(desk: Desk, name: str, note: str, tags: dict[str, str]) -> None:
 def rename(desk: Desk, fields: Fields) -> dict[str, Any]:
     """Rename a registered model for MLflow's clients; its history keeps the first name."""
     shelf = Shelf(desk)
-    model, name = _named(shelf, fields), fields.text("new_name")
+    name = fields.text("new_name")
     if not name.strip():
-        raise invalid("Registered model name cannot be empty.")
+        raise lacking("new_name")
     check_model_name(name)
+    model = _named(shelf, fields)
     if shelf.find(name) is not None or desk.metadata.models.search(f"model = {quote(name)}"):
         raise _taken(name)
     found = desk.find(MODEL, model.name)
@@ -135,8 +136,8 @@ def get_latest(desk: Desk, fields: Fields) -> dict[str, Any]:
 
 def set_tag(desk: Desk, fields: Fields) -> dict[str, Any]:
     """Set a tag of a registered model."""
-    shelf = Shelf(desk)
-    model, tags = _named(shelf, fields), dict([_read_tag(fields)])
+    shelf, tags = Shelf(desk), dict([read_model_tag(fields)])
+    model = _named(shelf, fields)
     desk.metadata.models.set_tags(model.record.model, tags)
     shelf.touch(model)
     return {}
@@ -144,9 +145,9 @@ def set_tag(desk: Desk, fields: Fields) -> dict[str, Any]:
 
 def delete_tag(desk: Desk, fields: Fields) -> dict[str, Any]:
     """Delete a tag of a registered model; an unknown tag is no error."""
-    shelf = Shelf(desk)
+    shelf, key = Shelf(desk), fields.require("key")
     model = _named(shelf, fields)
-    desk.metadata.models.delete_tags(model.record.model, [fields.require("key")])
+    desk.metadata.models.delete_tags(model.record.model, [key])
     shelf.touch(model)
     return {}
 
@@ -179,7 +180,8 @@ def delete_alias(desk: Desk, fields: Fields) -> dict[str, Any]:
 
 def get_by_alias(desk: Desk, fields: Fields) -> dict[str, Any]:
     """Return the version that an alias means."""
-    model, alias = _named(Shelf(desk), fields), check_alias(fields.text("alias"))
+    alias = check_alias(fields.text("alias"))
+    model = _named(Shelf(desk), fields)
     number = model.aliases.get(alias)
     for version in model.versions:
         if version.record.version == number:
@@ -189,12 +191,13 @@ def get_by_alias(desk: Desk, fields: Fields) -> dict[str, Any]:
 
 def read_model_tags(fields: Fields) -> dict[str, str]:
     """Return the tags of a registered model or version."""
-    return dict(_read_tag(part) for part in fields.parts("tags"))
+    return dict(read_model_tag(part) for part in fields.parts("tags"))
 
 
-def _read_tag(fields: Fields) -> tuple[str, str]:
-    key = check_key(fields.require("key"), "tag")
-    return key, check_length(fields.text("value"), MODEL_TAG_LENGTH, f"Tag value of {key!r}")
+def read_model_tag(fields: Fields) -> tuple[str, str]:
+    """Return a tag of a registered model or version."""
+    key = check_key(fields.require("key"), "tag", fields.place)
+    return key, check_length(fields.text("value"), MODEL_TAG_LENGTH, fields.place + "value")
 
 
 def _named(shelf: Shelf, fields: Fields) -> ShelfModel:

@@ -4,7 +4,8 @@ import posixpath
 import re
 from functools import lru_cache
 
-from penstock.server.mlflow._errors import invalid
+from penstock.http import encode_json
+from penstock.server.mlflow._errors import MlflowError, invalid, lacking
 
 KEY_LENGTH = 250
 PARAM_LENGTH = 6000
@@ -28,33 +29,54 @@ _VERSION_ALIAS = re.compile(r"v\d+", re.IGNORECASE)
 _NOT_IN_LOGGED_NAME = re.compile(r"[/:.%\"']")
 
 
+def check_key(key: str, kind: str, place: str = "") -> str:
+    """Return the key of a metric, parameter or tag, if it is one.
+
+    Args:
+        key: The key.
+        kind: ``metric``, ``param`` or ``tag``.
+        place: Where it is in its request, for messages: ``"metrics[0]."``.
+    """
+    fault = _fault(key)
+    if fault:
+        name = place + ("name" if kind == "metric" else "key")
+        shown = encode_json(key[:300]).decode()
+        raise invalid(f"Invalid value {shown} for parameter '{name}' supplied: {fault}")
+    if len(key) > KEY_LENGTH:
+        what = {"metric": "Metric name", "param": "Param key"}.get(kind, place + "key")
+        raise _too_long(key, KEY_LENGTH, what)
+    return key
+
+
 @lru_cache(maxsize=4096)
-def check_key(key: str, kind: str) -> str:
-    """Return the key of a metric, parameter or tag, if it is one."""
+def _fault(key: str) -> str:
+    """Return what is wrong with a key; nothing if it is one, whatever its length."""
     if not key or not _KEY.fullmatch(key):
-        raise invalid(
-            f"Invalid {kind} name: {key[:300]!r}. Names may only contain alphanumerics, "
-            "underscores (_), dashes (-), periods (.), spaces ( ), colon(:) and slashes (/)."
+        return (
+            "Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), "
+            "spaces ( ), colon(:) and slashes (/)."
         )
     if key != posixpath.normpath(key) or key.startswith(("/", "..")) or key == ".":
-        raise invalid(
-            f"Invalid {kind} name: {key[:300]!r}. Names may be treated as files in certain cases, "
-            f"and must not resolve to other names when treated as such. This name would resolve "
-            f"to {posixpath.normpath(key)[:300]!r}."
+        return (
+            "Names may be treated as files in certain cases, and must not resolve to other names "
+            "when treated as such. This name would resolve to "
+            f"{posixpath.normpath(key)[:300]!r}."
         )
-    if len(key) > KEY_LENGTH:
-        raise invalid(
-            f"{kind.capitalize()} name {key[:30]!r}... had length {len(key)}, "
-            f"which exceeded length limit of {KEY_LENGTH}."
-        )
-    return key
+    return ""
 
 
 def check_length(text: str, most: int, what: str) -> str:
     """Return a text that is not too long."""
     if len(text) > most:
-        raise invalid(f"{what} had length {len(text)}, which exceeded length limit of {most}.")
+        raise _too_long(text, most, what)
     return text
+
+
+def _too_long(text: str, most: int, what: str) -> MlflowError:
+    return invalid(
+        f"'{what}' exceeds the maximum length of {most} characters: {text[:30]!r}... has "
+        f"{len(text)}."
+    )
 
 
 def check_run_id(run_id: str) -> str:
@@ -67,7 +89,9 @@ def check_run_id(run_id: str) -> str:
 def check_experiment_id(experiment_id: str) -> str:
     """Return an id that may be an experiment's: a whole number, as a text."""
     if not _WHOLE.fullmatch(experiment_id):
-        raise invalid(f"Invalid experiment ID: {experiment_id[:100]!r}. It must be a whole number.")
+        raise invalid(
+            f"Invalid experiment ID '{experiment_id[:100]}'. Experiment ID must be a valid integer."
+        )
     return str(int(experiment_id))
 
 
@@ -75,18 +99,16 @@ def check_experiment_name(name: str) -> str:
     """Return a name that an experiment may have."""
     if not name.strip():
         raise invalid("Invalid experiment name: it must not be empty.")
-    return check_length(name, EXPERIMENT_NAME_LENGTH, f"Experiment name {name[:30]!r}...")
+    return check_length(name, EXPERIMENT_NAME_LENGTH, "name")
 
 
 def check_model_name(name: str) -> str:
     """Return a name that a registered model may have."""
     if not name.strip():
-        raise invalid("Registered model name cannot be empty.")
+        raise lacking("name")
     if "/" in name or ":" in name:
-        raise invalid(
-            f"Invalid model name: {name[:100]!r}. Registered model name cannot contain '/' or ':'."
-        )
-    return check_length(name, 256, f"Registered model name {name[:30]!r}...")
+        raise invalid(f"Invalid model name '{name[:100]}'. Names cannot contain '/' or ':'.")
+    return check_length(name, 256, "name")
 
 
 def check_logged_name(name: str) -> str:
@@ -112,7 +134,7 @@ def check_alias(alias: str) -> str:
         raise invalid(
             f"Version alias name {alias!r} is reserved: 'v' and digits look like a version number."
         )
-    return check_length(alias, 255, f"Alias {alias[:30]!r}...")
+    return check_length(alias, 255, "Registered model alias name")
 
 
 def check_version(version: str) -> int:

@@ -23,7 +23,6 @@ from penstock.server.mlflow._rules import (
     TAG_LENGTH,
     check_experiment_id,
     check_key,
-    check_length,
     check_run_id,
 )
 from penstock.server.mlflow._values import param_text
@@ -38,6 +37,7 @@ STATUS: Mapping[RunState, str] = {
     RunState.KILLED: "KILLED",
 }
 _STATE = {status: state for state, status in STATUS.items()}
+_STATUS_NUMBERS = dict(enumerate(("RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"), 1))
 _ENDED = frozenset({"FINISHED", "FAILED", "KILLED"})
 
 
@@ -88,19 +88,19 @@ def get(desk: Desk, fields: Fields) -> dict[str, Any]:
 def update(desk: Desk, fields: Fields) -> dict[str, Any]:
     """Change the status, the end or the name of a run; every status may follow every other."""
     run_id = _run_id(fields)
+    status = fields.choice("status", _STATUS_NUMBERS)
+    ended = from_ms(fields.integer("end_time"), "end_time") if fields.has("end_time") else None
     desk.require_open(run_id)
-    changes: dict[str, Any] = {}
-    if fields.integer("end_time", 0):
-        changes["ended_at"] = from_ms(fields.integer("end_time", 0), "end_time")
-    status = fields.text("status")
     if status in _STATE:
-        _move(desk, run_id, _STATE[status], changes)
-    elif changes:
-        desk.metadata.runs.update(run_id, **changes)
+        _move(desk, run_id, _STATE[status], {} if ended is None else {"ended_at": ended})
     name = fields.text("run_name")
     if name:
         _rename(desk, run_id, name)
     run = desk.run(run_id)
+    if ended is not None and run.ended_at != ended:
+        # An end alone, or one before the beginning, which a change of state would not keep.
+        desk.metadata.runs.update(run_id, ended_at=ended)
+        run = desk.run(run_id)
     return {"run_info": _info(desk, run, desk.number(run.experiment), deleted=False)}
 
 
@@ -308,11 +308,10 @@ def _run_id(fields: Fields) -> str:
 
 
 def _read_param(fields: Fields) -> tuple[str, str]:
-    key = check_key(fields.require("key"), "parameter")
+    key = check_key(fields.require("key"), "param", fields.place)
     return key, fields.text("value")[:PARAM_LENGTH]
 
 
 def _read_tag(fields: Fields) -> tuple[str, str]:
-    key = check_key(fields.require("key"), "tag")
-    check_length(key, 250, f"Tag name {key[:30]!r}")
+    key = check_key(fields.require("key"), "tag", fields.place)
     return key, fields.text("value")[:TAG_LENGTH]

@@ -20,13 +20,13 @@ from penstock.server.mlflow._errors import invalid, missing
 from penstock.server.mlflow._fields import Fields, compact, page
 from penstock.server.mlflow._kinds import LINK
 from penstock.server.mlflow._otlp import plain_attributes
-from penstock.server.mlflow._rules import TAG_LENGTH, check_experiment_id, check_length
+from penstock.server.mlflow._rules import TAG_LENGTH, check_experiment_id, check_key
 from penstock.tracking import SPAN, TRACE
 
 _MOST, _DEFAULT = 500, 100
 _MOST_IDS = 500
 _TRACE_ID = re.compile(r"[\w.\-]{1,250}")
-_STATES = frozenset({"STATE_UNSPECIFIED", "OK", "ERROR", "IN_PROGRESS"})
+_STATES = dict(enumerate(("STATE_UNSPECIFIED", "OK", "ERROR", "IN_PROGRESS")))
 _NAME_TAG = "mlflow.traceName"
 _PLACE_TAG, _FOLDER_TAG = "mlflow.trace.spansLocation", "mlflow.artifactLocation"
 _REQUEST_ID, _INPUTS, _OUTPUTS = "mlflow.traceRequestId", "mlflow.spanInputs", "mlflow.spanOutputs"
@@ -48,7 +48,7 @@ def start_trace(desk: Desk, fields: Fields) -> dict[str, Any]:
         "response_preview": sent.text("response_preview"),
         "request_time_ms": _read_time(sent.require("request_time")),
         "duration_ms": _read_duration(sent.text("execution_duration")),
-        "state": _read_state(sent.text("state")),
+        "state": _read_state(sent.choice("state", _STATES)),
         "metadata": _texts(sent, "trace_metadata"),
         "told": True,
     }
@@ -132,18 +132,18 @@ def search(desk: Desk, fields: Fields) -> dict[str, Any]:
 
 def set_tag(desk: Desk, fields: Fields) -> dict[str, Any]:
     """Set a tag of a trace."""
-    trace_id, key = _found(desk, fields).key, fields.require("key")
-    check_length(key, 250, f"Tag name {key[:30]!r}")
-    value = fields.text("value")[:TAG_LENGTH]
+    key, value = check_key(fields.require("key"), "tag"), fields.text("value")[:TAG_LENGTH]
+    trace_id = _found(desk, fields).key
     desk.change(TRACE, trace_id, lambda body: body | {"tags": {**body["tags"], key: value}})
     return {}
 
 
 def delete_tag(desk: Desk, fields: Fields) -> dict[str, Any]:
     """Delete a tag of a trace."""
-    found, key = _found(desk, fields), fields.require("key")
+    key = fields.require("key")
+    found = _found(desk, fields)
     if key not in found.body["tags"]:
-        raise missing(f"No tag with name: {key} in trace with id {found.key}")
+        raise missing(f"No trace tag with key '{key[:250]}' for trace with ID '{found.key}'.")
     desk.change(
         TRACE,
         found.key,
@@ -374,7 +374,7 @@ def _texts(fields: Fields, name: str) -> dict[str, str]:
 
 
 def _read_state(text: str) -> str:
-    if text and text not in _STATES:
+    if text and text not in _STATES.values():
         raise invalid(f"Invalid value {text[:100]!r} for parameter 'state' supplied.")
     return text or "STATE_UNSPECIFIED"
 
