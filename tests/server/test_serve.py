@@ -1,5 +1,6 @@
 """`penstock server` as it is used: processes that are killed, and clients that lose nothing."""
 
+import hashlib
 import json
 import os
 import signal
@@ -220,6 +221,40 @@ def _cutting(port, times):
         listener.close()
 
 
+def test_16_clients_of_8_threads_lose_nothing_and_double_nothing(tmp_path):
+    clients = range(16)
+    with server(tmp_path) as served:
+        served.start()
+        with open_store(served.url) as store:
+            shared = a_run().run_id
+            store.metadata.runs.create(a_run(run_id=shared))
+            command = [sys.executable, str(Path(__file__).with_name("writer.py")), served.url]
+            writers = [
+                subprocess.Popen(
+                    [*command, str(number), shared], stdout=subprocess.PIPE, text=True, cwd=tmp_path
+                )
+                for number in clients
+            ]
+            told = [json.loads(writer.communicate(timeout=300)[0]) for writer in writers]
+            assert [each["errors"] for each in told] == [[]] * 16
+            for number, each in enumerate(told):
+                run = get_run(each["run_id"], store=store)
+                assert run.record.state is RunState.FINISHED
+                assert run.params == {f"p{thread}": thread for thread in range(8)}
+                assert run.tags == {f"t{thread}": f"{number}-{thread}" for thread in range(8)}
+                for thread in range(8):
+                    assert run.artifact(f"a{thread}") == {"of": f"{number}-{thread}"}
+                    history = run.metric_history(f"m{thread}")
+                    assert history["value"].to_list() == list(range(25))
+            names = [f"{number}-{thread}" for number in clients for thread in range(8)]
+            whole = get_run(shared, store=store)
+            assert whole.params == a_run().params | {f"p{name}": name for name in names}
+            assert whole.tags == a_run().tags | {f"t{name}": name for name in names}
+            assert set(store.metadata.artifacts.list(shared)) == {f"a{name}" for name in names}
+            values = whole.metric_history("all")["value"].to_list()
+            assert values == list(range(16 * 8 * 25))
+
+
 @pytest.mark.services
 def test_of_two_servers_on_one_postgres_one_is_killed_and_nothing_is_lost(
     tmp_path, postgres_server
@@ -364,19 +399,44 @@ def test_what_is_no_penstock_server_is_said(tmp_path):
 
 
 def test_the_server_s_memory_stays_flat_when_a_large_artifact_passes(tmp_path):
+    path = tmp_path / "large.bin"
+    with path.open("wb") as file:
+        for number in range(300):
+            file.write(bytes([number % 256]) * (1 << 20))
     with server(tmp_path) as served:
         process = served.start()
         with open_store(served.url) as store:
             store.artifacts.write(b"warm" * 1_000_000)
             before = peak_mib(process.pid)
-            path = tmp_path / "large.bin"
-            with path.open("wb") as file:
-                for number in range(300):
-                    file.write(bytes([number % 256]) * (1 << 20))
             digest = store.artifacts.write_file(path)
             store.artifacts.fetch(digest, tmp_path / "back.bin")
             assert (tmp_path / "back.bin").stat().st_size == 300 << 20
-            assert peak_mib(process.pid) - before < 60
+            assert peak_mib(process.pid) - before < 64
+
+
+def test_the_server_s_memory_stays_flat_when_an_mlflow_client_sends_a_large_artifact(tmp_path):
+    block = bytes(range(256)) * (1 << 12)  # 1 MiB
+    v2 = "/api/2.0/mlflow"
+    with server(tmp_path) as served, httpx.Client(base_url=served.url, timeout=120) as client:
+        process = served.start()
+        made = client.post(f"{v2}/runs/create", json={"experiment_id": "0"}).json()
+        root = made["run"]["info"]["artifact_uri"].removeprefix("mlflow-artifacts:/")
+        place = f"{v2}-artifacts/artifacts/{root}"
+        client.put(f"{place}/warm", content=block * 4)
+        assert client.get(f"{place}/warm").content == block * 4
+        before = peak_mib(process.pid)
+        sent = client.put(f"{place}/large.bin", content=(block for _ in range(300)))
+        assert sent.status_code == 200
+        seen, digest = 0, hashlib.sha256()
+        with client.stream("GET", f"{place}/large.bin") as answer:
+            for part in answer.iter_bytes(1 << 20):
+                seen += len(part)
+                digest.update(part)
+        whole = hashlib.sha256()
+        for _ in range(300):
+            whole.update(block)
+        assert (seen, digest.digest()) == (300 << 20, whole.digest())
+        assert peak_mib(process.pid) - before < 64
 
 
 def peak_mib(pid):
