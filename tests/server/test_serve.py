@@ -248,8 +248,8 @@ def test_16_clients_of_8_threads_lose_nothing_and_double_nothing(tmp_path):
                     assert history["value"].to_list() == list(range(25))
             names = [f"{number}-{thread}" for number in clients for thread in range(8)]
             whole = get_run(shared, store=store)
-            assert whole.params == a_run().params | {f"p{name}": name for name in names}
-            assert whole.tags == a_run().tags | {f"t{name}": name for name in names}
+            assert whole.params == dict(a_run().params) | {f"p{name}": name for name in names}
+            assert whole.tags == dict(a_run().tags) | {f"t{name}": name for name in names}
             assert set(store.metadata.artifacts.list(shared)) == {f"a{name}" for name in names}
             values = whole.metric_history("all")["value"].to_list()
             assert values == list(range(16 * 8 * 25))

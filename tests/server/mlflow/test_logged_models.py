@@ -1,5 +1,7 @@
 """Logged models: their order by a metric, pages of one query, and lists of names."""
 
+from typing import Any
+
 import pytest
 
 V2 = "/api/2.0/mlflow"
@@ -79,7 +81,7 @@ def test_a_broken_list_is_refused(api, text):
 
 @pytest.mark.usefixtures("scored")
 def test_a_page_token_belongs_to_its_query(api):
-    query = {"filter": "name != 'z'", "order_by": [{"field_name": "name"}]}
+    query: dict[str, Any] = {"filter": "name != 'z'", "order_by": [{"field_name": "name"}]}
     token = search(api, **query, max_results=1).json()["next_page_token"]
     assert found(api, **query, max_results=2, page_token=token) == "bc"
     other = post(api, "/experiments/create", name="other").json()["experiment_id"]
