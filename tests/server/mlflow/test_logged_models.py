@@ -85,7 +85,7 @@ def test_a_page_token_belongs_to_its_query(api):
     token = search(api, **query, max_results=1).json()["next_page_token"]
     assert found(api, **query, max_results=2, page_token=token) == "bc"
     other = post(api, "/experiments/create", name="other").json()["experiment_id"]
-    for changed, words in [
+    others: list[tuple[dict[str, Any], str]] = [
         ({"experiment_ids": [other]}, "Experiment IDs in the page token do not match"),
         ({"experiment_ids": ["0", other]}, "Experiment IDs in the page token do not match"),
         ({"filter": "name != 'y'"}, "Filter string in the page token does not match"),
@@ -93,7 +93,8 @@ def test_a_page_token_belongs_to_its_query(api):
         ({"order_by": []}, "Order by in the page token does not match"),
         ({"order_by": [{"field_name": "name", "ascending": False}]}, "Order by in the page token"),
         ({"datasets": [{"dataset_name": "train"}]}, "Datasets in the page token do not match"),
-    ]:
+    ]
+    for changed, words in others:
         answer = search(api, **{**query, **changed}, page_token=token)
         assert (answer.status_code, words in answer.json()["message"]) == (400, True), answer.text
 

@@ -145,8 +145,8 @@ class _Reader:
         kind, word = self._take()
         if kind not in {"name", "quoted"}:
             raise self._fail("expected a field")
-        group, name = self._grammar.field(word, kind)
         sign = self._sign()
+        group, name = self._grammar.field(word, kind)
         if sign not in self._grammar.allowed(group, name):
             raise self._fail(f"{sign} does not apply to {word}")
         if sign in NULLS:
