@@ -10,6 +10,7 @@ from penstock.core import (
     GateState,
     NotFoundError,
     ParameterError,
+    SerializationError,
     Stage,
 )
 from penstock.models import Model, Signature
@@ -20,6 +21,7 @@ from penstock.serving import (
     production_version,
     stop_rollout,
 )
+from penstock.testing._records import a_version
 
 MODEL = "big-tips"
 
@@ -46,6 +48,20 @@ def test_deploying_a_version_whose_gate_failed_is_refused(served: Any) -> None:
     served.registry.record_gates(MODEL, 2, [failed])
     with pytest.raises(GateError):
         deploy(MODEL, version=2, store=served.store)
+    assert served.store.metadata.deployments.list() == []
+
+
+@pytest.mark.parametrize("canary", [None, (5, 100)])
+def test_files_that_mlflow_registered_get_no_traffic(served: Any, canary: Any) -> None:
+    stored = served.store.put({"mlflow": {"source": "models:/m-1", "files": {}}})
+    served.store.metadata.models.create_version(
+        a_version(model=MODEL, artifact=stored.digest, content_digest=stored.content_digest),
+        actor="ada",
+    )
+    with pytest.raises(SerializationError, match=rf"{MODEL}@2 was registered by an MLflow client"):
+        deploy(MODEL, version=2, canary=canary, store=served.store)
+    assert served.registry.get(MODEL, 2).stage is Stage.NONE
+    assert production_version(MODEL, store=served.store) == 1
     assert served.store.metadata.deployments.list() == []
 
 

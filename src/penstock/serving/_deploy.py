@@ -23,6 +23,7 @@ from penstock.hooks import Courier
 from penstock.models import require_onnx_form
 from penstock.registry import Registry
 from penstock.serving._forms import choose_form
+from penstock.serving._loadable import require_loadable
 from penstock.serving._production import production_version, require_model
 from penstock.serving._rollout import roll_back
 from penstock.serving.policies import Canary, TrafficPolicy
@@ -83,6 +84,7 @@ def deploy(
         ConflictError: If a rollout is running, or the version was rejected.
         GateError: If the version may not be promoted, or callers would break.
         DataError: If ``form`` is ``onnx``, and the version's ONNX form did not agree, or was not tried.
+        SerializationError: If no model server can load the version: files that MLflow's client registered.
         ParameterError: If ``form`` is none of the three.
     """
     store = open_store(store)
@@ -195,9 +197,11 @@ def _deploy_at_once(
     accept_changes: str | None,
 ) -> DeploymentRecord:
     who = actor or "deploy"
+    registry = Registry(store=store)
     production = production_version(model, store=store)
     if version is not None and version != production:
-        Registry(store=store).promote(
+        require_loadable(registry.get(model, version), store=store)
+        registry.promote(
             model,
             version,
             actor=who,
@@ -207,6 +211,7 @@ def _deploy_at_once(
         production = version
     if production is None:
         raise _nothing_in_production(model)
+    require_loadable(registry.get(model, production), store=store)
     answering = _require_form(store, model, production, form)
     return _write(
         store,
@@ -241,6 +246,8 @@ def _deploy_gradually(
     # Chosen once, so that the version checked here is the version rolled out.
     new = registry.newest_candidate(model).version if version is None else version
     rollout = policy.start(new, control)
+    for number in (new, control):
+        require_loadable(registry.get(model, number), store=store)
     _require_positive(rollout.rules, registry.get(model, new))
     registry.require_promotable(model, new, accept_changes=bool(rollout.rules.accepted_changes))
     _require_form(store, model, new, form)
