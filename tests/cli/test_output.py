@@ -69,8 +69,8 @@ def test_how_long_ago_is_told_in_the_unit_that_fits(seconds, told):
 
 
 def test_a_duration_is_told_in_the_unit_that_fits():
-    told = [duration(value) for value in (None, 0.0123, 3.14159, 59.99, 3661)]
-    assert told == ["", "12 ms", "3.1 s", "60.0 s", "61 min 1 s"]
+    told = [duration(value) for value in (None, -5, 0.0123, 3.14159, 59.99, 3661)]
+    assert told == ["", "", "12 ms", "3.1 s", "60.0 s", "61 min 1 s"]
 
 
 def test_what_json_does_not_know_is_written_as_text(capsys):

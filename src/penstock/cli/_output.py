@@ -219,7 +219,7 @@ def duration(seconds: float | None) -> str:
     >>> duration(0.0123), duration(75), duration(None)
     ('12 ms', '1 min 15 s', '')
     """
-    if seconds is None:
+    if seconds is None or seconds < 0:  # a client of MLflow may set an end before the beginning
         return ""
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"

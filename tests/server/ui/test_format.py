@@ -33,7 +33,7 @@ def test_durations_never_show_sixty_of_anything(seconds):
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(None, "\u2013"), (0, "< 1 ms"), (0.5, "500 ms"), (59.4, "59.4 s"), (61, "1 min 01 s"), (3600, "1 h 00 min")],
+    [(None, "\u2013"), (-5, "\u2013"), (0, "< 1 ms"), (0.5, "500 ms"), (59.4, "59.4 s"), (61, "1 min 01 s"), (3600, "1 h 00 min")],
 )  # fmt: skip
 def test_a_duration_is_written_in_its_own_unit(seconds, text):
     assert duration(seconds) == text

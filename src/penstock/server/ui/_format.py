@@ -59,7 +59,7 @@ def duration(seconds: float | None) -> str:
     >>> duration(0.0123), duration(2.5), duration(64), duration(7500)
     ('12 ms', '2.5 s', '1 min 04 s', '2 h 05 min')
     """
-    if seconds is None:
+    if seconds is None or seconds < 0:  # a client of MLflow may set an end before the beginning
         return _NONE
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms" if seconds >= 0.001 else "< 1 ms"  # noqa: PLR2004
