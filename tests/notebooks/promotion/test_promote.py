@@ -123,6 +123,22 @@ def test_names_with_an_underscore_and_harmless_magics_pass(tmp_path):
     assert dict(promoted.plan.steps[0].outputs) == {"_size": "builtins.list"}
 
 
+def test_a_function_is_defined_after_the_types_that_its_hints_read(tmp_path):
+    cells = (
+        "Word = str\nlimit = len('four')",
+        "def is_short(text: Word) -> bool:\n    return len(text) <= limit",
+        "short = is_short('word')",
+    )
+    promoted = promote_notebook(write_notebook(tmp_path / "a.ipynb", *cells), tmp_path / "pkg")
+    assert promoted.compared >= 1
+
+
+def test_a_refusal_says_with_what_the_step_fails(tmp_path):
+    cells = ("import inspect", "name = inspect.stack()[0].function\nassert name == '<module>'")
+    with pytest.raises(PenstockError, match=r"fails: .*AssertionError"):
+        promote_notebook(write_notebook(tmp_path / "a.ipynb", *cells), tmp_path / "pkg")
+
+
 def test_modules_beside_the_notebook_are_found(tmp_path):
     (tmp_path / "beside.py").write_text("def triple(x):\n    return 3 * x\n", encoding="utf-8")
     path = write_notebook(tmp_path / "a.ipynb", "from beside import triple", "x = triple(2)")

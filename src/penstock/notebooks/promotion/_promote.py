@@ -182,7 +182,8 @@ class _Work:
             if is_first:
                 self._require_repeatable()
             is_first = False
-            wider = None if self._edited else _wider(plan, failed or differing[0].step)
+            step = str(failed.step) if failed else differing[0].step
+            wider = None if self._edited else _wider(plan, step)
             if wider is None:
                 raise _not_equal(self._notebook, plan, failed, differing)
             plan = connect(wider, self._notebook, self._parts, self._recording)
@@ -317,14 +318,14 @@ def _tried(
         yield folder, trial
 
 
-def _run(folder: Path, plan: Plan) -> tuple[Digests, str | None]:
-    """Run a trial; return its digests, or the name of the step that failed with the error."""
+def _run(folder: Path, plan: Plan) -> tuple[Digests, PipelineFailedError | None]:
+    """Run a trial; return its digests, or the error of the step that failed."""
     try:
         return run_promoted(folder, plan), None
     except PipelineFailedError as error:
         if error.step is None:
             raise
-        return {}, str(error.step)
+        return {}, error
 
 
 def _wider(plan: Plan, step: str) -> Plan | None:
@@ -350,10 +351,13 @@ def _cannot_divide(plan: Plan, connected: Plan) -> PenstockError:
 
 
 def _not_equal(
-    notebook: Notebook, plan: Plan, failed: str | None, differing: Sequence[PromotionDifference]
+    notebook: Notebook,
+    plan: Plan,
+    failed: PipelineFailedError | None,
+    differing: Sequence[PromotionDifference],
 ) -> PenstockError:
     what = (
-        f"step {failed} fails"
+        f"step {failed.step} fails: {failed.error}"
         if failed
         else "these outputs differ: " + ", ".join(f"{d.step}.{d.output}" for d in differing[:5])
     )

@@ -2,7 +2,7 @@
 
 import ast
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -195,13 +195,11 @@ class _Sorter:
                 return
             for each in moved:
                 self.parts.definitions.remove(each)
-                self._move(each)
+                self._move(each, known)
 
-    def _move(self, statement: Statement) -> None:
+    def _move(self, statement: Statement, known: Collection[str]) -> None:
         name = statement.node.name  # type: ignore[attr-defined]  # a function or class
-        is_plain = isinstance(statement.node, ast.FunctionDef) and not statement.node.decorator_list
-        defaults = isinstance(statement.node, ast.FunctionDef) and statement.node.args.defaults
-        if is_plain and not defaults:
+        if isinstance(statement.node, ast.FunctionDef) and _is_plain(statement.node, known):
             self.parts.local_definitions[name] = statement
         else:  # a value like any other, made where it stands
             body = self.parts.bodies.setdefault(statement.cell, [])
@@ -244,6 +242,16 @@ def _inner(statement: Statement) -> Iterator[Any]:
         if event.body is not None:
             yield from flat(event.body.events)
             yield from event.body.all_events()
+
+
+def _is_plain(node: ast.FunctionDef, known: Collection[str]) -> bool:
+    """Return whether a function may be defined before the values that it reads when called."""
+    arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+    arguments += filter(None, [node.args.vararg, node.args.kwarg])
+    hints = filter(None, [*(each.annotation for each in arguments), node.returns])
+    read = {inner.id for hint in hints for inner in ast.walk(hint) if isinstance(inner, ast.Name)}
+    defaults = [*node.args.defaults, *filter(None, node.args.kw_defaults)]
+    return not node.decorator_list and not defaults and read <= {*known}
 
 
 def _is_import(node: ast.AST) -> bool:
