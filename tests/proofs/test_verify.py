@@ -3,6 +3,7 @@
 import textwrap
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import threadpoolctl
 
@@ -289,6 +290,32 @@ def test_a_changed_environment_variable_is_named_as_the_cause(project, monkeypat
     answer = ps.verify(result.run_id, store=project.store, hash_seeds=1)
     assert answer.verdict is Verdict.DIFFERS
     assert "environment variable MODE changed since the run" in answer.steps[0].cause
+
+
+def test_a_record_without_settings_keeps_what_its_modules_set(project, monkeypatch):
+    """Records of versions before settings were a part of the key: they are not "the defaults"."""
+    monkeypatch.setattr("penstock.execution.engine._keys.library_settings", dict)
+    before = np.geterr()
+    try:
+        result = project("""
+        import numpy as np
+
+        np.seterr(divide="ignore")
+
+
+        @ps.step
+        def handled() -> str:
+            return np.geterr()["divide"]
+
+
+        @ps.pipeline
+        def job():
+            return handled()
+        """)
+    finally:
+        np.seterr(**before)
+    answer = ps.verify(result.run_id, store=project.store, hash_seeds=1)
+    assert answer.verdict is Verdict.BITWISE
 
 
 def test_a_module_s_value_from_the_environment_is_named_as_the_cause(project, monkeypatch):

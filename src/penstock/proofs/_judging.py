@@ -211,7 +211,10 @@ class _Execution:
             threads=step.threads,
             rank=world.rank if needs_ranks(node) else None,
         )
-        use_library_settings(record.facts.get("key_parts", {}).get("settings", {}))
+        # Without settings in its key a step ran under the defaults, or under what the imports of the
+        # recorded modules set, in a record older than the part: these imports have set it again.
+        if settings := record.facts.get("key_parts", {}).get("settings"):
+            use_library_settings(settings)
         with use_run(tracked), use_step(context):
             outcome = execute_step(
                 node.name,
