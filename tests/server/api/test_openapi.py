@@ -28,7 +28,7 @@ def schemathesis():
 
 
 def test_every_operation_does_what_its_description_says(tmp_path, schemathesis):
-    """No 5xx, no undeclared status, form or body, no method that is not described."""
+    """No 5xx, no undeclared status, form or body, no method that is not described; see UNREADABLE."""
     with (
         open_store(f"sqlite:///{tmp_path}/penstock.db") as store,
         serving(store, authenticate=owner) as url,
