@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -275,13 +276,12 @@ def test_of_two_servers_on_one_postgres_one_is_killed_and_nothing_is_lost(
                     opened.metadata.runs.set_tags(run_id, {f"{number}-{place}": "x"})
                     digests.append(opened.artifacts.write(b"%d-%d" % (number, place) * 5000))
 
-            workers = [threading.Thread(target=work, args=(number,)) for number in range(4)]
-            for worker in workers:
-                worker.start()
-            time.sleep(0.3)
-            served.kill(served.processes[0])
-            for worker in workers:
-                worker.join()
+            with ThreadPoolExecutor(4) as pool:
+                working = [pool.submit(work, number) for number in range(4)]
+                time.sleep(0.3)
+                served.kill(served.processes[0])
+            for each in working:
+                each.result()
             tags = set(opened.metadata.runs.get(run_id).tags)
             assert tags >= {f"{n}-{place}" for n in range(4) for place in range(40)}
             assert len(digests) == 160

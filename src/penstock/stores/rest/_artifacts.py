@@ -83,11 +83,8 @@ class RestArtifacts:
 
     def fetch(self, digest: str, path: Path) -> None:
         """Write the bytes to a file, checked; see ArtifactStore."""
-        with (
-            self._connection.stream("GET", _place(digest)) as response,
-            checked_file(path, digest, self.url) as write,
-        ):
-            for chunk in self._connection.chunks(response, _CHUNK):
+        with checked_file(path, digest, self.url) as write:
+            for chunk in self._connection.chunks(_place(digest), _CHUNK):
                 write(chunk)
 
     def verify(self, digest: str) -> None:

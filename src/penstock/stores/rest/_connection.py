@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
@@ -95,6 +95,15 @@ class RestConnection:
             )
         guard(self)
 
+    @property
+    def patience_s(self) -> float:
+        """Seconds for which a request is repeated; 0 while the server is known to be away."""
+        return 0.0 if time.monotonic() < self._down_until else _PATIENCE_S
+
+    def give_up(self) -> None:
+        """Remember that the server is away."""
+        self._down_until = time.monotonic() + _DOWN_S
+
     def fork_locks(self) -> list[Lock]:
         """Return the lock that a fork waits for; see Guarded."""
         return [self._opening]
@@ -137,38 +146,7 @@ class RestConnection:
         content: Callable[[], Any] | None = None,
         kind: str = "application/json",
     ) -> Any:
-        """Send a request and return the JSON answer; see `stream`."""
-        with self.stream(method, path, headers=headers, content=content, kind=kind) as response:
-            try:
-                return json.loads(self._read(response))
-            except ValueError as error:
-                raise self._no_server(f"{response.status_code}, no JSON") from error
-
-    def download(self, path: str) -> bytes:
-        """Return the bytes of an answer."""
-        with self.stream("GET", path) as response:
-            return self._read(response)
-
-    def chunks(self, response: "httpx.Response", size: int) -> Iterator[bytes]:
-        """Yield the bytes of an answer in chunks."""
-        import httpx
-
-        try:
-            yield from response.iter_bytes(size)
-        except httpx.TransportError as error:
-            raise self._away(error) from error
-
-    @contextmanager
-    def stream(
-        self,
-        method: str,
-        path: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        content: Callable[[], Any] | None = None,
-        kind: str = "application/json",
-    ) -> Iterator["httpx.Response"]:
-        """Send a request, and again until it is answered; the body is read by the caller.
+        """Send a request, and again until it is answered; return the JSON answer.
 
         Args:
             method: HTTP method.
@@ -184,10 +162,39 @@ class RestConnection:
         sent = {**(headers or {}), "content-type": kind}
         response = self._ask(method, path, sent, content)
         try:
-            self._require_success(response)
-            yield response
-        finally:
-            response.close()
+            return json.loads(response.content)
+        except ValueError as error:
+            raise self._no_server(f"{response.status_code}, no JSON") from error
+
+    def download(self, path: str) -> bytes:
+        """Return the bytes of an answer."""
+        return self._ask("GET", path, {}, None).content
+
+    def chunks(self, path: str, size: int) -> Iterator[bytes]:
+        """Yield the bytes of an answer in chunks; if the connection breaks, only the rest again.
+
+        Args:
+            path: Path below the API's root; it takes ``start``, the first byte to send.
+            size: Bytes of a chunk.
+
+        Raises:
+            StoreError: If the server does not answer.
+            PenstockError: The error that the server answers.
+        """
+        import httpx
+
+        received, patience = 0, _Patience(self)
+        while True:
+            try:
+                with closing(self._send("GET", f"{path}?start={received}", {}, None)) as response:
+                    self._require_success(response)
+                    for chunk in response.iter_bytes(size):
+                        received += len(chunk)
+                        patience = _Patience(self)
+                        yield chunk
+                    return
+            except (httpx.TransportError, _Passing) as error:
+                patience.spend(error, self._trouble(error))
 
     def close(self) -> None:
         """Close the connections."""
@@ -199,26 +206,25 @@ class RestConnection:
     def _ask(
         self, method: str, path: str, headers: Mapping[str, str], content: Callable[[], Any] | None
     ) -> "httpx.Response":
+        """Send a request, and again until it is answered to the last byte; return the answer.
+
+        Raises:
+            StoreError: If the server does not answer.
+            PenstockError: The error that the server answers.
+        """
         import httpx
 
-        began, wait = time.monotonic(), _FIRST_WAIT_S
-        patience = 0.0 if began < self._down_until else _PATIENCE_S
+        patience = _Patience(self)
         while True:
             try:
-                response = self._send(method, path, headers, content)
-            except httpx.TransportError as error:
-                trouble = self._away(error)
+                with closing(self._send(method, path, headers, content)) as response:
+                    response.read()
+            except (httpx.TransportError, _Passing) as error:
+                patience.spend(error, self._trouble(error))
             else:
-                if not _is_passing(response):
-                    self._down_until = 0.0
-                    return response
-                response.close()
-                trouble = self._no_server(f"status {response.status_code}")
-            if time.monotonic() + wait > began + patience:
-                self._down_until = time.monotonic() + _DOWN_S
-                raise trouble
-            time.sleep(wait)
-            wait = min(2 * wait, _LONGEST_WAIT_S)
+                self._down_until = 0.0
+                self._require_success(response)
+                return response
 
     def _send(
         self, method: str, path: str, headers: Mapping[str, str], content: Callable[[], Any] | None
@@ -231,7 +237,12 @@ class RestConnection:
             headers={**headers, "penstock-actor": quote(current_actor())},
             content=content() if content else None,
         )
-        return client.send(request, stream=True)
+        response = client.send(request, stream=True)
+        # Something before the server's own handlers may answer, for a moment.
+        if response.status_code in _PASSES and "penstock-error" not in response.headers:
+            response.close()
+            raise _Passing(response.status_code)
+        return response
 
     def _open(self) -> "httpx.Client":
         import_whole("httpx")
@@ -253,18 +264,15 @@ class RestConnection:
         if response.is_success:
             return
         try:
-            document = json.loads(self._read(response))["error"]
+            document = json.loads(response.read())["error"]
         except (ValueError, LookupError, TypeError) as error:
             raise self._no_server(f"status {response.status_code}") from error
         raise error_from_json(document)
 
-    def _read(self, response: "httpx.Response") -> bytes:
-        import httpx
-
-        try:
-            return response.read()
-        except httpx.TransportError as error:
-            raise self._away(error) from error
+    def _trouble(self, error: Exception) -> StoreError:
+        if isinstance(error, _Passing):
+            return self._no_server(str(error))
+        return self._away(error)
 
     def _away(self, error: Exception) -> StoreError:
         return StoreError(
@@ -285,11 +293,42 @@ class RestConnection:
         )
 
 
+class _Passing(Exception):  # noqa: N818 - no error of the server: it will answer soon
+    """A status that says that nothing behind it answers now."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"status {status}")
+
+
+class _Patience:
+    """How long one request is repeated: from its first trouble, for it may be long on its way."""
+
+    def __init__(self, connection: RestConnection) -> None:
+        self._connection, self._wait = connection, _FIRST_WAIT_S
+        self._until: float | None = None
+
+    def spend(self, error: Exception, trouble: StoreError) -> None:
+        """Wait before the next attempt.
+
+        Raises:
+            StoreError: The trouble, if there is no patience left.
+        """
+        if self._until is None:
+            self._until = time.monotonic() + self._connection.patience_s
+        if _is_slow(error) or time.monotonic() + self._wait > self._until:
+            self._connection.give_up()
+            raise trouble from error
+        time.sleep(self._wait)
+        self._wait = min(2 * self._wait, _LONGEST_WAIT_S)
+
+
+def _is_slow(error: Exception) -> bool:
+    """Return whether the server did not answer for so long that it will not do so next time."""
+    import httpx
+
+    return isinstance(error, httpx.ReadTimeout)
+
+
 def dump(document: Any) -> bytes:
     """Write plain JSON; half characters are escaped, as UTF-8 has none."""
     return json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
-
-
-def _is_passing(response: "httpx.Response") -> bool:
-    """Return whether something before the server's own handlers answers, for a moment."""
-    return response.status_code in _PASSES and "penstock-error" not in response.headers
