@@ -166,6 +166,49 @@ def write_notebook(path, *cells, counts=None, outputs=None, tags=None):
 NAMES = ["alpha", "beta", "gamma", "delta", "omega", "kappa"]
 
 
+# Methods that no text calls by name; what each returns is drawn.
+POT = """\
+class Ask:
+    def __get__(self, owner, kind):
+        return {0}
+class Pot:
+    asked = Ask()
+    other = property(lambda self: {1})
+    @property
+    def all(self):
+        return {2}
+    @all.setter
+    def all(self, value):
+        print({3})
+    def __add__(self, other):
+        return {4}
+    def __radd__(self, other):
+        return {5}
+    def __iter__(self):
+        yield {6}
+    def __enter__(self):
+        return {7}
+    def __exit__(self, *_):
+        print({8})
+    def __len__(self):
+        return abs({9})
+    def __getitem__(self, place):
+        return {10}
+    def __str__(self):
+        return str({11})
+    def __lt__(self, other):
+        return self.other > {12}
+    def __contains__(self, other):
+        return {13} == other
+pot = Pot()"""
+
+
+def pot_class(draw: random.Random) -> str:
+    """A class whose methods are called by operators, attributes and loops; a few read names."""
+    returned = [draw.choice([*NAMES, *"123456789"]) for _ in range(14)]
+    return POT.format(*returned)
+
+
 def names_cell(draw: random.Random) -> str:
     a, b, c = draw.sample(NAMES, 3)
     return draw.choice(
@@ -183,6 +226,19 @@ def names_cell(draw: random.Random) -> str:
             f"try:\n    {a}\nexcept NameError:\n    {a} = 0",
             f"class Box:\n    size = {a}\n    def get(self):\n        return {b}\nbox = Box()",
             "print(box.get())",
+            pot_class(draw),
+            pot_class(draw),
+            f"{a} = pot.all",
+            "print(pot.all, pot.other, pot.asked)",
+            f"{a} = 1 in pot",
+            "pot.all = 1",
+            f"{a} = pot + 1",
+            f"{a} = 1 + pot",
+            f"{a} = [each for each in pot]",
+            f"print(pot < 3, {a})",
+            f"with pot:\n    {a} = 1",
+            f"if pot:\n    {a} = 1",
+            "print(f'{pot}', len(pot), pot[0])",
             f"if {a} > 3:\n    {b} = 1\nelse:\n    {b} = 2",
             f"if {a} > 30:\n    {b} = 1",
             f"for {a} in range(3):\n    {b} = {a}",

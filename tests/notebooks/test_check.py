@@ -442,3 +442,53 @@ def test_halves_that_change_places_are_no_leakage(tmp_path, cell, is_leak):
 def test_calls_are_followed_to_the_body_that_is_executed(tmp_path, cells, found):
     findings = check_notebook(write_notebook(tmp_path / "a.ipynb", *cells)).findings
     assert [(f.level, f.cell, f.name) for f in findings if f.rule == "NB2"] == found
+
+
+def methods(*bodies):
+    """A class with methods, each given as name and arguments, that read ``late``."""
+    lines = [line for body in bodies for line in (f"    {body}:", "        return late")]
+    return "\n".join(["class A:", *lines]).replace("    @property def", "    @property\n    def")
+
+
+@pytest.mark.parametrize(
+    ("cells", "found"),
+    [
+        ([methods("@property def p(self)"), "a = A()\na.p"], [("error", 2, "late")]),
+        ([methods("@property def p(self)") + "\nclass B(A):\n    def f(self):\n        return self.p", "B().f()"], [("error", 2, "late")]),
+        ([methods("@property def p(self)"), "a = A()\nprint(getattr(a, 'p', None))"], [("error", 2, "late")]),
+        ([methods("@property def p(self)"), "a = A()\na.q = 1\nprint(A.p)"], []),
+        (["class A:\n    p = property(lambda self: late)", "a = A()\na.p"], [("error", 2, "late")]),
+        (
+            ["class A:\n    @property\n    def p(self):\n        return 1\n    @p.setter\n    def p(self, x):\n        self.x = late", "a = A()\na.p", "a.p = 1"],
+            [("error", 3, "late")],
+        ),
+        ([methods("def __get__(self, owner, kind)") + "\nclass B:\n    x = A()", "b = B()\nb.x"], [("error", 2, "late")]),
+        ([methods("def __getattribute__(self, name)"), "a = A()\na.x"], [("error", 2, "late")]),
+        ([methods("def __getattr__(self, name)"), "a = A()\na.x"], [("info", 2, "late")]),
+        ([methods("def __add__(self, other)"), "a, b = A(), A()\nc = a + b"], [("error", 2, "late")]),
+        ([methods("def __add__(self, other)"), "a = A()\na += 1"], [("error", 2, "late")]),
+        ([methods("def __radd__(self, other)"), "a = A()\nb = 1 + a"], [("error", 2, "late")]),
+        ([methods("def __radd__(self, other)"), "a = A()\nb = a"], []),
+        ([methods("def __add__(self, other)"), "a = 1 + 2"], []),
+        ([methods("def __lt__(self, other)"), "a = A()\nb = 1 > a"], [("error", 2, "late")]),
+        ([methods("def __contains__(self, other)"), "a = A()\nb = 1 in a"], [("error", 2, "late")]),
+        ([methods("def __neg__(self)"), "a = A()\nb = -a"], [("error", 2, "late")]),
+        ([methods("def __iter__(self)"), "x, y = A()"], [("error", 2, "late")]),
+        ([methods("def __iter__(self)"), "x = [y for y in A()]"], [("error", 2, "late")]),
+        ([methods("def __enter__(self)", "def __exit__(self, *_)"), "with A():\n    pass"], [("error", 2, "late")]),
+        ([methods("def __str__(self)"), "a = A()\nb = f'{a}'"], [("error", 2, "late")]),
+        ([methods("def __str__(self)"), "a = A()\nb = f'{a!r}'"], []),
+        ([methods("def __len__(self)"), "a = A()\nif a:\n    pass"], [("error", 2, "late")]),
+        ([methods("def __bool__(self)", "def __len__(self)"), "len(A())"], [("error", 2, "late")]),
+        ([methods("def __setitem__(self, *_)"), "a = A()\nb = a[0] if False else 1", "a[0] = 1"], [("error", 3, "late")]),
+        # A display that fails is shown, and the notebook goes on; of another object nothing is known.
+        ([methods("def __repr__(self)"), "A()"], [("info", 2, "late")]),
+        ([methods("def __add__(self, other)"), "a = [A()][0]\nb = a + 1"], [("info", 2, "late")]),
+        ([methods("@property def p(self)"), "a = [A()][0]\na.p"], [("info", 2, "late")]),
+        ([methods("@property def p(self)"), "import numpy as np\nnp.p"], []),
+    ],
+)  # fmt: skip
+def test_methods_that_no_text_calls_are_followed(tmp_path, cells, found):
+    path = write_notebook(tmp_path / "a.ipynb", *cells, "late = 1")
+    findings = check_notebook(path).findings
+    assert [(f.level, f.cell, f.name) for f in findings if f.rule == "NB2"] == found

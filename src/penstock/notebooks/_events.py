@@ -9,10 +9,11 @@ if TYPE_CHECKING:
 
 EventKind = Literal[
     "read", "write", "delete", "change", "call", "pass", "method", "define", "import", "alias",
-    "instance", "star", "opaque", "branch", "try",
+    "instance", "star", "opaque", "branch", "try", "attribute", "implicit", "operator", "shown",
 ]  # fmt: skip
 
 OWN = "self()"  # no name of Python
+CONSTANT = "1"  # of an object that a literal makes
 CONSTRUCTORS = ("__init__", "__new__", "__post_init__", "__init_subclass__", "__set_name__")
 
 
@@ -27,6 +28,9 @@ class Deferred:
         methods: Bodies of a class's methods by name.
         bases: Names of a class's bases.
         is_class: True for a class.
+        is_property: True for a method that reading the attribute calls.
+        decorators: Names of a method's decorators.
+        attributes: Of a class: the class of which an attribute is made, by attribute.
     """
 
     name: str
@@ -35,6 +39,9 @@ class Deferred:
     methods: "Mapping[str, Deferred]" = field(default_factory=dict)
     bases: tuple[str, ...] = ()
     is_class: bool = False
+    is_property: bool = False
+    decorators: tuple[str, ...] = ()
+    attributes: "Mapping[str, str]" = field(default_factory=dict)
 
     def all_events(self) -> "Iterator[Event]":
         """Yield the events of the body and of all methods."""
@@ -52,7 +59,10 @@ class Event:
             change of the value in place; ``call`` calls the name, ``pass`` passes the name to a
             call; ``method`` calls the method ``other`` of the value; ``instance`` binds the name to
             what a call of ``other`` returns; ``star`` and ``opaque`` bring names that the text does
-            not show; ``branch`` and ``try`` hold further events.
+            not show; ``branch`` and ``try`` hold further events. Calls that no text shows:
+            ``attribute`` reads the attribute ``other``, ``implicit`` calls the first of the methods
+            ``other`` that the class has, ``operator`` that of the first or of the second operand,
+            ``shown`` those of a display. Their name is the object, see `operand_of`.
         name: The name; the module of a ``star``; of a ``method`` empty if the object has no name
             of the notebook, and `OWN` if the object is the one whose method is executed.
         line: Line in the cell, from 1.
@@ -61,6 +71,7 @@ class Event:
         body: Body of a definition.
         options: Of a branch its alternatives; of a try the body, the handlers, the rest.
         catches: Whether a try catches a NameError.
+        operand: Of an operator the second operand, and the methods of that.
     """
 
     kind: EventKind
@@ -70,6 +81,7 @@ class Event:
     body: Deferred | None = None
     options: "tuple[tuple[Event, ...], ...]" = ()
     catches: bool = False
+    operand: tuple[str, str] = ("", "")
 
 
 def flat(events: "tuple[Event, ...]") -> "Iterator[Event]":

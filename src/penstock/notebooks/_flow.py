@@ -4,9 +4,25 @@ import ast
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from penstock.notebooks._document import NotebookCell
 from penstock.notebooks._events import OWN, CellFlow, Deferred, Event, EventKind
+from penstock.notebooks._implicit import (
+    ITERATES,
+    SHOWN,
+    TRUTH,
+    built_in_uses,
+    comparison_events,
+    format_methods,
+    is_property,
+    made_property,
+    named_attribute,
+    operand_of,
+    operator_event,
+    setter_of,
+    unary_method,
+)
 from penstock.notebooks._scopes import bound_names, comprehension_names
 
 # Methods that change their object; others may, which only an execution tells.
@@ -74,6 +90,7 @@ def cell_flow(cell: NotebookCell) -> CellFlow:
             walker.emit("opaque", magic.name, magic.line)
     if cell.python.tree is not None:
         walker.walk(_executed(cell))
+        walker.show(cell.python.tree)
     return CellFlow(cell.index, tuple(walker.events))
 
 
@@ -128,6 +145,12 @@ class FlowWalker(ast.NodeVisitor):
         if not any(name in names for names, _ in self._scopes):
             self.events.append(Event(kind, name, line, other))
 
+    def show(self, tree: ast.Module) -> None:
+        """Note the display of a cell's last value."""
+        last = tree.body[-1] if tree.body else None
+        if isinstance(last, ast.Expr):
+            self._uses(last.value, SHOWN, kind="shown")
+
     # Names and values
 
     def visit_Name(self, node: ast.Name) -> None:
@@ -145,6 +168,12 @@ class FlowWalker(ast.NodeVisitor):
 
     def _member(self, node: ast.Attribute | ast.Subscript, *parts: ast.AST) -> None:
         self.walk(parts)
+        if isinstance(node, ast.Attribute):
+            ends = {ast.Store: ".setter", ast.Del: ".deleter"}
+            self._uses(node.value, node.attr + ends.get(type(node.ctx), ""), kind="attribute")
+        else:
+            names = {ast.Store: "__setitem__", ast.Del: "__delitem__"}
+            self._uses(node.value, names.get(type(node.ctx), "__getitem__"))
         if not isinstance(node.ctx, ast.Load) and (root := root_name(node)):
             self.emit("change", root, node.lineno)
 
@@ -152,9 +181,17 @@ class FlowWalker(ast.NodeVisitor):
         """Call a function or a method; names that are passed may be called as well."""
         self.visit(node.func)
         arguments = [*node.args, *(each.value for each in node.keywords)]
+        later = made_property(node)
         for argument in arguments:
-            self._argument(argument)
+            if argument is later:
+                self.visit(argument)
+            else:
+                self._argument(argument)
         self._query(node)
+        for used, methods in built_in_uses(node):
+            self._uses(used, methods)
+        if named := named_attribute(node):
+            self._uses(*named, kind="attribute")
         if isinstance(node.func, ast.Name):
             self._called(node.func)
         elif isinstance(node.func, ast.Attribute):
@@ -207,14 +244,77 @@ class FlowWalker(ast.NodeVisitor):
         self.visit(node.value)
         self.visit(node.target)
 
+    # Calls that no text shows
+
+    def _operand(self, node: ast.AST) -> str:
+        name = node.func if isinstance(node, ast.Call) else node
+        is_local = isinstance(name, ast.Name) and any(name.id in each for each, _ in self._scopes)
+        return operand_of(node, self._own, is_local)
+
+    def _uses(self, node: ast.AST, methods: str, *, kind: EventKind = "implicit") -> None:
+        line = getattr(node, "lineno", 1)
+        self.events.append(Event(kind, self._operand(node), line, methods))
+
+    def _iterates(self, node: ast.AST) -> None:
+        self._uses(node, ITERATES)
+        self._uses(node, "__next__")
+
+    def _truth(self, node: ast.AST) -> None:
+        if isinstance(node, ast.Name | ast.Call):
+            self._uses(node, TRUTH)
+
+    def visit_BinOp(self, node: ast.BinOp) -> None:
+        """Operands, then the operator's method."""
+        self.walk([node.left, node.right])
+        self.events.append(
+            operator_event(node, self._operand(node.left), self._operand(node.right))
+        )
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> None:
+        """The operand, then the sign's method."""
+        self.visit(node.operand)
+        if isinstance(node.op, ast.Not):
+            self._truth(node.operand)
+        else:
+            self._uses(node.operand, unary_method(node))
+
+    def visit_Compare(self, node: ast.Compare) -> None:
+        """Operands, then the methods that compare."""
+        operands = [node.left, *node.comparators]
+        self.walk(operands)
+        self.events += comparison_events(node, [self._operand(each) for each in operands])
+
+    def visit_FormattedValue(self, node: ast.FormattedValue) -> None:
+        """A value in a text."""
+        self.generic_visit(node)
+        self._uses(node.value, format_methods(node))
+
+    def visit_Starred(self, node: ast.Starred) -> None:
+        """Values of a value."""
+        self.visit(node.value)
+        if isinstance(node.ctx, ast.Load):
+            self._iterates(node.value)
+
+    def visit_YieldFrom(self, node: ast.YieldFrom) -> None:
+        """Values of a value."""
+        self.visit(node.value)
+        self._iterates(node.value)
+
+    def visit_Await(self, node: ast.Await) -> None:
+        """A value that is waited for."""
+        self.visit(node.value)
+        self._uses(node.value, "__await__")
+
     def visit_IfExp(self, node: ast.IfExp) -> None:
         """Either of two values."""
         self.visit(node.test)
+        self._truth(node.test)
         self._branch([node.body], [node.orelse])
 
     def visit_BoolOp(self, node: ast.BoolOp) -> None:
         """The first value, perhaps the rest."""
         self.visit(node.values[0])
+        self._truth(node.values[0])
         self._branch(node.values[1:], [])
 
     def visit_Lambda(self, node: ast.Lambda) -> None:
@@ -225,6 +325,7 @@ class FlowWalker(ast.NodeVisitor):
     def _comprehension(self, node: ast.AST, first: Sequence[ast.AST]) -> None:
         generators: list[ast.comprehension] = node.generators  # type: ignore[attr-defined]  # of all four
         self.visit(generators[0].iter)
+        self._iterates(generators[0].iter)
         with self._scope(comprehension_names(generators)):
             for place, each in enumerate(generators):
                 self.walk([*([each.iter] if place else []), *each.ifs])
@@ -256,10 +357,20 @@ class FlowWalker(ast.NodeVisitor):
         self.walk([node.value, *node.targets])
         if isinstance(node.value, ast.Name) and isinstance(target, ast.Name):
             self.emit("alias", target.id, node.lineno, node.value.id)
-        if isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Name):
-            for each in node.targets:
-                if isinstance(each, ast.Name):
-                    self.emit("instance", each.id, node.lineno, node.value.func.id)
+        for each in node.targets:
+            self._unpacked(each, node.value)
+
+    def _unpacked(self, target: ast.AST, value: ast.AST) -> None:
+        """Note what a target is made of: ``a = A()``, ``a, b = A(), B()``, ``a, b = pair``."""
+        if isinstance(target, ast.Name):
+            if isinstance(value, ast.Call) and isinstance(value.func, ast.Name):
+                self.emit("instance", target.id, target.lineno, value.func.id)
+        elif isinstance(target, ast.Tuple | ast.List):
+            if isinstance(value, ast.Tuple | ast.List) and len(value.elts) == len(target.elts):
+                for one, other in zip(target.elts, value.elts, strict=True):
+                    self._unpacked(one, other)
+            else:
+                self._iterates(value)
 
     def visit_AugAssign(self, node: ast.AugAssign) -> None:
         """Read, change, bind."""
@@ -269,6 +380,8 @@ class FlowWalker(ast.NodeVisitor):
             self.emit("change", node.target.id, node.lineno)
         else:
             self.visit(node.value)
+        left, right = self._operand(node.target), self._operand(node.value)
+        self.events.append(operator_event(node, left, right, in_place=True))
         self.visit(node.target)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
@@ -276,16 +389,24 @@ class FlowWalker(ast.NodeVisitor):
         self.visit(node.annotation)
         if node.value is not None:
             self.walk([node.value, node.target])
+            self._unpacked(node.target, node.value)
 
     def visit_For(self, node: ast.For | ast.AsyncFor) -> None:
         """Taken as executed: an empty loop is rare."""
-        self.walk([node.iter, node.target, *node.body, *node.orelse])
+        self.visit(node.iter)
+        if isinstance(node, ast.For):
+            self._iterates(node.iter)
+        else:
+            self._uses(node.iter, "__aiter__")
+            self._uses(node.iter, "__anext__")
+        self.walk([node.target, *node.body, *node.orelse])
 
     visit_AsyncFor = visit_For  # noqa: N815 - names of ast
 
     def visit_While(self, node: ast.While) -> None:
         """A body that may never run."""
         self.visit(node.test)
+        self._truth(node.test)
         if isinstance(node.test, ast.Constant) and node.test.value:
             self.walk(node.body)
         else:
@@ -298,6 +419,7 @@ class FlowWalker(ast.NodeVisitor):
             self.walk(node.body if node.test.value else node.orelse)
             return
         self.visit(node.test)
+        self._truth(node.test)
         if "__main__" in ast.dump(node.test):
             self.walk(node.body)
         else:
@@ -317,9 +439,15 @@ class FlowWalker(ast.NodeVisitor):
 
     def visit_With(self, node: ast.With | ast.AsyncWith) -> None:
         """Contexts, then the body."""
+        sign = "a" if isinstance(node, ast.AsyncWith) else ""
         for item in node.items:
-            self.walk([item.context_expr, *([item.optional_vars] if item.optional_vars else [])])
+            self.visit(item.context_expr)
+            self._uses(item.context_expr, f"__{sign}enter__")
+            if item.optional_vars is not None:
+                self.visit(item.optional_vars)
         self.walk(node.body)
+        for item in node.items:
+            self._uses(item.context_expr, f"__{sign}exit__")
 
     visit_AsyncWith = visit_With  # noqa: N815 - names of ast
 
@@ -377,6 +505,7 @@ class FlowWalker(ast.NodeVisitor):
         self._decorators(node.decorator_list)
         self.walk([*node.bases, *(each.value for each in node.keywords)])
         methods: dict[str, Deferred] = {}
+        attributes: dict[str, str] = {}
         inner = FlowWalker([*self._scopes, (bound_names(node.body), True)])
         for statement in node.body:
             if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -387,15 +516,51 @@ class FlowWalker(ast.NodeVisitor):
                 *before, last = outer.events or [Event("opaque")]
                 self.events += [each for each in before if each.name not in bound_names(node.body)]
                 if last.body is not None:
-                    methods[statement.name] = last.body
+                    self._add_method(methods, statement, last.body)
             else:
                 inner.visit(statement)
+                self._add_attribute(methods, attributes, statement)
                 self.events += [each for each in inner.events if each.kind != "define"]
                 inner.events = []
         bases = tuple(name for base in node.bases if (name := root_name(base)))
-        body = Deferred(node.name, node.lineno, (), methods, bases, is_class=True)
+        body = Deferred(
+            node.name, node.lineno, (), methods, bases, is_class=True, attributes=attributes
+        )
         if not any(node.name in names for names, _ in self._scopes):
             self.events.append(Event("define", node.name, node.lineno, body=body))
+
+    def _add_method(
+        self,
+        methods: dict[str, Deferred],
+        node: ast.FunctionDef | ast.AsyncFunctionDef,
+        body: Deferred,
+    ) -> None:
+        end = setter_of(node.decorator_list)
+        names = tuple(name for each in node.decorator_list if (name := root_name(each)))
+        methods[f"{node.name}.{end}" if end else node.name] = replace(
+            body, is_property=is_property(node.decorator_list), decorators=names
+        )
+
+    def _add_attribute(
+        self, methods: dict[str, Deferred], attributes: dict[str, str], node: ast.stmt
+    ) -> None:
+        """Note an attribute of a class that an object of another class, or a property, answers."""
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        value = getattr(node, "value", None)
+        for target in targets:
+            if not isinstance(target, ast.Name) or value is None:
+                continue
+            function = made_property(value)
+            if isinstance(function, ast.Name) and function.id in methods:
+                methods[target.id] = replace(methods[function.id], is_property=True)
+            elif isinstance(function, ast.Lambda):
+                own = function.args.args[0].arg if function.args.args else ""
+                walker = FlowWalker([each for each in self._scopes if not each[1]], own)
+                walker.visit(function)
+                if walker.events and walker.events[-1].body is not None:
+                    methods[target.id] = replace(walker.events[-1].body, is_property=True)
+            elif isinstance(value, ast.Call) and isinstance(value.func, ast.Name):
+                attributes[target.id] = value.func.id
 
     # Parts
 

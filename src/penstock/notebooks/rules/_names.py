@@ -8,7 +8,7 @@ from functools import partial
 
 from penstock.core import did_you_mean
 from penstock.notebooks._document import NotebookCell
-from penstock.notebooks._events import CONSTRUCTORS, OWN, Deferred, Event
+from penstock.notebooks._events import CONSTANT, CONSTRUCTORS, OWN, Deferred, Event
 from penstock.notebooks._finding import FindingLevel, NotebookFinding
 from penstock.notebooks._magics import AUTOMAGIC
 from penstock.notebooks.rules._analysis import Analysis, finding
@@ -120,18 +120,21 @@ class _TopDown:
         self._found: dict[tuple[str, FindingLevel], NotebookFinding] = {}
         self._cell: NotebookCell
         self._doubt = 0  # inside a branch or a try that catches NameError
+        self._guess = 0  # inside a method of an object whose class nobody knows
         self._caught = 0
         self._running: list[Deferred] = []
         self._call_line = 1
         self._owners: list[Deferred] = []  # classes of the objects whose methods are running
         self._done: set[tuple[int, int]] = set()
         self._done_in_doubt: set[tuple[int, int]] = set()  # of the cell
+        self._done_in_guess: set[tuple[int, int]] = set()  # of the cell
         self._places = _definitions(analysis)
 
     def findings(self) -> list[NotebookFinding]:
         for cell in self._analysis.notebook.code_cells:
             self._cell = cell
             self._done_in_doubt.clear()
+            self._done_in_guess.clear()
             self._follow(self._analysis.flows[cell.index].events)
             if cell.python.tree is None:
                 self._unread |= dict.fromkeys(_seems_to_bind(cell.python.text), cell.index)
@@ -157,7 +160,7 @@ class _TopDown:
             self._report(event, "info", f"{name!r} is bound only under a condition above.")
             return
         place = self._places.get(name)
-        level: FindingLevel = "warning" if self._doubt else "error"
+        level: FindingLevel = "info" if self._guess else "warning" if self._doubt else "error"
         if name in self._unread and (place is None or place[0] > self._cell.index):
             text = f"{name!r} is defined in cell {self._unread[name]}, which is no Python 3."
             self._report(event, "info", text)
@@ -168,7 +171,7 @@ class _TopDown:
             self._report(event, level, self._nowhere(name))
         elif self._source:
             text = f"{self._later(name, *place)} Perhaps {self._source} defines it before."
-            self._report(event, "warning", text)
+            self._report(event, "info" if self._guess else "warning", text)
         else:
             self._report(event, level, self._later(name, *place))
 
@@ -192,6 +195,9 @@ class _TopDown:
         return f"{name!r} is defined in no cell.{executed}{close}"
 
     def _later(self, name: str, cell: int, line: int) -> str:
+        if self._running and self._guess:
+            text = f"{name!r} is defined only in cell {cell}, line {line}, and {self._running[-1].name!r}"
+            return f"{text} reads it: a NameError if it is called here, of which nothing is sure."
         if self._running:
             body = self._running[-1]
             return (
@@ -271,9 +277,121 @@ class _TopDown:
         if name in {OWN, "super"} and self._owners:
             self._methods(self._owners[-1], names, event.line, self._owners[-1], name == "super")
         elif owner is not None and owner.is_class:
-            self._methods(owner, names, event.line, owner)
+            found = self._member(owner, event.other)
+            if not (isinstance(found, Deferred) and found.is_property):  # see `_attribute`
+                self._methods(owner, names, event.line, owner)
         else:
             self._perhaps_methods(name, names, event.line)
+
+    # Calls that no text shows
+
+    def _class_of(self, name: str) -> Deferred | None:
+        """Return the class of an object of `operand_of`; None if unknown, or not of the notebook."""
+        if name == OWN:
+            return self._owners[-1] if self._owners else None
+        if name.endswith("()"):
+            body = self._known.bodies.get(name[:-2])
+            return body if body is not None and body.is_class else None
+        return self._known.objects.get(name)
+
+    def _is_foreign(self, name: str) -> bool:
+        """Return whether an object is known to be of no class of the notebook."""
+        plain = name.removesuffix("()")
+        known = self._known
+        if name == CONSTANT or plain in known.foreign or self._class_of(name) is not None:
+            return True
+        body = known.bodies.get(plain)
+        is_value = name.endswith("()") and body is not None and not body.is_class
+        return (plain in KNOWN and plain not in known.sure) or (body is not None and not is_value)
+
+    def _first_of(self, owner: Deferred, methods: str) -> str:
+        """Return the first of the methods that a class has; empty without one."""
+        names = methods.split("|")
+        return next((name for name in names if self._member(owner, name) is not None), "")
+
+    def _member(self, owner: Deferred, name: str) -> "Deferred | str | None":
+        """Return a method of a class, or the class that an attribute is made of."""
+        found = owner.methods.get(name) or owner.attributes.get(name)
+        bases = (self._known.bodies.get(base) for base in owner.bases)
+        for base in () if found else bases:
+            if base is not None and base is not owner and base.is_class:
+                found = found or self._member(base, name)
+        return found
+
+    def _implicit(self, event: Event) -> None:
+        owner = self._class_of(event.name)
+        if owner is not None:
+            if name := self._first_of(owner, event.other):
+                self._methods(owner, (name,), event.line, owner)
+        elif not self._is_foreign(event.name):
+            self._guess_methods(event.other, event.line)
+
+    def _operator(self, event: Event) -> None:
+        second, reflected = event.operand
+        left, right = self._class_of(event.name), self._class_of(second)
+        if left is not None and (name := self._first_of(left, event.other)):
+            self._methods(left, (name,), event.line, left)
+        elif right is not None and (name := self._first_of(right, reflected)):
+            if self._is_foreign(event.name):
+                self._methods(right, (name,), event.line, right)
+            else:
+                self._guess_methods(reflected, event.line)
+        else:
+            for operand, methods in ((event.name, event.other), (second, reflected)):
+                if not self._is_foreign(operand):
+                    self._guess_methods(methods, event.line)
+
+    def _shown(self, event: Event) -> None:
+        """Follow a display: an exception in it is shown, and stops nothing."""
+        owner = self._class_of(event.name)
+        if owner is not None and (name := self._first_of(owner, event.other)):
+            self._perhaps(partial(self._methods, owner, (name,), event.line, owner), guess=True)
+
+    def _attribute(self, event: Event) -> None:
+        owner = self._class_of(event.name)
+        if owner is not None:
+            self._attribute_of(owner, event)
+        elif not self._is_foreign(event.name):
+            for body in list(self._known.bodies.values()):
+                found = body.methods.get(event.other)
+                if body.is_class and found is not None and _is_answering(found, event.other):
+                    follow = partial(self._methods, body, (event.other,), event.line, body)
+                    self._perhaps(follow, guess=True)
+
+    def _attribute_of(self, owner: Deferred, event: Event) -> None:
+        """Follow what an attribute of an object of a known class executes."""
+        name, _, end = event.other.partition(".")
+        found = self._member(owner, event.other) or self._member(owner, name)
+        always = {"": "__getattribute__", "setter": "__setattr__", "deleter": "__delattr__"}[end]
+        self._methods(owner, (always,), event.line, owner)
+        if isinstance(found, str):
+            made_of = self._known.bodies.get(found)
+            if made_of is not None and made_of.is_class:
+                verb = {"": "__get__", "setter": "__set__", "deleter": "__delete__"}[end]
+                self._methods(made_of, (verb,), event.line, made_of)
+        elif found is not None and _is_answering(found, event.other):
+            self._methods(owner, (event.other,), event.line, owner)
+        elif found is not None and not end:
+            self._decorated(owner, found, event)
+        elif found is None and not end and self._member(owner, "__getattr__") is not None:
+            follow = partial(self._methods, owner, ("__getattr__",), event.line, owner)
+            self._perhaps(follow, guess=True)  # only if no method has set the attribute
+
+    def _decorated(self, owner: Deferred, found: Deferred, event: Event) -> None:
+        """Follow a method under a decorator of the notebook which answers the attribute itself."""
+        for decorator in found.decorators:
+            body = self._known.bodies.get(decorator)
+            if body is not None and body.is_class and self._member(body, "__get__") is not None:
+                self._methods(body, ("__get__",), event.line, body)
+                follow = partial(self._methods, owner, (event.other,), event.line, owner)
+                self._perhaps(follow, guess=True)
+
+    def _guess_methods(self, methods: str, line: int) -> None:
+        """Follow a method of any class of the notebook: what follows is a remark."""
+        for body in list(self._known.bodies.values()):
+            names = [name for name in methods.split("|") if name in body.methods]
+            if body.is_class and names:
+                self._perhaps(partial(self._methods, body, names[:1], line, body), guess=True)
 
     def _perhaps_methods(self, name: str, names: Iterable[str], line: int) -> None:
         """Follow methods that an object of an unknown class may have."""
@@ -287,10 +405,12 @@ class _TopDown:
         for owner in owners:
             self._perhaps(partial(self._methods, owner, names, line, owner))
 
-    def _perhaps(self, follow: Callable[[], None]) -> None:
+    def _perhaps(self, follow: Callable[[], None], *, guess: bool = False) -> None:
         before = self._known
         self._known, self._doubt = before.copy(), self._doubt + 1
+        self._guess += guess
         follow()
+        self._guess -= guess
         self._doubt -= 1
         self._join([before, self._known])
 
@@ -321,6 +441,7 @@ class _TopDown:
         # What a method calls depends on the class of its object.
         key = (id(body), id(self._owners[-1]) if self._owners else 0)
         done = self._done_in_doubt if self._doubt or self._caught else self._done
+        done = self._done_in_guess if self._guess else done
         if key in self._done or key in done or any(body is each for each in self._running):
             return
         if not self._running:
@@ -391,6 +512,11 @@ class _TopDown:
             return
         text = f"{event.name!r}, which {body.name or 'a lambda'} reads, is defined in no cell; nothing is seen to call it."
         self._report(event, "info", text)
+
+
+def _is_answering(method: Deferred, name: str) -> bool:
+    """Return whether an attribute executes a method: a property's, its setter's or its deleter's."""
+    return method.is_property or name.endswith((".setter", ".deleter"))
 
 
 def _definitions(analysis: Analysis) -> dict[str, tuple[int, int]]:
