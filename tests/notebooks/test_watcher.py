@@ -3,9 +3,16 @@
 from penstock.notebooks._watcher import CellWatcher
 
 
-def warnings_of(*cells):
-    """Run cells given as texts, or as (id, text); return the warnings of the last one."""
-    watcher, found = CellWatcher(), []
+def warnings_of(*cells, file=None):
+    """Run cells given as texts, or as (id, text); return the warnings of the last one.
+
+    The file is None if unknown, else its cells as (id, text).
+    """
+
+    def texts(cell_id):
+        return None if file is None else [text for each, text in file if each == cell_id]
+
+    watcher, found = CellWatcher(texts), []
     for cell in cells:
         cell_id, source = cell if isinstance(cell, tuple) else ("", cell)
         found = watcher.begin(source, cell_id)
@@ -30,8 +37,32 @@ def test_a_value_of_a_changed_input_is_out_of_date_through_others_too():
 
 
 def test_a_name_of_a_text_that_no_cell_has_any_more_is_said():
-    found = warnings_of(("a", "rate = 1"), ("a", "ratio = 1"), ("b", "print(rate)"))
-    assert found == ["'rate' is of an older text of its cell, run as [1]: no cell defines it now."]
+    cells = ("a", "rate = 1"), ("a", "ratio = 1"), ("b", "print(rate)")
+    said = "'rate' is of an older text of its cell, run as [1]: no cell defines it now."
+    for saved in (cells[1:], cells[::2]):  # the edit is in the file, or not yet
+        assert warnings_of(*cells, file=saved) == [said]
+    # without a file, a second cell with the id is as likely
+    [perhaps] = warnings_of(*cells)
+    assert perhaps.startswith(
+        "'rate' is of an older text of its cell, run as [1], or of a cell with"
+    )
+
+
+def test_cells_that_share_an_id_are_not_taken_for_edits():
+    """Copied cells and files edited by hand may have one id twice; nbformat forbids it since 4.5 only."""
+    cells = ("a", "rate = 1"), ("a", "ratio = 1"), ("b", "print(rate)")
+    assert warnings_of(*cells, file=cells) == []
+    gone = (("a", "x = 1"), *cells[1:])  # shared, and the text that defined the name is in no cell
+    assert "no cell defines it now" in warnings_of(*cells, file=gone)[0]
+    changes = ("n", "n = 1"), ("a", "n += 1"), ("a", "n *= 2")
+    assert warnings_of(*changes, file=changes) == []
+    assert warnings_of(*changes) == []
+    assert "a second time" in warnings_of(*changes, file=changes[:2])[0]
+
+
+def test_the_same_text_in_two_cells_is_no_repetition():
+    assert warnings_of("n = 1", ("a", "n += 1"), ("b", "n += 1")) == []
+    assert "a second time" in warnings_of("n = 1", "n += 1", "n += 1")[0]
 
 
 def test_a_cell_that_changes_its_input_twice_is_said():

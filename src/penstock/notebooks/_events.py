@@ -17,6 +17,55 @@ CONSTANT = "1"  # of an object that a literal makes
 CONSTRUCTORS = ("__init__", "__new__", "__post_init__", "__init_subclass__", "__set_name__")
 
 
+# Methods that change their object; others may, which only an execution tells.
+CHANGING = frozenset(
+    [
+        "append",
+        "extend",
+        "insert",
+        "remove",
+        "pop",
+        "popitem",
+        "clear",
+        "sort",
+        "reverse",
+        "update",
+        "setdefault",
+        "add",
+        "discard",
+        "appendleft",
+        "extendleft",
+        "popleft",
+        "rotate",
+        "fit",
+        "fit_transform",
+        "partial_fit",
+        "fit_predict",
+        "fit_resample",
+        "set_params",
+        "compile",
+        "load_weights",
+        "load_state_dict",
+        "train",
+        "eval",
+        "step",
+        "zero_grad",
+        "backward",
+        "seed",
+        "shuffle",
+        "set_index_inplace",
+        "write",
+        "writelines",
+        "close",
+        "put",
+        "fill",
+        "resize",
+        "itemset",
+        "setflags",
+    ]
+)
+
+
 @dataclass(frozen=True)
 class Deferred:
     """The body of a function or class: read at the call, not at the definition.

@@ -1,16 +1,19 @@
 """``%load_ext penstock``: immediate warnings of hidden state, the order of cells on the run, rich displays."""
 
 import html
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from penstock.core import NotFoundError
+from penstock.notebooks._document import read_notebook
+from penstock.notebooks._recorded_order import RecordedOrder
 from penstock.notebooks._watcher import CellWatcher
 from penstock.tracking import active_run
 
 _UNBOUND = object()
-ORDER = "cells.json"  # artifact of the active run
 
 
 class NotebookExtension:
@@ -22,8 +25,9 @@ class NotebookExtension:
 
     def __init__(self, shell: Any) -> None:  # Any: IPython's, which is optional
         self._shell = shell
-        self.watcher = CellWatcher()
+        self.watcher = CellWatcher(self._texts)
         self._started = 0.0
+        self._order = RecordedOrder()
         self._values: dict[str, object] = {}  # of the names that the running cell binds, before
 
     def load(self) -> None:
@@ -64,7 +68,16 @@ class NotebookExtension:
         self.watcher.end(seconds, ok=ok, unbound=unbound)
         run = active_run()
         if run is not None:
-            run.log_dict(ORDER, {"cells": [each.to_json() for each in self.watcher.executions]})
+            self._order.log(run, self.watcher.executions)
+
+    def _texts(self, cell_id: str) -> list[str] | None:
+        """Return the texts of the cells with an id in the notebook's file; None if no front end names it."""
+        named = self._shell.user_ns.get("__vsc_ipynb_file__") or os.environ.get("JPY_SESSION_NAME")
+        try:
+            cells = read_notebook(str(named)).cells if named else []
+        except NotFoundError:
+            return None
+        return [cell.source for cell in cells if cell.cell_id == cell_id] or None
 
     def _magic(self, line: str) -> None:
         """Show the order in which the cells ran."""

@@ -2,76 +2,31 @@
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
 from penstock.notebooks._document import NotebookCell
-from penstock.notebooks._events import OWN, CellFlow, Deferred, Event, EventKind
+from penstock.notebooks._events import CHANGING, OWN, CellFlow, Deferred, Event, EventKind
 from penstock.notebooks._implicit import (
-    ITERATES,
     SHOWN,
-    TRUTH,
+    UnseenCalls,
     built_in_uses,
-    comparison_events,
-    format_methods,
     is_property,
     made_property,
     named_attribute,
-    operand_of,
     operator_event,
     setter_of,
-    unary_method,
 )
-from penstock.notebooks._scopes import bound_names, comprehension_names
+from penstock.notebooks._scopes import (
+    argument_names,
+    arguments_of,
+    bound_names,
+    called_names,
+    comprehension_names,
+    root_name,
+)
 
-# Methods that change their object; others may, which only an execution tells.
-CHANGING = frozenset(
-    [
-        "append",
-        "extend",
-        "insert",
-        "remove",
-        "pop",
-        "popitem",
-        "clear",
-        "sort",
-        "reverse",
-        "update",
-        "setdefault",
-        "add",
-        "discard",
-        "appendleft",
-        "extendleft",
-        "popleft",
-        "rotate",
-        "fit",
-        "fit_transform",
-        "partial_fit",
-        "fit_predict",
-        "fit_resample",
-        "set_params",
-        "compile",
-        "load_weights",
-        "load_state_dict",
-        "train",
-        "eval",
-        "step",
-        "zero_grad",
-        "backward",
-        "seed",
-        "shuffle",
-        "set_index_inplace",
-        "write",
-        "writelines",
-        "close",
-        "put",
-        "fill",
-        "resize",
-        "itemset",
-        "setflags",
-    ]
-)
 _OPAQUE_CALLS = frozenset({"exec", "globals", "locals", "execfile"})
 _QUERIES = frozenset({"query", "eval"})
 _CAUGHT = frozenset({"NameError", "Exception", "BaseException"})
@@ -114,7 +69,7 @@ def _executed(cell: NotebookCell) -> list[ast.stmt]:
     return frame
 
 
-class FlowWalker(ast.NodeVisitor):
+class FlowWalker(UnseenCalls, ast.NodeVisitor):
     """Walks statements in the order of their execution and collects events.
 
     Args:
@@ -129,21 +84,8 @@ class FlowWalker(ast.NodeVisitor):
         own: str = "",
         called: frozenset[str] = frozenset(),
     ) -> None:
-        self.events: list[Event] = []
-        self._scopes = list(scopes)
-        self._own, self._called_names = own, called
-
-    def walk(self, nodes: Iterable[ast.AST]) -> None:
-        """Walk nodes in order, up to what leaves the body: nothing executes the rest."""
-        for node in nodes:
-            self.visit(node)
-            if isinstance(node, ast.Return | ast.Raise | ast.Continue | ast.Break):
-                break
-
-    def emit(self, kind: EventKind, name: str, line: int, other: str = "") -> None:
-        """Add an event, unless the name is local to a function."""
-        if not any(name in names for names, _ in self._scopes):
-            self.events.append(Event(kind, name, line, other))
+        super().__init__(scopes, own)
+        self._called_names = called
 
     def show(self, tree: ast.Module) -> None:
         """Note the display of a cell's last value."""
@@ -204,7 +146,7 @@ class FlowWalker(ast.NodeVisitor):
 
     def _argument(self, argument: ast.AST) -> None:
         if isinstance(argument, ast.Lambda):  # a lambda that is passed will be called
-            with self._scope(_argument_names(argument.args)):
+            with self._scope(argument_names(argument.args)):
                 self.visit(argument.body)
             self._defaults(argument.args)
         else:
@@ -244,67 +186,6 @@ class FlowWalker(ast.NodeVisitor):
         self.visit(node.value)
         self.visit(node.target)
 
-    # Calls that no text shows
-
-    def _operand(self, node: ast.AST) -> str:
-        name = node.func if isinstance(node, ast.Call) else node
-        is_local = isinstance(name, ast.Name) and any(name.id in each for each, _ in self._scopes)
-        return operand_of(node, self._own, is_local)
-
-    def _uses(self, node: ast.AST, methods: str, *, kind: EventKind = "implicit") -> None:
-        line = getattr(node, "lineno", 1)
-        self.events.append(Event(kind, self._operand(node), line, methods))
-
-    def _iterates(self, node: ast.AST) -> None:
-        self._uses(node, ITERATES)
-        self._uses(node, "__next__")
-
-    def _truth(self, node: ast.AST) -> None:
-        if isinstance(node, ast.Name | ast.Call):
-            self._uses(node, TRUTH)
-
-    def visit_BinOp(self, node: ast.BinOp) -> None:
-        """Operands, then the operator's method."""
-        self.walk([node.left, node.right])
-        self.events.append(
-            operator_event(node, self._operand(node.left), self._operand(node.right))
-        )
-
-    def visit_UnaryOp(self, node: ast.UnaryOp) -> None:
-        """The operand, then the sign's method."""
-        self.visit(node.operand)
-        if isinstance(node.op, ast.Not):
-            self._truth(node.operand)
-        else:
-            self._uses(node.operand, unary_method(node))
-
-    def visit_Compare(self, node: ast.Compare) -> None:
-        """Operands, then the methods that compare."""
-        operands = [node.left, *node.comparators]
-        self.walk(operands)
-        self.events += comparison_events(node, [self._operand(each) for each in operands])
-
-    def visit_FormattedValue(self, node: ast.FormattedValue) -> None:
-        """A value in a text."""
-        self.generic_visit(node)
-        self._uses(node.value, format_methods(node))
-
-    def visit_Starred(self, node: ast.Starred) -> None:
-        """Values of a value."""
-        self.visit(node.value)
-        if isinstance(node.ctx, ast.Load):
-            self._iterates(node.value)
-
-    def visit_YieldFrom(self, node: ast.YieldFrom) -> None:
-        """Values of a value."""
-        self.visit(node.value)
-        self._iterates(node.value)
-
-    def visit_Await(self, node: ast.Await) -> None:
-        """A value that is waited for."""
-        self.visit(node.value)
-        self._uses(node.value, "__await__")
-
     def visit_IfExp(self, node: ast.IfExp) -> None:
         """Either of two values."""
         self.visit(node.test)
@@ -320,7 +201,7 @@ class FlowWalker(ast.NodeVisitor):
     def visit_Lambda(self, node: ast.Lambda) -> None:
         """A body for later."""
         self._defaults(node.args)
-        self._define("", node, _argument_names(node.args), [node.body])
+        self._define("", node, argument_names(node.args), [node.body])
 
     def _comprehension(self, node: ast.AST, first: Sequence[ast.AST]) -> None:
         generators: list[ast.comprehension] = node.generators  # type: ignore[attr-defined]  # of all four
@@ -348,7 +229,7 @@ class FlowWalker(ast.NodeVisitor):
         target = node.targets[0]
         if isinstance(node.value, ast.Lambda) and isinstance(target, ast.Name):
             self._defaults(node.value.args)
-            self._define(target.id, node, _argument_names(node.value.args), [node.value.body])
+            self._define(target.id, node, argument_names(node.value.args), [node.value.body])
             self.walk(node.targets[1:])
             for each in node.targets[1:]:
                 if isinstance(each, ast.Name):
@@ -359,18 +240,6 @@ class FlowWalker(ast.NodeVisitor):
             self.emit("alias", target.id, node.lineno, node.value.id)
         for each in node.targets:
             self._unpacked(each, node.value)
-
-    def _unpacked(self, target: ast.AST, value: ast.AST) -> None:
-        """Note what a target is made of: ``a = A()``, ``a, b = A(), B()``, ``a, b = pair``."""
-        if isinstance(target, ast.Name):
-            if isinstance(value, ast.Call) and isinstance(value.func, ast.Name):
-                self.emit("instance", target.id, target.lineno, value.func.id)
-        elif isinstance(target, ast.Tuple | ast.List):
-            if isinstance(value, ast.Tuple | ast.List) and len(value.elts) == len(target.elts):
-                for one, other in zip(target.elts, value.elts, strict=True):
-                    self._unpacked(one, other)
-            else:
-                self._iterates(value)
 
     def visit_AugAssign(self, node: ast.AugAssign) -> None:
         """Read, change, bind."""
@@ -493,9 +362,9 @@ class FlowWalker(ast.NodeVisitor):
         """Evaluate decorators, defaults and hints now, the body later."""
         self._decorators(node.decorator_list)
         self._defaults(node.args)
-        hints = [each.annotation for each in _arguments(node.args) if each.annotation]
+        hints = [each.annotation for each in arguments_of(node.args) if each.annotation]
         self.walk([*hints, *([node.returns] if node.returns else [])])
-        names = _argument_names(node.args) | bound_names(node.body)
+        names = argument_names(node.args) | bound_names(node.body)
         self._define(node.name, node, names, node.body)
 
     visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815 - names of ast
@@ -578,7 +447,7 @@ class FlowWalker(ast.NodeVisitor):
     ) -> None:
         line: int = node.lineno  # type: ignore[attr-defined]  # of a statement or a lambda
         functions = [each for each in self._scopes if not each[1]]
-        inner = FlowWalker([*functions, (names, False)], self._own, _called_names(body))
+        inner = FlowWalker([*functions, (names, False)], self._own, called_names(body))
         inner.walk(body)
         if self._scopes and functions:  # a function in a function: part of the outer one's body
             events = tuple(inner.events)
@@ -607,33 +476,6 @@ class FlowWalker(ast.NodeVisitor):
             yield
         finally:
             self._scopes.pop()
-
-
-def _called_names(nodes: Iterable[ast.AST]) -> frozenset[str]:
-    """Return the names that are called or passed to a call."""
-    calls = [each for node in nodes for each in ast.walk(node) if isinstance(each, ast.Call)]
-    used = [
-        part
-        for call in calls
-        for part in (call.func, *call.args, *(k.value for k in call.keywords))
-    ]
-    return frozenset(part.id for part in used if isinstance(part, ast.Name))
-
-
-def root_name(node: ast.AST) -> str | None:
-    """Return the name that a chain of attributes, items and calls begins with; or None."""
-    while isinstance(node, ast.Attribute | ast.Subscript | ast.Call | ast.Starred):
-        node = node.func if isinstance(node, ast.Call) else node.value
-    return node.id if isinstance(node, ast.Name) else None
-
-
-def _arguments(arguments: ast.arguments) -> list[ast.arg]:
-    several = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-    return [*several, *(each for each in (arguments.vararg, arguments.kwarg) if each)]
-
-
-def _argument_names(arguments: ast.arguments) -> frozenset[str]:
-    return frozenset(each.arg for each in _arguments(arguments))
 
 
 def _is_false(node: ast.AST) -> bool:

@@ -4,9 +4,9 @@ Python's data model names the method of each: https://docs.python.org/3/referenc
 """
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from penstock.notebooks._events import CONSTANT, OWN, Event
+from penstock.notebooks._events import CONSTANT, OWN, Event, EventKind
 
 # The methods of a use, in the order in which Python looks: the first that the class has is called.
 ITERATES = "__iter__|__getitem__"
@@ -85,6 +85,102 @@ _BUILT_IN: Mapping[str, tuple[str, ...]] = {
 _EACH_ARGUMENT = frozenset({"print", "zip"})
 _OWN_TYPE = (ast.Constant, ast.JoinedStr, ast.List, ast.Tuple, ast.Dict, ast.Set, ast.ListComp,
              ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Lambda)  # fmt: skip
+
+
+class UnseenCalls(ast.NodeVisitor):
+    """Collects the calls that no text shows; the rest of a walk is `FlowWalker`'s.
+
+    Args:
+        scopes: Names of the enclosing functions, with whether the scope is a class's.
+        own: The name of the object whose method is walked; else empty.
+    """
+
+    def __init__(self, scopes: Sequence[tuple[frozenset[str], bool]], own: str) -> None:
+        self.events: list[Event] = []
+        self._scopes, self._own = list(scopes), own
+
+    def walk(self, nodes: Iterable[ast.AST]) -> None:
+        """Walk nodes in order, up to what leaves the body: nothing executes the rest."""
+        for node in nodes:
+            self.visit(node)
+            if isinstance(node, ast.Return | ast.Raise | ast.Continue | ast.Break):
+                break
+
+    def emit(self, kind: EventKind, name: str, line: int, other: str = "") -> None:
+        """Add an event, unless the name is local to a function."""
+        if not any(name in names for names, _ in self._scopes):
+            self.events.append(Event(kind, name, line, other))
+
+    def _operand(self, node: ast.AST) -> str:
+        name = node.func if isinstance(node, ast.Call) else node
+        is_local = isinstance(name, ast.Name) and any(name.id in each for each, _ in self._scopes)
+        return operand_of(node, self._own, is_local)
+
+    def _uses(self, node: ast.AST, methods: str, *, kind: EventKind = "implicit") -> None:
+        line = getattr(node, "lineno", 1)
+        self.events.append(Event(kind, self._operand(node), line, methods))
+
+    def _iterates(self, node: ast.AST) -> None:
+        self._uses(node, ITERATES)
+        self._uses(node, "__next__")
+
+    def _truth(self, node: ast.AST) -> None:
+        if isinstance(node, ast.Name | ast.Call):
+            self._uses(node, TRUTH)
+
+    def _unpacked(self, target: ast.AST, value: ast.AST) -> None:
+        """Note what a target is made of: ``a = A()``, ``a, b = A(), B()``, ``a, b = pair``."""
+        if isinstance(target, ast.Name):
+            if isinstance(value, ast.Call) and isinstance(value.func, ast.Name):
+                self.emit("instance", target.id, target.lineno, value.func.id)
+        elif isinstance(target, ast.Tuple | ast.List):
+            if isinstance(value, ast.Tuple | ast.List) and len(value.elts) == len(target.elts):
+                for one, other in zip(target.elts, value.elts, strict=True):
+                    self._unpacked(one, other)
+            else:
+                self._iterates(value)
+
+    def visit_BinOp(self, node: ast.BinOp) -> None:
+        """Operands, then the operator's method."""
+        self.walk([node.left, node.right])
+        self.events.append(
+            operator_event(node, self._operand(node.left), self._operand(node.right))
+        )
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> None:
+        """The operand, then the sign's method."""
+        self.visit(node.operand)
+        if isinstance(node.op, ast.Not):
+            self._truth(node.operand)
+        else:
+            self._uses(node.operand, unary_method(node))
+
+    def visit_Compare(self, node: ast.Compare) -> None:
+        """Operands, then the methods that compare."""
+        operands = [node.left, *node.comparators]
+        self.walk(operands)
+        self.events += comparison_events(node, [self._operand(each) for each in operands])
+
+    def visit_FormattedValue(self, node: ast.FormattedValue) -> None:
+        """A value in a text."""
+        self.generic_visit(node)
+        self._uses(node.value, format_methods(node))
+
+    def visit_Starred(self, node: ast.Starred) -> None:
+        """Values of a value."""
+        self.visit(node.value)
+        if isinstance(node.ctx, ast.Load):
+            self._iterates(node.value)
+
+    def visit_YieldFrom(self, node: ast.YieldFrom) -> None:
+        """Values of a value."""
+        self.visit(node.value)
+        self._iterates(node.value)
+
+    def visit_Await(self, node: ast.Await) -> None:
+        """A value that is waited for."""
+        self.visit(node.value)
+        self._uses(node.value, "__await__")
 
 
 def operand_of(node: ast.AST, own: str, is_local: bool) -> str:

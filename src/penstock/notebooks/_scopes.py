@@ -33,6 +33,35 @@ def comprehension_names(generators: Sequence[ast.comprehension]) -> frozenset[st
     )
 
 
+def called_names(nodes: Iterable[ast.AST]) -> frozenset[str]:
+    """Return the names that are called or passed to a call."""
+    calls = [each for node in nodes for each in ast.walk(node) if isinstance(each, ast.Call)]
+    used = [
+        part
+        for call in calls
+        for part in (call.func, *call.args, *(k.value for k in call.keywords))
+    ]
+    return frozenset(part.id for part in used if isinstance(part, ast.Name))
+
+
+def root_name(node: ast.AST) -> str | None:
+    """Return the name that a chain of attributes, items and calls begins with; or None."""
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Call | ast.Starred):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else None
+
+
+def arguments_of(arguments: ast.arguments) -> list[ast.arg]:
+    """Return the arguments of a function, in order."""
+    several = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    return [*several, *(each for each in (arguments.vararg, arguments.kwarg) if each)]
+
+
+def argument_names(arguments: ast.arguments) -> frozenset[str]:
+    """Return the names of a function's arguments."""
+    return frozenset(each.arg for each in arguments_of(arguments))
+
+
 def _own_nodes(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
     """Yield nodes of this scope; of inner functions only their names, of comprehensions only ``:=``."""
     for node in nodes:

@@ -1,6 +1,6 @@
 """The order in which the cells of a live notebook really run, and the state of names that no file shows."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +45,9 @@ class CellExecution:
 class CellWatcher:
     """Follows the cells of a live notebook.
 
+    An id does not name a cell for sure: formats before 4.5 have none, and copies or files edited by
+    hand may have one id in several cells. So the file is asked before a cell is said to have changed.
+
     >>> watcher = CellWatcher()
     >>> for source in ("x = 1", "y = x + 1", "x = 2"):
     ...     watcher.begin(source)
@@ -55,7 +58,13 @@ class CellWatcher:
     ["'y' is out of date: cell [2] computed it from 'x', which cell [3] has changed since. Run it again."]
     """
 
-    def __init__(self) -> None:
+    def __init__(self, texts: Callable[[str], Sequence[str] | None] = lambda _: None) -> None:
+        """Begin to follow.
+
+        Args:
+            texts: Texts of the cells with an id, in the notebook's file; None if the file is unknown.
+        """
+        self._texts = texts
         self.executions: list[CellExecution] = []
         self._writer: dict[str, CellExecution] = {}
         self._version: dict[str, int] = {}
@@ -143,9 +152,14 @@ class CellWatcher:
         newest = self._newest.get(writer.cell_id)
         if newest is None or newest is writer or name in newest.flow.writes:
             return []
-        return [
-            f"{name!r} is of an older text of its cell, run as [{writer.number}]: no cell defines it now."
-        ]
+        texts = self._texts(writer.cell_id)
+        if texts is not None and len(texts) > 1 and any(name in _bound(text) for text in texts):
+            return []  # cells share the id, and one of them defines the name
+        text = f"{name!r} is of an older text of its cell, run as [{writer.number}]"
+        if texts is None:
+            shared = f"or of a cell with the same id as [{newest.number}]"
+            return [f"{text}, {shared}: if no cell defines it now, run the cells from the top."]
+        return [f"{text}: no cell defines it now."]
 
     def _stale(self, name: str, writer: CellExecution, seen: set[int]) -> list[str]:
         """Report a value computed from a value that was changed since."""
@@ -167,11 +181,22 @@ class CellWatcher:
 
     def _repeated(self, name: str, writer: CellExecution, execution: CellExecution) -> list[str]:
         """Report a cell that changes an input of the same cell a second time."""
-        same = bool(execution.cell_id) and writer.cell_id == execution.cell_id
-        again = same or writer.source == execution.source
         updates = name in execution.flow.writes or name in execution.flow.changes
-        if not again or not updates:
+        if not updates or not self._is_same_cell(writer, execution):
             return []
         return [
             f"{name!r} was changed by this cell before, as [{writer.number}], and is changed a second time."
         ]
+
+    def _is_same_cell(self, one: CellExecution, other: CellExecution) -> bool:
+        if not (one.cell_id and other.cell_id):
+            return one.source == other.source
+        if one.cell_id != other.cell_id or one.source == other.source:
+            return one.cell_id == other.cell_id
+        texts = self._texts(one.cell_id)  # edited, or a second cell with this id
+        return texts is not None and len(texts) == 1
+
+
+def _bound(source: str) -> Collection[str]:
+    """Return the names that a cell binds."""
+    return cell_flow(NotebookCell(1, "code", source)).writes

@@ -3,7 +3,7 @@
 import ast
 import re
 
-from penstock.notebooks._flow import root_name
+from penstock.notebooks._scopes import root_name
 from penstock.notebooks.rules import Analysis
 
 _PICTURES = ("matplotlib", "seaborn", "plotly", "IPython.display", "pylab")

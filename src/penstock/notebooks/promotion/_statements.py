@@ -13,7 +13,7 @@ from penstock.notebooks._flow import FlowWalker
 from penstock.notebooks._parameters import INJECTED, TAG, literals
 from penstock.notebooks.promotion._display import is_display, is_setting
 from penstock.notebooks.rules import Analysis, analyse
-from penstock.notebooks.rules._names import KNOWN
+from penstock.notebooks.rules._known_names import KNOWN
 from penstock.pipelines import RUN_OPTIONS
 
 _SCALARS = (bool, int, float, str)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from penstock.notebooks._document import NotebookCell
 from penstock.notebooks._events import CellFlow
 from penstock.notebooks._finding import NotebookFinding
-from penstock.notebooks._flow import root_name
+from penstock.notebooks._scopes import root_name
 from penstock.notebooks.rules._analysis import Analysis, finding
 
 # Repeating these gives the same value again.

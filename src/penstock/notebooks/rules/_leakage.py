@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from penstock.notebooks._document import NotebookCell
 from penstock.notebooks._finding import NotebookFinding
-from penstock.notebooks._flow import root_name
+from penstock.notebooks._scopes import root_name
 from penstock.notebooks.rules._analysis import Analysis, finding
 
 # What learns nothing from the rows, or only names of classes.

@@ -1,6 +1,5 @@
 """NB2: names that a fresh kernel, going from top to bottom, does not know where they are read."""
 
-import builtins
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -10,66 +9,15 @@ from penstock.core import did_you_mean
 from penstock.notebooks._document import NotebookCell
 from penstock.notebooks._events import CONSTANT, CONSTRUCTORS, OWN, Deferred, Event
 from penstock.notebooks._finding import FindingLevel, NotebookFinding
-from penstock.notebooks._magics import AUTOMAGIC
 from penstock.notebooks.rules._analysis import Analysis, finding
+from penstock.notebooks.rules._known_names import AUTOMATIC, KNOWN, PYTHON_2
 from penstock.notebooks.rules._star_names import star_names
 
-_IPYTHON = (
-    "In Out _ __ ___ _i _ii _iii _ih _oh _dh get_ipython display exit quit open __name__ __doc__ "
-    "__builtin__ __builtins__ __loader__ __spec__ __package__ _exit_code __session__"
-)
-# Further ones of IPython, which a cell of a single line calls without a sign if no variable has the name.
-_AUTOMATIC = AUTOMAGIC | frozenset(
-    [
-        "debug",
-        "ed",
-        "edit",
-        "gui",
-        "logon",
-        "logoff",
-        "lsmagic",
-        "macro",
-        "magic",
-        "notebook",
-        "page",
-        "pdb",
-        "popd",
-        "pprint",
-        "precision",
-        "pushd",
-        "quickref",
-        "recall",
-        "rep",
-        "rerun",
-        "save",
-        "sc",
-        "sx",
-        "system",
-        "tb",
-        "unalias",
-    ]
-)
-KNOWN = frozenset({*dir(builtins), *_IPYTHON.split()})
 _HISTORY = re.compile(r"_i?\d+")  # Out[3] and In[3]
 _BINDS = re.compile(
     r"^\s*(?:(?:async\s+)?(?:def|class)\s+(?P<defined>\w+)|(?:from\s+\S+\s+)?import\s+(?P<imported>.*)"
     r"|for\s+(?P<loop>[\w\s,()]+?)\s+in\b|(?P<assigned>[\w\s,()\[\].]+?)\s*=(?!=)|with\b.*\bas\s+(?P<opened>\w+))",
     re.MULTILINE,
-)
-PYTHON_2 = frozenset(
-    [
-        "unicode",
-        "xrange",
-        "raw_input",
-        "unichr",
-        "long",
-        "basestring",
-        "execfile",
-        "reduce",
-        "cmp",
-        "file",
-        "coerce",
-    ]
 )
 _CALLED = ("__call__", "forward", "call")
 
@@ -180,7 +128,7 @@ class _TopDown:
     def _is_automatic(self, name: str) -> bool:
         """Return whether the cell is a single line that IPython takes for a magic: ``hist(x)``."""
         lines = self._cell.source.splitlines()
-        if len(lines) != 1 or name not in _AUTOMATIC:
+        if len(lines) != 1 or name not in AUTOMATIC:
             return False
         return lines[0].split("(")[0].split()[:1] == [name]
 
