@@ -1,11 +1,16 @@
 """Settings of libraries that a notebook or script made are known, and can be made again elsewhere."""
 
 import decimal
+import locale
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
+import plotly.io
+import polars as pl
 import pytest
 import sklearn
+from cycler import cycler
 
 from penstock.provenance import library_settings, use_library_settings
 
@@ -22,12 +27,28 @@ def settle():
     np.seterr(divide="raise")
     pd.set_option("display.max_columns", 99)
     decimal.getcontext().prec = 9
+    np.set_printoptions(precision=3)
+    mpl.rcParams["figure.dpi"] = 50.0
+    mpl.rcParams["axes.prop_cycle"] = cycler(color=["red", "#00ff00"])
+    mpl.rcParams["font.serif"] = ["Georgia"]
+    pl.Config.set_tbl_rows(3)
+    pl.Config.set_float_precision(2)
+    plotly.io.templates.default = "ggplot2"
+    locale.setlocale(locale.LC_NUMERIC, "C.UTF-8")
 
 
 SETTLED = {
     "decimal.prec": 9,
+    "locale.LC_NUMERIC": "C.UTF-8",
+    "matplotlib.axes.prop_cycle": "cycler('color', ['red', '#00ff00'])",
+    "matplotlib.figure.dpi": 50.0,
+    "matplotlib.font.serif": ["Georgia"],
     "numpy.errors.divide": "raise",
+    "numpy.printing.precision": 3,
     "pandas.display.max_columns": 99,
+    "plotly.template": "ggplot2",
+    "polars.POLARS_FMT_MAX_ROWS": "3",
+    "polars.set_float_precision": 2,
     "sklearn.assume_finite": True,
     "sklearn.transform_output": "pandas",
 }
@@ -47,6 +68,26 @@ def test_settings_can_be_made_again_and_all_others_are_the_defaults():
     use_library_settings(SETTLED)
     assert library_settings() == SETTLED
     assert np.geterr()["over"] == "warn"
+    use_library_settings({})
+    assert library_settings() == {}
+
+
+def test_an_interactive_session_is_no_setting():
+    mpl.interactive(True)
+    assert library_settings() == {}
+
+
+@pytest.mark.parametrize(
+    ("library", "settings"),
+    [
+        ("keras", {"keras.floatx": "float64", "keras.epsilon": 1e-6}),
+        ("torch", {"torch.default_dtype": "float64", "torch.float32_matmul_precision": "medium"}),
+    ],
+)
+def test_settings_of_networks(library, settings):
+    pytest.importorskip(library)
+    use_library_settings(settings)
+    assert settings.items() <= library_settings().items()
     use_library_settings({})
     assert library_settings() == {}
 

@@ -5,9 +5,11 @@ so that they are in no code that a step reaches. They are part of the step's key
 executes the step elsewhere sets them again.
 """
 
+import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from importlib import import_module
 from typing import Any
 
@@ -42,7 +44,7 @@ def library_settings() -> dict[str, Any]:
     7
     """
     return {
-        f"{name}.{setting}": value if type(value) in _PLAIN else f"{_OBJECT}{value!r}"
+        f"{name}.{setting}": value if _is_plain(value) else f"{_OBJECT}{value!r}"
         for name, library in _LIBRARIES.items()
         if (module := sys.modules.get(library.module)) is not None
         for setting, value in _changed(library, module)
@@ -79,6 +81,11 @@ def _changed(library: _Library, module: Any) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
+def _is_plain(value: Any) -> bool:
+    items = value if type(value) is list else [value]
+    return all(type(item) in _PLAIN for item in items)
+
+
 def _differs(value: Any, default: Any) -> bool:
     try:
         return type(value) is not type(default) or bool(value != default)
@@ -97,6 +104,71 @@ def _pandas_options(config: Any) -> dict[str, Any]:
     return found
 
 
+def _style(values: dict[str, Any]) -> dict[str, Any]:
+    """Return what decides how matplotlib draws, as texts, numbers and lists of them."""
+    return {
+        name: _as_plain(value)
+        for name, value in dict.items(values)  # its own `items` looks for a screen
+        if not name.startswith(_NOT_DRAWN)
+    }
+
+
+def _as_plain(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, tuple | list):
+        return list(value)
+    # Cyclers are read from their own text.
+    return repr(value) if type(value).__name__ == "Cycler" else value
+
+
+def _polars_state(config: Any) -> dict[str, Any]:
+    state = config.Config.state()
+    return {name: value for name, value in state.items() if value != _POLARS.get(name)}
+
+
+def _put_polars(config: Any, name: str, value: Any) -> None:
+    kind = "direct" if name in _POLARS else "environment"
+    config.Config.load(json.dumps({kind: {name: value}}))
+
+
+def _keras_state(keras: Any) -> dict[str, Any]:
+    config = keras.config
+    found = {name: getattr(config, name)() for name in ("floatx", "epsilon", "image_data_format")}
+    return found | {"dtype_policy": config.dtype_policy().name}
+
+
+def _torch_state(torch: Any) -> dict[str, str]:
+    return {
+        "default_dtype": str(torch.get_default_dtype()).removeprefix("torch."),
+        "float32_matmul_precision": torch.get_float32_matmul_precision(),
+    }
+
+
+def _put_torch(torch: Any, name: str, value: str) -> None:
+    put = getattr(torch, f"set_{name}")
+    put(getattr(torch, value) if name == "default_dtype" else value)
+
+
+_NOT_DRAWN = (
+    "backend", "docstring", "figure.hooks", "figure.max_open_warning", "figure.raise_window",
+    "interactive", "keymap", "macosx", "savefig.directory", "tk.", "toolbar", "webagg",
+)  # fmt: skip
+_PRINTING = {
+    "edgeitems": 3, "threshold": 1000, "floatmode": "maxprec", "precision": 8, "suppress": False,
+    "linewidth": 75, "nanstr": "nan", "infstr": "inf", "sign": "-", "formatter": None,
+    "legacy": False, "override_repr": None,
+}  # fmt: skip
+_POLARS = {
+    "set_fmt_float": "mixed", "set_float_precision": None, "set_thousands_separator": "",
+    "set_decimal_separator": ".", "set_trim_decimal_zeros": False,
+}  # fmt: skip
+_KERAS = {
+    "floatx": "float32", "epsilon": 1e-07, "image_data_format": "channels_last",
+    "dtype_policy": "float32",
+}  # fmt: skip
+_LOCALE = ("LC_COLLATE", "LC_MONETARY", "LC_NUMERIC", "LC_TIME")  # LC_CTYPE is the machine's
+_TORCH = {"default_dtype": "float32", "float32_matmul_precision": "highest"}
 _NUMPY_ERRORS = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
 _LIBRARIES: dict[str, _Library] = {
     "decimal": _Library(
@@ -105,11 +177,35 @@ _LIBRARIES: dict[str, _Library] = {
         lambda decimal: {name: getattr(decimal.getcontext(), name) for name in _DECIMAL},
         lambda decimal, name, value: setattr(decimal.getcontext(), name, value),
     ),
+    "keras": _Library(
+        "keras",
+        lambda _: _KERAS,
+        _keras_state,
+        lambda keras, name, value: getattr(keras.config, f"set_{name}")(value),
+    ),
+    "locale": _Library(
+        "locale",
+        lambda _: dict.fromkeys(_LOCALE, "C"),
+        lambda locale: {name: locale.setlocale(getattr(locale, name)) for name in _LOCALE},
+        lambda locale, name, value: locale.setlocale(getattr(locale, name), value),
+    ),
+    "matplotlib": _Library(
+        "matplotlib",
+        lambda matplotlib: _style(matplotlib.rcParamsDefault),
+        lambda matplotlib: _style(matplotlib.rcParams),
+        lambda matplotlib, name, value: matplotlib.rcParams.update({name: value}),
+    ),
     "numpy.errors": _Library(
         "numpy",
         lambda _: _NUMPY_ERRORS,
         lambda numpy: numpy.geterr(),
         lambda numpy, name, value: numpy.seterr(**{name: value}),
+    ),
+    "numpy.printing": _Library(
+        "numpy",
+        lambda _: _PRINTING,
+        lambda numpy: {n: v for n, v in numpy.get_printoptions().items() if n in _PRINTING},
+        lambda numpy, name, value: numpy.set_printoptions(**{name: value}),
     ),
     "pandas": _Library(
         "pandas._config.config",
@@ -120,6 +216,13 @@ _LIBRARIES: dict[str, _Library] = {
         _pandas_options,
         lambda config, name, value: config.set_option(name, value),
     ),
+    "plotly": _Library(
+        "plotly.io",
+        lambda _: {"template": "plotly"},
+        lambda io: {"template": io.templates.default},
+        lambda io, _, value: setattr(io.templates, "default", value),
+    ),
+    "polars": _Library("polars.config", lambda _: {}, _polars_state, _put_polars),
     "sklearn": _Library(
         "sklearn._config",
         lambda config: config._global_config,  # noqa: SLF001 - `get_config` tells the present ones only
@@ -128,8 +231,8 @@ _LIBRARIES: dict[str, _Library] = {
     ),
     "torch": _Library(
         "torch",
-        lambda _: {"default_dtype": "float32"},
-        lambda torch: {"default_dtype": str(torch.get_default_dtype()).removeprefix("torch.")},
-        lambda torch, _, value: torch.set_default_dtype(getattr(torch, value)),
+        lambda _: _TORCH,
+        _torch_state,
+        _put_torch,
     ),
 }
