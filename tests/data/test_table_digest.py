@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.core import digest_bytes, digest_json
-from penstock.data import digest_rows, digest_table
+from penstock.data import _row_hashes, digest_rows, digest_table
 from penstock.data._row_hashes import column_hashes, combine_hashes, hash_rows
 
 ROW = st.tuples(
@@ -178,3 +178,18 @@ def test_the_ordered_digest_is_sha256_of_the_written_layout():
     values = digest_bytes((1).to_bytes(8, "little") + bytes(8))
     column = digest_json(["Int64", 2, gaps, values])
     assert digest_table(table) == digest_json(["table", 2, [["a", column]]])
+
+
+@pytest.mark.parametrize("dtype", [pl.String, pl.Binary, pl.Decimal(20, 0), pl.Int128])
+def test_values_that_repeat_are_hashed_like_each_alone(dtype, monkeypatch):
+    """With few slots, rows meet rows of other values and missing ones there."""
+    numbers = [1, None, 22, 333, 1, -4444, 22, None] * 200
+    series = pl.Series("a", numbers).cast(pl.String)
+    series = series if dtype in (pl.String, pl.Binary) else series.cast(pl.Int64)
+    table = series.cast(dtype).to_frame()
+    alone = [hash_rows(table[row : row + 1]) for row in range(8)]
+    expected = [np.tile(np.concatenate(lane), 200) for lane in zip(*alone, strict=True)]
+    for slots in (_row_hashes._SLOTS, 8, 4):
+        monkeypatch.setattr(_row_hashes, "_SLOTS", slots)
+        for found, wanted in zip(hash_rows(table), expected, strict=True):
+            assert np.array_equal(found, wanted)

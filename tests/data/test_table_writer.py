@@ -12,7 +12,7 @@ from penstock.core import StoreError
 from penstock.data import _table_writer, digest_rows, digest_table
 from penstock.data._snapshot import Snapshot
 from penstock.data._table_writer import TableWriter
-from penstock.stores import ChunkedTable, Store, open_store
+from penstock.stores import ChunkedTable, Store, content_digest, open_store
 
 
 @pytest.fixture
@@ -182,3 +182,22 @@ def test_rows_of_another_store_are_recorded_here(store, tmp_path):
         for chunk in before.chunks:
             assert chunk.stored is not None
             other.metadata.artifacts.get(chunk.stored.record.digest)
+
+
+def test_chunks_carry_the_digest_of_their_rows(store):
+    """It comes from the running digest of the table and is not computed again when stored."""
+    nested = pl.DataFrame(
+        {
+            "list": [[1], None, [2, 3]] * 1000,
+            "struct": [{"a": 1}, {"a": None}, None] * 1000,
+            "decimal": pl.Series([1, None, 3] * 1000).cast(pl.Decimal(10, 2)),
+            "none": [None] * 3000,
+            "late gap": ["x"] * 2500 + [None] * 500,
+        }
+    )
+    for table in (rows(0, 3000), nested):
+        chunks = write(None, table).chunks
+        assert [chunk.digest for chunk in chunks] == [content_digest(c.read()) for c in chunks]
+        loaded = kept(store, ChunkedTable(chunks))
+        assert [c.digest for c in loaded.chunks] == [content_digest(c.read()) for c in chunks]
+        assert loaded.read().equals(table)

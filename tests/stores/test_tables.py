@@ -15,7 +15,7 @@ from polars.testing.parametric import dataframes
 from penstock.core import SerializationError
 from penstock.stores.artifacts._pandas import read_pandas
 from penstock.stores.artifacts._pandas import write_pandas as write_pandas_frame
-from penstock.stores.artifacts._polars import digest_polars, read_polars
+from penstock.stores.artifacts._polars import digest_polars, is_plain_type, read_polars
 from penstock.stores.artifacts._polars import write_polars as write_polars_frame
 from penstock.stores.artifacts.models._object_digest import digest_object
 
@@ -160,3 +160,16 @@ def test_times_with_zones_keep_them():
     )
     written = write_polars(frame)
     assert read_polars(written.data, written.metadata).schema == frame.schema  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("unit", ["ms", "us", "ns"])
+@pytest.mark.parametrize("zone", [None, "UTC", "Asia/Kathmandu", "America/St_Johns"])
+def test_times_of_every_unit_survive_parquet_and_are_not_read_back_to_see(unit, zone):
+    values = [0, None, -1, 10**12, 2**62, -(2**62)]
+    frame = pl.DataFrame({"at": pl.Series(values).cast(pl.Datetime(unit, zone))})
+    assert is_plain_type(frame.schema["at"])
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer, compression="zstd")
+    back = pl.read_parquet(io.BytesIO(buffer.getvalue()))
+    assert back.schema == frame.schema
+    assert digest_polars(back) == digest_polars(frame)

@@ -7,14 +7,16 @@ rows.
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     import numpy as np
+    import polars as pl
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
 
+_Values = TypeVar("_Values", "NDArray[Any]", "pl.Series")
 _SOKAL_WINDOW = 5.0
 _TAU_ERRORS = 1.5
 _MOST_LAGS = 2_000
@@ -59,7 +61,7 @@ def estimate_dependence(codes: "NDArray[np.generic]") -> Dependence:
     return _estimate(np.asarray(middle_rows(codes), dtype=np.float64), 1)
 
 
-def middle_rows(values: "NDArray[Any]") -> "NDArray[Any]":
+def middle_rows(values: _Values) -> _Values:
     """Return the stretch of rows that an estimate is made from: all, or those in the middle."""
     start = max(len(values) - _MOST_ROWS, 0) // 2
     return values[start : start + _MOST_ROWS]

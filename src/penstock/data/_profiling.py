@@ -156,7 +156,7 @@ def _dependence_of_texts(
 ) -> Dependence | None:
     import polars as pl
 
-    texts = series.drop_nulls().cast(pl.String)
+    texts = middle_rows(series.drop_nulls()).cast(pl.String)
     if not len(texts):
         return None
     return estimate_dependence(level_places([level for level, _ in top], texts))
@@ -233,8 +233,11 @@ def _edges(ordered: "np.ndarray[Any, Any]") -> tuple[float, ...]:
 def _top(series: "pl.Series") -> tuple[tuple[tuple[str, int], ...], int]:
     import polars as pl
 
-    texts = series.drop_nulls().cast(pl.String).rename("value")
-    counts = texts.value_counts(name="rows").sort(["rows", "value"], descending=[True, False])
-    first = counts.head(TOP)
+    values = series.drop_nulls().rename("value")
+    # Booleans and whole numbers are counted as they are: each has a text of its own.
+    if not (values.dtype == pl.Boolean or values.dtype.is_integer()):
+        values = values.cast(pl.String)
+    counts = values.value_counts(name="rows").with_columns(pl.col("value").cast(pl.String))
+    first = counts.sort(["rows", "value"], descending=[True, False]).head(TOP)
     pairs = tuple((str(text), int(rows)) for text, rows in first.iter_rows())
-    return pairs, len(texts) - sum(rows for _, rows in pairs)
+    return pairs, len(values) - sum(rows for _, rows in pairs)

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 # Rows at a time: the temporary arrays stay small for tables of any length.
 _BLOCK = 1 << 17
-_REPEATED = 8  # with so many rows per distinct text only the distinct ones are hashed
+_REPEATED = 2  # with so many rows per distinct text only the distinct ones are hashed
+_SLOTS = 1 << 18
 _WORD = 8
 _MAX_WORDS = 32
 # Different constants for the two lanes, or both hashes of a row would be equal.
@@ -84,21 +85,34 @@ def _chain(rows: "Words", words: "Words", lane: int) -> None:
 
 
 def _plain(series: "pl.Series") -> "pl.Series":
-    """Convert a column to numbers, booleans or binary, with nulls."""
+    """Convert a column to numbers, booleans, or values that have a text, with nulls."""
     import polars as pl
 
     dtype = series.dtype
     if dtype in (pl.Date, pl.Datetime, pl.Duration, pl.Time):
         return series.to_physical()
-    # As text: the codes of categories depend on the order of the rows, and NumPy has no decimals.
-    if dtype in (pl.String, pl.Categorical, pl.Enum, pl.Decimal, pl.Int128):
-        return series.cast(pl.String).cast(pl.Binary)
+    # As text: the codes of categories depend on the order of the rows.
+    if dtype in (pl.Categorical, pl.Enum):
+        return series.cast(pl.String)
     if dtype == pl.Null:
         return series.cast(pl.Int8)
     if dtype.is_nested() or dtype == pl.Object:
         texts = [None if value is None else repr(value).encode() for value in series.to_list()]
         return pl.Series(series.name, texts, dtype=pl.Binary)
     return series
+
+
+def _to_binary(values: "pl.Series") -> "pl.Series":
+    import polars as pl
+
+    return values if values.dtype == pl.Binary else values.cast(pl.String).cast(pl.Binary)
+
+
+def _has_text(dtype: "pl.DataType") -> bool:
+    """Return whether values are hashed by their text: NumPy has no decimals."""
+    import polars as pl
+
+    return dtype in (pl.String, pl.Binary, pl.Decimal, pl.Int128)
 
 
 def _numbers(values: "pl.Series") -> Any:
@@ -116,10 +130,9 @@ def _numbers(values: "pl.Series") -> Any:
 
 def _value_hashes(values: "pl.Series") -> tuple["Words", "Words"]:
     import numpy as np
-    import polars as pl
 
-    if values.dtype == pl.Binary:
-        hashes = _text_hashes(values.fill_null(b""))
+    if _has_text(values.dtype):
+        hashes = _text_hashes(values)
     else:
         words = _words(_numbers(values))
         hashes = _mix(words, 0), _mix(words, 1)
@@ -140,15 +153,28 @@ def _words(array: Any) -> "Words":
 
 
 def _text_hashes(values: "pl.Series") -> tuple["Words", "Words"]:
-    if int(values.approx_n_unique()) * _REPEATED > len(values):  # type: ignore[arg-type] # a number
-        return _binary_hashes(values)
-    frame = values.alias("value").to_frame()
-    distinct = frame.unique(maintain_order=True)
-    places = frame.join(
-        distinct.with_row_index("place"), on="value", how="left", maintain_order="left"
-    )["place"].to_numpy()
-    first, second = _binary_hashes(distinct["value"])
-    return first[places], second[places]
+    """Compute hashes of values by their text, where they repeat once for all equal ones."""
+    import numpy as np
+
+    if not len(values):
+        return _binary_hashes(_to_binary(values))
+    # Each value's slot, and a row that stands for the slot; any hash will do, as the values
+    # themselves are compared.
+    slots = values.hash().to_numpy() & np.uint64(_SLOTS - 1)
+    of_slot = np.zeros(_SLOTS, dtype=np.uint32)
+    of_slot[slots] = np.arange(len(values), dtype=np.uint32)
+    alike = of_slot[slots]
+    is_alike = values[alike].eq_missing(values).to_numpy()
+    own = np.flatnonzero(~is_alike)
+    chosen = np.unique(np.concatenate([np.flatnonzero(alike == np.arange(len(values))), own]))
+    if len(chosen) * _REPEATED > len(values):
+        return _binary_hashes(_to_binary(values).fill_null(b""))
+    hashes = _binary_hashes(_to_binary(values[chosen]).fill_null(b""))
+    places = np.zeros(len(values), dtype=np.uint32)
+    places[chosen] = np.arange(len(chosen), dtype=np.uint32)
+    alike[own] = own
+    rows = places[alike]
+    return hashes[0][rows], hashes[1][rows]
 
 
 def _binary_hashes(values: "pl.Series") -> tuple["Words", "Words"]:

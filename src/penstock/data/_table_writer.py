@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 
 from penstock.data._row_hashes import hash_rows
 from penstock.data._table_digest import RowsDigest
-from penstock.stores import ChunkedTable, Store, TableChunk, TableDigest, content_digest
+from penstock.stores import (
+    ChunkedTable,
+    Store,
+    TableChunk,
+    TableDigest,
+    content_digest,
+    frame_digest,
+)
 from penstock.tables import dtype_name
 
 if TYPE_CHECKING:
@@ -83,7 +90,6 @@ class TableWriter:
             self._order_free = RowsDigest(batch.schema)
         hashes = hash_rows(batch)
         self._order_free.update(hashes)
-        self._digest.update(batch)
         self._waiting.append(batch)
         self._hashes.append(hashes)
         self._rows += batch.height
@@ -117,7 +123,9 @@ class TableWriter:
             self._write(rows, first, start, place, at_once)
             start = place + chunk.rows
             # The rows stay with the stored chunk, so that they need not be loaded.
-            self._keep(replace(chunk, frame=rows[place:start]))
+            known = rows[place:start]
+            self._digest.update(known)
+            self._keep(replace(chunk, frame=known))
         # A known chunk may begin in the last rows and end in later ones.
         end = rows.height if is_last else max(start, rows.height - self._known.longest)
         if not is_last:
@@ -133,9 +141,12 @@ class TableWriter:
         """Make new chunks of rows."""
         for place in range(start, end, at_once):
             frame = rows[place : min(place + at_once, end)]
-            self._keep(
-                TableChunk(frame.height, content_digest(frame), _as_json(hashes[place]), frame)
-            )
+            # The chunk's own digest and that of the table, from the same preparation of the values;
+            # at the beginning they are one.
+            own = TableDigest() if self._chunks else None
+            self._digest.update(frame, own)
+            digest = frame_digest(own or self._digest)
+            self._keep(TableChunk(frame.height, digest, _as_json(hashes[place]), frame))
 
     def _keep(self, chunk: TableChunk) -> None:
         self._chunks.append(chunk)
@@ -217,7 +228,7 @@ def _stored(chunk: TableChunk, store: Store) -> TableChunk:
     """Store a chunk's rows and release their memory."""
     if chunk.frame is None or chunk.stored is not None:
         return TableChunk(chunk.rows, chunk.digest, chunk.first, stored=chunk.stored)
-    record = store.pack(chunk.frame)[0]
+    record = store.pack(chunk.to_part())[0]
     # Bytes without a record are swept only after an hour; the check of bytes that were just
     # written is not needed.
     part = store.stored_part(record, is_recorded=False, check=False)

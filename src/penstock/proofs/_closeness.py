@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from penstock.stores import DigestedFrame, StoredPart
+
 Digest = Callable[[Any], str]
 
 
@@ -47,6 +49,10 @@ def is_within(recorded: Any, computed: Any, closeness: Closeness, digest: Digest
         return _Comparison(closeness, digest).is_within(recorded, computed)
     except Exception:  # noqa: BLE001 - a value that cannot be compared is not known to be equal
         return False
+
+
+def _loaded(part: Any) -> Any:
+    return part.load() if isinstance(part, StoredPart | DigestedFrame) else part
 
 
 class _Comparison:
@@ -93,7 +99,7 @@ class _Comparison:
 
     def _mapping(self, recorded: Mapping[str, Any], computed: Mapping[str, Any]) -> bool:
         return list(recorded) == list(computed) and all(
-            self.is_within(recorded[name], computed[name]) for name in recorded
+            self.is_within(_loaded(recorded[name]), _loaded(computed[name])) for name in recorded
         )
 
     def _numpy(self, recorded: Any, computed: Any) -> bool:

@@ -6,6 +6,7 @@ from penstock.core import lazy_exports
 
 if TYPE_CHECKING:
     from penstock.stores._contents import content_digest as content_digest
+    from penstock.stores._contents import frame_digest as frame_digest
     from penstock.stores._contents import is_plain_frame as is_plain_frame
     from penstock.stores._json import dump_json as dump_json
     from penstock.stores._json import keep_unresolved as keep_unresolved
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from penstock.stores._store import Store as Store
     from penstock.stores.artifacts._aws import bucket_settings as bucket_settings
     from penstock.stores.artifacts._bundles import Bundle as Bundle
+    from penstock.stores.artifacts._bundles import DigestedFrame as DigestedFrame
     from penstock.stores.artifacts._bundles import LazyParts as LazyParts
     from penstock.stores.artifacts._bundles import StoredPart as StoredPart
     from penstock.stores.artifacts._chunked_table import ChunkedTable as ChunkedTable
@@ -89,6 +91,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "check_store": "penstock.stores.upkeep._check",
         "collect_garbage": "penstock.stores.upkeep._garbage",
         "content_digest": "_contents",
+        "DigestedFrame": "penstock.stores.artifacts._bundles",
+        "frame_digest": "_contents",
         "dump_json": "_json",
         "find_model_format": "penstock.stores.artifacts.models._table",
         "is_plain_frame": "_contents",

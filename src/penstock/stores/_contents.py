@@ -13,20 +13,23 @@ from penstock.core import (
 )
 from penstock.stores._json import dump_json
 from penstock.stores.artifacts._bundles import (
+    DigestedFrame,
     StoredPart,
     digested_parts,
     is_masked,
     is_own,
     parts_of,
 )
-from penstock.stores.artifacts._polars import is_plain_type
+from penstock.stores.artifacts._polars import is_plain_type, write_polars
 from penstock.stores.artifacts._serializers import (
     json_digest,
     serialize,
     simple_digest,
     write_json,
 )
+from penstock.stores.artifacts._table_digest import TableDigest
 from penstock.stores.artifacts._value import Serialized, type_name
+from penstock.stores.artifacts.models._object_digest import digest_of_table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -61,6 +64,8 @@ def _content_digest(value: Any) -> str:
     digest = None
     if isinstance(value, StoredPart):
         return value.record.content_digest
+    if isinstance(value, DigestedFrame):
+        return value.content_digest
     if is_own(value) or is_masked(value):
         digest = parts_of(value)
     elif type(value) in _CONTAINERS:
@@ -78,6 +83,18 @@ def _content_digest(value: Any) -> str:
         if digested is None or name in digested
     }
     return bundle_digest(bundle_type, contents)
+
+
+def frame_digest(rows: TableDigest) -> str:
+    """Return the content digest of a polars frame with rows that were digested already.
+
+    >>> import polars as pl
+    >>> frame, rows = pl.DataFrame({"a": [1]}), TableDigest()
+    >>> rows.update(frame)
+    >>> frame_digest(rows) == content_digest(frame)
+    True
+    """
+    return digest_of_table(rows.digest())
 
 
 def endless(value: Any, error: Exception) -> Exception:
@@ -98,6 +115,8 @@ def is_plain_frame(value: "pl.DataFrame") -> bool:
 
 def take_apart(value: Any) -> Serialized | tuple[str, dict[str, Any]]:
     """Serialise a value, or return type and parts if the value is stored in parts."""
+    if isinstance(value, DigestedFrame):
+        return write_polars(value.frame, value.content_digest)
     if is_own(value) or is_masked(value):
         return parts_of(value) or serialize(value)
     if type(value) not in _CONTAINERS:

@@ -46,7 +46,10 @@ def kind_of(series: "pl.Series") -> tuple[Kind, int | None]:
     values = without_nan(series).drop_nulls()
     if dtype.is_nested() or dtype in (pl.Object, pl.Binary, pl.Duration, pl.Time):
         return ("constant", 0) if not len(values) else ("other", None)
-    distinct = values.n_unique() if len(values) else 0
+    if dtype.is_float() or dtype.is_decimal() or dtype in (pl.Date, pl.Datetime):
+        distinct = _up_to_two(values)  # how many more does not count
+    else:
+        distinct = values.n_unique() if len(values) else 0
     if distinct == 0 or (distinct == 1 and 1 < len(series) == len(values)):
         return "constant", distinct
     if dtype == pl.Boolean:
@@ -117,6 +120,14 @@ def looks_like_id(name: str) -> bool:
 def named_id(name: str) -> bool:
     """Return whether a column is named as the identifier of an object: stricter than a key."""
     return bool(_ID_CAMEL.search(name) or _ID_ONLY.search(name))
+
+
+def _up_to_two(values: "pl.Series") -> int:
+    """Return the number of distinct values without null and NaN, at most 2."""
+    if not len(values):
+        return 0
+    numbers = values if values.dtype.is_decimal() else values.to_physical()
+    return 1 if numbers.min() == numbers.max() else 2
 
 
 def _is_counter(values: "pl.Series", distinct: int) -> bool:

@@ -6,10 +6,13 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
 
 from penstock.core import ArtifactRecord, SerializationError, with_article
 from penstock.stores.artifacts._arrays import MASKED, join_masked, masked_parts
+
+if TYPE_CHECKING:
+    import polars as pl
 
 _CONTAINERS: dict[str, type] = {"list": list, "tuple": tuple, "dict": dict}
 _ROOT = "penstock"
@@ -102,6 +105,23 @@ class StoredPart:
     is_recorded: bool
     load: Callable[[], Any]
     read_bytes: Callable[[], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class DigestedFrame:
+    """A polars frame as a part of a composite value, with its content digest: not digested again.
+
+    Args:
+        frame: The frame.
+        content_digest: Its content digest, computed from these rows.
+    """
+
+    frame: "pl.DataFrame"
+    content_digest: str
+
+    def load(self) -> "pl.DataFrame":
+        """Return the frame."""
+        return self.frame
 
 
 class LazyParts(Mapping[str, Any]):

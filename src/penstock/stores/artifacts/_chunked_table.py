@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from penstock.stores.artifacts._bundles import LazyParts, StoredPart
+from penstock.stores.artifacts._bundles import DigestedFrame, LazyParts, StoredPart
 from penstock.stores.artifacts._polars import read_polars
 
 if TYPE_CHECKING:
@@ -36,6 +36,14 @@ class TableChunk:
     def of(cls, frame: "pl.DataFrame") -> Self:
         """Return a frame as a chunk in memory."""
         return cls(frame.height, None, frame=frame)
+
+    def to_part(self) -> "StoredPart | DigestedFrame | pl.DataFrame":
+        """Return the rows as a part of a composite value."""
+        if self.stored is not None:
+            return self.stored
+        if self.frame is None or self.digest is None:
+            return self.read()
+        return DigestedFrame(self.frame, self.digest)
 
     def read(self, columns: Sequence[str] | None = None) -> "pl.DataFrame":
         """Return the rows.
@@ -91,12 +99,9 @@ class ChunkedTable:
         value = parts[name]
         return value if isinstance(value, cls) else cls.of(value)
 
-    def to_part(self) -> "pl.DataFrame | StoredPart | Self":
+    def to_part(self) -> "pl.DataFrame | StoredPart | DigestedFrame | Self":
         """Return the value to store: a table of a single chunk is stored as a plain frame."""
-        if len(self.chunks) > 1:
-            return self
-        (chunk,) = self.chunks
-        return chunk.stored or chunk.read()
+        return self if len(self.chunks) > 1 else self.chunks[0].to_part()
 
     @property
     def rows(self) -> int:
@@ -156,7 +161,7 @@ class ChunkGroup:
     def to_bundle(self) -> dict[str, Any]:
         """See Bundle."""
         layout = [[chunk.rows, chunk.first] for chunk in self.chunks]
-        frames = {str(i): chunk.stored or chunk.frame for i, chunk in enumerate(self.chunks)}
+        frames = {str(i): chunk.to_part() for i, chunk in enumerate(self.chunks)}
         return {"layout": layout, **frames}
 
     @classmethod

@@ -90,7 +90,8 @@ def is_plain_type(dtype: "pl.DataType") -> bool:
     """Return whether a column of this type is known to survive Parquet unchanged."""
     import polars as pl
 
-    return dtype.is_numeric() or dtype in {pl.String, pl.Boolean, pl.Date, pl.Datetime, pl.Time}
+    # Compared, not looked up: a type with a unit or a zone equals its class with another hash.
+    return dtype.is_numeric() or dtype in (pl.String, pl.Boolean, pl.Date, pl.Datetime, pl.Time)
 
 
 def _facts(frame: "pl.DataFrame", kind: str) -> dict[str, Any]:

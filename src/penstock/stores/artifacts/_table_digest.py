@@ -5,7 +5,7 @@ needed twice: a table larger than memory has a digest, and columns are digested 
 """
 
 import hashlib
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from penstock.core import SerializationError, digest_json, side_by_side
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     NameOf: TypeAlias = Callable[[pl.DataType], str]
 
+_Any = TypeVar("_Any")
 _PREFIX = "sha256:"
 _PART_ROWS = 1 << 16  # texts joined at once
 _MANY_CELLS = 1 << 16  # fewer are digested faster than threads start
@@ -39,19 +40,26 @@ class TableDigest:
         self._rows = 0
         self._columns: dict[str, ColumnDigest] = {}
 
-    def update(self, frame: "pl.DataFrame") -> None:
+    def update(self, frame: "pl.DataFrame", also: "TableDigest | None" = None) -> None:
         """Add the next rows; all slices have equal columns.
+
+        Args:
+            frame: The rows.
+            also: A second digest of the same columns that gets the rows too, for little more than
+                the hashing itself.
 
         Raises:
             SerializationError: If a column contains Python objects.
         """
         if not self._rows:
             refuse_objects(frame)
-        for name, dtype in frame.schema.items():
-            self._columns.setdefault(name, ColumnDigest(dtype))
-        self._rows += frame.height
+        for table in (self, also) if also is not None else (self,):
+            for name, dtype in frame.schema.items():
+                table._columns.setdefault(name, ColumnDigest(dtype))  # noqa: SLF001 - its own class
+            table._rows += frame.height  # noqa: SLF001
+        others = {} if also is None else also._columns  # noqa: SLF001
         side_by_side(
-            lambda series: self._columns[series.name].update(series),
+            lambda series: self._columns[series.name].update(series, others.get(series.name)),
             frame.get_columns(),
             if_worth=frame.height * frame.width > _MANY_CELLS,
         )
@@ -87,16 +95,18 @@ class ColumnDigest:
         else:
             self._values = _Fixed()
 
-    def update(self, column: "pl.Series") -> None:
-        """Add the next values."""
+    def update(self, column: "pl.Series", also: "ColumnDigest | None" = None) -> None:
+        """Add the next values; see `TableDigest.update`."""
         import polars as pl
 
         if isinstance(column.dtype, pl.Categorical):
             # Categories are not part of the type: two tables may differ in unused ones.
             column = column.cast(pl.String)
-        self._rows += len(column)
-        self._gaps.update(column)
-        self._values.update(column)
+        mask = column.is_null().to_numpy().tobytes() if column.null_count() else None
+        for state in _both(self, also):
+            state._rows += len(column)  # noqa: SLF001 - its own class
+            state._gaps.update(len(column), mask)  # noqa: SLF001
+        self._values.update(column, None if also is None else also._values)  # noqa: SLF001
 
     def digest(self, name_of: "NameOf" = str) -> str:
         """Return the digest of the values so far; see `TableDigest.digest`."""
@@ -131,13 +141,13 @@ def refuse_objects(frame: "pl.DataFrame") -> None:
 class _Values(Protocol):
     """Running digest of a column's values."""
 
-    def update(self, column: "pl.Series") -> None: ...
+    def update(self, column: "pl.Series", also: Any) -> None: ...
     def digest(self, name_of: "NameOf") -> str: ...
 
 
 class _Nothing:
-    def update(self, column: "pl.Series") -> None:
-        del column
+    def update(self, column: "pl.Series", also: "_Nothing | None") -> None:
+        del column, also
 
     def digest(self, name_of: "NameOf") -> str:
         del name_of
@@ -150,7 +160,7 @@ class _Fixed:
     def __init__(self) -> None:
         self._state = hashlib.sha256()
 
-    def update(self, column: "pl.Series") -> None:
+    def update(self, column: "pl.Series", also: "_Fixed | None") -> None:
         import numpy as np
         import polars as pl
 
@@ -163,7 +173,9 @@ class _Fixed:
         column = column.to_physical()
         if column.null_count():
             column = column.fill_null(0)
-        self._state.update(np.ascontiguousarray(column.to_numpy()).data)
+        values = np.ascontiguousarray(column.to_numpy()).data
+        for digest in _both(self, also):
+            digest._state.update(values)  # noqa: SLF001 - its own class
 
     def digest(self, name_of: "NameOf") -> str:
         del name_of
@@ -176,7 +188,7 @@ class _Variable:
     def __init__(self) -> None:
         self._lengths, self._joined = _Fixed(), hashlib.sha256()
 
-    def update(self, column: "pl.Series") -> None:
+    def update(self, column: "pl.Series", also: "_Variable | None") -> None:
         import polars as pl
 
         if column.dtype not in (pl.String, pl.Binary):  # NumPy has none of these numbers
@@ -185,11 +197,12 @@ class _Variable:
         if column.null_count():
             column = column.fill_null("" if is_text else b"")
         sizes = column.str.len_bytes() if is_text else column.bin.size()
-        self._lengths.update(sizes.cast(pl.UInt32))
+        self._lengths.update(sizes.cast(pl.UInt32), None if also is None else also._lengths)  # noqa: SLF001
         for start in range(0, len(column), _PART_ROWS):
             part = column.slice(start, _PART_ROWS)
             joined = part.str.join("").item().encode() if is_text else b"".join(part.to_list())
-            self._joined.update(joined)
+            for digest in _both(self, also):
+                digest._joined.update(joined)  # noqa: SLF001 - its own class
 
     def digest(self, name_of: "NameOf") -> str:
         return digest_json([self._lengths.digest(name_of), _PREFIX + self._joined.hexdigest()])
@@ -199,16 +212,18 @@ class _Lists:
     def __init__(self, inner: "pl.DataType") -> None:
         self._lengths, self._items = _Fixed(), ColumnDigest(inner)
 
-    def update(self, column: "pl.Series") -> None:
+    def update(self, column: "pl.Series", also: "_Lists | None") -> None:
         import polars as pl
 
         if isinstance(column.dtype, pl.Array):
             column = column.cast(pl.List(column.dtype.inner))
-        self._lengths.update(column.list.len().fill_null(0))
+        lengths = column.list.len().fill_null(0)
+        self._lengths.update(lengths, None if also is None else also._lengths)  # noqa: SLF001
         filled = column.drop_nulls()
         filled = filled.filter(filled.list.len() > 0)
         if len(filled):
-            self._items.update(filled.explode().rename("item"))
+            items = filled.explode().rename("item")
+            self._items.update(items, None if also is None else also._items)  # noqa: SLF001
 
     def digest(self, name_of: "NameOf") -> str:
         return digest_json([self._lengths.digest(name_of), self._items.digest(name_of)])
@@ -218,9 +233,10 @@ class _Structs:
     def __init__(self, dtype: "pl.Struct") -> None:
         self._fields = {field.name: ColumnDigest(_plain(field.dtype)) for field in dtype.fields}
 
-    def update(self, column: "pl.Series") -> None:
+    def update(self, column: "pl.Series", also: "_Structs | None") -> None:
+        others = {} if also is None else also._fields
         for name, state in self._fields.items():
-            state.update(column.struct.field(name))
+            state.update(column.struct.field(name), others.get(name))
 
     def digest(self, name_of: "NameOf") -> str:
         return digest_json([[name, state.digest(name_of)] for name, state in self._fields.items()])
@@ -233,20 +249,23 @@ class _Gaps:
         self._state: Any = None
         self._before = 0  # values before the first missing one
 
-    def update(self, column: "pl.Series") -> None:
-        missing = column.null_count()
-        if self._state is None and not missing:
-            self._before += len(column)
+    def update(self, rows: int, mask: bytes | None) -> None:
+        """Add the next values: a byte for each, 1 if missing; no mask if none is missing."""
+        if self._state is None and mask is None:
+            self._before += rows
             return
         if self._state is None:
             self._state = hashlib.sha256()
             for start in range(0, self._before, _PART_ROWS):
                 self._state.update(bytes(min(_PART_ROWS, self._before - start)))
-        mask = column.is_null().to_numpy().tobytes() if missing else bytes(len(column))
-        self._state.update(mask)
+        self._state.update(bytes(rows) if mask is None else mask)
 
     def digest(self) -> str:
         return "" if self._state is None else _PREFIX + self._state.hexdigest()
+
+
+def _both(one: _Any, two: _Any | None) -> tuple[_Any, ...]:
+    return (one,) if two is None else (one, two)
 
 
 def _is_variable(dtype: "pl.DataType") -> bool:

@@ -28,6 +28,7 @@ from penstock.stores._classes import class_name, module_name
 from penstock.stores._json import dump_json
 from penstock.stores._json_types import EXACT_WRITERS, WRITERS
 from penstock.stores.artifacts._arrays import array_kind, digest_numbers, masked_parts
+from penstock.stores.artifacts._bundles import DigestedFrame
 from penstock.stores.artifacts._code import (
     class_attributes,
     code_facts,
@@ -67,6 +68,11 @@ def digest_object(value: Any) -> str:
         raise
     except Exception as error:  # foreign code returns the state here
         raise _stateless(value, error) from error
+
+
+def digest_of_table(digest: str) -> str:
+    """Return `digest_object` of a polars table whose `digest_polars` is known."""
+    return "sha256:" + _of_table(digest).hex()
 
 
 class _Walk:
@@ -110,6 +116,8 @@ class _Walk:
             items = sorted(self.digest(item) for item in value)
             more = vars(value) if hasattr(value, "__dict__") else None
             return _join("set", self.digest(kind), *items, self.digest(more))
+        if isinstance(value, DigestedFrame):
+            return self.digest(value.frame)
         root = kind.__module__.partition(".")[0]
         if (special := _SPECIAL.get(root)) is not None:
             result = special(self, value)
@@ -264,11 +272,15 @@ def _scipy(walk: _Walk, value: Any) -> bytes | None:
     return walk.sequence("sparse", [class_name(type(value)), *sparse_parts(value)])
 
 
+def _of_table(digest: str) -> bytes:
+    return _join("table", digest.encode())
+
+
 def _polars(walk: _Walk, value: Any) -> bytes | None:
     import polars as pl
 
     if isinstance(value, pl.DataFrame | pl.LazyFrame | pl.Series):
-        return _join("table", digest_polars(value).encode())
+        return _of_table(digest_polars(value))
     if isinstance(value, pl.Enum):
         return walk.digest(["Enum", value.categories.to_list()])
     if isinstance(value, pl.DataType):
