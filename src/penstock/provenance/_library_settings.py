@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -44,7 +45,7 @@ def library_settings() -> dict[str, Any]:
     7
     """
     return {
-        f"{name}.{setting}": value if _is_plain(value) else f"{_OBJECT}{value!r}"
+        f"{name}.{setting}": _as_plain(value)
         for name, library in _LIBRARIES.items()
         if (module := sys.modules.get(library.module)) is not None
         for setting, value in _changed(library, module)
@@ -81,11 +82,6 @@ def _changed(library: _Library, module: Any) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def _is_plain(value: Any) -> bool:
-    items = value if type(value) is list else [value]
-    return all(type(item) in _PLAIN for item in items)
-
-
 def _differs(value: Any, default: Any) -> bool:
     try:
         return type(value) is not type(default) or bool(value != default)
@@ -104,22 +100,30 @@ def _pandas_options(config: Any) -> dict[str, Any]:
     return found
 
 
-def _style(values: dict[str, Any]) -> dict[str, Any]:
-    """Return what decides how matplotlib draws, as texts, numbers and lists of them."""
+@cache
+def _default_style(matplotlib: Any) -> dict[str, Any]:
+    """Return what decides how matplotlib draws: all but where it draws."""
     return {
-        name: _as_plain(value)
-        for name, value in dict.items(values)  # its own `items` looks for a screen
+        name: value
+        for name, value in dict.items(matplotlib.rcParamsDefault)
         if not name.startswith(_NOT_DRAWN)
     }
 
 
+def _style(matplotlib: Any) -> dict[str, Any]:
+    held = matplotlib.rcParams  # asked as a dict: its own methods look for a screen
+    return {name: dict.__getitem__(held, name) for name in _default_style(matplotlib)}
+
+
 def _as_plain(value: Any) -> Any:
+    """Return a setting as a text, number or list of them; anything else as a text that says so."""
     if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, tuple | list):
-        return list(value)
-    # Cyclers are read from their own text.
-    return repr(value) if type(value).__name__ == "Cycler" else value
+        value = value.value
+    items = list(value) if isinstance(value, list | tuple) else [value]
+    if not all(type(item) in _PLAIN for item in items):
+        # Matplotlib reads a cycler from its own text.
+        return f"{'' if type(value).__name__ == 'Cycler' else _OBJECT}{value!r}"
+    return items if isinstance(value, list | tuple) else value
 
 
 def _polars_state(config: Any) -> dict[str, Any]:
@@ -191,8 +195,8 @@ _LIBRARIES: dict[str, _Library] = {
     ),
     "matplotlib": _Library(
         "matplotlib",
-        lambda matplotlib: _style(matplotlib.rcParamsDefault),
-        lambda matplotlib: _style(matplotlib.rcParams),
+        _default_style,
+        _style,
         lambda matplotlib, name, value: matplotlib.rcParams.update({name: value}),
     ),
     "numpy.errors": _Library(

@@ -2,6 +2,7 @@
 
 import sys
 
+import matplotlib.style
 import pytest
 import sklearn
 
@@ -448,3 +449,33 @@ def test_settings_of_libraries_count_whoever_made_them(project, runner):
     assert answer.reason.startswith("setting sklearn.transform_output changed")
     assert (answer.changes[0].before, answer.changes[0].after) == (None, "pandas")
     assert verify(other.run_id, store=project.store, hash_seeds=1).verdict is Verdict.BITWISE
+
+
+DRAWN = """
+import io
+
+import matplotlib.figure
+import penstock as ps
+
+@ps.step
+def draw() -> bytes:
+    figure, file = matplotlib.figure.Figure(), io.BytesIO()
+    figure.subplots().plot([1, 3, 2])
+    figure.savefig(file, format="raw", dpi=20)
+    return file.getvalue()
+
+@ps.pipeline
+def job():
+    return draw()
+"""
+
+
+def test_a_style_of_plots_counts_and_is_drawn_again_elsewhere(project):
+    job = project.load(DRAWN)
+    plain = project.again(job)
+    with matplotlib.style.context("ggplot"):
+        styled = project.again(job)
+        other = project.again(job, runner="processes", use_cache=False)
+    assert plain.output() != styled.output() == other.output()
+    assert project.again(job).output() == plain.output()
+    assert verify(styled.run_id, store=project.store, hash_seeds=1).verdict is Verdict.BITWISE
