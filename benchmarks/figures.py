@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -79,6 +79,17 @@ def bare_commit_s(commits: int = 500) -> float:
         times.append(time.perf_counter() - started)
     connection.close()
     return statistics.median(times)
+
+
+def group_cpu_s(group: int) -> float:
+    """Return the seconds of processors that the living processes of a process group have used."""
+    ticks = 0
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            facts = (entry / "stat").read_text().rpartition(")")[2].split()
+            if facts[2] == str(group):
+                ticks += int(facts[11]) + int(facts[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager

@@ -9,10 +9,9 @@ import os
 import statistics
 import sys
 import time
-from contextlib import suppress
-from pathlib import Path
 
 import mlflow
+from figures import group_cpu_s
 from mlflow.entities import Metric
 
 SECONDS = 4.0
@@ -81,14 +80,7 @@ def measured(name: str, call) -> dict[str, float]:
 
 
 def server_cpu_s() -> float:
-    """Return the seconds of processors that the living processes of the server's group have used."""
-    ticks, group = 0, os.environ["BENCH_GROUP"]
-    for entry in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            facts = (entry / "stat").read_text().rpartition(")")[2].split()
-            if facts[2] == group:
-                ticks += int(facts[11]) + int(facts[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+    return group_cpu_s(int(os.environ["BENCH_GROUP"]))
 
 
 def median_ms(work) -> float:

@@ -1,4 +1,4 @@
-"""F9 and F22: the real MLflow client against penstock and against `mlflow server`, in one run.
+"""F9: the real MLflow client against penstock and against `mlflow server`, in one run.
 
 Both serve a fresh SQLite store on this machine; the same client process calls both. PENSTOCK_MLFLOW_PYTHON
 names an interpreter with mlflow, see .ci/run.

@@ -42,6 +42,7 @@ SCRIPTS = (
     "verify_cost",
     "many_workers",
     "mlflow_protocol",
+    "rest",
     "tuning",
     "fairness",
     "drift",

@@ -88,3 +88,16 @@ def test_a_thinned_line_keeps_its_highest_and_lowest_point(values, most):
     if not np.isnan(line).all():
         assert np.nanmax(line[places]) == np.nanmax(line)
         assert np.nanmin(line[places]) == np.nanmin(line)
+
+
+def test_planes_that_repeat_are_compressed_and_noise_is_left_as_it_is():
+    random = np.random.default_rng(0)
+    steps, times = np.arange(8192.0), np.arange(8192)
+    counted = np.tile(np.arange(256.0), 32) / 3  # every byte of some planes occurs, in order
+    noise = random.integers(0, 2**64, 8192, np.uint64).view(np.float64)
+    [repeated] = encode_chunks(steps, counted, times)
+    [random_bits] = encode_chunks(steps, noise, times)
+    assert len(repeated.points) < 8192
+    assert 8 * 8192 <= len(random_bits.points) < 8 * 8192 + 200
+    for chunk, values in ((repeated, counted), (random_bits, noise)):
+        assert decode(chunk.points)[1].tobytes() == values.tobytes()

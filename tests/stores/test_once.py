@@ -115,3 +115,10 @@ def test_a_change_without_an_answer_does_not_survive_a_kill(tmp_path):
         assert store.metadata.models.list() == []
         memory = RequestMemory(store.metadata.database)
         assert memory.once(("ada", "x", "1"), registering(memory, "c")) == "1"
+
+
+def test_a_body_of_bytes_is_the_request_that_its_text_is(memory):
+    """Servers before this one named requests by texts: a repetition may reach a newer one."""
+    first = memory.once(("ada", "x", "1", '{"note": "é"}'), registering(memory, "c"))
+    again = memory.once(("ada", "x", "1", '{"note": "é"}'.encode()), registering(memory, "d"))
+    assert (first, again) == ("1", "1")

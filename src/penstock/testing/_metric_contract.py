@@ -64,6 +64,16 @@ class MetricContract:
         assert metadata.metrics.history(run_id, "loss").values.tolist() == values
         assert metadata.runs.get(run_id).metrics["loss"].count == 300
 
+    def test_few_small_parts_stay_and_are_read_in_order(
+        self, metadata: MetadataStore, run_id: str
+    ) -> None:
+        for start in (60, 0, 30):
+            metadata.metrics.append([_columns(run_id, steps=np.arange(start, start + 30))])
+            metadata.metrics.merge(run_id)
+        history = metadata.metrics.history(run_id, "loss")
+        assert history.steps.tolist() == list(range(90))
+        assert history.values.tolist() == [*range(30)] * 3
+
     def test_a_long_history_is_thinned_to_its_extremes(
         self, metadata: MetadataStore, run_id: str
     ) -> None:

@@ -288,6 +288,22 @@ def test_a_journal_that_cannot_be_read_is_left_to_its_owner(store, home, caplog,
     assert not folder.exists()
 
 
+def test_a_journal_that_its_process_removes_meanwhile_is_no_trouble(
+    store, home, caplog, monkeypatch
+):
+    folder = left_behind(store, home)
+    aside = folder.with_name("elsewhere")
+
+    def remove_first(path: Path) -> bytes:
+        folder.rename(aside)
+        return path.read_bytes()
+
+    monkeypatch.setattr("penstock.stores.journals._recovery._bytes_of", remove_first)
+    recover_journals(home, store.metadata)
+    assert caplog.text == ""
+    assert not folder.exists()
+
+
 LOGGER = """
 import os, sys, threading, penstock as ps
 run = ps.start_run("r", store=sys.argv[1])

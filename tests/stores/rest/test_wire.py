@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from enum import Enum
+from enum import Enum, StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from penstock.core import (
 )
 from penstock.stores import dump_json, keep_unresolved, load_json
 from penstock.stores.rest._operations import operations
-from penstock.stores.rest._wire import wire_of
+from penstock.stores.rest._wire import dump_wire, wire_of
 
 NOW = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
 LEAVES = (
@@ -177,3 +177,20 @@ def test_a_field_that_this_version_does_not_know_is_refused():
 def test_a_type_without_a_form_is_found_when_the_server_starts():
     with pytest.raises(TypeError, match="has no form in JSON"):
         wire_of(complex)
+
+
+@pytest.mark.parametrize("hint", [int, str, bool, int | None, dict[str, str]])
+def test_a_number_that_json_has_not_is_never_written_as_null(hint):
+    value = {"a": float("nan")} if hint == dict[str, str] else float("nan")
+    with pytest.raises(ValueError, match="no form in JSON"):
+        wire_of(hint).write(value)
+
+
+def test_json_of_half_characters_and_of_pythons_own_subclasses_is_read_back():
+    document = {"half": "a\ud800", "kind": Shade.DARK, "é": [1.5, -0.0, 2**63]}
+    assert json.loads(dump_wire(document)) == {**document, "kind": "dark"}
+    assert json.loads(dump_wire({"é": 1})) == {"é": 1}
+
+
+class Shade(StrEnum):
+    DARK = "dark"

@@ -20,7 +20,14 @@ from penstock.server.api._bytes import Absent
 from penstock.server.api._judge import is_judged, judge
 from penstock.server.api._projects import scope_call
 from penstock.stores import RequestMemory, keep_unresolved
-from penstock.stores.rest import Operation, carries_secrets, keep_secret, require_secrets, withhold
+from penstock.stores.rest import (
+    Operation,
+    carries_secrets,
+    dump_wire,
+    keep_secret,
+    require_secrets,
+    withhold,
+)
 
 if TYPE_CHECKING:
     from penstock.stores import MetadataStore, Store
@@ -59,24 +66,24 @@ class Performer:
         """
         arguments = operation.read_arguments(_load(body))
         if operation.rule.only_reads or not request_id:
-            return self._act(operation, arguments, place).encode()
-        request = (current_actor(), operation.path, request_id, body.decode("utf-8", "replace"))
+            return self._act(operation, arguments, place)
+        request = (current_actor(), operation.path, request_id, body)
         return self._once(request, operation, arguments).encode()
 
     def perform_query(self, operation: Operation, query: Mapping[str, str], place: int) -> bytes:
         """Perform a reading operation with the arguments in a query."""
         plain = {name: _plain(operation, name, text) for name, text in query.items()}
-        return self._act(operation, operation.read_arguments(plain), place).encode()
+        return self._act(operation, operation.read_arguments(plain), place)
 
     def _once(
-        self, request: tuple[str, ...], operation: Operation, arguments: dict[str, Any]
+        self, request: tuple[str | bytes, ...], operation: Operation, arguments: dict[str, Any]
     ) -> str:
         """Perform a change, unless it was done before: a move that was made is legal no more."""
         known = self._memory.known(request) if is_judged(operation) else None
         if known is not None:
             return known
         try:
-            return self._memory.once(request, lambda: self._act(operation, arguments, 0))
+            return self._memory.once(request, lambda: self._act(operation, arguments, 0).decode())
         except PenstockError:
             # The same request may have been done by another server while this one judged it.
             known = self._memory.known(request) if is_judged(operation) else None
@@ -84,7 +91,7 @@ class Performer:
                 raise
             return known
 
-    def _act(self, operation: Operation, arguments: dict[str, Any], place: int) -> str:
+    def _act(self, operation: Operation, arguments: dict[str, Any], place: int) -> bytes:
         metadata = self._view.metadata
         scoped = scope_call(metadata, operation, arguments)
         _require_small(operation, arguments)
@@ -143,7 +150,7 @@ def _fault_of_sender(operation: Operation, error: Exception) -> PenstockError | 
     return None
 
 
-def _answer(operation: Operation, result: Any, place: int) -> str:
+def _answer(operation: Operation, result: Any, place: int) -> bytes:
     following = None
     if operation.is_many and operation.rule.only_reads and (place or len(result) > _PAGE):
         following = place + _PAGE if len(result) > place + _PAGE else None
@@ -153,7 +160,7 @@ def _answer(operation: Operation, result: Any, place: int) -> str:
     document = {"result": operation.result.write(result)}
     if following is not None:
         document["next"] = following
-    return json.dumps(document, separators=(",", ":"), allow_nan=False)
+    return dump_wire(document)
 
 
 def _load(body: bytes) -> Any:

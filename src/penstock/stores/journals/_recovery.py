@@ -45,7 +45,9 @@ def recover_journals(home: Path, metadata: MetadataStore) -> int:
             try:
                 _recover(folder, metadata)
             except OSError as error:
-                _warn_once(folder, error)
+                # A process that ends removes its journal itself, just after it releases the lock.
+                if not isinstance(error, FileNotFoundError) or folder.exists():
+                    _warn_once(folder, error)
     return len(folders)
 
 

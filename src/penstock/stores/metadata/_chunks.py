@@ -38,6 +38,8 @@ _RAW, _LINE, _DIFFERENCES, _PLANES = range(4)
 _CONSTANT, _PLAIN, _ZLIB = range(3)
 _FEW = 32  # a chunk of so few points is merged into a larger chunk soon
 _PROBE = 512
+_SHORT = 64  # bytes of a part that zlib is not tried with: it saves a few of them
+_NOISE = 0.08  # share by which the distinct bytes of noise may differ from their expected number
 _WORTH = 0.9
 _HEAD = struct.Struct("<BI")
 _SUM = struct.Struct("<I")
@@ -270,12 +272,33 @@ def _write_planes(column: "Column") -> bytes:
     import numpy as np
 
     planes = np.ascontiguousarray(column.view(np.uint8).reshape(-1, 8).T)
-    return b"".join(_pack_part(plane.tobytes()) for plane in planes)
+    noise = _are_noise(planes[:, :_PROBE])
+    return b"".join(
+        _pack_part(plane.tobytes(), is_noise=each)
+        for plane, each in zip(planes, noise, strict=True)
+    )
 
 
-def _pack_part(data: bytes) -> bytes:
+def _are_noise(planes: "NDArray[np.uint8]") -> list[bool]:
+    """Return for each row whether it has about as many distinct bytes as noise of its length.
+
+    Counting is several times as fast as zlib, which most planes would be tried with in vain.
+    """
+    import numpy as np
+
+    count, length = planes.shape
+    numbered = planes + 256 * np.arange(count)[:, np.newaxis]
+    found = np.bincount(numbered.reshape(-1), minlength=256 * count).reshape(count, 256)
+    distinct = np.count_nonzero(found, axis=1)
+    expected = 256 * (1 - (255 / 256) ** length)
+    return (np.abs(distinct - expected) < _NOISE * expected).tolist()  # type: ignore[no-any-return] # of NumPy
+
+
+def _pack_part(data: bytes, *, is_noise: bool = False) -> bytes:
     if data.count(data[0]) == len(data):
         kind, packed = _CONSTANT, data[:1]
+    elif is_noise or len(data) < _SHORT:
+        kind, packed = _PLAIN, data
     else:
         kind, packed = _squeeze(data)
     return _PART.pack(kind, len(packed)) + packed

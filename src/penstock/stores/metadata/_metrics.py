@@ -38,6 +38,8 @@ _SET_MARK = (
 # A chunk below this size is merged with others; a larger chunk stays.
 _SMALL = MOST // 2
 _SMALL_CHUNKS = 16
+# At a run's end fewer of them stay: merging writes every point again to save readers a row or two.
+_WORTH_MERGING = 4
 _STRETCH = 256  # points per point of an outline
 _EXISTING = 500
 _ALWAYS = (-(2**63), 2**63 - 1)
@@ -94,8 +96,8 @@ class SQLMetricStore:
             run_id = self._runs.full_id(transaction, run_id)
             rows = transaction.execute(
                 'SELECT "key" FROM metric_chunks WHERE run_id = ? AND "count" < ?'
-                ' GROUP BY "key" HAVING COUNT(*) > 1',
-                (run_id, _SMALL),
+                ' GROUP BY "key" HAVING COUNT(*) >= ?',
+                (run_id, _SMALL, _WORTH_MERGING),
             ).fetchall()
         for (key,) in rows:
             with self._database.write() as transaction:

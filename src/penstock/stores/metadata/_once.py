@@ -20,6 +20,8 @@ from penstock.stores.metadata._sql import SQLMetadataStore
 if TYPE_CHECKING:
     from penstock.stores.metadata._protocol import MetadataStore
 
+Request = tuple[str | bytes, ...]
+"""Identity of a request: its sender, its operation, an id by the client, and its body."""
 _REMEMBERED_MICROS = 24 * 3600 * 1_000_000
 _SWEEP_S = 600.0
 _CLAIM = (
@@ -51,11 +53,11 @@ class RequestMemory:
         self._database = _JoiningDatabase(database)
         self.metadata: MetadataStore = SQLMetadataStore(self._database)
 
-    def once(self, request: tuple[str, ...], act: Callable[[], str]) -> str:
+    def once(self, request: Request, act: Callable[[], str]) -> str:
         """Do a request that changes ``metadata``, unless done before; return the answer.
 
         Args:
-            request: Identity of the request: sender and operation, with an id by the client.
+            request: Identity of the request.
             act: Function that acts and returns the answer.
         """
         unit = _Unit(_name(request))
@@ -70,7 +72,7 @@ class RequestMemory:
         finally:
             _unit.reset(token)
 
-    def known(self, request: tuple[str, ...]) -> str | None:
+    def known(self, request: Request) -> str | None:
         """Return the answer of a request that was done before; None if it was not.
 
         For what looks at the store before it changes it: done once, it may not be possible again.
@@ -80,8 +82,13 @@ class RequestMemory:
         return None if row is None else str(row[0])
 
 
-def _name(request: tuple[str, ...]) -> str:
-    return hashlib.sha256("\0".join(request).encode("utf-8", "backslashreplace")).hexdigest()
+def _name(request: Request) -> str:
+    state = hashlib.sha256()
+    for place, part in enumerate(request):
+        state.update(b"\0" if place else b"")
+        # A body of megabytes is read where it is.
+        state.update(part.encode("utf-8", "backslashreplace") if isinstance(part, str) else part)
+    return state.hexdigest()
 
 
 class _Unit:

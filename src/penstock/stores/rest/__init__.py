@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from penstock.stores.rest._rules import RULES as RULES
     from penstock.stores.rest._rules import Rule as Rule
     from penstock.stores.rest._wire import DIGEST as DIGEST
+    from penstock.stores.rest._wire import dump_wire as dump_wire
     from penstock.stores.rest._withheld import carries_secrets as carries_secrets
     from penstock.stores.rest._withheld import keep_secret as keep_secret
     from penstock.stores.rest._withheld import require_secrets as require_secrets
@@ -25,6 +26,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Operation": "_operations",
         "Rule": "_rules",
         "carries_secrets": "_withheld",
+        "dump_wire": "_wire",
         "error_from_json": "_errors",
         "error_to_json": "_errors",
         "keep_secret": "_withheld",

@@ -18,6 +18,7 @@ from penstock.core import ParameterError, StoreError, current_actor, new_id
 from penstock.stores._forks import Lock, guard, import_whole
 from penstock.stores.rest._errors import error_from_json
 from penstock.stores.rest._operations import Operation
+from penstock.stores.rest._wire import dump_wire
 
 if TYPE_CHECKING:
     import httpx
@@ -117,7 +118,7 @@ class RestConnection:
         self, operation: Operation, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
         """Perform an operation of the store, and return the result."""
-        body = dump(operation.write_arguments(args, kwargs))
+        body = dump_wire(operation.write_arguments(args, kwargs))
         request = {} if operation.rule.only_reads else {REQUEST_ID: new_id()}
         answer = self._page(operation, body, request, 0)
         found = answer["result"]
@@ -327,8 +328,3 @@ def _is_slow(error: Exception) -> bool:
     import httpx
 
     return isinstance(error, httpx.ReadTimeout)
-
-
-def dump(document: Any) -> bytes:
-    """Write plain JSON; half characters are escaped, as UTF-8 has none."""
-    return json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
