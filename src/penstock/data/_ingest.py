@@ -141,7 +141,7 @@ def _continuing(
         return source.continuing(None)  # another run has read it in the meantime
     # Of the run, not of the record: rows may come while others are read.
     run = store.metadata.runs.get(record.run_id)
-    return source.continuing(last, run.started_at or run.created_at)
+    return source.continuing(last, run.started_at or run.created_at, record.read)
 
 
 def _no_source(value: Any) -> ParameterError:

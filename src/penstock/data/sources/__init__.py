@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from penstock.data.sources._open import open_source as open_source
     from penstock.data.sources._paths import resolving_in as resolving_in
     from penstock.data.sources._protocol import DataSource as DataSource
+    from penstock.data.sources._protocol import FollowingSource as FollowingSource
     from penstock.data.sources._protocol import PinnedSource as PinnedSource
     from penstock.data.sources._protocol import Reading as Reading
     from penstock.data.sources._protocol import RememberingSource as RememberingSource
@@ -42,6 +43,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "KafkaSource": "penstock.data.sources.kafka._source",
         "IcebergSource": "penstock.data.sources.lakes._iceberg",
         "IncrementalSource": "_incremental",
+        "FollowingSource": "_protocol",
         "PinnedSource": "_protocol",
         "Reading": "_protocol",
         "RememberingSource": "_protocol",

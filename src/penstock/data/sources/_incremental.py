@@ -10,7 +10,13 @@ from penstock.data._finding import Finding
 from penstock.data._moments import Moment, TimeColumn, moments_of, to_moment
 from penstock.data._row_hashes import hash_rows
 from penstock.data.sources._batches import read_batches
-from penstock.data.sources._protocol import DataSource, Reading, RememberingSource, Scan
+from penstock.data.sources._protocol import (
+    DataSource,
+    FollowingSource,
+    Reading,
+    RememberingSource,
+    Scan,
+)
 from penstock.data.sources._window import NoRowsError, Window
 
 if TYPE_CHECKING:
@@ -21,6 +27,7 @@ if TYPE_CHECKING:
     from penstock.tables.reading import ReadingRule
 
 _RULE = "incremental"
+_BEFORE = "before"
 _AHEAD = timedelta(days=1)
 
 
@@ -94,6 +101,7 @@ class IncrementalSource:
     append_only: bool = False
     _earlier: EarlierRows | None = field(default=None, repr=False, compare=False)
     _read_at: datetime | None = field(default=None, repr=False, compare=False)
+    _facts: "Mapping[str, Any] | None" = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         lateness = parse_duration(self.lateness)
@@ -165,15 +173,26 @@ class IncrementalSource:
             return self
         return replace(self, source=self.source.remembering(rules))
 
-    def continuing(self, earlier: EarlierRows | None, at: datetime | None = None) -> Self:
+    def continuing(
+        self,
+        earlier: EarlierRows | None,
+        at: datetime | None = None,
+        facts: "Mapping[str, Any] | None" = None,
+    ) -> Self:
         """Return a copy that continues an earlier reading.
 
         Args:
             earlier: Rows that were read from this source with the same options; None if there are
                 none.
             at: Time before that reading; None if all of its window had passed.
+            facts: Facts of that reading, for a source that forgets old rows; see FollowingSource.
         """
-        return replace(self, _earlier=earlier, _read_at=at)
+        # A reading that had nothing to read passes on the facts of the one before.
+        facts = (facts or {}).get(_RULE, {}).get(_BEFORE, facts)
+        source = self.source
+        if facts is not None and isinstance(source, FollowingSource):
+            source = source.following(facts)
+        return replace(self, source=source, _earlier=earlier, _read_at=at, _facts=facts)
 
     def scan(self, since: Moment | None = None, cutoff: Moment | None = None) -> Scan:
         """Read the new rows, after the earlier ones that stay; see DataSource.scan."""
@@ -183,13 +202,16 @@ class IncrementalSource:
             return self._whole(since, cutoff, "no earlier version covers it")
         if self.key and _repeats(earlier, self._keys):
             return self._whole(since, cutoff, "the last version has several rows of a key")
-        new, reading = self._new_rows(start, cutoff)
+        is_read = cutoff is None or to_moment(cutoff, "cutoff") > start
+        new, reading = self._new_rows(start, cutoff) if is_read else (None, Reading())
         if new is not None and not _continues(earlier, new):
             return self._whole(since, cutoff, "its columns have changed")
         reading.facts = {
             **reading.facts,
             _RULE: {"after": earlier.ordered_digest, "from": start.isoformat()},
         }
+        if not is_read and self._facts is not None and isinstance(self.source, FollowingSource):
+            reading.facts[_RULE][_BEFORE] = dict(self._facts)
         return Scan(self._joined(earlier, new, start, reading), reading)
 
     def _start(
@@ -242,14 +264,13 @@ class IncrementalSource:
     def _new_rows(
         self, start: datetime, cutoff: Moment | None
     ) -> "tuple[pl.DataFrame | None, Reading]":
-        if cutoff is not None and to_moment(cutoff, "cutoff") <= start:
-            return None, Reading()
+        scan: Iterable[Any] = ()
         try:
-            scan: Iterable[Any] = self.source.scan(start, cutoff)
+            scan = self.source.scan(start, cutoff)
             found = self._cut(read_batches(scan, self.name), start, cutoff)
             batches = [batch for batch in found if batch.height]
         except NoRowsError:
-            return None, Reading()
+            batches = []  # what the source has to tell of it stays
         reading = scan.reading if isinstance(scan, Scan) else Reading()
         return (_together(batches) if batches else None), reading
 
@@ -272,12 +293,12 @@ class IncrementalSource:
         keys = self._keys
         if new is not None and keys:
             new = self._latest(new)
-        kept = again = 0
+        kept = again = recent = 0
         replaced: list[pl.DataFrame] = []
         for batch in earlier.batches():
             is_final = moments_of(batch, self.time or "", self.time_format) < start
             final = batch.filter(is_final.fill_null(value=True))
-            again += batch.height - final.height
+            recent += batch.height - final.height
             if self.append_only and final.height < batch.height:
                 replaced.append(batch.filter(~is_final.fill_null(value=True)))
             if keys and new is not None:
@@ -293,7 +314,10 @@ class IncrementalSource:
             self._require_all(replaced, new)
         if new is not None:
             yield new
+        again += recent
         added = 0 if new is None else new.height
+        if recent and reading.facts.get("forgotten"):
+            reading.findings.append(_remark_forgotten(self.name, recent, start))
         text = (
             f"{kept:,} rows of the last version stay; {added:,} rows from"
             f" {start:%Y-%m-%d %H:%M} on were read, {again:,} of the last version stood in their place."
@@ -331,6 +355,14 @@ class IncrementalSource:
             fix="Find out who changed them; or declare key= to replace rows, or leave append_only out.",
             rows=gone.height,
         )
+
+
+def _remark_forgotten(name: str, rows: int, start: datetime) -> Finding:
+    text = (
+        f"'{name}' has removed rows that were read before, and {rows:,} rows of the last version from"
+        f" {start:%Y-%m-%d %H:%M} on were replaced by those that are left: some may be missing."
+    )
+    return Finding("warn", "removed", "", text)
 
 
 def _continues(earlier: EarlierRows, new: "pl.DataFrame") -> bool:

@@ -144,3 +144,19 @@ class PinnedSource(DataSource, Protocol):
             facts: Facts of the earlier reading.
         """
         ...
+
+
+@runtime_checkable
+class FollowingSource(DataSource, Protocol):
+    """A source that forgets old rows, and can tell what it forgot since an earlier reading."""
+
+    def following(self, facts: Mapping[str, Any]) -> Self:
+        """Return a copy whose reading names the rows that were lost, unread, since an earlier one.
+
+        Where rows that were read then are gone, the reading's facts have ``forgotten``: they are
+        lost only if they are to be read again.
+
+        Args:
+            facts: Facts of the earlier reading; without those that it needs, nothing is compared.
+        """
+        ...

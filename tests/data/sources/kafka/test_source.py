@@ -7,11 +7,19 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from penstock.core import DataError, MissingPackageError, NotFoundError, ParameterError
+import penstock as ps
+from penstock.core import (
+    DataError,
+    MissingPackageError,
+    NotFoundError,
+    ParameterError,
+    PenstockError,
+)
 from penstock.data import KafkaSource, ingest
 from penstock.data.sources import collect
 from penstock.data.sources.kafka import _source as _kafka
 from penstock.data.sources.kafka._broker import Broker, Message
+from penstock.execution import QuietReporter
 from penstock.testing import SourceContract
 
 DAY = [datetime(2026, 3, day, tzinfo=UTC) for day in range(1, 10)]
@@ -75,11 +83,13 @@ class Kept(Broker):
     """A broker with retention, compaction or times of offsets, which the real one lacks."""
 
     low: int = 0
+    high: int | None = None
     gone: frozenset = frozenset()
     times: dict | None = None
 
     def bounds(self, topic, partition):
         low, high = super().bounds(topic, partition)
+        high = high if self.high is None else min(self.high, high)
         return max(low, min(self.low, high)), high
 
     def read(self, topic, partition, begin, end):
@@ -237,6 +247,97 @@ class TestOffsets:
         short.send(as_json({"id": 1}))
         with pytest.raises(NotFoundError, match=r"deleted and created anew"):
             short.source().pinned(facts)
+
+
+@ps.pipeline
+def daily(source, cutoff=None):
+    ps.steps.ingest(source, cutoff=cutoff)
+
+
+class TestIncremental:
+    """A data set grows by what is new in the topic; what retention took in between is named."""
+
+    @pytest.fixture
+    def store(self, tmp_path):
+        with ps.open_store(f"sqlite:///{tmp_path}/penstock.db") as store:
+            yield store
+
+    @pytest.fixture
+    def read(self, topic, store):
+        source = ps.IncrementalSource(topic.source(time="at"))
+
+        def run(cutoff):
+            result = ps.run(
+                daily, store=store, reporter=QuietReporter(), source=source, cutoff=cutoff
+            )
+            snapshot = result.step_output("ingest")
+            told = [each.message for each in snapshot.findings if each.rule == "removed"]
+            return snapshot.table["id"].to_list(), told
+
+        return run
+
+    def test_messages_removed_before_they_were_read_are_named(self, topic, kept, store, read):
+        kept.times = {0: DAY}
+        topic.send(*(as_json({"id": day, "at": DAY[day]}) for day in range(3)))
+        assert read(DAY[3]) == ([0, 1, 2], [])
+        topic.send(*(as_json({"id": day, "at": DAY[day]}) for day in range(3, 9)))
+        kept.low = 5
+        lost = f"Offsets 3 to 4 of {topic.name}[0] are gone"
+        rows, told = read(DAY[7])
+        assert rows == [0, 1, 2, 5, 6]
+        assert [lost in text for text in told] == [True]
+        facts = store.metadata.artifacts.last_snapshot(topic.name).read
+        assert facts["unread"] == {"0": [3, 5]}
+
+    def test_it_does_not_depend_on_times_of_messages(self, topic, kept, read):
+        """The producer set no times that a search by time could find."""
+        topic.send(*(as_json({"id": day, "at": DAY[day]}) for day in range(3)))
+        kept.times = {0: []}
+        read(DAY[3])
+        topic.send(*(as_json({"id": day, "at": DAY[day]}) for day in range(3, 6)))
+        kept.low, kept.times = 4, {0: [DAY[0]] * 6}
+        assert f"Offsets 3 to 3 of {topic.name}[0]" in read(DAY[6])[1][0]
+
+    def test_what_was_read_in_time_is_no_loss(self, topic, kept, read):
+        kept.times = {0: DAY}
+        topic.send(*(as_json({"id": day, "at": DAY[day]}) for day in range(6)))
+        read(DAY[3])
+        kept.low = 3
+        assert read(DAY[6]) == ([0, 1, 2, 3, 4, 5], [])
+
+    def test_rows_that_are_to_be_read_again_and_are_gone_are_named(self, topic, kept, store):
+        kept.times = {0: DAY}
+        topic.send(*(as_json({"id": day, "at": DAY[day]}) for day in range(6)))
+        source = ps.IncrementalSource(topic.source(time="at"), lateness="2d")
+        rows = []
+        for cutoff, low in ((DAY[3], 0), (DAY[6], 2)):
+            kept.low = low
+            result = ps.run(
+                daily, store=store, reporter=QuietReporter(), source=source, cutoff=cutoff
+            )
+            snapshot = result.step_output("ingest")
+            rows.append(snapshot.table["id"].to_list())
+        assert rows == [[0, 1, 2], [0, 2, 3, 4, 5]]
+        told = [each.message for each in snapshot.findings if each.rule == "removed"]
+        assert "2 rows of the last version from 2026-03-02 00:00 on were replaced" in told[0]
+
+    def test_a_reading_without_new_rows_does_not_hide_the_loss(self, topic, kept, read):
+        kept.times = {0: DAY}
+        topic.send(*(as_json({"id": day, "at": DAY[day]}) for day in range(3)))
+        read(DAY[3])
+        assert read(DAY[3]) == ([0, 1, 2], [])  # reads nothing
+        topic.send(*(as_json({"id": day, "at": DAY[day]}) for day in range(3, 6)))
+        kept.low = 6
+        rows, told = read(DAY[6])
+        assert rows == [0, 1, 2]
+        assert f"Offsets 3 to 5 of {topic.name}[0] are gone" in told[0]
+
+    def test_a_topic_that_was_created_anew_stops(self, topic, kept, store, read):
+        topic.send(*(as_json({"id": day, "at": DAY[day]}) for day in range(3)))
+        read(DAY[3])
+        kept.high = 1
+        with pytest.raises(PenstockError, match=r"was read up to offset 3, and ends before 1 now"):
+            read(DAY[6])
 
 
 class TestWindow:

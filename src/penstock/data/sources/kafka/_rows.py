@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from penstock.core import DataError, NotFoundError
@@ -186,7 +187,9 @@ class RowMaker:
         return pl.Series(name, [each.offset for each in messages], pl.Int64())
 
 
-def remark_removed(topic: str, removed: Mapping[int, int]) -> Finding:
+def remark_removed(
+    topic: str, removed: Mapping[int, int], read: Mapping[int, int] = MappingProxyType({})
+) -> Finding:
     """Return the finding of messages that were gone before the first offset that was read.
 
     >>> remark_removed("rides", {0: 1200}).message
@@ -195,8 +198,12 @@ def remark_removed(topic: str, removed: Mapping[int, int]) -> Finding:
     Args:
         topic: The topic.
         removed: The first offset that is left, by partition.
+        read: The offset up to which an earlier reading has read, by partition.
     """
-    named = [f"0 to {low - 1:,} of {topic}[{number}]" for number, low in sorted(removed.items())]
+    named = [
+        f"{read.get(number, 0):,} to {low - 1:,} of {topic}[{number}]"
+        for number, low in sorted(removed.items())
+    ]
     more = f" and of {len(named) - _MOST_NAMED} more partitions" if len(named) > _MOST_NAMED else ""
     shown = ", ".join(named[:_MOST_NAMED])
     text = (

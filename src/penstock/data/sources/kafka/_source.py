@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self, get_args
 
 from penstock.core import (
+    DataError,
     NotFoundError,
     ParameterError,
     require_choice,
@@ -105,6 +106,9 @@ class KafkaSource:
     timeout_s: float = field(default=60.0, kw_only=True)
     options: Mapping[str, str] = field(default_factory=dict, kw_only=True, hash=False)
     _then: Mapping[str, Any] | None = field(default=None, init=False, repr=False, hash=False)
+    _read_to: Mapping[int, int] = field(
+        default_factory=dict, init=False, repr=False, hash=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         example = 'KafkaSource("host:9092", topic="rides")'
@@ -208,6 +212,18 @@ class KafkaSource:
         copied._offsets(Window.of(self))  # noqa: SLF001 - its own class
         return copied
 
+    def following(self, facts: Mapping[str, Any]) -> Self:
+        """Return a copy that names what retention removed unread since an earlier reading.
+
+        Args:
+            facts: Facts of the earlier reading; see FollowingSource.
+        """
+        copied, then = copy.copy(self), facts.get("partitions")
+        if facts.get("topic") == self.topic and isinstance(then, Mapping):
+            ends = {int(number): int(part["end"]) for number, part in then.items()}
+            object.__setattr__(copied, "_read_to", ends)
+        return copied
+
     def scan(self, since: Moment | None = None, cutoff: Moment | None = None) -> Scan:
         """Read the topic's messages, partition by partition.
 
@@ -221,9 +237,17 @@ class KafkaSource:
         offsets = self._offsets(window, removed)
         reading = Reading()
         reading.facts |= {"topic": self.topic, **decoder.state()}
+        # What an earlier reading has read is lost only where its rows are to be read again.
+        forgotten = {n: low for n, low in removed.items() if low <= self._read_to.get(n, -1)}
+        removed = {n: low for n, low in removed.items() if n not in forgotten}
+        if forgotten:
+            reading.facts["forgotten"] = {str(number): low for number, low in forgotten.items()}
         if removed:
+            read = {n: end for n, end in self._read_to.items() if n in removed}
             reading.facts["removed"] = {str(number): low for number, low in removed.items()}
-            reading.findings.append(remark_removed(self.topic, removed))
+            if read:
+                reading.facts["unread"] = {str(n): [end, removed[n]] for n, end in read.items()}
+            reading.findings.append(remark_removed(self.topic, removed, read))
         parts = {number: PartitionReading(*ends) for number, ends in offsets.items()}
         reading.facts["partitions"] = {str(n): part.facts() for n, part in parts.items()}
         maker = RowMaker(self.topic, decoder, self.poison, self.columns, reading)
@@ -291,6 +315,7 @@ class KafkaSource:
                 begins = {n: ends[n] if at is None else at for n, at in found.items()}
             if removed is not None:
                 removed |= self._removed(broker, there, begins, window)
+                removed |= self._unread(there)
             if self.lateness is not None and window.cutoff is not None:
                 found = broker.offsets_at(self.topic, numbers, window.cutoff + self.lateness)
                 ends = {n: ends[n] if at is None else min(at, ends[n]) for n, at in found.items()}
@@ -312,6 +337,26 @@ class KafkaSource:
         found = broker.offsets_at(self.topic, list(lows), window.since)
         at = {number: there[number][1] if at is None else at for number, at in found.items()}
         return {number: low for number, low in lows.items() if at[number] <= low}
+
+    def _unread(self, there: Mapping[int, tuple[int, int]]) -> dict[int, int]:
+        """Return the first offset that is left where it lies after what was read before.
+
+        Raises:
+            DataError: If a partition ends before that: it is not the one that was read.
+        """
+        short = next((n for n, end in self._read_to.items() if there.get(n, (0, 0))[1] < end), None)
+        if short is not None:
+            raise DataError(
+                what=f"{self.topic}[{short}] was read up to offset {self._read_to[short]:,}, and ends"
+                f" before {there.get(short, (0, 0))[1]:,} now.",
+                why="The topic was deleted and created anew, or a broker has lost messages: offsets no"
+                " longer tell what is new.",
+                fix="Read the source itself once, without IncrementalSource.",
+                partition=short,
+            )
+        return {
+            n: low for n, (low, _) in there.items() if n in self._read_to and low > self._read_to[n]
+        }
 
     def _within(
         self, number: int, wanted: tuple[int, int | None], there: Mapping[int, tuple[int, int]]
