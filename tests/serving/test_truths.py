@@ -4,7 +4,7 @@ import pytest
 
 from penstock.core import DataError, Identity, Permission, use_identity
 from penstock.models import Signature
-from penstock.people import Projects
+from penstock.people import Projects, create_first_admin
 from penstock.serving import deploy
 from penstock.serving._truths import Truths, read_truth
 from penstock.testing._records import a_prediction
@@ -82,3 +82,15 @@ def test_a_prediction_of_another_team_is_unknown_and_one_of_mine_is_led_on(serve
         found = truths.record(MODEL, {"p1": "yes", "p2": "yes", "p3": "yes"}, ANSWERS)
     assert found.unknown == ["p1", "p3"]
     assert ["'loans'" in each["why"] for each in found.refused] == [True]
+
+
+def test_a_caller_whom_nobody_knows_hears_of_the_deployments_of_this_server_alone(
+    served: Any,
+) -> None:
+    made = [a_prediction("p1", deployment="fraud"), a_prediction("p2", deployment="loans")]
+    served.store.metadata.predictions.add(made)
+    create_first_admin(store=served.store)
+    truths = Truths(served.store, None, lambda: [MODEL, "loans"])
+    found = truths.record(MODEL, {"p1": "yes", "p2": "yes", "p3": "yes"}, ANSWERS)
+    assert found.unknown == ["p1", "p3"]
+    assert [each["prediction_id"] for each in found.refused] == ["p2"]

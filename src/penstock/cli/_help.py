@@ -68,6 +68,20 @@ def allowed_host_option(reached: str) -> Callable[[Command], Command]:
     )
 
 
+def url_option(reached: str) -> Callable[[Command], Command]:
+    """Return the option ``--url``: where browsers reach a server behind a proxy.
+
+    Args:
+        reached: Readers and server for the help text: ``readers reach the UI``.
+    """
+    return click.option(
+        "--url",
+        default="",
+        metavar="URL",
+        help=f"URL under which {reached} through a proxy that speaks TLS: sessions are Secure there.",
+    )
+
+
 def runner_options(command: Command) -> Command:
     """Add ``--runner`` and ``--workers`` to a command."""
     for option in (

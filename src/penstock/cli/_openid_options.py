@@ -29,7 +29,7 @@ _OPTIONS = (
     click.option(
         "--oidc-url",
         metavar="URL",
-        help="URL under which browsers reach this server; default: the local address.",
+        help="URL under which browsers reach this server; default: --url, or the local address.",
     ),
     click.option("--oidc-name", metavar="NAME", help="Provider's name on the button."),
     click.option(
@@ -66,12 +66,12 @@ _OPTIONS = (
 
 
 def openid_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options to a command that has --host and --port, and gets ``openid`` for them."""
+    """Add the options to a command that has --host, --port and --url, and gets ``openid`` for them."""
 
     @functools.wraps(command)
     def with_settings(*args: Any, **kwargs: Any) -> Any:
         given = {name: kwargs.pop(name) for name in _NAMES}
-        openid = _settings(given, kwargs["host"], kwargs["port"])
+        openid = _settings(given, kwargs["host"], kwargs["port"], kwargs["url"])
         return command(*args, openid=openid, **kwargs)
 
     decorated: Callable[..., Any] = with_settings
@@ -87,7 +87,7 @@ _NAMES = (
 )
 
 
-def _settings(given: dict[str, Any], host: str, port: int) -> OpenIdSettings | None:
+def _settings(given: dict[str, Any], host: str, port: int, url: str) -> OpenIdSettings | None:
     issuer, client_id = given["oidc_issuer"], given["oidc_client_id"]
     if not issuer or not client_id:
         named = [name for name, value in given.items() if value and name not in _WITH_DEFAULT]
@@ -102,7 +102,7 @@ def _settings(given: dict[str, Any], host: str, port: int) -> OpenIdSettings | N
     return OpenIdSettings(
         issuer,
         client_id,
-        given["oidc_url"] or _local_url(host, port),
+        given["oidc_url"] or url or _local_url(host, port),
         _secret(given["oidc_client_secret_env"], given["oidc_client_secret_file"]),
         given["oidc_name"] or "",
         ("openid", "profile", "email", *given["oidc_scopes"]),

@@ -4,9 +4,10 @@ import json
 
 import click
 
-from penstock.cli._help import address_options, allowed_host_option, examples
+from penstock.cli._help import address_options, allowed_host_option, examples, url_option
 from penstock.cli._openid_options import openid_options
 from penstock.cli._output import current_store, emit
+from penstock.core import parse_bytes
 from penstock.http import LOCAL_HOSTS, RATE, is_loopback, known_hosts
 from penstock.server import OpenIdSettings, describe_api, serve_store
 
@@ -21,12 +22,19 @@ from penstock.server import OpenIdSettings, describe_api, serve_store
 )
 @address_options(4270)
 @allowed_host_option("clients reach the server")
+@url_option("browsers reach the server")
 @click.option(
     "--rate",
     default=RATE,
     show_default=True,
     type=click.FloatRange(min=0),
     help="Requests per second of an address or token; 0 for any number.",
+)
+@click.option(
+    "--max-artifact-size",
+    default="0",
+    metavar="SIZE",
+    help="Largest artifact to take, such as 20GB; 0 for any that the disk has room for.",
 )
 @click.option("--share-port", is_flag=True, help="Let several server processes use the port.")
 @click.option("--scheduler", is_flag=True, help="Run the project's schedules as well.")
@@ -40,7 +48,9 @@ def server(
     host: str,
     port: int,
     allowed_hosts: tuple[str, ...],
+    url: str,
     rate: float,
+    max_artifact_size: str,
     share_port: bool,
     scheduler: bool,
     courier: bool,
@@ -60,12 +70,12 @@ def server(
         emit(describe_api())
         return
 
-    def report(url: str) -> None:
+    def report(at: str) -> None:
         if as_json:
-            click.echo(json.dumps({"url": url}))
+            click.echo(json.dumps({"url": at}))
         else:
-            click.echo(f"Server at {url}  (stop with Ctrl-C)", err=True)
-            for line in _others(host, url, allowed_hosts):
+            click.echo(f"Server at {at}  (stop with Ctrl-C)", err=True)
+            for line in _others(host, at, allowed_hosts):
                 click.echo(line, err=True)
 
     serve_store(
@@ -75,6 +85,8 @@ def server(
         allowed_hosts=allowed_hosts,
         rate=rate,
         openid=openid,
+        url=url,
+        max_artifact_size=parse_bytes(max_artifact_size),
         scheduler=scheduler,
         courier=courier,
         ready=report,

@@ -2,7 +2,7 @@
 
 import click
 
-from penstock.cli._help import address_options, allowed_host_option, examples
+from penstock.cli._help import address_options, allowed_host_option, examples, url_option
 from penstock.cli._output import current_store
 from penstock.server import serve_ui
 
@@ -10,8 +10,9 @@ from penstock.server import serve_ui
 @click.command(epilog=examples("penstock ui", "penstock --store postgresql://ml@db/penstock ui"))
 @address_options(4270)
 @allowed_host_option("readers reach the UI")
+@url_option("readers reach the UI")
 @click.pass_context
-def ui(ctx: click.Context, host: str, port: int, allowed_hosts: tuple[str, ...]) -> None:
+def ui(ctx: click.Context, host: str, port: int, allowed_hosts: tuple[str, ...], url: str) -> None:
     """Start the web UI: runs, models, deployments, schedules and lineage.
 
     In a store with users readers sign in, and have buttons for what their roles permit; only such a
@@ -21,6 +22,7 @@ def ui(ctx: click.Context, host: str, port: int, allowed_hosts: tuple[str, ...])
         host=host,
         port=port,
         allowed_hosts=allowed_hosts,
-        ready=lambda url: click.echo(f"UI at {url}  (stop with Ctrl-C)", err=True),
+        url=url,
+        ready=lambda at: click.echo(f"UI at {at}  (stop with Ctrl-C)", err=True),
         store=current_store(ctx, create=True),
     )

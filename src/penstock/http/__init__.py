@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from penstock.http._hosts import is_loopback as is_loopback
     from penstock.http._hosts import known_hosts as known_hosts
     from penstock.http._hosts import machine_addresses as machine_addresses
+    from penstock.http._hosts import names_of_url as names_of_url
     from penstock.http._hosts import url_host as url_host
     from penstock.http._listen import listen as listen
     from penstock.http._messages import JSON as JSON
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from penstock.http._rates import RateLimit as RateLimit
     from penstock.http._server import Server as Server
     from penstock.http._server import run_server as run_server
+    from penstock.http._uploads import UploadRoom as UploadRoom
     from penstock.http._values import MOST_VALUES as MOST_VALUES
     from penstock.http._values import require_few_values as require_few_values
 
@@ -52,11 +54,13 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "RateLimit": "_rates",
         "Reply": "_messages",
         "Server": "_server",
+        "UploadRoom": "_uploads",
         "encode_json": "_messages",
         "host_name": "_hosts",
         "is_loopback": "_hosts",
         "known_hosts": "_hosts",
         "listen": "_listen",
+        "names_of_url": "_hosts",
         "machine_addresses": "_hosts",
         "read_form": "_forms",
         "read_json": "_messages",

@@ -4,6 +4,7 @@ import contextlib
 import ipaddress
 import socket
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 import psutil
 
@@ -62,6 +63,16 @@ def url_host(host: str) -> str:
     ('[::1]', '127.0.0.1')
     """
     return f"[{host}]" if ":" in host else host
+
+
+def names_of_url(url: str) -> list[str]:
+    """Return the name in a URL, as a Host header has it, in a list; empty without a URL.
+
+    >>> names_of_url("https://ML.example.org:8443"), names_of_url("")
+    (['ml.example.org'], [])
+    """
+    name = host_name(urlsplit(url).netloc)
+    return [name] if name else []
 
 
 def host_name(header: str) -> str:

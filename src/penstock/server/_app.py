@@ -24,6 +24,8 @@ def create_server(
     hosts: tuple[str, ...] = LOCAL_HOSTS,
     mounts: Mapping[str, Any] | None = None,
     openid: "OpenIdSettings | None" = None,
+    url: str = "",
+    max_artifact_size: int = 0,
     store: "Store | str | None" = None,
 ) -> "ServerApp":
     """Create the ASGI application of a penstock server.
@@ -35,6 +37,8 @@ def create_server(
         hosts: Accepted host names, without port.
         mounts: Further ASGI applications by the beginning of their paths; each checks requests.
         openid: OpenID provider with which people sign in to the web UI; None for none.
+        url: URL under which browsers reach the server; see `create_ui`.
+        max_artifact_size: Most bytes of an uploaded artifact; 0 for any number.
         store: The store to serve; by default the project's.
 
     Raises:
@@ -43,9 +47,10 @@ def create_server(
     """
     store = open_store(store)
     users = users_of(store)
-    api = create_api(hosts=hosts, authenticate=users, store=store)
-    mlflow = mlflow_mounts(hosts=hosts, authenticate=users, store=store)
-    pages = create_ui(hosts=hosts, openid=openid, store=store)
+    most = max_artifact_size
+    api = create_api(hosts=hosts, authenticate=users, max_artifact_size=most, store=store)
+    mlflow = mlflow_mounts(hosts=hosts, authenticate=users, max_artifact_size=most, store=store)
+    pages = create_ui(hosts=hosts, openid=openid, url=url, store=store)
     return ServerApp({**mlflow, _API: api, **(mounts or {})}, pages)
 
 

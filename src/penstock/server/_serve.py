@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.core import PenstockError
 from penstock.hooks import Courier
-from penstock.http import RATE, RateLimit, known_hosts, listen, require_bind, run_server
+from penstock.http import (
+    RATE,
+    RateLimit,
+    known_hosts,
+    listen,
+    names_of_url,
+    require_bind,
+    run_server,
+)
 from penstock.people import has_users
 from penstock.scheduling import Scheduler
 from penstock.server._app import create_server
@@ -32,6 +40,8 @@ def serve_store(
     rate: float = RATE,
     mounts: Mapping[str, Any] | None = None,
     openid: "OpenIdSettings | None" = None,
+    url: str = "",
+    max_artifact_size: int = 0,
     scheduler: bool = False,
     courier: bool = False,
     project: Path | str | None = None,
@@ -52,6 +62,10 @@ def serve_store(
             of them at once; 0 for any number.
         mounts: Further ASGI applications by the beginning of their paths.
         openid: OpenID provider with which people sign in to the web UI; None for none.
+        url: URL under which browsers reach the server through a proxy that speaks TLS; its name is
+            accepted, and cookies of sessions that begin there are Secure.
+        max_artifact_size: Most bytes of an uploaded artifact; 0 for any number. In any case an upload
+            leaves the disk room for records.
         scheduler: Run the project's schedules as well.
         courier: Deliver notifications to webhooks as well.
         project: Folder whose schedules are run; by default the current project's.
@@ -66,8 +80,15 @@ def serve_store(
     require_bind(host, has_users=has_users(store=store))
     if openid is not None:
         allowed_hosts = [*allowed_hosts, openid.host]  # browsers come back to that name
-    hosts = known_hosts(host, allowed_hosts)
-    app = create_server(hosts=hosts, mounts=mounts, openid=openid, store=store)
+    hosts = known_hosts(host, [*allowed_hosts, *names_of_url(url)])
+    app = create_server(
+        hosts=hosts,
+        mounts=mounts,
+        openid=openid,
+        url=url,
+        max_artifact_size=max_artifact_size,
+        store=store,
+    )
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(listen(host, port, shared=share_port))
         stack.enter_context(_looking_after(store))

@@ -45,7 +45,7 @@ class FriendlyRoutes:
         self, store: Store, router: Router, predictor: Predictor, log: PredictionLog | None
     ) -> None:
         self._router, self._predictor = router, predictor
-        self._truths = Truths(store, log)
+        self._truths = Truths(store, log, lambda: self._router.routes)
         self._predict_form = msgspec.json.Decoder(_PredictBody)
         self._truth_form = msgspec.json.Decoder(_TruthBody)
 

@@ -1,7 +1,7 @@
 """Ground truth for predictions: read by the signature of the version that answered, then stored."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from penstock.core import (
     now,
 )
 from penstock.models import Signature
-from penstock.people import project_named
+from penstock.people import has_users, project_named
 from penstock.serving._prediction_log import PredictionLog
 from penstock.stores import Store
 from penstock.tables import read_label
@@ -42,10 +42,17 @@ class Truths:
     Args:
         store: The store of the predictions.
         log: Flushed when ground truth arrives before the prediction was written; None if off.
+        served: Function that returns the deployments of this server: callers that nobody knows may
+            know of these.
     """
 
-    def __init__(self, store: Store, log: PredictionLog | None) -> None:
-        self._store, self._log = store, log
+    def __init__(
+        self,
+        store: Store,
+        log: PredictionLog | None,
+        served: Callable[[], Collection[str]] = tuple,
+    ) -> None:
+        self._store, self._log, self._served = store, log, served
 
     def record(self, deployment: str, truth: Mapping[str, Any], served: Signature) -> Recorded:
         """Store the valid values, and report the invalid ones.
@@ -91,8 +98,10 @@ class Truths:
     def _is_readable(self, made_by: str, deployment: str) -> bool:
         """Return whether the sender may know of a prediction; of another team's they may not."""
         identity = current_identity()
-        if made_by == deployment or identity is None:
+        if made_by == deployment:
             return True
+        if identity is None:  # the owner of the store; or anyone, whom a gateway alone knows
+            return made_by in self._served() or not has_users(store=self._store)
         return identity.may(Permission.READ, project_named(made_by, store=self._store))
 
     def _read(

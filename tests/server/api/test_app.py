@@ -5,6 +5,8 @@ import json
 import random
 import re
 import socket
+import struct
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -340,6 +342,42 @@ def test_bytes_that_are_not_what_was_said_are_not_stored(client, store):
         answer = client.post("bytes", params={"digest": wrong}, content=data, headers=headers)
         assert answer.status_code == 400
     assert store.artifacts.list() == []
+
+
+@pytest.mark.parametrize("is_declared", [True, False])
+@pytest.mark.parametrize("size", [1001, 3 << 20])
+def test_an_upload_that_is_too_long_leaves_nothing(store, tmp_path, monkeypatch, size, is_declared):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    headers = {"content-type": "application/octet-stream"}
+    data = b"x" * size
+    with serving(store, max_artifact_size=1000) as url:
+        content = data if is_declared else iter([data[:500], data[500:]])
+        answer = httpx.post(f"{url}/api/v1/bytes", content=content, headers=headers)
+        assert answer.status_code == 413, answer.text
+        assert "longer than 1,000 bytes" in answer.json()["error"]["what"]
+        batch = struct.pack(">Q", size) + data
+        many = httpx.post(f"{url}/api/v1/bytes/write-many", content=batch, headers=headers)
+        assert many.status_code == 413
+        assert httpx.post(f"{url}/api/v1/bytes", content=b"x" * 1000, headers=headers).is_success
+    assert store.artifacts.list() == [digest_bytes(b"x" * 1000)]
+    assert list(tmp_path.glob("penstock-upload-*")) == []
+
+
+@pytest.mark.parametrize("is_declared", [True, False])
+def test_an_upload_without_room_is_refused_and_leaves_nothing(
+    store, tmp_path, monkeypatch, is_declared
+):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=67 << 20))
+    headers = {"content-type": "application/octet-stream"}
+    parts = [b"x" * (1 << 20)] * 4
+    with serving(store) as url:
+        content = b"".join(parts) if is_declared else iter(parts)
+        answer = httpx.post(f"{url}/api/v1/bytes", content=content, headers=headers)
+    assert answer.status_code == 507, answer.text
+    assert "no room" in answer.json()["error"]["what"]
+    assert store.artifacts.list() == []
+    assert list(tmp_path.glob("penstock-upload-*")) == []
 
 
 def test_a_batch_that_ends_inside_a_value_is_refused(client, store):

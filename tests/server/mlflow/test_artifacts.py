@@ -1,8 +1,12 @@
 """Artifacts by name: streamed in and out, listed, and no client's path ever a path of this machine."""
 
+from types import SimpleNamespace
+
 import pytest
+from litestar.testing import TestClient
 
 from penstock.core import digest_bytes
+from penstock.server.mlflow import create_mlflow
 from penstock.server.mlflow._errors import MlflowError
 from penstock.server.mlflow._paths import ArtifactPlace, locate, safe_path
 
@@ -25,6 +29,24 @@ def test_a_file_comes_back_as_it_was_sent(api, store, run):
     assert store.metadata.artifacts.list(run)["model/weights.bin"].digest == digest_bytes(data)
     api.put(f"{PROXY}/0/{run}/artifacts/model/weights.bin", content=b"new")
     assert api.get(f"/get-artifact?run_uuid={run}&path=model/weights.bin").content == b"new"
+
+
+@pytest.mark.parametrize(("most", "status"), [(1000, 413), (0, 507)])
+def test_a_file_that_is_too_long_or_has_no_room_leaves_nothing(
+    store, tmp_path, monkeypatch, most, status
+):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    if not most:
+        monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=(64 << 20) + 1000))
+    with TestClient(create_mlflow(hosts=(), max_artifact_size=most, store=store)) as api:
+        created = api.post(f"{V2}/runs/create", json={"experiment_id": "0"}).json()
+        run_id = created["run"]["info"]["run_id"]
+        for content in (b"x" * 1001, iter([b"x" * 1000, b"x"])):
+            answer = api.put(f"{PROXY}/0/{run_id}/artifacts/model.bin", content=content)
+            assert answer.status_code == status, answer.text
+            assert answer.json()["message"]
+    assert store.metadata.artifacts.list(run_id) == {}
+    assert list(tmp_path.glob("penstock-mlflow-*")) == []
 
 
 def test_folders_are_listed_both_ways(api, run):

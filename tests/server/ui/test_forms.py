@@ -1,11 +1,13 @@
 """Forms: accepted from a page of this site for this session, and from nowhere else."""
 
 import pytest
+from litestar.testing import TestClient
 from tests.server.ui.team import OWN, Browser, browser_of, client, fill_team
 
-from penstock.core import Secret, Stage
+from penstock.core import ParameterError, Secret, Stage
 from penstock.people import SESSION_COOKIE, Tokens, Users, csrf_token
 from penstock.registry import Registry
+from penstock.server.ui import create_ui
 from penstock.stores import open_store
 
 PASSWORD = Secret("correct horse battery")
@@ -87,6 +89,37 @@ def test_the_cookie_is_of_this_site_and_no_script(store, site):
         assert mark in cookie
     assert "Secure" not in cookie  # over http a browser would drop it
     assert answer.headers["location"] == "/models/big-tips"
+
+
+@pytest.mark.parametrize(
+    ("host", "is_secure"), [("ml.example.org", True), ("127.0.0.1:4270", False)]
+)
+def test_behind_a_proxy_the_cookie_is_secure_under_the_servers_own_name(store, host, is_secure):
+    app = create_ui(
+        hosts=("ml.example.org", "127.0.0.1"), url="https://ml.example.org", store=store
+    )
+    new = Tokens(store=store).create("bob").secret
+    own = {"origin": f"https://{host}", "sec-fetch-site": "same-origin"}
+    with TestClient(app, base_url=f"http://{host}") as site:
+        reader = Browser(site)
+        token = reader.token()
+        form = {"form_token": token, "token": new.reveal()}
+        began = site.post("/do/sign-in", data=form, headers=own, follow_redirects=False)
+        cookie = began.headers["set-cookie"].partition(";")[0]
+        assert ("Secure" in began.headers["set-cookie"].split("; ")) is is_secure
+        reader.cookie = cookie
+        ended = site.post(
+            "/do/sign-out",
+            data={"form_token": reader.token()},
+            headers={"cookie": cookie, **own},
+            follow_redirects=False,
+        )
+    assert ("Secure" in ended.headers["set-cookie"].split("; ")) is is_secure
+
+
+def test_an_address_that_is_not_encrypted_is_refused_as_that_of_a_proxy(store):
+    with pytest.raises(ParameterError, match="not encrypted"):
+        create_ui(url="http://ml.example.org", store=store)
 
 
 @pytest.mark.parametrize("path", ["//evil.example", "https://evil.example", "/\\evil.example", "x"])

@@ -26,6 +26,7 @@ from penstock.http import (
     Call,
     HttpError,
     Reply,
+    UploadRoom,
     reply_json,
     require_host,
     require_json,
@@ -69,6 +70,7 @@ def create_api(
     *,
     hosts: tuple[str, ...] = LOCAL_HOSTS,
     authenticate: Authenticate | None = None,
+    max_artifact_size: int = 0,
     store: "Store",
 ) -> "Api":
     """Create the API's ASGI application.
@@ -76,21 +78,28 @@ def create_api(
     Args:
         hosts: Accepted host names, without port; empty for any.
         authenticate: Function that returns who sends a request; None for a store with one user.
+        max_artifact_size: Most bytes of an uploaded artifact; 0 for any number.
         store: The store, open on a database.
 
     Raises:
         TypeError: If an operation of the store declares no permission.
     """
-    return Api(store, frozenset(hosts), authenticate)
+    room = UploadRoom.of_store(store.artifacts.url, max_artifact_size)
+    return Api(store, frozenset(hosts), authenticate, room)
 
 
 class Api:
     """ASGI application of the API; see `create_api`."""
 
     def __init__(
-        self, store: "Store", hosts: frozenset[str], authenticate: Authenticate | None
+        self,
+        store: "Store",
+        hosts: frozenset[str],
+        authenticate: Authenticate | None,
+        room: UploadRoom,
     ) -> None:
         self._store, self._hosts, self._authenticate = store, hosts, authenticate
+        self._room = room
         self._performer = Performer(store)
         self._described = json.dumps(describe_api(ROOT)).encode()
         self._routes = self._make_routes()
@@ -155,13 +164,15 @@ class Api:
         stack.enter_context(use_identity(identity))
 
     def _make_routes(self) -> dict[str, dict[str, ApiRoute]]:
-        artifacts = self._store.artifacts
+        artifacts, room = self._store.artifacts, self._room
         routes: dict[str, dict[str, ApiRoute]] = {
             "/openapi.json": {"GET": ApiRoute(Permission.READ, self._describe)},
             "/store": {"GET": ApiRoute(Permission.READ, self._show_store)},
-            "/bytes": {"POST": ApiRoute(Permission.WRITE, lambda each: upload(artifacts, each))},
+            "/bytes": {
+                "POST": ApiRoute(Permission.WRITE, lambda each: upload(artifacts, room, each))
+            },
             "/bytes/write-many": {
-                "POST": ApiRoute(Permission.WRITE, lambda each: upload_many(artifacts, each))
+                "POST": ApiRoute(Permission.WRITE, lambda each: upload_many(artifacts, room, each))
             },
             "/bytes/{digest}": {
                 "GET": ApiRoute(

@@ -7,11 +7,12 @@ import hashlib
 import struct
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
 from penstock.core import ParameterError, StoreError
-from penstock.http import HttpError, reply_json
+from penstock.http import HttpError, UploadRoom, reply_json
 from penstock.server.api._exchange import Exchange, in_thread
 from penstock.stores import ArtifactStore
 
@@ -23,15 +24,24 @@ _OCTETS = "application/octet-stream"
 
 
 class Spool:
-    """A body on its way into the store: in memory while small, then in a temporary file."""
+    """A body on its way into the store: in memory while small, then in a temporary file.
 
-    def __init__(self) -> None:
+    Args:
+        room: Says whether the body may be as long as it is.
+    """
+
+    def __init__(self, room: UploadRoom) -> None:
+        self._room = room
         self._state, self._parts, self._waiting = hashlib.sha256(), list[bytes](), 0
         self._file: IO[bytes] | None = None
         self.size = 0
 
     async def take(self, chunks: AsyncIterator[bytes]) -> None:
-        """Read a body to its end."""
+        """Read a body to its end.
+
+        Raises:
+            HttpError: 413 if it is too long, 507 if there is no room for it.
+        """
         async for chunk in chunks:
             self._parts.append(chunk)
             self._waiting += len(chunk)
@@ -40,13 +50,15 @@ class Spool:
                 await in_thread(self._pour)
 
     def _pour(self) -> None:
+        self._room.require(self.size, written=self.size - self._waiting)
         data = b"".join(self._parts)
         self._parts, self._waiting = [], 0
         self._state.update(data)
         if self._file is None:
             # No context manager: it lives as long as the spool, which closes it.
             self._file = tempfile.NamedTemporaryFile(prefix="penstock-upload-")  # noqa: SIM115
-        self._file.write(data)
+        with self._room.writing():
+            self._file.write(data)
 
     def store(self, artifacts: ArtifactStore, expected: str | None) -> str:
         """Store the body and return its digest.
@@ -56,11 +68,13 @@ class Spool:
         """
         if self._file is None:
             data = b"".join(self._parts)
+            self._room.require(len(data), written=len(data))
             self._require(expected, hashlib.sha256(data).hexdigest())
             return artifacts.write(data)
         self._pour()
         self._require(expected, self._state.hexdigest())
-        self._file.flush()
+        with self._room.writing():
+            self._file.flush()
         digest = artifacts.write_file(Path(self._file.name))
         self._require(digest, self._state.hexdigest())
         return digest
@@ -76,13 +90,15 @@ class Spool:
     def close(self) -> None:
         """Remove the temporary file."""
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # what a full disk has not taken
+                self._file.close()
 
 
-async def upload(artifacts: ArtifactStore, exchange: Exchange) -> None:
+async def upload(artifacts: ArtifactStore, room: UploadRoom, exchange: Exchange) -> None:
     """Store the body of a request; the answer has digest and size."""
     require_octets(exchange)
-    expected, spool = exchange.query.get("digest"), Spool()
+    expected, spool = exchange.query.get("digest"), Spool(room)
+    await in_thread(lambda: room.require(exchange.declared_size))
     try:
         await spool.take(exchange.chunks())
         digest = await in_thread(lambda: spool.store(artifacts, expected))
@@ -91,11 +107,13 @@ async def upload(artifacts: ArtifactStore, exchange: Exchange) -> None:
     await exchange.reply(reply_json({"digest": digest, "size_bytes": spool.size}))
 
 
-async def upload_many(artifacts: ArtifactStore, exchange: Exchange) -> None:
+async def upload_many(artifacts: ArtifactStore, room: UploadRoom, exchange: Exchange) -> None:
     """Store many small values: each is its length in 8 bytes, big-endian, and its bytes."""
     require_octets(exchange)
     body = await exchange.body(_MOST_MANY)
     values = list(_values(body))
+    longest = max((len(value) for value in values), default=0)
+    await in_thread(lambda: room.require(longest, written=longest))
     digests = await in_thread(lambda: artifacts.write_many(values))
     await exchange.reply(reply_json({"digests": digests}))
 

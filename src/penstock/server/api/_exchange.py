@@ -58,6 +58,12 @@ class Exchange:
             raise ParameterError(what="The query has a name twice.", fix="Send each name once.")
         return found
 
+    @property
+    def declared_size(self) -> int:
+        """Bytes of the body as the client says; 0 if it does not."""
+        declared = self.call.header(b"content-length") or ""
+        return int(declared[:20]) if declared.isascii() and declared.isdecimal() else 0
+
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield the parts of the body as they arrive.
 
@@ -82,8 +88,7 @@ class Exchange:
         Raises:
             HttpError: 413 if it is longer.
         """
-        declared = self.call.header(b"content-length") or ""
-        if declared.isdecimal() and int(declared[:20]) > most:
+        if self.declared_size > most:
             raise _too_long(most)
         parts, size = list[bytes](), 0
         async for chunk in self.chunks():

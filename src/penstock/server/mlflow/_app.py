@@ -8,7 +8,7 @@ import urllib.parse
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
 from litestar import Request, Response, Router
@@ -17,11 +17,19 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response import Stream
 
 from penstock.core import Permission
-from penstock.http import require_few_values
+from penstock.http import HttpError, UploadRoom, require_few_values
 from penstock.server.mlflow import _artifacts, _model_versions, _otlp, _traces
 from penstock.server.mlflow._artifacts import FileDownload
 from penstock.server.mlflow._desk import Desk
-from penstock.server.mlflow._errors import NO_ENDPOINT, STATUS, MlflowError, explain, invalid
+from penstock.server.mlflow._errors import (
+    EXHAUSTED,
+    INVALID,
+    NO_ENDPOINT,
+    STATUS,
+    MlflowError,
+    explain,
+    invalid,
+)
 from penstock.server.mlflow._fields import Fields, encode, from_query
 from penstock.server.mlflow._routes import ROUTES, SERVER_INFO, MlflowRoute
 from penstock.server.mlflow._scope import enter_call
@@ -40,7 +48,7 @@ _PART = 1 << 20
 Ask = Request[Any, Any, Any]
 
 
-def mlflow_router(store: "Store", *, health: bool = True) -> Router:
+def mlflow_router(store: "Store", *, health: bool = True, max_artifact_size: int = 0) -> Router:
     """Return the routes by which an unmodified MLflow client works on a store.
 
     >>> import tempfile
@@ -55,10 +63,11 @@ def mlflow_router(store: "Store", *, health: bool = True) -> Router:
     Args:
         store: The open store.
         health: Whether ``/health`` and ``/version`` are among them.
+        max_artifact_size: Most bytes of an uploaded artifact; 0 for any number.
     """
-    desk = Desk(store)
+    desk, room = Desk(store), UploadRoom.of_store(store.artifacts.url, max_artifact_size)
     handlers = [_json_handler(desk, route) for route in ROUTES]
-    handlers += [*_proxy_handlers(desk), _span_handler(desk)]
+    handlers += [*_proxy_handlers(desk, room), _span_handler(desk)]
     handlers += [
         _handler("GET", [f"{p}/3.0/mlflow/server-info" for p in PREFIXES], _server_info),
         _handler("GET", ["/get-artifact"], _file_handler(desk, _artifacts.read_of_run)),
@@ -72,7 +81,7 @@ def mlflow_router(store: "Store", *, health: bool = True) -> Router:
             [f"{p}/2.0/mlflow/logged-models/{{model_id:str}}/artifacts/files" for p in PREFIXES],
             _file_handler(desk, _artifacts.read_of_model),
         ),
-        _upload_handler(desk),
+        _upload_handler(desk, room),
     ]
     if health:
         handlers += [
@@ -93,8 +102,14 @@ def answer_error(_request: Ask, error: Exception) -> Response[bytes]:
         body = {"error_code": code, "message": str(error.detail)}
         return Response(encode(body), status_code=error.status_code, media_type=_JSON)
     code, message = explain(error)
+    if isinstance(error, HttpError):
+        code = INVALID if error.status == 413 else EXHAUSTED  # noqa: PLR2004 - of an upload
     body = {"error_code": code, "message": message}
-    return Response(encode(body), status_code=STATUS[code], media_type=_JSON)
+    return Response(
+        encode(body),
+        status_code=error.status if isinstance(error, HttpError) else STATUS[code],
+        media_type=_JSON,
+    )
 
 
 def _json_handler(desk: Desk, route: MlflowRoute) -> HTTPRouteHandler:
@@ -170,7 +185,7 @@ def _plain(value: Any) -> str:
     return str(value).removeprefix("/")
 
 
-def _proxy_handlers(desk: Desk) -> list[HTTPRouteHandler]:
+def _proxy_handlers(desk: Desk, room: UploadRoom) -> list[HTTPRouteHandler]:
     folders = [f"{prefix}{_PROXY}" for prefix in PREFIXES]
     files = [f"{folder}/{{path:path}}" for folder in folders]
 
@@ -185,7 +200,7 @@ def _proxy_handlers(desk: Desk) -> list[HTTPRouteHandler]:
 
     async def write(request: Ask) -> Response[bytes]:
         path = _artifact_path(request)
-        file = await _receive(request)
+        file = await _receive(request, room)
         try:
             await asyncio.to_thread(_artifacts.write_proxied, desk, path, file)
         finally:
@@ -205,12 +220,12 @@ def _proxy_handlers(desk: Desk) -> list[HTTPRouteHandler]:
     ]
 
 
-def _upload_handler(desk: Desk) -> HTTPRouteHandler:
+def _upload_handler(desk: Desk, room: UploadRoom) -> HTTPRouteHandler:
     """Return the route by which pages of MLflow's write a file of a run."""
 
     async def write(request: Ask) -> Response[bytes]:
         query = {name: [value] for name, value in request.query_params.items()}
-        file = await _receive(request)
+        file = await _receive(request, room)
         try:
             await asyncio.to_thread(_artifacts.write_of_run, desk, from_query(query), file)
         finally:
@@ -293,25 +308,34 @@ def _artifact_path(request: Ask) -> str:
     return decoded
 
 
-async def _receive(request: Ask) -> Path:
+async def _receive(request: Ask, room: UploadRoom) -> Path:
     """Write a body to a temporary file as it comes, so that its size does not matter."""
+    declared = request.headers.get("content-length", "")
+    size = int(declared[:20]) if declared.isascii() and declared.isdecimal() else 0
+    await asyncio.to_thread(room.require, size)
     handle, name = tempfile.mkstemp(prefix="penstock-mlflow-")
-    held: list[bytes] = []
-    size = 0
     try:
-        with os.fdopen(handle, "wb") as file:
-            async for part in request.stream():
-                held.append(part)
-                size += len(part)
-                if size >= _PART:
-                    await asyncio.to_thread(file.writelines, held)
-                    held, size = [], 0
-            file.writelines(held)
+        with room.writing(), os.fdopen(handle, "wb") as file:
+            await _pour(request, file, room)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(name)  # noqa: PTH108 - a moment, and the request is over
         raise
     return Path(name)
+
+
+async def _pour(request: Ask, file: IO[bytes], room: UploadRoom) -> None:
+    held: list[bytes] = []
+    waiting = written = 0
+    async for part in request.stream():
+        held.append(part)
+        waiting += len(part)
+        if waiting >= _PART:
+            await asyncio.to_thread(room.require, written + waiting, written=written)
+            await asyncio.to_thread(file.writelines, held)
+            written, waiting, held = written + waiting, 0, []
+    await asyncio.to_thread(room.require, written + waiting, written=written)
+    file.writelines(held)
 
 
 def _file_handler(

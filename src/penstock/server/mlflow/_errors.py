@@ -22,6 +22,7 @@ EXISTS = "RESOURCE_ALREADY_EXISTS"
 CONFLICT = "RESOURCE_CONFLICT"
 DENIED = "PERMISSION_DENIED"
 NO_ENDPOINT = "ENDPOINT_NOT_FOUND"
+EXHAUSTED = "RESOURCE_EXHAUSTED"
 _INTERNAL = "INTERNAL_ERROR"
 # A client sends again what was answered with 5xx, for minutes: only what may pass has these.
 STATUS: Mapping[str, int] = {
@@ -37,6 +38,7 @@ STATUS: Mapping[str, int] = {
     _INTERNAL: 500,
     "NOT_IMPLEMENTED": 501,
     "TEMPORARILY_UNAVAILABLE": 503,
+    EXHAUSTED: 507,
 }
 _CODES: tuple[tuple[type[PenstockError], str], ...] = (
     (SignInError, "UNAUTHENTICATED"),

@@ -31,6 +31,7 @@ def create_mlflow(
     *,
     hosts: tuple[str, ...] = LOCAL_HOSTS,
     authenticate: Authenticate | None = None,
+    max_artifact_size: int = 0,
     store: "Store | str | None" = None,
 ) -> Litestar:
     """Create an ASGI application that speaks MLflow's protocol.
@@ -38,10 +39,11 @@ def create_mlflow(
     Args:
         hosts: Accepted host names, without port; empty for any.
         authenticate: Function from a request to whoever sends it; None for a store with one user.
+        max_artifact_size: Most bytes of an uploaded artifact; 0 for any number.
         store: The open store; by default the project's.
     """
     app = Litestar(
-        route_handlers=[mlflow_router(open_store(store))],
+        route_handlers=[mlflow_router(open_store(store), max_artifact_size=max_artifact_size)],
         exception_handlers={Exception: answer_error, HTTPException: answer_error},
         openapi_config=None,
         logging_config=None,
@@ -55,10 +57,13 @@ def mlflow_mounts(
     *,
     hosts: tuple[str, ...] = LOCAL_HOSTS,
     authenticate: Authenticate | None = None,
+    max_artifact_size: int = 0,
     store: "Store | str | None" = None,
 ) -> dict[str, Litestar]:
     """Return the application by the beginnings of its paths, for a server of several; see `create_mlflow`."""
-    app = create_mlflow(hosts=hosts, authenticate=authenticate, store=store)
+    app = create_mlflow(
+        hosts=hosts, authenticate=authenticate, max_artifact_size=max_artifact_size, store=store
+    )
     return dict.fromkeys(_PATHS, app)
 
 

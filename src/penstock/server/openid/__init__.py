@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from penstock.server.openid._openid import Started as Started
     from penstock.server.openid._settings import ClaimedRole as ClaimedRole
     from penstock.server.openid._settings import OpenIdSettings as OpenIdSettings
+    from penstock.server.openid._settings import require_encrypted as require_encrypted
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
@@ -19,5 +20,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "OpenIdSettings": "_settings",
         "Started": "_openid",
         "WAITS_S": "_openid",
+        "require_encrypted": "_settings",
     },
 )

@@ -10,7 +10,7 @@ from litestar.response import Stream
 
 from penstock.core import PenstockError, Permission
 from penstock.http import LOCAL_HOSTS, HttpError, retry_header, status_of
-from penstock.server.openid import OpenId
+from penstock.server.openid import OpenId, require_encrypted
 from penstock.server.ui._actions import ACTIONS, Access
 from penstock.server.ui._artifact import artifact_page
 from penstock.server.ui._compare import compare_page
@@ -105,6 +105,7 @@ def create_ui(
     *,
     hosts: tuple[str, ...] = LOCAL_HOSTS,
     openid: "OpenIdSettings | None" = None,
+    url: str = "",
     store: "Store | str | None" = None,
 ) -> Litestar:
     """Create the UI's ASGI application.
@@ -112,6 +113,8 @@ def create_ui(
     Args:
         hosts: Accepted host names, without port; requests for any further host are refused.
         openid: OpenID provider with which people sign in; None for none.
+        url: URL under which browsers reach the server, if a proxy speaks TLS for it: then cookies
+            of sessions are Secure. By default that of ``openid``.
         store: The open store to show; by default the project's. Forms change the store as whoever
             has signed in, and a run whose process has died is recorded as killed.
 
@@ -119,7 +122,10 @@ def create_ui(
         TypeError: If a route declares no permission.
     """
     store = open_store(store)
-    site = Site(store, None if openid is None else OpenId(openid, store=store))
+    if url:
+        require_encrypted(url, "URL of this server")
+    signs_in = None if openid is None else OpenId(openid, store=store)
+    site = Site(store, signs_in, url or (openid.url if openid else ""))
     pages = {path: (Permission.READ, build) for path, build in _PAGES.items()} | _OTHER_PAGES
     handlers = [_page_route(site, path, *page) for path, page in pages.items()]
     handlers += [_data_route(site, path, build) for path, build in _DATA.items()]

@@ -14,7 +14,13 @@ from penstock.server.ui._openid import knows_me
 from penstock.server.ui._page import Page
 from penstock.server.ui._people import sign_in
 from penstock.server.ui._render import respond
-from penstock.server.ui._session import end_cookie, own_path, require_form_token, set_cookie
+from penstock.server.ui._session import (
+    end_cookie,
+    is_encrypted,
+    own_path,
+    require_form_token,
+    set_cookie,
+)
 
 if TYPE_CHECKING:
     from penstock.server.ui._site import Site
@@ -46,7 +52,7 @@ def _sign_in_route(site: "Site") -> Any:
         if not isinstance(outcome, NewSession):
             return _answer(outcome)
         answer = _answer(own_path(form.text("next")) or "/")
-        answer.set_header("set-cookie", set_cookie(outcome, secure=_is_secure(request)))
+        answer.set_header("set-cookie", set_cookie(outcome, secure=_is_secure(site, request)))
         return answer
 
     return _post("/do/sign-in", Access.ANYONE)(begin)
@@ -58,7 +64,7 @@ def _sign_out_route(site: "Site") -> Any:
         key = read_session_key(request.headers.get("cookie"))
         page = await to_thread.run_sync(_end, site, key)
         answer = _answer(page)
-        answer.set_header("set-cookie", end_cookie(secure=_is_secure(request)))
+        answer.set_header("set-cookie", end_cookie(secure=_is_secure(site, request)))
         return answer
 
     return _post("/do/sign-out", Access.SIGNED_IN)(end)
@@ -88,5 +94,5 @@ def _answer(outcome: Outcome) -> Response[Any]:
     return Response(b"", status_code=303, headers=headers)
 
 
-def _is_secure(request: Request[Any, Any, Any]) -> bool:
-    return request.url.scheme == "https"
+def _is_secure(site: "Site", request: Request[Any, Any, Any]) -> bool:
+    return is_encrypted(request.scope["scheme"], request.headers.get("host", ""), site.url)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from penstock.http import known_hosts, listen, require_bind, run_server
+from penstock.http import known_hosts, listen, names_of_url, require_bind, run_server
 from penstock.people import has_users
 from penstock.server.ui._app import create_ui
 from penstock.stores import open_store
@@ -17,6 +17,7 @@ def serve_ui(
     port: int = 4270,
     *,
     allowed_hosts: Sequence[str] = (),
+    url: str = "",
     ready: Callable[[str], None] | None = None,
     store: "Store | str | None" = None,
 ) -> None:
@@ -27,6 +28,8 @@ def serve_ui(
             with users.
         port: TCP port; 0 for a free port.
         allowed_hosts: Further names under which readers reach the UI, without a port.
+        url: URL under which browsers reach the UI through a proxy that speaks TLS; its name is
+            accepted, and cookies of sessions that begin there are Secure.
         ready: Called with the UI's URL once ready.
         store: The open store to show; by default the project's.
 
@@ -36,5 +39,6 @@ def serve_ui(
     store = open_store(store)
     require_bind(host, has_users=has_users(store=store))
     with listen(host, port) as listener:
-        app = create_ui(hosts=known_hosts(host, allowed_hosts), store=store)
+        hosts = known_hosts(host, [*allowed_hosts, *names_of_url(url)])
+        app = create_ui(hosts=hosts, url=url, store=store)
         run_server(app, listener, host, ready=ready)

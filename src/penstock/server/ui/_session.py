@@ -5,10 +5,10 @@ import secrets
 from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from penstock.core import Identity, Secret, SignInError
-from penstock.http import HttpError
+from penstock.http import HttpError, host_name
 from penstock.people import (
     SESSION_COOKIE,
     Authenticator,
@@ -79,6 +79,28 @@ def require_form_token(form: "Mapping[str, str]") -> None:
             "Another site could have sent it, or you have signed in again since.",
             "Go back, reload the page, and try again.",
         )
+
+
+def is_encrypted(scheme: str, host: str, url: str) -> bool:
+    """Return whether the browser of a request has reached this server encrypted.
+
+    A proxy that speaks TLS sends requests on without: they carry the name that the server's URL has.
+    Whoever tunnels to the machine itself uses another name, and would never send a Secure cookie.
+
+    >>> is_encrypted("http", "ml.example.org", "https://ml.example.org")
+    True
+    >>> is_encrypted("http", "localhost:4270", "https://ml.example.org")
+    False
+
+    Args:
+        scheme: Scheme of the request, as this server or a trusted proxy says.
+        host: Header Host of the request.
+        url: URL under which browsers reach the server; empty if nobody says so.
+    """
+    if scheme == "https":
+        return True
+    parts = urlsplit(url)
+    return parts.scheme == "https" and host_name(host) == host_name(parts.netloc)
 
 
 def set_cookie(session: "NewSession", *, secure: bool) -> str:

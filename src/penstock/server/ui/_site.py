@@ -32,10 +32,11 @@ class Site:
     Args:
         store: The store.
         openid: Sign-in with an OpenID provider; None without.
+        url: URL under which browsers reach the server; empty if nobody says so.
     """
 
-    def __init__(self, store: "Store", openid: "OpenId | None" = None) -> None:
-        self._store, self.openid = store, openid
+    def __init__(self, store: "Store", openid: "OpenId | None" = None, url: str = "") -> None:
+        self._store, self.openid, self.url = store, openid, url
         self._made: dict[tuple[str, str], Any] = {}
         self._lock = Lock()
         self._looked = -_LOOK_EVERY_S
