@@ -49,9 +49,11 @@ if TYPE_CHECKING:
     from penstock.core._identity import use_identity as use_identity
     from penstock.core._ids import LABEL_BYTES as LABEL_BYTES
     from penstock.core._ids import NAME_BYTES as NAME_BYTES
+    from penstock.core._ids import TEXT_BYTES as TEXT_BYTES
     from penstock.core._ids import new_id as new_id
     from penstock.core._ids import require_label as require_label
     from penstock.core._ids import require_name as require_name
+    from penstock.core._ids import require_short as require_short
     from penstock.core._lineage import HasLineage as HasLineage
     from penstock.core._nesting import describe_nesting as describe_nesting
     from penstock.core._nesting import find_circle as find_circle
@@ -176,6 +178,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Identity": "_identity",
         "LABEL_BYTES": "_ids",
         "NAME_BYTES": "_ids",
+        "TEXT_BYTES": "_ids",
         "LeakageError": "_errors",
         "LogLine": "penstock.core.records",
         "MetricColumns": "penstock.core.records",
@@ -259,6 +262,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "require_choice": "_checks",
         "require_label": "_ids",
         "require_name": "_ids",
+        "require_short": "_ids",
         "require_number": "_checks",
         "require_reason": "_checks",
         "require_type": "_checks",

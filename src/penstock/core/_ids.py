@@ -13,6 +13,7 @@ _PAIRS = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
 _LEGAL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 # PostgreSQL indexes at most 2,704 bytes, of which names share some with ids.
 LABEL_BYTES = 1000
+TEXT_BYTES = 1_000_000  # of the value of a tag and of a note: MLflow has 100,000 characters at most
 NAME_BYTES = 2000  # of experiments and models: MLflow has 500 characters, of four bytes at most
 
 
@@ -48,6 +49,30 @@ def require_name(name: object, kind: str) -> str:
         why="Names appear in URLs, files and commands: letters, digits, '.', '_' and '-' only.",
         fix=f"Use for example {proposal!r}.",
         name=name,
+    )
+
+
+def require_short(text: str, what: str, *, most: int = TEXT_BYTES) -> str:
+    """Return a text that is not longer than it may be.
+
+    >>> require_short("fast", "The tag 'speed'")
+    'fast'
+
+    Args:
+        text: Any text.
+        what: What the text is, for the message.
+        most: Longest text, bytes in UTF-8.
+
+    Raises:
+        ParameterError: If it is longer.
+    """
+    # A character has four bytes at most: short texts, as almost all are, are not encoded.
+    if 4 * len(text) <= most or (size := len(text.encode("utf-8", "replace"))) <= most:
+        return text
+    raise ParameterError(
+        what=f"{what} has {size:,} bytes: {text[:60]!r}…",
+        why=f"Every list and search returns it; at most {most:,} bytes are stored.",
+        fix="Shorten it, and log the long text as an artifact: log_artifact(text, name).",
     )
 
 

@@ -54,6 +54,23 @@ class RunContract:
             metadata.runs.create(replace(run, params={"lr": 2}))
         assert metadata.runs.get(run.run_id).params == {"lr": 1}
 
+    def test_names_notes_and_tags_that_every_list_returns_have_a_longest_length(
+        self, metadata: MetadataStore
+    ) -> None:
+        run = a_run(name="é" * 1000, note="x" * 1_000_000, tags={"t": "x" * 1_000_000})
+        metadata.runs.create(run)
+        assert metadata.runs.get(run.run_id) == run
+        with pytest.raises(ParameterError, match="name of the run has 2,002 bytes"):
+            metadata.runs.create(a_run(name="é" * 1001))
+        with pytest.raises(ParameterError, match="note of the run has 1,000,001 bytes"):
+            metadata.runs.update(run.run_id, note="x" * 1_000_001)
+        with pytest.raises(ParameterError, match="tag 'u' has 1,000,001 bytes"):
+            metadata.runs.set_tags(run.run_id, {"t": "new", "u": "x" * 1_000_001})
+        metadata.models.create_version(a_version(model="m"), actor="ada")
+        with pytest.raises(ParameterError, match="tag 'u' has 1,000,001 bytes"):
+            metadata.models.set_tags("m", {"u": "x" * 1_000_001})
+        assert metadata.runs.get(run.run_id) == run
+
     def test_a_run_is_found_by_a_unique_beginning_and_as_last(
         self, metadata: MetadataStore
     ) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from penstock.core import (
     NAME_BYTES,
+    TEXT_BYTES,
     ConflictError,
     MetricSummary,
     NotFoundError,
@@ -17,6 +18,7 @@ from penstock.core import (
     RunState,
     did_you_mean,
     require_label,
+    require_short,
 )
 from penstock.stores._json import dump_json, load_json
 from penstock.stores._processes import is_ours, trace_here
@@ -83,6 +85,7 @@ class SQLRunStore(SQLExperiments):
         """See RunStore."""
         require_label(run.run_id, "run")
         require_label(run.experiment, "experiment", most=NAME_BYTES)
+        _require_short({"name": run.name, "note": run.note})
         if not run.process and is_ours(run.host, run.pid, run.pid_started):
             run = replace(run, process=trace_here())
         with self._database.write() as transaction:
@@ -125,6 +128,7 @@ class SQLRunStore(SQLExperiments):
         only_attempt: int | None = None,
     ) -> RunRecord:
         """Change fields of a run in a transaction of the caller; see `update`."""
+        _require_short(changes)
         run_id = self.full_id(transaction, run_id)
         changes, before = dict(changes), None
         if "state" in changes:
@@ -357,5 +361,12 @@ def _is_news(before: RunRecord, run: RunRecord) -> bool:
 
 
 def _tag_row(run_id: str, key: str, value: str) -> tuple[str, ...]:
-    value = clean_text(value)
+    value = clean_text(require_short(value, f"The tag {key[:80]!r}"))
     return run_id, require_label(key, "tag"), value, value[:INDEXED]
+
+
+def _require_short(fields: Mapping[str, Any]) -> None:
+    """Check the fields of a run that people write; each list of runs has them."""
+    for name, most in (("name", NAME_BYTES), ("note", TEXT_BYTES)):
+        if isinstance(fields.get(name), str):
+            require_short(fields[name], f"The {name} of the run", most=most)

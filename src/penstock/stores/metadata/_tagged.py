@@ -4,7 +4,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from penstock.core import NotFoundError, ParameterError, did_you_mean, require_label
+from penstock.core import NotFoundError, ParameterError, did_you_mean, require_label, require_short
 from penstock.stores.metadata._audit import note_change
 from penstock.stores.metadata._codec import to_micros
 from penstock.stores.metadata._database import Database, Transaction
@@ -54,8 +54,9 @@ def write_tags(
     key: Sequence[Any],
     tags: Mapping[str, str],
 ) -> None:
-    for name in tags:
+    for name, value in tags.items():
         require_label(name, "tag")
+        require_short(value, f"The tag {name[:80]!r}")
     names = ", ".join(columns)
     marks = ", ".join("?" * (len(columns) + 2))
     transaction.executemany(
