@@ -10,7 +10,7 @@ def served(monkeypatch) -> dict[str, Any]:
     given: dict[str, Any] = {}
 
     def serve(host, port, *, ready, store, **options):
-        given.update(options, url=store.url, port=port)
+        given.update(options, store=store.url, port=port)
         ready(f"http://{host}:{port}")
 
     monkeypatch.setattr("penstock.cli._server.serve_store", serve)
@@ -20,7 +20,16 @@ def served(monkeypatch) -> dict[str, Any]:
 def test_the_server_serves_the_projects_store(world, served):
     assert "Server at http://127.0.0.1:4321" in world("server", "--port", "4321").err
     assert (served["port"], served["scheduler"], served["courier"]) == (4321, False, False)
-    assert served["url"].endswith("penstock.db")
+    assert served["store"].endswith("penstock.db")
+    assert (served["url"], served["max_artifact_size"]) == ("", 0)
+
+
+def test_a_proxy_and_the_largest_artifact_are_options(world, served):
+    world("server", "--url", "https://ml.example.org", "--max-artifact-size", "20GB", *OPENID)
+    assert (served["url"], served["max_artifact_size"]) == ("https://ml.example.org", 20 * 10**9)
+    assert served["openid"].url == "https://ml.example.org"
+    refused = world("server", "--max-artifact-size", "much", code=2).err
+    assert "'much' is no size" in refused
 
 
 def test_its_url_is_one_document_for_programs(world, served):
