@@ -9,7 +9,13 @@ import pytest
 import penstock as ps
 from penstock.data import _table_writer, get_dataset, load_snapshot
 from penstock.execution import QuietReporter
-from penstock.stores import check_store, collect_garbage
+from penstock.stores import (
+    DigestedFrame,
+    PackedJson,
+    StoredPart,
+    check_store,
+    collect_garbage,
+)
 from penstock.stores.metadata._codec import to_micros
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -97,3 +103,40 @@ def test_garbage_that_is_collected_before_a_value_is_recorded_leaves_its_chunks(
         store.metadata.artifacts.add(records)
         assert check_store(store=store) == []
         assert store.get(records[0].digest)["table"].read().equals(frame[:500])
+
+
+def test_a_list_of_chunks_names_the_chunks_of_a_group_once(grown):
+    """The group's own manifest has them; repeated above, they grew with the square of the days."""
+    store, _ = grown
+    last = get_dataset("rides", store=store).latest
+    snapshot = load_snapshot(last, store=store)
+    whole = store.pack(snapshot)[0]
+    table = store.parts(whole)["table"]
+    for group in store.parts(table).values():
+        assert group.type_name == "penstock.ChunkGroup"
+        assert "parts" not in group.metadata
+        assert len(store.parts(group)) > 1
+    # What is recorded still has them, or garbage collection would not reach the chunks.
+    assert "parts" in store.metadata.artifacts.get(table.digest).metadata
+    assert check_store(store=store) == []
+
+
+def test_a_profile_is_packed_and_an_older_plain_one_is_read(grown):
+    store, _ = grown
+    snapshot = load_snapshot("rides", store=store)
+    parts = snapshot.to_bundle()
+    packed = store.pack(snapshot)[0]
+    plain = {name: store.pack(_loaded(part))[0] for name, part in parts.items()}
+    older = store.pack_parts(
+        type(snapshot).bundle_type, "penstock.Snapshot", plain, type(snapshot).digested_parts
+    )
+    assert older.content_digest == packed.content_digest
+    assert store.parts(older)["profile"].format == "json"
+    assert store.parts(packed)["profile"].format == "json.zlib"
+    assert store.parts(packed)["profile"].size_bytes * 2 < store.parts(older)["profile"].size_bytes
+    for record in (older, packed):
+        assert store.load(record).profile == snapshot.profile
+
+
+def _loaded(part):
+    return part.load() if isinstance(part, PackedJson | StoredPart | DigestedFrame) else part

@@ -22,7 +22,7 @@ from penstock.data._profile import TableProfile
 from penstock.data._schema import Schema
 from penstock.data._table_digest import digest_rows, digest_table
 from penstock.data._table_writer import WrittenTable
-from penstock.stores import ChunkedTable
+from penstock.stores import ChunkedTable, PackedJson
 from penstock.tables import MIN_ROWS
 from penstock.tables.reading import ReadingRule, rules_from_json, rules_to_json
 
@@ -263,7 +263,8 @@ class Snapshot:
             "findings": findings_to_json(self.findings),
             "reading": rules_to_json(self.reading),
         }
-        return {"facts": facts, "profile": self.profile.to_json(), "table": self.chunks.to_part()}
+        profile = PackedJson(self.profile.to_json())
+        return {"facts": facts, "profile": profile, "table": self.chunks.to_part()}
 
     @classmethod
     def from_bundle(cls, parts: Mapping[str, Any]) -> Self:
@@ -276,8 +277,13 @@ class Snapshot:
         return cls(
             **facts,
             _load_chunks=lambda: ChunkedTable.of_part(parts, "table"),
-            _load_profile=lambda: TableProfile.from_json(parts["profile"]),
+            _load_profile=lambda: TableProfile.from_json(_plain_json(parts["profile"])),
         )
+
+
+def _plain_json(part: Any) -> Any:
+    """Return a part's value: as loaded from a store, or as `to_bundle` returned it."""
+    return part.load() if isinstance(part, PackedJson) else part
 
 
 def _ends(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from penstock.stores import DigestedFrame, StoredPart
+from penstock.stores import DigestedFrame, PackedJson, StoredPart
 
 Digest = Callable[[Any], str]
 
@@ -52,7 +52,7 @@ def is_within(recorded: Any, computed: Any, closeness: Closeness, digest: Digest
 
 
 def _loaded(part: Any) -> Any:
-    return part.load() if isinstance(part, StoredPart | DigestedFrame) else part
+    return part.load() if isinstance(part, StoredPart | DigestedFrame | PackedJson) else part
 
 
 class _Comparison:

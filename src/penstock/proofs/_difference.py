@@ -7,7 +7,7 @@ from typing import Any
 
 from penstock.core import with_article
 from penstock.proofs._closeness import Closeness
-from penstock.stores import ChunkedTable, DigestedFrame, StoredPart
+from penstock.stores import ChunkedTable, DigestedFrame, PackedJson, StoredPart
 
 _MAX_TEXT = 120
 _MAX_DEPTH = 12
@@ -264,7 +264,7 @@ def _parts_of(value: Any) -> dict[str, Any]:
         name: part.read()
         if isinstance(part, ChunkedTable)
         else part.load()
-        if isinstance(part, StoredPart | DigestedFrame)
+        if isinstance(part, StoredPart | DigestedFrame | PackedJson)
         else part
         for name, part in value.to_bundle().items()
     }

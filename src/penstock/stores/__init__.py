@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from penstock.stores.artifacts._bundles import Bundle as Bundle
     from penstock.stores.artifacts._bundles import DigestedFrame as DigestedFrame
     from penstock.stores.artifacts._bundles import LazyParts as LazyParts
+    from penstock.stores.artifacts._bundles import PackedJson as PackedJson
     from penstock.stores.artifacts._bundles import StoredPart as StoredPart
     from penstock.stores.artifacts._chunked_table import ChunkedTable as ChunkedTable
     from penstock.stores.artifacts._chunked_table import ChunkGroup as ChunkGroup
@@ -76,6 +77,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "MetadataStore": "penstock.stores.metadata._protocol",
         "ModelFormat": "penstock.stores.artifacts.models._protocol",
         "NamedParts": "penstock.stores.artifacts._parts",
+        "PackedJson": "penstock.stores.artifacts._bundles",
         "Parts": "penstock.stores.artifacts._parts",
         "RequestMemory": "penstock.stores.metadata._once",
         "Serialized": "penstock.stores.artifacts._value",

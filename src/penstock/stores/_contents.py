@@ -14,6 +14,7 @@ from penstock.core import (
 from penstock.stores._json import dump_json
 from penstock.stores.artifacts._bundles import (
     DigestedFrame,
+    PackedJson,
     StoredPart,
     digested_parts,
     is_masked,
@@ -26,6 +27,7 @@ from penstock.stores.artifacts._serializers import (
     serialize,
     simple_digest,
     write_json,
+    write_packed_json,
 )
 from penstock.stores.artifacts._table_digest import TableDigest
 from penstock.stores.artifacts._value import Serialized, type_name
@@ -66,6 +68,8 @@ def _content_digest(value: Any) -> str:
         return value.record.content_digest
     if isinstance(value, DigestedFrame):
         return value.content_digest
+    if isinstance(value, PackedJson):
+        return _content_digest(value.value)
     if is_own(value) or is_masked(value):
         digest = parts_of(value)
     elif type(value) in _CONTAINERS:
@@ -117,6 +121,8 @@ def take_apart(value: Any) -> Serialized | tuple[str, dict[str, Any]]:
     """Serialise a value, or return type and parts if the value is stored in parts."""
     if isinstance(value, DigestedFrame):
         return write_polars(value.frame, value.content_digest)
+    if isinstance(value, PackedJson):
+        return write_packed_json(value.value)
     if is_own(value) or is_masked(value):
         return parts_of(value) or serialize(value)
     if type(value) not in _CONTAINERS:

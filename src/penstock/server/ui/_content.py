@@ -36,7 +36,7 @@ def kind_of(record: ArtifactRecord, label: str = "") -> str:
             return kind
     if media == "histogram" or record.format == "parquet":
         return media or "table"
-    if record.format == "json":
+    if record.format in {"json", "json.zlib"}:
         return "json"
     return _kind_of_bytes(record, name) if record.format in {"bytes", "file"} else ""
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _CONTAINERS: dict[str, type] = {"list": list, "tuple": tuple, "dict": dict}
 _ROOT = "penstock"
+# Bundles that are parts of others only: no part of theirs is ever recorded from a manifest.
+_INNER = frozenset({"penstock.ChunkGroup"})
 _LONG = 4096  # bytes of a manifest
 _NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 FORMAT = "bundle"
@@ -124,6 +126,20 @@ class DigestedFrame:
         return self.frame
 
 
+@dataclass(frozen=True, slots=True)
+class PackedJson:
+    """A JSON-like value as a part of a composite value that is compressed when it is stored.
+
+    The content digest is that of the value; a value that is read back is the value itself.
+    """
+
+    value: object
+
+    def load(self) -> object:
+        """Return the value."""
+        return self.value
+
+
 class LazyParts(Mapping[str, Any]):
     """Parts by name, each loaded on first access.
 
@@ -185,6 +201,9 @@ def read_manifest(data: bytes) -> bytes:
 
 def part_to_json(record: ArtifactRecord) -> dict[str, Any]:
     """Write the facts needed to load a part; no times, so that equal bundles have equal bytes."""
+    facts = dict(record.metadata)
+    if record.type_name in _INNER:
+        facts.pop("parts", None)  # its own manifest lists them
     return {
         "digest": record.digest,
         "content_digest": record.content_digest,
@@ -193,7 +212,7 @@ def part_to_json(record: ArtifactRecord) -> dict[str, Any]:
         "size": record.size_bytes,
         "unsafe": record.unsafe,
         "inline": None if record.inline is None else base64.b64encode(record.inline).decode(),
-        "metadata": dict(record.metadata),
+        "metadata": facts,
     }
 
 

@@ -28,7 +28,7 @@ from penstock.stores._classes import class_name, module_name
 from penstock.stores._json import dump_json
 from penstock.stores._json_types import EXACT_WRITERS, WRITERS
 from penstock.stores.artifacts._arrays import array_kind, digest_numbers, masked_parts
-from penstock.stores.artifacts._bundles import DigestedFrame
+from penstock.stores.artifacts._bundles import DigestedFrame, PackedJson
 from penstock.stores.artifacts._code import (
     class_attributes,
     code_facts,
@@ -116,8 +116,8 @@ class _Walk:
             items = sorted(self.digest(item) for item in value)
             more = vars(value) if hasattr(value, "__dict__") else None
             return _join("set", self.digest(kind), *items, self.digest(more))
-        if isinstance(value, DigestedFrame):
-            return self.digest(value.frame)
+        if isinstance(value, DigestedFrame | PackedJson):
+            return self.digest(value.load())
         root = kind.__module__.partition(".")[0]
         if (special := _SPECIAL.get(root)) is not None:
             result = special(self, value)
