@@ -3,15 +3,18 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+INSTALL ?= $(PIP) install
 DEFAULT := $(VENV)/.default-$(shell cksum < requirements/default.txt | cut -d' ' -f1)
 DEV := $(VENV)/.dev-$(shell cksum < requirements/dev.txt | cut -d' ' -f1)
 
 MINUTES ?= 60
 
-.PHONY: help demo test test-slow hunt coverage check fix bench docs lock clean
+.PHONY: help environment demo test test-slow hunt coverage check fix bench docs lock clean
 
 help:  ## what the commands do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | sort
+
+environment: $(DEV)  ## set up .venv
 
 demo: $(DEFAULT)  ## the whole loop on simulated payments, then the web UI
 	@$(BIN)/penstock demo
@@ -69,12 +72,12 @@ $(VENV)/bin/python:
 
 $(DEFAULT): $(VENV)/bin/python requirements/default.txt
 	@echo "Installing penstock (about 50 packages, a minute or two) …"
-	@$(PIP) install --require-hashes -r requirements/default.txt
-	@$(PIP) install --no-deps -e .
+	@$(INSTALL) --require-hashes -r requirements/default.txt
+	@$(INSTALL) --no-deps -e .
 	@touch $@
 
 $(DEV): $(VENV)/bin/python requirements/dev.txt
 	@echo "Installing penstock and its development tools (about 100 packages) …"
-	@$(PIP) install --require-hashes -r requirements/dev.txt
-	@$(PIP) install --no-deps -e .
+	@$(INSTALL) --require-hashes -r requirements/dev.txt
+	@$(INSTALL) --no-deps -e .
 	@touch $@
