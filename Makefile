@@ -9,7 +9,7 @@ DEV := $(VENV)/.dev-$(shell cksum < requirements/dev.txt | cut -d' ' -f1)
 
 MINUTES ?= 60
 
-.PHONY: help environment demo test test-slow hunt coverage check fix bench docs lock clean
+.PHONY: help environment demo test test-slow hunt coverage check check-style check-types check-pages check-examples fix bench docs lock clean
 
 help:  ## what the commands do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | sort
@@ -35,12 +35,20 @@ coverage: $(DEV)  ## all tests, with the lines that none reaches; takes twice as
 	@$(BIN)/python -m compileall -q src
 	@$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered -q
 
-check: $(DEV)  ## format, lint, types, imports, docs and the examples of docstrings
+check: check-style check-types check-pages check-examples  ## format, lint, types, imports, docs and the examples of docstrings
+
+check-style: $(DEV)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+check-types: $(DEV)
+	@$(BIN)/mypy
+
+check-pages: $(DEV)
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --site-dir site
+
+check-examples: $(DEV)
 	@$(BIN)/python -m pytest -q -n 2 tests/docs/test_doctests.py
 
 fix: $(DEV)  ## format, and apply automatic fixes

@@ -120,6 +120,16 @@ SLOW = frozenset(
     for line in (Path(__file__).parent / "slow.txt").read_text(encoding="utf-8").splitlines()
     if not line.startswith("#")
 )
+_SLOW_FILES = {line.partition("::")[0] for line in SLOW}
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out files without a slow test where only slow ones run: each worker would import them."""
+    if config.option.markexpr != "slow" or not collection_path.match("test_*.py"):
+        return None
+    name = collection_path.relative_to(Path(__file__).parents[1]).as_posix()
+    has_slow = name in _SLOW_FILES or "mark.slow" in collection_path.read_text(encoding="utf-8")
+    return None if has_slow else True
 
 
 def pytest_configure(config: pytest.Config) -> None:
