@@ -102,6 +102,25 @@ def test_a_step_is_called_again_on_its_inputs(shell):
     assert "Equal to the recorded output, bit for bit" in shell("debug", "last", "half").out
 
 
+def test_a_step_is_called_again_under_the_settings_of_its_run(shell):
+    (shell.folder / "job.py").write_text(
+        "import decimal\nimport penstock as ps\n\n\n@ps.step\ndef third() -> str:\n"
+        "    return str(1 / decimal.Decimal(3))\n\n\n"
+        "@ps.pipeline\ndef job() -> str:\n    return third()\n"
+    )
+    started = (
+        "import decimal, penstock as ps; decimal.getcontext().prec = 7; "
+        "ps.run(ps.load_pipeline('job.py'))"
+    )
+    subprocess.run(
+        [sys.executable, "-c", started],
+        cwd=shell.folder, env=shell.environment(), capture_output=True, check=True,
+    )  # fmt: skip
+    out = shell("debug", "last", "third").out
+    assert "returned '0.3333333'" in out
+    assert "Equal to the recorded output, bit for bit" in out
+
+
 def test_items_are_named_and_many_equal_ones_are_one_line(shell):
     (shell.folder / "job.py").write_text(
         "import penstock as ps\n\n\n@ps.step\ndef double(x: int) -> int:\n    return 2 * x\n\n\n"

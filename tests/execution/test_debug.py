@@ -1,5 +1,6 @@
 """A recorded step is called again on exactly what it was given."""
 
+import decimal
 import random
 
 import pytest
@@ -99,3 +100,27 @@ def test_inputs_that_are_gone_are_told(project):
             path.unlink()
     with pytest.raises(StoreError, match="gone"):
         called(project, "draw")
+
+
+DIVIDE = """
+import decimal
+
+
+@ps.step
+def third() -> str:
+    return str(1 / decimal.Decimal(3))
+
+
+@ps.pipeline
+def job() -> str:
+    return third()
+"""
+
+
+def test_a_step_is_called_under_the_settings_of_its_run_and_the_caller_keeps_its_own(project):
+    with decimal.localcontext(prec=7):
+        result = project.run(DIVIDE)
+    with decimal.localcontext(prec=4):
+        call = called(project, "third")
+        assert call() == result.output() == "0.3333333"
+        assert str(1 / decimal.Decimal(3)) == "0.3333"

@@ -12,7 +12,11 @@ import pytest
 import sklearn
 from cycler import cycler
 
-from penstock.provenance import library_settings, use_library_settings
+from penstock.provenance import (
+    keep_library_settings,
+    library_settings,
+    use_library_settings,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -98,3 +102,15 @@ def test_an_object_is_told_and_never_set():
     assert text.startswith("object ")
     use_library_settings({"pandas.display.float_format": text})
     assert library_settings() == {}
+
+
+def test_settings_are_as_before_after_a_block_also_those_that_are_objects():
+    settle()
+    pd.set_option("display.float_format", "{:.1f}".format)
+    before = pd.get_option("display.float_format")
+    with keep_library_settings():
+        use_library_settings({"numpy.errors.over": "raise"})
+        assert library_settings() == {"numpy.errors.over": "raise"}
+    assert pd.get_option("display.float_format") is before
+    assert {name: library_settings()[name] for name in SETTLED} == SETTLED
+    assert np.geterr()["over"] == "warn"

@@ -1,7 +1,7 @@
 """``get_step_call``: a recorded step with the exact inputs, to call in this process."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,7 @@ from penstock.core import NotFoundError, StepState, did_you_mean
 from penstock.execution.engine import entry_of_run, load_inputs, load_pipeline
 from penstock.execution.step import bind_arguments, convert_argument, split_outputs
 from penstock.pipelines import Pipeline, Step
-from penstock.provenance import deterministic
+from penstock.provenance import deterministic, keep_library_settings, use_library_settings
 from penstock.stores import open_store
 from penstock.tracking import StepContext, start_run, use_step
 
@@ -28,6 +28,7 @@ class StepCall:
         seed: Seed of the step run.
         threads: Threads that numerical libraries had; None for the libraries' defaults.
         recorded: Recorded content digest by output; empty if the step failed.
+        settings: Settings of libraries that the run had and that were not the defaults.
     """
 
     step: Step[..., Any]
@@ -36,9 +37,10 @@ class StepCall:
     seed: int
     threads: int | None
     recorded: Mapping[str, str]
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __call__(self) -> Any:  # Any: a step's result
-        """Call the function with the seed and threads of the run; exceptions are passed on.
+        """Call the function with the seed, threads and settings of the run; exceptions are passed on.
 
         Logged metrics and artifacts go to a temporary run that is deleted.
         """
@@ -57,8 +59,16 @@ class StepCall:
                 provenance=False,
             ),
             use_step(context),
+            keep_library_settings(),
         ):
+            self.use_settings()
             return self._call()
+
+    def use_settings(self) -> None:
+        """Set the libraries' settings of the run in this process, for a debugger."""
+        # As in verify: without any, the imports of the pipeline have set what the run had.
+        if self.settings:
+            use_library_settings(self.settings)
 
     def _call(self) -> Any:
         values = {
@@ -120,5 +130,13 @@ def get_step_call(
             fix=did_you_mean(step, names),
         )
     arguments = bind_arguments(node, load_inputs(step_run, store=opened))
-    threads = step_run.facts.get("threads")
-    return StepCall(node.step, step, arguments, step_run.seed, threads, dict(step_run.outputs))
+    facts = step_run.facts
+    return StepCall(
+        node.step,
+        step,
+        arguments,
+        step_run.seed,
+        facts.get("threads"),
+        dict(step_run.outputs),
+        facts.get("key_parts", {}).get("settings", {}),
+    )

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from penstock.provenance._environment import capture_hardware as capture_hardware
     from penstock.provenance._kept_state import StateChanges as StateChanges
     from penstock.provenance._kept_state import StateKeeper as StateKeeper
+    from penstock.provenance._library_settings import (
+        keep_library_settings as keep_library_settings,
+    )
     from penstock.provenance._library_settings import library_settings as library_settings
     from penstock.provenance._library_settings import (
         use_library_settings as use_library_settings,
@@ -70,6 +73,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "is_own": "_own",
         "is_own_code": "_own",
         "is_own_module": "_own",
+        "keep_library_settings": "_library_settings",
         "library_settings": "_library_settings",
         "use_library_settings": "_library_settings",
         "loaded_modules": "_own",

@@ -8,6 +8,7 @@ executes the step elsewhere sets them again.
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
@@ -65,11 +66,33 @@ def use_library_settings(settings: Mapping[str, Any]) -> None:
         }
         if not wanted and library.module not in sys.modules:
             continue
-        module = import_module(library.module)
-        defaults = library.defaults(module)
-        present = dict(_changed(library, module))
-        for setting in present.keys() | wanted.keys():
-            library.put(module, setting, wanted.get(setting, defaults.get(setting)))
+        _put(library, import_module(library.module), wanted)
+
+
+@contextmanager
+def keep_library_settings() -> Iterator[None]:
+    """Set all settings after the block as they were before it, objects too.
+
+    A library that the block has loaded gets its defaults.
+    """
+    before = {
+        name: dict(_changed(library, module))
+        for name, library in _LIBRARIES.items()
+        if (module := sys.modules.get(library.module)) is not None
+    }
+    try:
+        yield
+    finally:
+        for name, library in _LIBRARIES.items():
+            if (module := sys.modules.get(library.module)) is not None:
+                _put(library, module, before.get(name, {}))
+
+
+def _put(library: _Library, module: Any, wanted: Mapping[str, Any]) -> None:
+    """Set a library's settings; those that are not named to the defaults."""
+    defaults, present = library.defaults(module), dict(_changed(library, module))
+    for setting in present.keys() | wanted.keys():
+        library.put(module, setting, wanted.get(setting, defaults.get(setting)))
 
 
 def _changed(library: _Library, module: Any) -> Iterator[tuple[str, Any]]:
