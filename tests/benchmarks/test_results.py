@@ -10,7 +10,7 @@ import pytest
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 # Names of goals, decisions and standards are no figures.
-NAMES = re.compile(r"\bF\d+\b|\bM-[a-z]\b|decision \d{4}")
+NAMES = re.compile(r"\bF\d+\b|\bM-[a-z]\b|decision \d{4}|SHA-256")
 
 
 @pytest.fixture
