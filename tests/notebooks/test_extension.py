@@ -92,6 +92,28 @@ def test_the_cache_is_right_across_kernels_and_edits_of_earlier_cells(run):
     assert printed(DEFINITIONS, HELPER, STEPS, CALL, HELPER, CALL) == "8 cached"
 
 
+PATCHED = """
+import json
+@ps.step
+def scaled(x: int) -> str:
+    return json.dumps([x, object()])
+"""
+
+
+def test_patches_of_libraries_by_cells_are_in_the_key(run):
+    """A cell may replace what a library does; no name that a step reads shows that."""
+    patch = "json.JSONEncoder.default = lambda self, value: {}"
+    pipeline = STEPS.partition("@ps.pipeline")
+    steps = PATCHED + pipeline[1] + pipeline[2].replace("-> int", "-> str")
+    cells = run(
+        DEFINITIONS, steps, patch.format(1), CALL, CALL, patch.format(2), CALL, patch.format(1), CALL
+    )  # fmt: skip
+    printed = [stream_text(cell.outputs, "stdout").strip() for cell in cells]
+    assert [text for text in printed if text] == [
+        "[3, 1] finished", "[3, 1] cached", "[3, 2] finished", "[3, 1] cached"
+    ]  # fmt: skip
+
+
 def test_a_result_of_a_pipeline_is_shown_as_a_table(run):
     cells = run("%load_ext penstock", DEFINITIONS, HELPER, STEPS, CALL, "result")
     shown = cells[-1].outputs[-1]["data"]["text/html"]

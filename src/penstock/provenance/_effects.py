@@ -6,6 +6,7 @@ appear in no value: so the statements that make them count, with all that they r
 
 import ast
 import builtins
+import dis
 import logging
 import re
 import sys
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.core import digest_bytes
 from penstock.provenance._bytecode import find_uses
+from penstock.provenance._cells import cells_tree, compile_cells
 from penstock.provenance._imports import is_own_class
 from penstock.provenance._loaded import module_code, module_tree
 from penstock.provenance._names import names_record
@@ -41,6 +43,7 @@ _QUIET = frozenset(
 )  # fmt: skip
 _SILENT_MODULES = frozenset({"argparse", "logging", "penstock"})
 _MISSING: Any = object()
+_LIGHT = (str, int, float, bool, type(None), type, ModuleType, FunctionType, BuiltinFunctionType)
 
 
 def visit_effects(walk: "Walk", module: ModuleType, *, is_driver: bool) -> "Ref | None":
@@ -57,7 +60,7 @@ def visit_effects(walk: "Walk", module: ModuleType, *, is_driver: bool) -> "Ref 
     """
     file = getattr(module, "__file__", None)
     if not file:
-        return None
+        return visit_cells(walk, module)
     place = f"{walk.place(file)}:(top level)"
     tree = module_tree(file)
     scope = vars(module)
@@ -76,6 +79,109 @@ def visit_effects(walk: "Walk", module: ModuleType, *, is_driver: bool) -> "Ref 
         walk.part(place, _file_digest(file))
         return ("file", _file_digest(file))
     return ("effects", walk.code(code, place), names_record(walk, code, scope, {}))
+
+
+def visit_cells(walk: "Walk", module: ModuleType) -> "Ref | None":
+    """Return the record of a live notebook's statements that change something outside of it.
+
+    Of the calls of a notebook, most compute its values: those count whose function is of a module
+    and says by its name that it changes a library, and those of own functions that do so. An
+    assignment to an attribute of a library, or of an own module, counts with its newest value.
+    """
+    tree, scope = cells_tree(module), vars(module)
+    chosen: dict[str, ast.stmt] = {}
+    for node in tree.body if tree is not None else ():
+        try:
+            found = _changing_cell(node, scope)
+        except Exception:  # noqa: BLE001 - looking a name up may run foreign code
+            found = node
+        if found is not None:
+            key = _target_text(found)
+            chosen.pop(key, None)  # executed again: the last time counts
+            chosen[key] = found
+    if not chosen:
+        return None
+    code = compile_cells(list(chosen.values()))
+    return ("effects", walk.code(code, "notebook:(cells)"), names_record(walk, code, scope, {}))
+
+
+def _target_text(node: ast.stmt) -> str:
+    """Return the text by which a later statement replaces a statement: of assignments the target."""
+    if isinstance(node, ast.Assign):
+        return " = ".join(ast.unparse(each) for each in node.targets)
+    return ast.unparse(node)
+
+
+def _changing_cell(node: ast.stmt, scope: Mapping[str, Any]) -> ast.stmt | None:
+    """Return a statement of a cell that changes something outside, without the values it uses."""
+    stores = [node] if isinstance(node, ast.stmt) else []
+    if isinstance(node, _BLOCKS):
+        stores = [each for each in ast.walk(node) if isinstance(each, ast.stmt)]
+    is_chosen = any(_is_patch(target, scope) for each in stores for target in _targets(each))
+    if is_chosen:
+        return node
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        loud = any(_decorates_loudly(each, scope) for each in node.decorator_list)
+        return node if loud else None
+    calls = [_without_data(each, scope) for each in _calls(node) if _changes_library(each, scope)]
+    if not calls:
+        return None
+    return ast.fix_missing_locations(ast.Expr(ast.Tuple(calls, ast.Load())))
+
+
+def _targets(node: ast.stmt) -> list[ast.expr]:
+    match node:
+        case ast.Assign(targets=targets) | ast.Delete(targets=targets):
+            return targets
+        case ast.AnnAssign(target=target) | ast.AugAssign(target=target):
+            return [target]
+    return []
+
+
+def _is_patch(target: ast.expr, scope: Mapping[str, Any]) -> bool:
+    """Return whether an assignment is to a module's or a library class's attribute, or to its item.
+
+    Attributes and items of the notebook's own objects (``df["a"] = 1``) are values: they count where
+    they are read.
+    """
+    if isinstance(target, ast.Tuple | ast.List):
+        return any(_is_patch(each, scope) for each in target.elts)
+    if isinstance(target, ast.Subscript):
+        held, root = target.value, _root(target.value)
+        return isinstance(held, ast.Attribute) and isinstance(scope.get(root or ""), ModuleType)
+    if not isinstance(target, ast.Attribute):
+        return False
+    owner = _resolve(target.value, scope)
+    return isinstance(owner, ModuleType) or (isinstance(owner, type) and _is_foreign(owner))
+
+
+def _changes_library(call: ast.Call, scope: Mapping[str, Any]) -> bool:
+    value = _resolve(call.func, scope)
+    if isinstance(value, FunctionType) and is_own_code(value.__code__.co_filename):
+        given = _is_given_foreign(call, scope) and _stores_attributes(value.__code__)
+        return given or _touches_others(value, set())
+    if value is setattr:
+        owner = _resolve(call.args[0], scope) if call.args else _MISSING
+        return isinstance(owner, ModuleType) or _is_foreign(owner)
+    return value is not _MISSING and _is_changing(call.func, scope, own=False)
+
+
+def _stores_attributes(code: CodeType) -> bool:
+    return "setattr" in code.co_names or any(
+        each.opname == "STORE_ATTR" for each in dis.get_instructions(code)
+    )
+
+
+def _without_data(call: ast.Call, scope: Mapping[str, Any]) -> ast.expr:
+    """Return a call without the arguments that are tables, models and other data of the notebook."""
+
+    def is_kept(node: ast.expr) -> bool:
+        names = [each.id for each in ast.walk(node) if isinstance(each, ast.Name)]
+        return all(isinstance(scope.get(name, None), _LIGHT) for name in names)
+
+    arguments = [each for each in call.args if is_kept(each)]
+    named = [each for each in call.keywords if is_kept(each.value)]
+    return ast.Call(call.func, arguments, named)
 
 
 def _changing(

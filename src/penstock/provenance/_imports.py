@@ -9,6 +9,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from penstock.provenance._bytecode import ImportUse, top_level_uses
+from penstock.provenance._cells import cells_code
 from penstock.provenance._loaded import file_code, is_late, module_code
 from penstock.provenance._own import (
     is_own_code,
@@ -117,7 +118,7 @@ def _file_of(module: ModuleType) -> str:
 
 def _top_level_of(module: ModuleType) -> CodeType | None:
     file = getattr(module, "__file__", None)
-    return (module_code(file) or file_code(file)) if file else None
+    return (module_code(file) or file_code(file)) if file else cells_code(module)
 
 
 def is_own_class(cls: type) -> bool:

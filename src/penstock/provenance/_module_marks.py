@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
+from penstock.provenance._cells import cells_of
 from penstock.provenance._own import is_own_code
 
 # Of other values only the type decides; a large table must not be kept alive by its mark.
@@ -112,5 +113,5 @@ def _stamp(module: ModuleType) -> object:
     try:
         facts = os.stat(module.__file__ or "")  # noqa: PTH116 - a thousand times in a study
     except (OSError, AttributeError, TypeError, ValueError):
-        return None
+        return cells_of(module)
     return facts.st_mtime_ns, facts.st_size, facts.st_ino

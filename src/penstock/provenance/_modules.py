@@ -6,6 +6,7 @@ from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from penstock.provenance._bytecode import Chain, Uses, find_uses, plain_record
+from penstock.provenance._cells import cells_of
 from penstock.provenance._computed import is_computing, lines_of
 from penstock.provenance._findings import Record, Ref
 from penstock.provenance._imports import absolute_name, is_own_class, project_modules
@@ -131,6 +132,7 @@ def all_modules(walk: "Walk") -> Ref:
     return (
         "modules",
         *(whole_module(walk, vars(module)) for module in project_modules(walk.project)),
+        *(whole_module(walk, vars(main)) for main in [sys.modules["__main__"]] if cells_of(main)),
     )
 
 
@@ -172,12 +174,16 @@ def _of_module(walk: "Walk", name: str, chain: Chain, code: CodeType) -> Ref:
 def _of_package(walk: "Walk", name: str, chain: Chain) -> Ref:
     """Return the record of a function's import of a package: equal whether loaded or not."""
     walk.package(name)
+    if (name, *chain)[:2] == ("sys", "modules"):
+        return ("of", name, *chain, all_modules(walk))
     value = _attribute(sys.modules.get(name), chain)
     patch = (walk.visit(value, name),) if is_own_value(value) else ()
     return ("of", name, *chain, *patch)
 
 
 def _taken(walk: "Walk", module: str, name: str, chains: set[Chain] | None) -> Ref:
+    if (module, name) == ("sys", "modules"):
+        return ("of", module, name, all_modules(walk))
     loaded = sys.modules.get(module)
     submodule = f"{module}.{name}"
     if loaded is None:
