@@ -27,6 +27,9 @@ _IGNORED = (
     "**/.ipynb_checkpoints", "**/node_modules", "dist", "build", "**/*secret*", "**/*credential*",
     "**/*.pem", "**/*.key",
 )  # fmt: skip
+# Compiled files with the time of their source differ in each build, and a builder that sets the
+# times of files makes them invalid; with this variable Python writes the source's hash instead.
+_PIP = "SOURCE_DATE_EPOCH=315532800 pip install"  # 1980, the first time that a zip file can hold
 _ENV = {
     "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     "PIP_NO_CACHE_DIR": "1",
@@ -100,7 +103,7 @@ def export_image(
     notes = tuple(_notes(base, [found for _, found in stages.values()]))
     return ImageFile(
         _text(spec.name, base, list(stages.values()), notes),
-        "\n".join(_IGNORED) + "\n",
+        "\n".join(_ignored([found for _, found in stages.values()])) + "\n",
         project,
         {each: stage for each, (stage, _) in stages.items()},
         notes,
@@ -156,9 +159,18 @@ def _text(
 
 
 def _install(found: Requirements) -> Iterator[str]:
-    for path in sorted(found.files):
-        yield f"COPY {json.dumps([path, path])}"
+    if found.local_paths:  # files of the project are installed, and may be anywhere in it
+        yield "COPY . ."
+    else:
+        for path in sorted(found.files):
+            yield f"COPY {json.dumps([path, path])}"
     hashes = "--require-hashes " if found.is_hashed else ""
-    yield f"RUN pip install {hashes}-r {json.dumps(found.file)}"
+    yield f"RUN {_PIP} {hashes}-r {json.dumps(found.file)}"
     if "penstock" not in found.names:
-        yield f"RUN pip install penstock=={penstock.__version__}"
+        yield f"RUN {_PIP} penstock=={penstock.__version__}"
+
+
+def _ignored(found: Sequence[Requirements]) -> Iterator[str]:
+    """Yield what stays out of the image; a folder that requirements name is needed."""
+    named = {posixpath.normpath(path).split("/")[0] for each in found for path in each.local_paths}
+    return (each for each in _IGNORED if each not in named)

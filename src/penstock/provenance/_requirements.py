@@ -14,6 +14,11 @@ from penstock.core import DataError, NotFoundError, digest_json
 _INCLUDE = re.compile(r"(?:-r|--requirement|-c|--constraint)(?:\s+|=)(?P<file>\S+)")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _COMMENT = re.compile(r"(?:^|\s)#.*")
+_EDITABLE = re.compile(r"(?:-e|--editable)(?:\s+|=)(?P<path>\S+)")
+_LOCAL = re.compile(
+    r"(?:-f|--find-links)(?:\s+|=)(?P<links>\S+)|(?P<path>\.\S*|\S+\.(?:whl|zip|tar\.gz))(?:\s.*)?"
+    r"|[\w.\[\],-]+\s*@\s*file:(?P<file>\S+).*"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +58,19 @@ class Requirements:
     @property
     def is_hashed(self) -> bool:
         """True if each package has a fixed version and a hash."""
-        return bool(self.packages) and all(
-            "==" in line and "--hash=" in line for line in self.packages
+        return (
+            bool(self.packages)
+            and all("==" in line and "--hash=" in line for line in self.packages)
+            and not any(_EDITABLE.match(line) for each in self.files.values() for line in each)
         )
+
+    @property
+    def local_paths(self) -> list[str]:
+        """Files and folders of the project that requirements name: ``-e .``, ``--find-links wheels``."""
+        lines = (line for each in self.files.values() for line in each)
+        matches = (_EDITABLE.fullmatch(line) or _LOCAL.fullmatch(line) for line in lines)
+        named = [path for found in matches if found for path in found.groups() if path]
+        return [path for path in named if "://" not in path]
 
 
 def read_requirements(project: Path, file: str) -> Requirements:
