@@ -217,3 +217,11 @@ def test_items_of_a_map_are_listed_and_executed_by_many(file, store):
         done = run_step(run_id, name, target=pipeline, retries=False, store=store)
         assert done.state is StepState.FINISHED, done.error
     assert store.metadata.runs.get(run_id).state is RunState.FINISHED
+    # the same pipeline again: its maps are cached as a whole, and an engine still starts each item
+    again = prepare_run(pipeline, store=store)
+    states = {
+        name: run_step(again, name, target=pipeline, retries=False, store=store).state
+        for name in ("numbers", *items, "twice", "total", "inner")
+    }
+    assert set(states.values()) == {StepState.CACHED}
+    assert store.metadata.runs.get(again).state is RunState.FINISHED

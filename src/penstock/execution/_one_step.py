@@ -168,10 +168,15 @@ def _claimed(store: Store, record: RunRecord, graph: Graph, step: str) -> Iterat
 
 
 def _result(records: Sequence[StepRunRecord], step: str, name: str) -> StepRunRecord:
-    """Return the step run of a step; of an item of a mapped pipeline, a failed step run or the last."""
+    """Return the step run of a step; of an item of a mapped pipeline, a failed step run or the last.
+
+    Of an item of a map that was cached, the map's.
+    """
     own = [record for record in records if record.step.startswith(f"{step}/")]
     failed = [record for record in own if record.state is StepState.FAILED]
-    return next(iter(failed), None) or next(each for each in records if each.step == name)
+    around = step.rpartition("[")[0]  # a map that is cached as a whole executes no items
+    named = {each.step: each for each in records}
+    return next(iter(failed), None) or named.get(name) or named[around]
 
 
 def _ended_before(store: Store, record: RunRecord, step: str) -> StepRunRecord | None:
