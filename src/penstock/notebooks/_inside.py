@@ -1,6 +1,7 @@
 """Questions of penstock to a kernel: executed inside, between the cells; changes nothing there."""
 
 import hashlib
+import os
 import random
 import re
 import sys
@@ -10,20 +11,33 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from penstock.core import PenstockError
+from penstock.provenance import FolderWatch
 from penstock.stores import Store, content_digest, open_store
 
 _HISTORY = re.compile(r"_+|_i+|_i?\d+|_[dio]h|__\w*|_exit_code")  # IPython's own names
 _files: list[str] = []  # opened for reading since the last question; of this kernel only
 _written: list[str] = []
+_native: list[
+    FolderWatch
+] = []  # of the kernel's folder: polars, pyarrow and programs open files too
 
 
 def watch_files() -> None:
-    """Begin to record the files that cells open."""
+    """Begin to record the files that cells open, in the kernel's folder also those of native code."""
     sys.addaudithook(_note)
+    watch = FolderWatch(lambda _: False)
+    watch.add(os.getcwd())  # noqa: PTH109 - the folder as text
+    watch.start()
+    _native.append(watch)
 
 
 def opened_files() -> dict[str, list[str]]:
     """Return the files opened since the last call: for reading, for writing."""
+    for watch in _native:
+        read, written = watch.collect()
+        _files.extend(read)
+        _written.extend(written)
+        watch.start()
     files = {"read": sorted({*_files}), "written": sorted({*_written})}
     _files.clear()
     _written.clear()
@@ -127,4 +141,9 @@ def _note(event: str, arguments: tuple[Any, ...]) -> None:
     if event == "open" and isinstance(arguments[0], str):
         mode = str(arguments[1] or "")
         is_written = any(sign in mode for sign in "wax+") or bool((arguments[2] or 0) & 3)
-        (_written if is_written else _files).append(arguments[0])
+        (_written if is_written else _files).append(os.path.abspath(arguments[0]))  # noqa: PTH100 - hot
+    elif event == "sqlite3.connect" and isinstance(arguments[0], str):
+        path = arguments[0].removeprefix("file:").partition("?")[0]
+        if path and ":memory:" not in path:  # what it is asked for, nobody sees
+            _written.append(os.path.abspath(path))  # noqa: PTH100 - hot
+            _files.append(os.path.abspath(path))  # noqa: PTH100 - hot

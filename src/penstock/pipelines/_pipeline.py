@@ -141,7 +141,7 @@ class Pipeline(Generic[P, R]):
             )
         return self.bind({**given, **of_partition})
 
-    def trace(self, **params: object) -> Graph:
+    def trace(self, /, **params: object) -> Graph:
         """Run the body with steps recorded instead of executed, and return the graph.
 
         Args:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     )
     from penstock.provenance._environment import capture_environment as capture_environment
     from penstock.provenance._environment import capture_hardware as capture_hardware
+    from penstock.provenance._inotify import FolderWatch as FolderWatch
     from penstock.provenance._kept_state import StateChanges as StateChanges
     from penstock.provenance._kept_state import StateKeeper as StateKeeper
     from penstock.provenance._library_settings import (
@@ -58,6 +59,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "CodeDigest": "_code",
         "Requirements": "_requirements",
         "SourceTree": "_source",
+        "FolderWatch": "_inotify",
         "StateChanges": "_kept_state",
         "StateKeeper": "_kept_state",
         "build_manifest": "_manifest",

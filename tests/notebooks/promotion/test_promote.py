@@ -64,6 +64,40 @@ def test_values_that_cannot_pass_join_their_steps_and_others_do_not(tmp_path):
     assert steps["written_and_read"] == [(3, 5)]
 
 
+STATES = {  # of cells that share something without a name: the steps in which it stands
+    "patched_class": (
+        [
+            "import pandas as pd", "#md # Patch", "pd.DataFrame.doubled = lambda self: self * 2\nx = 1",
+            "#md # Make", "df = pd.DataFrame({'a': [x]})", "#md # Use", "total = int(df.doubled()['a'].sum())",
+        ],
+        [(3, 5, 7)],
+    ),
+    "own_function_patches": (
+        ["import math\ndef settle():\n    math.base = 3", "#md # A", "settle()\nx = 1", "#md # B", "y = math.base + x"],
+        [(3, 5)],
+    ),
+    "native_files": (
+        ["import polars as pl", "#md # A", "pl.DataFrame({'a': [1, 2]}).write_parquet('o.parquet')", "#md # B", "total = pl.read_parquet('o.parquet')['a'].sum()", "#md # C", "more = total + 1"],
+        [(3, 5), (7,)],
+    ),
+    "sqlite": (
+        [
+            "import sqlite3", "#md # A", "c = sqlite3.connect('x.db')\nc.execute('drop table if exists t')\nc.execute('create table t(a)')\nc.execute('insert into t values (4)')\nc.commit()\nc.close()",
+            "#md # B", "d = sqlite3.connect('x.db')\nv = d.execute('select a from t').fetchone()[0]\nd.close()\ndel c, d", "#md # C", "w = v + 1",
+        ],
+        [(3, 5), (7,)],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_what_cells_share_without_a_name_stays_in_one_step(tmp_path, name):
+    """Else a cached step, or another process, would leave it out."""
+    cells, steps = STATES[name]
+    path = write_notebook(tmp_path / f"{name}.ipynb", *cells)
+    assert [step.cells for step in promote_notebook(path, tmp_path / "pkg").plan.steps] == steps
+
+
 def test_an_edited_plan_decides_the_steps(tmp_path):
     path, _ = write(tmp_path, "functions")
     folder = tmp_path / "pkg"

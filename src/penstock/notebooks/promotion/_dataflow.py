@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from penstock.notebooks._document import Notebook
 from penstock.notebooks._events import CellFlow
-from penstock.notebooks._scopes import bound_names
+from penstock.notebooks._scopes import bound_names, root_name
 from penstock.notebooks.promotion._plan import Plan, PlannedStep, joined
 from penstock.notebooks.promotion._recording import Recording
 from penstock.notebooks.promotion._statements import NotebookParts, Statement
@@ -38,12 +38,13 @@ def connect(plan: Plan, notebook: Notebook, parts: NotebookParts, recording: Rec
     """Return the plan with inputs and outputs; steps are joined where a value cannot pass between them.
 
     Values that cannot pass: a function, an object of a class of the notebook, a value without a
-    digest (an open file, a generator), and files that a step writes and a later step reads.
+    digest (an open file, a generator), files that a step writes and a later step reads, and what a
+    step changes in a library: nobody sees which of the later steps it concerns.
     """
     steps = list(plan.steps)
     while True:
         needs = [needs_of(step, parts, recording) for step in steps]
-        place = _cut(steps, needs, recording)
+        place = _cut(steps, needs, recording) or _patched(steps, parts)
         if place is None:
             break
         first, last = place
@@ -141,6 +142,39 @@ def _cut(
         if earlier_files is not None:
             return earlier_files, later
     return None
+
+
+def _patched(steps: Sequence[PlannedStep], parts: NotebookParts) -> tuple[int, int] | None:
+    """Return a step that changes a library, and the last step; None if no step before the last does."""
+    imported = {name for each in parts.imports for name in each.writes}
+    definitions = [*parts.definitions, *parts.local_definitions.values()]
+    patching = {n for each in definitions if _patches(each.node, imported) for n in each.writes}
+    for place, step in enumerate(steps[:-1]):
+        body = [each for cell in step.cells for each in parts.bodies[cell]]
+        if any(_patches(each.node, imported) or each.reads & patching for each in body):
+            return place, len(steps) - 1
+    return None
+
+
+def _patches(node: ast.AST, imported: set[str]) -> bool:
+    """Return whether code assigns to an attribute or item of what is imported: ``pd.DataFrame.f = …``.
+
+    Variables of the environment are none: penstock undoes them behind each step, and a difference
+    joins the steps.
+    """
+    for each in ast.walk(node):
+        match each:
+            case ast.Attribute(ctx=ast.Store() | ast.Del()) as target:
+                changed: ast.expr = target.value
+            case ast.Subscript(value=ast.Attribute() as held, ctx=ast.Store() | ast.Del()):
+                changed = held
+            case ast.Call(func=ast.Name(id="setattr" | "delattr"), args=[target, *_]):
+                changed = target
+            case _:
+                continue
+        if root_name(changed) in imported and ast.unparse(changed) != "os.environ":
+            return True
+    return False
 
 
 def _source(name: str, later: int, needs: Sequence[StepNeeds]) -> int | None:

@@ -270,9 +270,18 @@ def _blocking(tree: ast.Module | None) -> Iterator[tuple[int, str]]:
             case ast.Call(func=ast.Name(id=name), lineno=line) if name in _LOOKS:
                 yield line, f"{name}() looks at the notebook's own names"
     for statement in (tree or ast.Module([], [])).body:
-        awaits = [n for n in ast.walk(statement) if isinstance(n, ast.Await)]
-        if awaits and not isinstance(statement, ast.AsyncFunctionDef | ast.ClassDef):
-            yield awaits[0].lineno, "await stands at the top level; use asyncio.run"
+        if isinstance(statement, ast.AsyncFunctionDef | ast.ClassDef):
+            continue
+        waits = next((n for n in ast.walk(statement) if _waits(n)), None)
+        if waits is not None:
+            line = getattr(waits, "lineno", statement.lineno)
+            yield line, "await stands at the top level; use asyncio.run"
+
+
+def _waits(node: ast.AST) -> bool:
+    """Return whether a node is executed in an asynchronous function only."""
+    is_async = isinstance(node, ast.comprehension) and bool(node.is_async)
+    return is_async or isinstance(node, ast.Await | ast.AsyncFor | ast.AsyncWith)
 
 
 def _is_harmless(node: ast.AST) -> bool:
