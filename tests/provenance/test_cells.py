@@ -25,7 +25,7 @@ def notebook(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "IPython", ipython)
     monkeypatch.setitem(sys.modules, "__main__", main)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(pd.DataFrame, "_accessors", pd.DataFrame._accessors)
+    monkeypatch.setattr(pd.DataFrame, "_accessors", set(vars(pd.DataFrame)["_accessors"]))
     for name in ("constant", "extra", "register_part", "penstock_test"):
         monkeypatch.setattr(pd, name, None, raising=False)
         monkeypatch.setattr(pd.DataFrame, name, None, raising=False)

@@ -41,7 +41,10 @@ def cells_code(module: ModuleType) -> CodeType | None:
 
 def compile_cells(statements: list[ast.stmt]) -> CodeType:
     """Return the code of statements of cells."""
-    return compile(ast.Module(statements, []), CELLS, "exec", flags=_FLAGS, dont_inherit=True)
+    code: CodeType = compile(
+        ast.Module(statements, []), CELLS, "exec", flags=_FLAGS, dont_inherit=True
+    )
+    return code
 
 
 @lru_cache(maxsize=4)

@@ -114,7 +114,7 @@ def _target_text(node: ast.stmt) -> str:
 
 def _changing_cell(node: ast.stmt, scope: Mapping[str, Any]) -> ast.stmt | None:
     """Return a statement of a cell that changes something outside, without the values it uses."""
-    stores = [node] if isinstance(node, ast.stmt) else []
+    stores = [node]
     if isinstance(node, _BLOCKS):
         stores = [each for each in ast.walk(node) if isinstance(each, ast.stmt)]
     is_chosen = any(_is_patch(target, scope) for each in stores for target in _targets(each))
