@@ -179,7 +179,7 @@ def _read_tag(fields: Fields) -> tuple[str, str]:
 
 
 def _write(desk: Desk, record: ExperimentRecord, document: DocumentRecord) -> dict[str, Any]:
-    created = to_ms(record.created_at)
+    created = document.body.get("created_ms") or to_ms(record.created_at)
     return {
         "experiment_id": document.key,
         "name": record.name,

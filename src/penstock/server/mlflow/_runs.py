@@ -92,7 +92,7 @@ def update(desk: Desk, fields: Fields) -> dict[str, Any]:
     ended = from_ms(fields.integer("end_time"), "end_time") if fields.has("end_time") else None
     desk.require_open(run_id)
     if status in _STATE:
-        _move(desk, run_id, _STATE[status], {} if ended is None else {"ended_at": ended})
+        move_run(desk, run_id, _STATE[status], {} if ended is None else {"ended_at": ended})
     name = fields.text("run_name")
     if name:
         _rename(desk, run_id, name)
@@ -274,7 +274,8 @@ def _info(desk: Desk, run: RunRecord, experiment_id: str, *, deleted: bool) -> d
     )
 
 
-def _move(desk: Desk, run_id: str, state: RunState, changes: dict[str, Any]) -> None:
+def move_run(desk: Desk, run_id: str, state: RunState, changes: dict[str, Any]) -> None:
+    """Move a run to any state, as MLflow does."""
     run = desk.run(run_id)
     if state.name in _ENDED:
         changes.setdefault("ended_at", run.ended_at or now())

@@ -7,21 +7,66 @@ from pathlib import Path
 from typing import Any
 
 from penstock.server.mlflow._fields import compact, number, pairs
-from penstock.server.mlflow.moving._source import Entry, Fetch, local_folder, no_source, walk
+from penstock.server.mlflow.moving._source import Entry, SourceFile, local_folder, no_source, walk
 
 _LOGGED_STATUS = {
     1: "LOGGED_MODEL_PENDING",
     2: "LOGGED_MODEL_READY",
     3: "LOGGED_MODEL_UPLOAD_FAILED",
 }
-# What has no place here, by table.
+# What has no place here, by table: any other table with rows is named as it is.
 _LOST = {
     "trace_info": "traces",
     "assessments": "assessments of traces",
     "evaluation_datasets": "evaluation datasets",
-    "webhooks": "webhooks",
-    "scorers": "scorers",
 }
+_READ = frozenset(
+    [
+        "experiments",
+        "experiment_tags",
+        "runs",
+        "params",
+        "tags",
+        "metrics",
+        "latest_metrics",
+        "datasets",
+        "inputs",
+        "input_tags",
+        "logged_models",
+        "logged_model_params",
+        "logged_model_tags",
+        "logged_model_metrics",
+        "registered_models",
+        "registered_model_tags",
+        "registered_model_aliases",
+        "model_versions",
+        "model_version_tags",
+    ]
+)
+# Parts of what is named above, and what a server keeps for itself.
+_UNNAMED = frozenset(
+    [
+        "alembic_version",
+        "workspaces",
+        "scheduler_leases",
+        "job_locks",
+        "sqlite_sequence",
+        "sqlite_stat1",
+        "sqlite_stat4",
+        "trace_tags",
+        "trace_request_metadata",
+        "trace_metrics",
+        "spans",
+        "span_metrics",
+        "sql_trace_metric_daily_rollups",
+        "sql_span_cost_daily_rollups",
+        "sql_assessment_daily_rollups",
+        "sql_trace_rollup_rebuild_queue",
+        "evaluation_dataset_tags",
+        "evaluation_dataset_records",
+    ]
+)
+_DEFAULT_WORKSPACE = "default"
 _LARGEST = 1.7976931348623157e308  # what MLflow writes for an infinity
 
 
@@ -44,17 +89,20 @@ class DatabaseSource:
             raise no_source(str(path)) from error
         if not {"experiments", "runs", "latest_metrics"} <= self._tables:
             raise no_source(str(path))
+        self._renamed: list[str] = []
+        self._models: dict[str, tuple[str, str]] = {}  # workspace and name there by name here
 
     @property
     def name(self) -> str:
         """See MlflowSource."""
-        return f"sqlite:///{self._path}"
+        return f"sqlite:///{self._path.resolve()}"
 
     def experiments(self) -> Iterator[Entry]:
         """See MlflowSource."""
         for row in self._rows("SELECT * FROM experiments ORDER BY experiment_id"):
             yield {
-                **{name: row[name] for name in row},
+                **row,
+                "name": self._name_of(row, "Experiment"),
                 "experiment_id": str(row["experiment_id"]),
                 "tags": self._pairs("experiment_tags", "experiment_id", row["experiment_id"]),
             }
@@ -64,12 +112,7 @@ class DatabaseSource:
         sql = "SELECT * FROM runs WHERE experiment_id = ? ORDER BY start_time, run_uuid"
         for row in self._rows(sql, int(experiment_id)):
             run_id = row["run_uuid"]
-            latest = self._rows("SELECT * FROM latest_metrics WHERE run_uuid = ?", run_id)
-            metrics = [
-                {"key": m["key"], "value": number(_value(m)), "timestamp": m["timestamp"],
-                 "step": m["step"]}
-                for m in latest
-            ]  # fmt: skip
+            metrics = self._metrics(run_id)
             info = compact(
                 run_id=run_id,
                 run_name=row["name"],
@@ -94,8 +137,6 @@ class DatabaseSource:
 
     def logged_models(self, experiment_id: str) -> Iterator[Entry]:
         """See MlflowSource."""
-        if "logged_models" not in self._tables:
-            return
         sql = "SELECT * FROM logged_models WHERE experiment_id = ? AND lifecycle_stage = 'active'"
         for row in self._rows(sql, int(experiment_id)):
             key = row["model_id"]
@@ -124,44 +165,54 @@ class DatabaseSource:
     def registered_models(self) -> Iterator[Entry]:
         """See MlflowSource."""
         for row in self._rows("SELECT * FROM registered_models ORDER BY name"):
-            name = row["name"]
-            aliases = self._rows("SELECT * FROM registered_model_aliases WHERE name = ?", name)
+            here = self._name_of(row, "Model")
+            place = self._models[here] = (row.get("workspace") or "", row["name"])
+            aliases = self._of_model("registered_model_aliases", *place)
+            tags = self._of_model("registered_model_tags", *place)
             yield {
-                "name": name,
+                "name": here,
                 "description": row["description"] or "",
-                "tags": self._pairs("registered_model_tags", "name", name),
+                "creation_timestamp": row["creation_time"],
+                "tags": pairs({tag["key"]: tag["value"] or "" for tag in tags}),
                 "aliases": [{"alias": a["alias"], "version": str(a["version"])} for a in aliases],
             }
 
     def versions(self, name: str) -> Sequence[Entry]:
         """See MlflowSource."""
         found = []
-        for row in self._rows("SELECT * FROM model_versions WHERE name = ? ORDER BY version", name):
+        place = self._models[name]
+        all_tags = self._of_model("model_version_tags", *place)
+        rows = self._of_model("model_versions", *place)
+        for row in sorted(rows, key=lambda each: int(each["version"])):
             if row["current_stage"] == "Deleted_Internal":
                 continue
-            sql = 'SELECT "key", value FROM model_version_tags WHERE name = ? AND version = ?'
-            tags = [dict(tag) for tag in self._rows(sql, name, row["version"])]
+            tags = {t["key"]: t["value"] or "" for t in all_tags if t["version"] == row["version"]}
             found.append(
                 {
-                    **{column: row[column] for column in row},
+                    **row,
                     "version": str(row["version"]),
                     "creation_timestamp": row["creation_time"],
-                    "tags": tags,
+                    "tags": pairs(tags),
                 }
             )
         return found
 
-    def files(self, uri: str) -> Iterator[tuple[str, Fetch]]:
+    def files(self, uri: str) -> Iterator[SourceFile]:
         """See MlflowSource."""
         return walk(local_folder(uri, self._artifacts, self._path.parent))
 
     def lost(self) -> Sequence[str]:
         """See MlflowSource."""
-        found = []
-        for table, what in _LOST.items():
-            if table in self._tables:
-                [row] = self._rows(f"SELECT COUNT(*) AS n FROM {table}")  # noqa: S608 - our own words
-                found += [f"{row['n']} {what}"] if row["n"] else []
+        found = list(self._renamed)
+        for table in sorted(self._tables - _READ - _UNNAMED):
+            [row] = self._rows(f'SELECT COUNT(*) AS n FROM "{table}"')  # noqa: S608 - read from the database itself
+            if row["n"]:
+                found.append(f"{row['n']} {_LOST.get(table, f'rows of its table {table}')}")
+        if "logged_models" in self._tables:
+            [row] = self._rows(
+                "SELECT COUNT(*) AS n FROM logged_models WHERE lifecycle_stage <> 'active'"
+            )
+            found += [f"{row['n']} logged models that are deleted there"] if row["n"] else []
         sql = "SELECT COUNT(*) AS n FROM metrics WHERE ABS(value) = ?"
         [row] = self._rows(sql, _LARGEST)
         if row["n"]:
@@ -171,8 +222,6 @@ class DatabaseSource:
         return found
 
     def _sides(self, run_id: str) -> Entry:
-        if "inputs" not in self._tables:
-            return {}
         sql = (
             "SELECT i.input_uuid, d.* FROM inputs i JOIN datasets d ON d.dataset_uuid = i.source_id"
             " WHERE i.source_type = 'DATASET' AND i.destination_id = ?"
@@ -207,6 +256,36 @@ class DatabaseSource:
             "outputs": {"model_outputs": made},
         }
 
+    def _metrics(self, run_id: str) -> list[Entry]:
+        """Return the latest points with the number of all: one that is added shows in that."""
+        latest = {
+            row["key"]: {
+                "value": number(_value(row)),
+                "timestamp": row["timestamp"],
+                "step": row["step"],
+            }
+            for row in self._rows("SELECT * FROM latest_metrics WHERE run_uuid = ?", run_id)
+        }
+        sql = 'SELECT "key", COUNT(*) AS n FROM metrics WHERE run_uuid = ? GROUP BY "key"'
+        counts = {row["key"]: row["n"] for row in self._rows(sql, run_id)}
+        keys = sorted({*latest, *counts})
+        return [{"key": key, "count": counts.get(key, 0), **latest.get(key, {})} for key in keys]
+
+    def _name_of(self, row: Mapping[str, Any], what: str) -> str:
+        """Return a name here: names are unique in a workspace there, and in the store here."""
+        workspace = row.get("workspace") or _DEFAULT_WORKSPACE
+        if workspace == _DEFAULT_WORKSPACE:
+            return str(row["name"])
+        here = f"{workspace}.{row['name']}"
+        sentence = f"{what} {row['name']!r} of workspace {workspace!r} is called {here!r} here"
+        if sentence not in self._renamed:
+            self._renamed.append(sentence)
+        return here
+
+    def _of_model(self, table: str, workspace: str, name: str) -> list[Mapping[str, Any]]:
+        rows = self._rows(f"SELECT * FROM {table} WHERE name = ?", name)  # noqa: S608 - our own words
+        return [row for row in rows if (row.get("workspace") or "") == workspace]
+
     def _pairs(self, table: str, column: str, value: Any) -> list[Entry]:
         sql = f'SELECT "key", value FROM {table} WHERE {column} = ?'  # noqa: S608 - our own words
         return pairs({row["key"]: row["value"] or "" for row in self._rows(sql, value)})
@@ -217,8 +296,13 @@ class DatabaseSource:
         return pairs({row[f"{prefix}_key"]: row[f"{prefix}_value"] for row in rows})
 
     def _rows(self, sql: str, *values: Any) -> list[Mapping[str, Any]]:
-        return [dict(row) for row in self._raw.execute(sql, values).fetchall()]
+        try:
+            return [dict(row) for row in self._raw.execute(sql, values).fetchall()]
+        except sqlite3.OperationalError as error:
+            if "no such table" in str(error):  # an older version has it not yet
+                return []
+            raise
 
 
 def _value(row: Mapping[str, Any]) -> float:
-    return math.nan if row["is_nan"] else float(row["value"])
+    return math.nan if row["is_nan"] or row["value"] is None else float(row["value"])

@@ -2,6 +2,7 @@
 
 import urllib.parse
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -9,6 +10,23 @@ from penstock.core import ParameterError
 
 Entry = dict[str, Any]
 Fetch = Callable[[Path], None]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file of a run, a logged model or a version.
+
+    Args:
+        name: The name under the artifact URI, with slashes.
+        stamp: What changes with the file, such as its size and time; to see whether it was read.
+        fetch: Copies the file to a path of this machine.
+        lost: Why it cannot be read; empty if it can.
+    """
+
+    name: str
+    stamp: str
+    fetch: Fetch
+    lost: str = ""
 
 
 class MlflowSource(Protocol):
@@ -43,8 +61,8 @@ class MlflowSource(Protocol):
         """Return the versions of a model, by number."""
         ...
 
-    def files(self, uri: str) -> Iterator[tuple[str, Fetch]]:
-        """Yield the files under an artifact URI: the name there, and a function that fetches it.
+    def files(self, uri: str) -> Iterator[SourceFile]:
+        """Yield the files under an artifact URI.
 
         Raises:
             LookupError: If the place cannot be read from here; the error says why.
@@ -83,14 +101,33 @@ def local_folder(uri: str, root: Path | None, beside: Path) -> Path:
     raise LookupError(message)
 
 
-def walk(folder: Path) -> Iterator[tuple[str, Fetch]]:
-    """Yield the files of a folder; links that lead out of it are left out."""
+def walk(folder: Path) -> Iterator[SourceFile]:
+    """Yield the files of a folder; links that lead out of it, and what is no file, as lost.
+
+    Raises:
+        LookupError: If neither the folder nor the one that holds its run is on this machine: then
+            nobody knows whether there were any.
+    """
     if not folder.is_dir():
+        if not folder.parent.parent.is_dir():
+            message = f"{folder} is not on this machine"
+            raise LookupError(message)
         return
     top = folder.resolve()
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.resolve().is_relative_to(top):
-            yield path.relative_to(folder).as_posix(), _copier(path)
+        if path.is_dir() and not path.is_symlink():
+            continue
+        name, lost, stamp = path.relative_to(folder).as_posix(), "", ""
+        if path.is_dir():
+            lost = "it is a link to a folder"
+        elif not path.resolve().is_relative_to(top):
+            lost = "it is a link that leads out of its folder"
+        elif not path.is_file():
+            lost = "it is no file"
+        else:
+            facts = path.stat()
+            stamp = f"{facts.st_size}:{facts.st_mtime_ns}"
+        yield SourceFile(name, stamp, _copier(path), lost)
 
 
 def _copier(path: Path) -> Fetch:
