@@ -27,6 +27,7 @@ from penstock.server.mlflow._paths import ArtifactPlace, locate, safe_path
 from penstock.server.mlflow._registered_models import read_model_tag, read_model_tags
 from penstock.server.mlflow._rules import check_key, check_model_name, check_version
 from penstock.server.mlflow._shelf import (
+    PROMPT_TAG,
     STAGES,
     Shelf,
     ShelfModel,
@@ -37,6 +38,7 @@ from penstock.server.mlflow._shelf import (
 from penstock.server.mlflow._stages import move, read_stage
 
 _MOST, _DEFAULT = 200_000, 10_000
+_PROMPT_SOURCES = frozenset({"dummy-source", "prompt-template"})
 _VERSIONS_TAG = "mlflow.modelVersions"
 LOGGED_SOURCE = re.compile(r"models:/(m-[^/]+)(?:/(.*))?")
 _OWN_SOURCE = re.compile(r"(?:mlflow-artifacts|penstock):/+(.*)")
@@ -51,7 +53,16 @@ def create(desk: Desk, fields: Fields) -> dict[str, Any]:
     run_id, model_id = fields.text("run_id"), fields.text("model_id")
     tags = read_model_tags(fields)
     model = shelf.get(name)
-    files, run_id, model_id = _resolve(desk, source, run_id, model_id)
+    if tags.get(PROMPT_TAG, "").lower() == "true":
+        # A prompt's text is a tag: it has no files, and a word for a source.
+        if source not in _PROMPT_SOURCES:
+            raise invalid(
+                f"Invalid prompt source: {source[:200]!r}. Prompts have a word in its place: "
+                f"{', '.join(sorted(_PROMPT_SOURCES))}."
+            )
+        files = dict[str, ArtifactRecord]()
+    else:
+        files, run_id, model_id = _resolve(desk, source, run_id, model_id)
     record = _record(desk, model, source, run_id, files)
     created = desk.metadata.models.create_version(record, actor=current_actor())
     key = f"{created.model}/{created.version}"

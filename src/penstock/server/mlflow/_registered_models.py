@@ -32,6 +32,7 @@ from penstock.server.mlflow._shelf import (
 from penstock.server.mlflow._stages import move, read_stage
 
 _MOST, _DEFAULT = 1000, 100
+_PROMPT_TEXT = "mlflow.prompt.text"
 _OWN = {CHAMPION: "Production", CHALLENGER: "Staging"}
 
 
@@ -196,8 +197,10 @@ def read_model_tags(fields: Fields) -> dict[str, str]:
 
 def read_model_tag(fields: Fields) -> tuple[str, str]:
     """Return a tag of a registered model or version."""
-    key = check_key(fields.require("key"), "tag", fields.place)
-    return key, check_length(fields.text("value"), MODEL_TAG_LENGTH, fields.place + "value")
+    key, value = check_key(fields.require("key"), "tag", fields.place), fields.text("value")
+    if key == _PROMPT_TEXT and len(value) > MODEL_TAG_LENGTH:
+        raise invalid(f"Prompt text exceeds max length of {MODEL_TAG_LENGTH} characters.")
+    return key, check_length(value, MODEL_TAG_LENGTH, fields.place + "value")
 
 
 def _named(shelf: Shelf, fields: Fields) -> ShelfModel:

@@ -88,7 +88,7 @@ def check_run_id(run_id: str) -> str:
 
 def check_experiment_id(experiment_id: str) -> str:
     """Return an id that may be an experiment's: a whole number, as a text."""
-    if not _WHOLE.fullmatch(experiment_id):
+    if not _WHOLE.fullmatch(experiment_id.removeprefix("-")):
         raise invalid(
             f"Invalid experiment ID '{experiment_id[:100]}'. Experiment ID must be a valid integer."
         )
