@@ -1,4 +1,4 @@
-"""``penstock export``: a pipeline as a file for an orchestrator; models to serving platforms; runs to MLflow and W&B."""
+"""``penstock export``: a pipeline as a file for an orchestrator; models to serving platforms; runs to MLflow, W&B and SageMaker."""
 
 import itertools
 from importlib import import_module
@@ -19,6 +19,9 @@ _OTHERS = {
     "openlineage": ("_export_events", "export_events"),
     "mlflow": ("_moving", "export_to_mlflow"),
     "mlflow-model": ("_moving", "export_model_folder"),
+    "sagemaker": ("_export_clouds", "export_to_sagemaker"),
+    "sagemaker-model": ("_export_clouds", "export_package"),
+    "vertex-model": ("_export_clouds", "export_upload"),
     "wandb": ("_moving", "export_to_wandb"),
 }
 
@@ -69,7 +72,7 @@ def _kind_of(args: list[str]) -> str:
     ),
 )
 def export() -> None:
-    """Export pipelines to orchestrators, models to KServe, Ray Serve and BentoML, runs to MLflow and W&B, and a Helm chart.
+    """Export pipelines to orchestrators, models to serving platforms and registries, runs to MLflow, W&B and SageMaker, and a Helm chart.
 
     `penstock export FILE.py` is short for `penstock export pipeline FILE.py`, and
     `penstock export NAME --to kserve`, `ray-serve` or `bentoml` for `penstock export model NAME …`.

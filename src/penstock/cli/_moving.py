@@ -67,7 +67,7 @@ def import_from_mlflow(
         f" experiments, {done.points:,} metric points, {done.files} files,"
         f" {done.logged_models} logged models, {done.versions} versions of {done.models} models."
     )
-    _show_lost(done.lost)
+    show_lost(done.lost)
 
 
 @click.command(
@@ -90,7 +90,7 @@ def export_to_mlflow(ctx: click.Context, runs: tuple[str, ...], target: str, as_
     if as_json:
         emit(asdict(done))
         return
-    _show_written(done, "{} is {} there.")
+    show_written(done, "{} is {} there.")
 
 
 @click.command(
@@ -121,7 +121,7 @@ def export_to_wandb(ctx: click.Context, runs: tuple[str, ...], folder: Path, as_
     if as_json:
         emit(asdict(done))
         return
-    _show_written(done, "{}: {}")
+    show_written(done, "{}: {}")
 
 
 @click.command(
@@ -158,17 +158,21 @@ def _report(done: "ImportSummary") -> None:
         say(f"  {done.runs} runs, {done.points:,} metric points, {done.files} files", stderr=True)
 
 
-def _show_written(done: "moving.ExportSummary | exporters.WandbExport", form: str) -> None:
+def show_written(
+    done: "moving.ExportSummary | exporters.WandbExport | exporters.SagemakerExport", form: str
+) -> None:
+    """Say what an export of runs has written."""
     say(
         f"[green]✓[/] {len(done.runs) - done.unchanged} runs written ({done.unchanged} were there),"
         f" {done.points:,} metric points, {done.files} files."
     )
     for run, there in done.runs.items():
         say("  " + form.format(plain(run), plain(there)))
-    _show_lost(done.lost)
+    show_lost(done.lost)
 
 
-def _show_lost(lost: list[str]) -> None:
+def show_lost(lost: list[str]) -> None:
+    """List what was not taken along."""
     if not lost:
         return
     say(f"[yellow]Not taken along[/] ({len(lost)}):")

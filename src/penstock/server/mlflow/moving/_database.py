@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.server.mlflow._fields import compact, number, pairs
-from penstock.server.mlflow.moving._source import Entry, SourceFile, local_folder, no_source, walk
+from penstock.server.mlflow.moving._source import Entry, ListedFile, local_folder, no_source, walk
 
 _LOGGED_STATUS = {
     1: "LOGGED_MODEL_PENDING",
@@ -197,7 +197,7 @@ class DatabaseSource:
             )
         return found
 
-    def files(self, uri: str) -> Iterator[SourceFile]:
+    def files(self, uri: str) -> Iterator[ListedFile]:
         """See MlflowSource."""
         return walk(local_folder(uri, self._artifacts, self._path.parent))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from penstock.core import require
 from penstock.server.mlflow._fields import compact, number, pairs
-from penstock.server.mlflow.moving._source import Entry, SourceFile, local_folder, no_source, walk
+from penstock.server.mlflow.moving._source import Entry, ListedFile, local_folder, no_source, walk
 
 _META, _TRASH, _MODELS = "meta.yaml", ".trash", "models"
 _NO_RUNS = frozenset({_TRASH, _MODELS, "datasets", "tags", "traces"})
@@ -134,7 +134,7 @@ class FolderSource:
                 found.append({**facts, "version": str(facts["version"]), "tags": tags})
         return sorted(found, key=lambda each: int(each["version"]))
 
-    def files(self, uri: str) -> Iterator[SourceFile]:
+    def files(self, uri: str) -> Iterator[ListedFile]:
         """See MlflowSource."""
         return walk(local_folder(uri, self._artifacts, self._folder.parent))
 

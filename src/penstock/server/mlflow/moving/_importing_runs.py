@@ -31,7 +31,7 @@ from penstock.server.mlflow._paths import safe_path
 from penstock.server.mlflow._runs import NAME_TAG, STATUS, log_params, move_run
 from penstock.server.mlflow.moving._marks import ImportMarks, fingerprint_of
 from penstock.server.mlflow.moving._running import read_pairs
-from penstock.server.mlflow.moving._source import Entry, MlflowSource, SourceFile
+from penstock.server.mlflow.moving._source import Entry, ListedFile, MlflowSource
 
 _EXACT = 2**53
 _STATES = {status: state for state, status in STATUS.items()}
@@ -79,7 +79,7 @@ class Listing:
     """
 
     whose: str
-    files: Sequence[SourceFile] = ()
+    files: Sequence[ListedFile] = ()
     lost: str = ""
 
     @property
@@ -135,7 +135,7 @@ class FileImporter:
         self._summary.files += len(found)
         return found, whole
 
-    def _fetch(self, file: SourceFile, target: Path) -> tuple[str, ArtifactRecord]:
+    def _fetch(self, file: ListedFile, target: Path) -> tuple[str, ArtifactRecord]:
         if file.lost:
             raise LookupError(file.lost)
         name = safe_path(file.name)

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import httpx
 
 from penstock.core import NotFoundError, StoreError
-from penstock.server.mlflow.moving._source import Entry, Fetch, SourceFile, local_folder, walk
+from penstock.server.mlflow.moving._source import Entry, Fetch, ListedFile, local_folder, walk
 
 _V2, _PROXY = "/api/2.0/mlflow", "/api/2.0/mlflow-artifacts/artifacts"
 _PAGE = 1000
@@ -189,7 +189,7 @@ class ServerSource:
         )
         return sorted(found, key=lambda version: int(version["version"]))
 
-    def files(self, uri: str) -> Iterator[SourceFile]:
+    def files(self, uri: str) -> Iterator[ListedFile]:
         """See MlflowSource."""
         if not uri.startswith("mlflow-artifacts:") or self._artifacts is not None:
             return walk(local_folder(uri, self._artifacts, Path.cwd()))
@@ -199,14 +199,14 @@ class ServerSource:
         """See MlflowSource."""
         return ["traces, assessments, evaluation datasets and webhooks are not read from a server"]
 
-    def _walk(self, root: str, within: str) -> Iterator[SourceFile]:
+    def _walk(self, root: str, within: str) -> Iterator[ListedFile]:
         for found in self._protocol.folder(f"{root}/{within}".rstrip("/")):
             name = f"{within}/{found['path']}".lstrip("/")
             if found.get("is_dir"):
                 yield from self._walk(root, name)
             else:
                 size = str(found.get("file_size", ""))
-                yield SourceFile(name, size, self._fetcher(f"{root}/{name}"))
+                yield ListedFile(name, size, self._fetcher(f"{root}/{name}"))
 
     def _fetcher(self, path: str) -> Fetch:
         return lambda target: self._protocol.fetch(path, target)

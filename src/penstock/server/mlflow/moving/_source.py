@@ -13,7 +13,7 @@ Fetch = Callable[[Path], None]
 
 
 @dataclass(frozen=True, slots=True)
-class SourceFile:
+class ListedFile:
     """A file of a run, a logged model or a version.
 
     Args:
@@ -61,7 +61,7 @@ class MlflowSource(Protocol):
         """Return the versions of a model, by number."""
         ...
 
-    def files(self, uri: str) -> Iterator[SourceFile]:
+    def files(self, uri: str) -> Iterator[ListedFile]:
         """Yield the files under an artifact URI.
 
         Raises:
@@ -101,7 +101,7 @@ def local_folder(uri: str, root: Path | None, beside: Path) -> Path:
     raise LookupError(message)
 
 
-def walk(folder: Path) -> Iterator[SourceFile]:
+def walk(folder: Path) -> Iterator[ListedFile]:
     """Yield the files of a folder; links that lead out of it, and what is no file, as lost.
 
     Raises:
@@ -127,7 +127,7 @@ def walk(folder: Path) -> Iterator[SourceFile]:
         else:
             facts = path.stat()
             stamp = f"{facts.st_size}:{facts.st_mtime_ns}"
-        yield SourceFile(name, stamp, _copier(path), lost)
+        yield ListedFile(name, stamp, _copier(path), lost)
 
 
 def _copier(path: Path) -> Fetch:
