@@ -57,3 +57,12 @@ def test_a_prompt_that_names_files_or_is_too_long_is_refused(api, source, text, 
 def test_a_number_below_zero_is_an_experiment_that_does_not_exist(api):
     answer = api.get("/api/2.0/mlflow/experiments/get", params={"experiment_id": "-1337"})
     assert (answer.status_code, answer.json()["error_code"]) == (404, "RESOURCE_DOES_NOT_EXIST")
+
+
+def test_a_place_of_artifacts_that_is_no_text_is_refused(api):
+    sent = {"name": "e", "artifact_location": 9.0}
+    answer = api.post("/api/2.0/mlflow/experiments/create", json=sent)
+    assert answer.status_code == 400
+    assert answer.json()["message"].startswith(
+        "Invalid value 9.0 for parameter 'artifact_location'"
+    )

@@ -295,3 +295,58 @@ def test_traces_are_searched_in_pages(api):
 def test_a_search_that_cannot_be_read_is_refused(api):
     asked = {"locations": [], "filter": "status = 'OK' OR status = 'ERROR'"}
     assert api.post("/api/3.0/mlflow/traces/search", json=asked).status_code == 400
+
+
+def test_traces_are_found_by_what_their_spans_say(client, server):
+    found = client(
+        """
+mlflow.set_experiment("spans to search")
+
+@mlflow.trace(span_type="TOOL", attributes={"index": "docs", "depth": 3})
+def look_up(word):
+    if word == "nothing":
+        raise ValueError("no hits")
+    return [word]
+
+@mlflow.trace
+def answer(question):
+    return look_up(question)
+
+answer("Größe 100%")
+try:
+    answer("nothing")
+except ValueError:
+    pass
+mlflow.flush_trace_async_logging()
+
+def search(text):
+    rows = mlflow.search_traces(filter_string=text, return_type="list")
+    return [json.loads(row.data.request)["question"] for row in rows]
+
+import json
+result = [search(text) for text in (
+    "span.name = 'look_up' AND span.status = 'ERROR'",
+    "span.name = 'look_up' AND span.status = 'OK'",
+    "span.type = 'TOOL' AND span.name = 'answer'",
+    "span.type IN ('TOOL', 'LLM') AND span.attributes.index = 'docs' AND span.status != 'ERROR'",
+    "span.attributes.depth LIKE '3' AND span.status = 'ERROR'",
+    "span.content ILIKE '%grö\u00dfe%'",
+    "trace.text LIKE '%no hits%'",
+    "trace.text LIKE '%no hits%' AND trace.status = 'OK'",
+)]
+result.append([refusal(client.search_traces, ["0"], filter_string="span.size = 'x'"),
+               refusal(client.search_traces, ["0"], order_by=["span.name ASC"])])
+"""
+    )
+    good, bad = "Größe 100%", "nothing"
+    assert found == [
+        [bad],
+        [good],
+        [],
+        [good],
+        [bad],
+        [good],
+        [bad],
+        [],
+        ["INVALID_PARAMETER_VALUE", "INVALID_PARAMETER_VALUE"],
+    ]

@@ -25,6 +25,7 @@ def create(desk: Desk, fields: Fields) -> dict[str, Any]:
     """Create an experiment without runs."""
     name = check_experiment_name(fields.require("name"))
     tags = _read_tags(fields)
+    fields.text("artifact_location")  # where artifacts are is decided here; a text it has to be
     try:
         desk.metadata.runs.create_experiment(name, tags=tags)
     except ConflictError:

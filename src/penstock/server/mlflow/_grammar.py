@@ -25,6 +25,11 @@ TEXT_SIGNS = frozenset({"=", "!=", "LIKE", "ILIKE"})
 NUMBER_SIGNS = frozenset({"=", "!=", "<", "<=", ">", ">="})
 SETS = frozenset({"IN", "NOT IN"})
 NULLS = frozenset({"IS NULL", "IS NOT NULL"})
+SPANS, SPAN_ATTRIBUTES = "spans", "attributes."
+"""Group of the fields of a trace's spans, and what the names of their attributes begin with."""
+TEXT = "text"
+"""Attribute of a trace: all that its spans say."""
+_SPAN_FIELDS = frozenset({"name", "type", "status", "content"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +112,11 @@ class Grammar:
         group = self.groups.get(prefix)
         if group is None or not name:
             raise invalid(f"Invalid attribute or entity type in {word[:200]!r}.")
+        if group == SPANS and name not in _SPAN_FIELDS and not name.startswith(SPAN_ATTRIBUTES):
+            known = ", ".join(sorted(_SPAN_FIELDS))
+            raise invalid(
+                f"Invalid span attribute {name[:100]!r} specified. Valid: {known}, attributes.NAME."
+            )
         if group == "attributes":
             name = self.renamed.get(name, name)
             if name not in self.texts and name not in self.numbers:
@@ -363,10 +373,11 @@ VERSIONS = Grammar(
 TRACES = Grammar(
     {"": "attributes", "attributes": "attributes", "attribute": "attributes", "attr": "attributes",
      "trace": "attributes", "tags": "tags", "tag": "tags", "metadata": "metadata",
-     "request_metadata": "metadata"},
-    dict.fromkeys(("trace_id", "status", "name", "run_id", "client_request_id"), SETS),
+     "request_metadata": "metadata", "span": SPANS},
+    {**dict.fromkeys(("trace_id", "status", "name", "run_id", "client_request_id"), SETS),
+     TEXT: frozenset()},
     frozenset({"timestamp_ms", "execution_time_ms"}),
-    {"tags": NULLS | SETS, "metadata": NULLS | SETS},
+    {"tags": NULLS | SETS, "metadata": NULLS | SETS, SPANS: SETS},
     {"request_id": "trace_id", "state": "status", "timestamp": "timestamp_ms",
      "request_time": "timestamp_ms", "execution_time": "execution_time_ms",
      "execution_duration": "execution_time_ms"},

@@ -27,6 +27,8 @@ _MOST, _DEFAULT = 500, 100
 _MOST_IDS = 500
 _TRACE_ID = re.compile(r"[\w.\-]{1,250}")
 _STATES = dict(enumerate(("STATE_UNSPECIFIED", "OK", "ERROR", "IN_PROGRESS")))
+_SPAN_STATES = dict(enumerate(("UNSET", "OK", "ERROR")))
+_SPAN_TYPE = "mlflow.spanType"
 _NAME_TAG = "mlflow.traceName"
 _PLACE_TAG, _FOLDER_TAG = "mlflow.trace.spansLocation", "mlflow.artifactLocation"
 _REQUEST_ID, _INPUTS, _OUTPUTS = "mlflow.traceRequestId", "mlflow.spanInputs", "mlflow.spanOutputs"
@@ -117,8 +119,13 @@ def search(desk: Desk, fields: Fields) -> dict[str, Any]:
     most = fields.most(_DEFAULT, _MOST)
     wanted = grammar.TRACES.read(fields.text("filter"))
     terms = grammar.TRACES.order(fields.texts("order_by"))
+    if any(_is_of_spans(term) for term in terms):
+        raise invalid("Traces cannot be ordered by what their spans say.")
+    of_spans = [each for each in wanted if _is_of_spans(each)]
+    wanted = [each for each in wanted if not _is_of_spans(each)]
     found = desk.metadata.documents.list(TRACE, owners=ids) if ids else []
     found = [each for each in found if all(grammar.matches(c, _reader(each)) for c in wanted)]
+    found = _with_spans(desk, found, of_spans) if of_spans else found
     found.sort(key=lambda each: (-each.body["request_time_ms"], each.key))
     for term in reversed(terms):
         found.sort(
@@ -323,6 +330,59 @@ def _reader(document: DocumentRecord) -> Callable[[str, str], Any]:
     }
     groups = {"tags": body["tags"], "metadata": body["metadata"], "attributes": attributes}
     return lambda group, name: groups[group].get(name)
+
+
+def _is_of_spans(part: grammar.FilterTest | grammar.SortTerm) -> bool:
+    return part.group == grammar.SPANS or (part.group, part.name) == ("attributes", grammar.TEXT)
+
+
+def _with_spans(
+    desk: Desk, traces: Sequence[DocumentRecord], wanted: Sequence[grammar.FilterTest]
+) -> list[DocumentRecord]:
+    """Return the traces with a span that meets all comparisons of spans, and with the texts."""
+    texts = [each for each in wanted if each.group != grammar.SPANS]
+    fields = [each for each in wanted if each.group == grammar.SPANS]
+    spans: dict[str, list[Mapping[str, Any]]] = {}
+    ids = [each.key for each in traces]
+    for each in desk.metadata.documents.list(SPAN, owners=ids) if ids else ():
+        spans.setdefault(each.owner, []).append(each.body)
+
+    def meets(bodies: Sequence[Mapping[str, Any]]) -> bool:
+        readers = [_span_reader(body) for body in bodies]
+        has_fields = not fields or any(
+            all(grammar.matches(test, read) for test in fields) for read in readers
+        )
+        return has_fields and all(
+            any(grammar.matches(test, lambda _, __, r=read: r("", "content")) for read in readers)
+            for test in texts
+        )
+
+    return [each for each in traces if meets(spans.get(each.key, []))]
+
+
+def _span_reader(body: Mapping[str, Any]) -> Callable[[str, str], Any]:
+    """Return how to read a field of a span; an attribute that is no text is read as JSON."""
+    span, attributes = body["span"], body["attributes"]
+
+    def read(_group: str, name: str) -> Any:
+        if name.startswith(grammar.SPAN_ATTRIBUTES):
+            value = attributes.get(name.removeprefix(grammar.SPAN_ATTRIBUTES).strip("`"))
+            return value if value is None or isinstance(value, str) else _plain_json(value)
+        match name:
+            case "name":
+                return span.get("name", "")
+            case "type":
+                return str(attributes.get(_SPAN_TYPE) or "UNKNOWN")
+            case "status":
+                return _SPAN_STATES.get(span.get("status", {}).get("code", 0), "UNSET")
+        said = {"name": span.get("name", ""), "attributes": attributes, "events": body["events"]}
+        return _plain_json(said)
+
+    return read
+
+
+def _plain_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _open_experiment(desk: Desk, text: str) -> str:
