@@ -11,7 +11,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from penstock.core import NotFoundError, ParameterError, RunRecord, RunState, StoreError, now
+from penstock.core import (
+    NotFoundError,
+    ParameterError,
+    PenstockError,
+    RunRecord,
+    RunState,
+    StoreError,
+    now,
+)
 from penstock.importers._foreign_run import ForeignRun, run_id_of
 from penstock.stores import Store, copy_store, open_store
 from penstock.tracking import Run
@@ -59,9 +67,18 @@ Progress = Callable[[ImportedRun], None]
 
 
 def write_runs(
-    found: Iterable[ForeignRun], target: Store | str | None, progress: Progress | None = None
+    found: Iterable[ForeignRun],
+    target: Store | str | None,
+    progress: Progress | None,
+    failed: dict[str, str],
 ) -> tuple[ImportedRun, ...]:
     """Write runs into a store, one after the other.
+
+    Args:
+        found: The runs.
+        target: The store.
+        progress: Called with each run that was written.
+        failed: Is told of runs that cannot be written, and why; the others are.
 
     Raises:
         ParameterError: If the store is reached over HTTP, which cannot be copied into.
@@ -70,7 +87,13 @@ def write_runs(
     _require_database(store)
     done = []
     for run in found:
-        done.append(_write(run, store))
+        try:
+            done.append(_write(run, store))
+        except StoreError:
+            raise  # no other run would do better
+        except PenstockError as error:
+            failed[run.key] = error.what
+            continue
         if progress is not None:
             progress(done[-1])
     return tuple(done)

@@ -29,6 +29,8 @@ _VALUES = {
     "string_set": "string_set_value",
 }
 _SERIES = {"string_series": "string_value", "histogram_series": "histogram_value"}
+_FILES = ("file", "file_series")
+_READ = frozenset({*_VALUES, *_SERIES, "float_series", *_FILES})
 _SYSTEM = "sys/"
 # What of Neptune's own attributes has a place of its own in a run.
 _PLACED = frozenset(
@@ -75,7 +77,8 @@ def import_neptune(
     """
     failed: dict[str, str] = {}
     room = existing(files) if files is not None else None
-    runs = write_runs(_read_all(_parts(paths), room, experiment, failed), store, progress)
+    found = _read_all(_parts(paths), room, experiment, failed)
+    runs = write_runs(found, store, progress, failed)
     return Imported(runs, failed)
 
 
@@ -108,7 +111,10 @@ def _read_all(
             continue
         room = files or _files_beside(folder)
         for (project, run_id), own in rows.group_by("project_id", "run_id", maintain_order=True):
-            yield _read_run(str(project), str(run_id), own, room, experiment)
+            try:
+                yield _read_run(str(project), str(run_id), own, room, experiment)
+            except (ValueError, OverflowError, TypeError, pl.exceptions.PolarsError) as error:
+                failed[f"{project}/{run_id}"] = " ".join(str(error).split())
 
 
 def _require_schema(rows: "pl.DataFrame", path: Path) -> None:
@@ -152,6 +158,7 @@ def _read_run(
             run.params[path] = value
         elif path not in _PLACED:
             run.tags[f"neptune.{path.removeprefix(_SYSTEM)}"] = str(value)
+    _note_unread(run, rows)
     _take_metrics(run, rows)
     _take_series(run, rows)
     _take_files(run, rows, files)
@@ -169,6 +176,22 @@ def _facts(rows: "pl.DataFrame") -> dict[str, Any]:
             value = value.isoformat()
         facts[row["attribute_path"]] = sorted(value) if isinstance(value, list) else value
     return facts
+
+
+def _note_unread(run: ForeignRun, rows: "pl.DataFrame") -> None:
+    """List the attributes that are not read: of another kind, without a value, or there twice."""
+    seen = set[str]()
+    for path, kind, *values in rows.select(
+        "attribute_path", "attribute_type", *(c for c in _VALUES.values() if c in rows.columns)
+    ).iter_rows():
+        if kind not in _READ:
+            run.lost.append(f"{path}: an attribute of the kind {kind}")
+        elif kind in _VALUES:
+            if all(value is None for value in values):
+                run.lost.append(f"{path}: it has no value")
+            elif path in seen:
+                run.lost.append(f"{path}: it is there several times, and the last value is here")
+            seen.add(path)
 
 
 def _take_metrics(run: ForeignRun, rows: "pl.DataFrame") -> None:
@@ -207,16 +230,30 @@ def _take_series(run: ForeignRun, rows: "pl.DataFrame") -> None:
 def _take_files(run: ForeignRun, rows: "pl.DataFrame", files: Path | None) -> None:
     import polars as pl
 
-    wanted = rows.filter(pl.col("attribute_type").is_in(["file", "file_series"]))
+    wanted = rows.filter(pl.col("attribute_type").is_in(_FILES))
     for row in wanted.iter_rows(named=True):
         name, place = row["attribute_path"], (row["file_value"] or {}).get("path") or ""
         if row["attribute_type"] == "file_series" and row["step"] is not None:
-            name = f"{name}/step-{float(row['step']):g}"
+            name = f"{name}/step-{_step_text(row['step'])}"
         found = _inside(files, place)
         if found is None:
             run.lost.append(f"file {name}: {place or 'no path'} is not in the folder of files")
+            continue
+        whole = f"{name}{found.suffix if not Path(name).suffix else ''}"
+        if whole in run.files and run.files[whole] != found:
+            run.lost.append(f"file {name}: another file is called {whole} too")
         else:
-            run.files[f"{name}{found.suffix if not Path(name).suffix else ''}"] = found
+            run.files[whole] = found
+
+
+def _step_text(step: Any) -> str:
+    """Return a step with all its digits: two steps that differ are two names.
+
+    >>> _step_text(1234567.5), _step_text(3.0)
+    ('1234567.5', '3')
+    """
+    text = f"{step:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _inside(files: Path | None, place: str) -> Path | None:

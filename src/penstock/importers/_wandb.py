@@ -42,7 +42,7 @@ def import_wandb(
         MissingDependencyError: If protobuf is not installed.
     """
     failed: dict[str, str] = {}
-    runs = write_runs(_read_all(_logs(paths), experiment, failed), store, progress)
+    runs = write_runs(_read_all(_logs(paths), experiment, failed), store, progress, failed)
     return Imported(runs, failed)
 
 
@@ -61,7 +61,7 @@ def _read_all(
     for path in logs:
         try:
             yield read_run(path, experiment)
-        except (DataError, OSError) as error:
+        except (DataError, OSError, ValueError, OverflowError) as error:
             failed[str(path)] = " ".join(str(error).split())
 
 
@@ -104,8 +104,12 @@ class _Reading:
     def take(self, record: Any) -> None:
         """Take a record over."""
         for name, take in self._takes.items():
-            if record.HasField(name):
+            if not record.HasField(name):
+                continue
+            try:
                 take(getattr(record, name))
+            except (ValueError, OverflowError, TypeError, AttributeError) as error:
+                self.run.lost.append(f"a record of the kind {name}, number {record.num}: {error}")
 
     def finish(self) -> ForeignRun:
         """Return the run."""
@@ -120,8 +124,11 @@ class _Reading:
             run.values["wandb/history.json"] = self._rows
         folder = self._path.parent / "files"
         for file in sorted(folder.rglob("*")) if folder.is_dir() else ():
-            if file.is_file() and not file.is_symlink():
-                run.files[f"wandb/files/{file.relative_to(folder).as_posix()}"] = file
+            name = file.relative_to(folder).as_posix()
+            if file.is_symlink():  # as `wandb.save` makes them; a link could name any file
+                run.lost.append(f"file {name}: it is a link to {file.readlink()}")
+            elif file.is_file():
+                run.files[f"wandb/files/{name}"] = file
         return run
 
     def _take_run(self, told: Any) -> None:
@@ -164,6 +171,8 @@ class _Reading:
                 continue
             if isinstance(value, bool | int | float):
                 self.run.add_point(key, self._step, float(value), round(time * 1e6))
+                if isinstance(value, int) and float(value) != value:
+                    self.run.lost.append(f"the last digits of {key} at step {self._step}: {value}")
             else:
                 other[key] = value
         if other:
@@ -231,7 +240,12 @@ def _change(values: dict[str, Any], changes: Any) -> None:
             place[name] = place = inner if isinstance(inner, dict) else {}
         place[last] = _value(item)
     for item in changes.remove:
-        values.pop(_path(item).split("\0")[0], None)
+        *above, last = _path(item).split("\0")
+        place = values
+        for name in above:
+            inner = place.get(name)
+            place = inner if isinstance(inner, dict) else {}
+        place.pop(last, None)
 
 
 def _path(item: Any) -> str:
