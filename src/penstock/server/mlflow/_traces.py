@@ -352,12 +352,14 @@ def _with_spans(
         has_fields = not fields or any(
             all(grammar.matches(test, read) for test in fields) for read in readers
         )
-        return has_fields and all(
-            any(grammar.matches(test, lambda _, __, r=read: r("", "content")) for read in readers)
-            for test in texts
-        )
+        return has_fields and all(any(_says(read, test) for read in readers) for test in texts)
 
     return [each for each in traces if meets(spans.get(each.key, []))]
+
+
+def _says(read: Callable[[str, str], Any], test: grammar.FilterTest) -> bool:
+    """Return whether what a span says as a whole meets a comparison of texts."""
+    return grammar.matches(test, lambda _group, _name: read("", "content"))
 
 
 def _span_reader(body: Mapping[str, Any]) -> Callable[[str, str], Any]:
