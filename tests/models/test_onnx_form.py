@@ -1,6 +1,7 @@
 """The ONNX form: it answers only where it was shown to answer alike, beside thresholds too."""
 
 import copy
+import math
 import re
 from dataclasses import replace
 from typing import Any
@@ -139,6 +140,53 @@ def test_few_rows_without_a_frame_have_the_bits_of_a_frame(estimator, y, monkeyp
     for wrong in mistakes:
         with pytest.raises(DataError):
             model.predict_rows(wrong)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "y"),
+    [
+        (LogisticRegression(max_iter=5000), LABEL),
+        (LogisticRegression(max_iter=5000), SIZE),
+        (RandomForestClassifier(20, random_state=0), LABEL),
+        (RandomForestClassifier(20, random_state=0), SIZE),
+        (LinearRegression(), NUMBER),
+        (RandomForestRegressor(20, random_state=0), NUMBER),
+    ],
+)
+def test_a_row_on_the_short_way_has_the_bits_of_a_table(estimator, y, monkeypatch):
+    _, _, model = both(estimator, y, MIXED)
+    answers = model._call.last
+    rows = MIXED.to_dicts()
+    rows += [{**rows[0], "a": 3}, {**rows[0], "a": -0.0, "c": 0}]
+    rows += [{**rows[0], "a": sign * 2.0**power} for power in (30, 60) for sign in (1, -1)]
+    short = 0
+    for row in rows:
+        plain = tuple(row[name] for name in model.signature.names)
+        found = answers.answer_row(plain)
+        table = pl.DataFrame([row], schema=MIXED.schema)
+        if model.signature.classes:
+            labels, shares = answers.predict_both(table)
+        else:
+            labels, shares = answers.predict(table), None
+        if found is None:
+            continue
+        short += 1
+        assert found[0] == labels.tolist()[0]
+        assert type(found[0]) is type(labels.tolist()[0])
+        if shares is not None:
+            assert (found[1].dtype, found[1].shape) == (np.float64, shares.shape)
+            assert found[1].tobytes() == shares.tobytes()
+        alone = model.predict_rows([row])
+        monkeypatch.setattr(Model, "_predict_row", lambda *_: None)
+        table_way = model.predict_rows([row])
+        monkeypatch.undo()
+        assert repr((alone.values, alone.scores, alone.warnings)) == repr(
+            (table_way.values, table_way.scores, table_way.warnings)
+        )
+    # Beside a change of the label, and far from what was compared, the native form answers.
+    assert len(rows) * 0.8 < short
+    assert answers.answer_row((math.nan, 0.0, 0, 0)) is None
+    assert answers.answer_row((1e300, 0.0, 0, 0)) is None or not answers.is_single
 
 
 def test_columns_that_are_no_doubles_are_predicted_from_a_frame():

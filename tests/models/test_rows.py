@@ -358,6 +358,59 @@ def test_nothing_but_a_data_error_ever_comes_out(rows):
     assert frame.dtypes == TYPES
 
 
+PRICE = Column("price", "number", "Float64", minimum=-5, maximum=1e4)
+RANK = Column("rank", "integer", "Int32", minimum=0, maximum=2**20)
+KEY = Column("key", "id", "Int64", minimum=1, maximum=9)
+NUMBERS = signature(PRICE, RANK, KEY, accepts_missing=True)
+READ_BY_COLUMN = signature(PRICE, RANK, KEY, accepts_missing=True)
+READ_BY_COLUMN._checker._plain = None
+close = st.sampled_from([-5, -5.0, -5.000001, 1e4, 10_000, 10_001, 2**20, 2**20 + 1, 2**63, -0.0])
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.dictionaries(
+            st.sampled_from(["price", "rank", "key"] * 8 + ["other"]),
+            close | st.integers(0, 9) | st.floats(-9, 9) | st.just(math.nan) | anything,
+            min_size=2,
+        ),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_rows_of_plain_numbers_are_read_as_all_others(rows):
+    found = []
+    for reader in (NUMBERS, READ_BY_COLUMN):
+        try:
+            frame, warnings = reader.check_rows(rows)
+            few, told = reader.check_few(rows)
+        except DataError as error:
+            found.append(str(error))
+        else:
+            found.append((frame.rows(), frame.schema, warnings, repr(few.rows()), told))
+            assert [few[i : i + 1].rows()[0] for i in range(len(rows))] == frame.rows()
+    assert repr(found[0]) == repr(found[1])
+
+
+def test_plain_numbers_take_the_short_way():
+    row = {"price": 2.5, "rank": 7, "key": 2**40}  # an id is never out of range
+    assert NUMBERS.plain_values(row) == (2.5, 7, 2**40)
+    assert NUMBERS.plain_values({"key": 3, "rank": 0, "price": 5}) == (5, 0, 3)
+    for other in (
+        {**row, "rank": 7.0},
+        {**row, "rank": True},
+        {**row, "price": 1e5},
+        {**row, "price": "2.5"},
+        {**row, "more": 1},
+        {"price": 2.5},
+        [2.5, 7, 3],
+    ):
+        assert NUMBERS.plain_values(other) is None
+    assert signature(PRICE).plain_values({"price": 3}) == (3,)
+    assert signature(PRICE, CITY).plain_values({"price": 3, "city": "Bonn"}) is None
+
+
 def test_one_row_of_twenty_fields_is_quick():
     fields = [Column(f"n{i}", "number", "Float64", True, 0, 9) for i in range(14)]
     fields += [Column(f"c{i}", "category", "String", True, levels=("a", "b")) for i in range(6)]

@@ -1,4 +1,5 @@
 import asyncio
+import re
 import threading
 import time
 from typing import Any
@@ -415,6 +416,27 @@ def test_only_known_host_names_are_answered(served: Any) -> None:
         assert "evil.example" in stranger.text
         for host in ("localhost:8000", "127.0.0.1"):
             assert client.get("/v2/health/live", headers={"host": host}).status_code == 200
+
+
+def test_paths_are_answered_alike_straight_and_through_litestar(
+    client: Any, row: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [PREDICT, f"{PREDICT}/", f"/models//{MODEL}/predict", f"/./{PREDICT}", "/metrics"]
+    paths += [f"/models/{MODEL}/none", "/models/a/predict", "/models", "/v2/health/live", "/x/y"]
+    paths += [f"/v2/models/{MODEL}", "/models/a%2Fb/predict", "/models/%2e%2e/predict"]
+
+    def answers() -> list[tuple[Any, ...]]:
+        found = [client.post(path, json={"row": row}) for path in paths]
+        found += [client.get(path) for path in paths]
+        strange = {"host": "a b<c>"}
+        found += [client.post(path, json={"row": row}, headers=strange) for path in paths]
+        kinds = [(each.status_code, each.headers["content-type"]) for each in found]
+        return [*kinds, found[0].json()["predictions"][0]["score"]]
+
+    straight = answers()
+    assert straight[0] == (200, "application/json")
+    monkeypatch.setattr("penstock.serving._app._PLAIN_PATH", re.compile("-"))
+    assert answers() == straight
 
 
 # Fuzz

@@ -221,3 +221,16 @@ def test_who_asks_a_model_server_too_often_waits(served: Any) -> None:
         answers = [client.get("/v2/health/live").status_code for _ in range(14)]
     assert 429 in answers
     assert answers.index(429) in {10, 11}
+
+
+def test_the_interpreter_is_as_before_once_the_server_has_stopped(monkeypatch, served):
+    import gc
+
+    during, before = [], sys.getswitchinterval()
+    monkeypatch.setattr(
+        "penstock.http.run_server",
+        lambda *_, **__: during.append((sys.getswitchinterval(), gc.get_freeze_count() > 0)),
+    )
+    serve([MODEL], port=0, store=served.store)
+    assert during == [(pytest.approx(0.0005, rel=0.01), True)]
+    assert (sys.getswitchinterval(), gc.get_freeze_count()) == (before, 0)

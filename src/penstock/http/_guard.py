@@ -91,7 +91,10 @@ def require_json(call: Call) -> None:
     Raises:
         HttpError: 415 for a type that is not JSON, or a compressed body.
     """
-    encoding = (call.header(b"content-encoding") or "identity").strip().lower()
+    sent_encoding, sent = call.header(b"content-encoding"), call.header(b"content-type") or ""
+    if sent_encoding is None and sent == "application/json":
+        return
+    encoding = (sent_encoding or "identity").strip().lower()
     if encoding != "identity":
         raise HttpError(
             415,
@@ -99,7 +102,6 @@ def require_json(call: Call) -> None:
             "The server reads plain JSON.",
             "Send it without Content-Encoding.",
         )
-    sent = call.header(b"content-type") or ""
     kind = sent.partition(";")[0].strip().lower()
     if kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json")):
         return

@@ -4,15 +4,18 @@ import contextlib
 import ipaddress
 import socket
 from collections.abc import Sequence
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 import psutil
 
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 _LAST_PORT = 65_535
+_LONGEST_NAME = 300  # of a host, 253 characters, and its port
 _ALL = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - compared with, not listened on
 
 
+@lru_cache(maxsize=1024)
 def is_loopback(host: str) -> bool:
     """Return whether only this machine reaches an address.
 
@@ -82,8 +85,13 @@ def host_name(header: str) -> str:
     ('localhost', '[::1]', '')
 
     Returns:
-        The name; empty if the port is impossible.
+        The name; empty if the port is impossible, or the name longer than any host's.
     """
+    return _host_name(header) if len(header) <= _LONGEST_NAME else ""
+
+
+@lru_cache(maxsize=256)
+def _host_name(header: str) -> str:
     text = header.strip().lower()
     end = text.rfind("]") + 1  # of an IPv6 address, which contains colons
     name, mark, port = text[end:].partition(":")

@@ -79,13 +79,14 @@ class Call:
     body: bytes
     deployment: str = ""
     version: str = ""
+    _named: dict[bytes, bytes] | None = field(default=None, init=False, repr=False, compare=False)
 
     def header(self, name: bytes) -> str | None:
         """Return a header's text; None if the header was not sent."""
-        for key, value in self.headers:
-            if key == name:
-                return value.decode("latin-1")
-        return None
+        if self._named is None:  # of a header that came twice the first one counts
+            self._named = dict(reversed(self.headers))
+        value = self._named.get(name)
+        return None if value is None else value.decode("latin-1")
 
 
 @dataclass(slots=True)

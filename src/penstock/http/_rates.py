@@ -75,8 +75,11 @@ class RateLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        at, address = time.monotonic(), _address(scope)
-        identity, keys = _identity(scope), [f"address {address}"] if address else []
+        at, address, identity = time.monotonic(), _address(scope), _identity(scope)
+        if not address and not identity:  # nobody to count
+            await self._app(scope, receive, send)
+            return
+        keys = [f"address {address}"] if address else []
         keys += [identity] if identity else []
         wait = max((self._all.wait_s(key, at=at) for key in keys), default=0.0)
         if address and identity not in self._known:

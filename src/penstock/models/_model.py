@@ -131,10 +131,10 @@ class Model:
         Args:
             shares: Class probabilities, shape (n, classes).
         """
-        classes, positive = self.signature.classes, self.signature.positive
-        return shares.max(axis=1) if positive is None else shares[:, classes.index(positive)]
+        positive = self._positive
+        return shares.max(axis=1) if positive is None else shares[:, positive]
 
-    @property
+    @cached_property
     def has_probabilities(self) -> bool:
         """Whether predictions have class probabilities; a support vector machine may have none."""
         return bool(self.signature.classes) and self._call.has_probabilities
@@ -166,6 +166,10 @@ class Model:
         """
         is_few = isinstance(rows, list | tuple) and 0 < len(rows) <= FEW_ROWS
         if is_few and not outputs and self._takes_numbers:
+            if len(rows) == 1 and (plain := self.signature.plain_values(rows[0])) is not None:
+                alone = self._predict_row(plain)
+                if alone is not None:
+                    return alone
             few, warnings = self.signature.check_few(rows)
             return self._predict_table(few, len(few), warnings)
         frame, warnings = self.signature.check_rows(rows)
@@ -342,6 +346,7 @@ class Model:
             self._call.is_graph
             and signature.frame == "polars"
             and signature.task in {"binary", "multiclass", "regression"}
+            and not signature.targets
             and all(column.dtype in _AS_DOUBLES for column in signature.inputs)
         )
 
@@ -380,6 +385,25 @@ class Model:
         scores = decisions or ([None] * rows if matrix is None else self.score(matrix).tolist())
         row_warnings = [()] * rows if warnings is None else warnings
         return Predictions(values, matrix, scores, row_warnings, extras)
+
+    def _predict_row(self, values: tuple[Any, ...]) -> Predictions | None:
+        """Predict a row of finite numbers as `_predict_table`; None if the graph alone cannot."""
+        answer = self._call.last.answer_row(values)
+        if answer is None:
+            return None
+        value, shares = answer
+        require_usable([value], 1)
+        if shares is None or not self.has_probabilities:
+            return Predictions([value], None, [None], [()])
+        if self._positive is None:
+            return Predictions([value], shares, [max(shares[0].tolist())], [()])
+        return Predictions([value], shares, [float(shares[0, self._positive])], [()])
+
+    @cached_property
+    def _positive(self) -> int | None:
+        """Place of the positive class; None if there is none."""
+        classes, positive = self.signature.classes, self.signature.positive
+        return None if positive is None else classes.index(positive)
 
     def _values(self, output: Any) -> list[Any]:
         if self.signature.targets:

@@ -66,8 +66,7 @@ class OnnxEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
     @property
     def labels(self) -> tuple[Any, ...] | None:
         """Labels as given, or as the graph names them; None if there are none."""
-        known = self._facts.classes
-        return known if self.classes is None else tuple(self.classes)
+        return self._facts.labels
 
     @property
     def classes_(self) -> "NDArray[Any]":
@@ -132,6 +131,32 @@ class OnnxEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
         output = self._facts.session.run(make_feeds(self.inputs, X), [name])[0]
         if self.labels is not None:
             output = self._shares(output)
+        elif output.ndim == 2 and output.shape[1] == 1:  # noqa: PLR2004 - a column
+            output = output[:, 0]
+        scores: NDArray[Any] = output
+        return scores
+
+    def row_scores(self, row: "NDArray[Any]") -> "NDArray[Any] | None":
+        """Compute the scores of a row as ``predict_scores`` does, with nothing to convert.
+
+        Args:
+            row: The row in the type of the only input, shape (1, width).
+
+        Returns:
+            As ``predict_scores``; None if the graph takes or returns something else.
+        """
+        facts = self._facts
+        if facts.score is None or len(facts.session.inputs) != 1:
+            return None
+        only = facts.session.inputs[0]
+        if row.dtype != only.dtype or only.width not in {None, row.shape[1]}:
+            return None
+        output = facts.session.run({only.name: row}, [facts.score])[0]
+        if isinstance(output, list):
+            return None
+        if facts.labels is not None:
+            if output.shape != (1, len(facts.labels)) or not facts.is_shares:
+                output = self._shares(output)
         elif output.ndim == 2 and output.shape[1] == 1:  # noqa: PLR2004 - a column
             output = output[:, 0]
         scores: NDArray[Any] = output
@@ -257,6 +282,7 @@ class _Facts:
         last = None if self.score is None else _maker(makers, self.score)
         if own is not None and self.classes is not None:
             _require_order(list(own), list(self.classes))
+        self.labels = self.classes if own is None else tuple(own)
         self.is_shares = last in _SHARES or (self.label is not None and self.score is not None)
 
 
@@ -323,6 +349,8 @@ def _typed(values: Any, wanted: OnnxInput) -> Any:
     if values.dtype.kind not in "fiub":
         raise _unfit(wanted, f"values of type {values.dtype}")
     kind = np.dtype(wanted.dtype)
+    if values.dtype == kind and values.flags.c_contiguous:
+        return values
     with np.errstate(invalid="ignore", over="ignore"):
         typed = np.ascontiguousarray(values, dtype=kind)
     if kind.kind in "iub" and values.dtype != kind and not (typed == values).all():

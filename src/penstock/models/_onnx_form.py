@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
+from itertools import repeat
+from operator import le
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
 
 from penstock.core import DataError, ModelVersionRecord, SerializationError
+from penstock.models._predictions import plain_values
 from penstock.models._threads import threads_for
 from penstock.stores import open_store
 
@@ -126,6 +129,14 @@ class FormAnswers:
             compared = form.parts["inputs"].to_numpy()
             self._limits = 2 * np.nanmax(np.abs(compared), axis=0, initial=0.0)
         self.is_single = graph.inputs[0].dtype == "float32"
+        largest = np.finfo(np.float32 if self.is_single else np.float64).max
+        self._largest = float(largest)
+        self._bounds = (
+            None
+            if self._limits is None
+            else [min(each, self._largest) for each in self._limits.tolist()]
+        )
+        self._labels = [] if self._classes is None else plain_values(self._classes)
 
     def predict(self, rows: Any) -> Any:
         """Predict labels or numbers, shape (n,)."""
@@ -155,6 +166,38 @@ class FormAnswers:
                 labels[place] = self._native.predict(row)[0]
                 shares[place] = self._native.predict_proba(row)[0]
         return labels, shares
+
+    def answer_row(self, values: "tuple[Any, ...]") -> "tuple[Any, Any] | None":
+        """Answer a row of finite numbers with the bits of ``predict_both``, or of ``predict``.
+
+        One row is most requests, and arrays of a few values cost more than the graph.
+
+        Args:
+            values: The row, in the order of the columns.
+
+        Returns:
+            The label or number, and the probabilities, shape (1, classes), or None for a number;
+            None for a row that the graph alone does not answer.
+        """
+        import numpy as np
+
+        bounds = repeat(self._largest) if self._bounds is None else self._bounds
+        if not all(map(le, map(abs, values), bounds)):
+            return None
+        # By way of doubles, as whole numbers of 64 bits are rounded for a table.
+        row = np.array([values], dtype=np.float64)
+        scores = self._graph.row_scores(row.astype(np.float32) if self.is_single else row)
+        if scores is None:
+            return None
+        scores = np.asarray(scores, dtype=np.float64)
+        if self._classes is None:
+            return scores.tolist()[0], None
+        shares = scores[0].tolist()
+        second, top = sorted(shares)[-2:] if len(shares) > 1 else (0.0, 0.0)
+        # Written so that NaN is unclear, wherever sorting put it.
+        if not top - second > 2 * self._form.tolerance or sum(shares) != sum(shares):
+            return None
+        return self._labels[shares.index(top)], scores
 
     def scores(self, table: Any) -> Any:
         """Compute probabilities or numbers by the graph alone, as doubles.

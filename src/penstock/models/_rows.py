@@ -4,8 +4,9 @@ Works by column, so that ten thousand rows cost little more per row than a singl
 loop.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
+from operator import itemgetter, le
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from penstock.core import DataError, did_you_mean
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 MAX_ROWS = 100_000  # per request; larger data belongs in a batch run
 _MAX_NAME = 60
 FEW_ROWS = 32  # with fewer rows polars is faster from rows than from columns
+_MOST_KINDS = 64  # rows of a caller have the same types again and again
 
 ExtraFields: TypeAlias = Literal["refuse", "ignore"]
 
@@ -34,12 +36,12 @@ class FewRows:
     """Checked rows of numbers, as a graph takes them; a frame is made where needed.
 
     Args:
-        columns: The values of each column.
+        rows: The values of each row, in the order of the columns.
         frame: Makes the frame that ``RowChecker.check`` returns.
     """
 
-    def __init__(self, columns: list[list[Any]], frame: "Callable[[], pl.DataFrame]") -> None:
-        self._rows, self._frame = list(zip(*columns, strict=True)), frame
+    def __init__(self, rows: list[tuple[Any, ...]], frame: "Callable[[], pl.DataFrame]") -> None:
+        self._rows, self._frame = rows, frame
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -56,6 +58,53 @@ class FewRows:
 
     def __getitem__(self, place: slice) -> "pl.DataFrame":
         return self._frame()[place]
+
+
+class PlainRows:
+    """Rows of numbers that need no reading: each field there, of its type, and in its range.
+
+    These are nearly all rows, so they are checked by a few calls that run in C. A row that is not
+    plain says nothing: the checkers of the columns tell what it lacks, or take it with a warning.
+
+    Args:
+        names: Names of the columns, at least one.
+        checkers: Their checkers.
+    """
+
+    def __init__(self, names: Sequence[str], checkers: Sequence[ColumnChecker]) -> None:
+        self._count = len(names)
+        # Of a single name itemgetter returns the value instead of a tuple.
+        self._take = itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)
+        self._plain = [checker.plain for checker in checkers]
+        self._lows = [checker.low for checker in checkers]
+        self._highs = [checker.high for checker in checkers]
+        self._kinds: set[tuple[type, ...]] = set()
+
+    @staticmethod
+    def fits(checkers: Sequence[ColumnChecker]) -> bool:
+        """Check whether every column has numbers that stay as they are sent."""
+        return bool(checkers) and all(
+            checker.family in {"number", "integer"} and not checker.is_time for checker in checkers
+        )
+
+    def values(self, row: object) -> tuple[Any, ...] | None:
+        """Return the values of a row in the order of the columns; None if it is not plain."""
+        if type(row) is not dict or len(row) != self._count:
+            return None
+        try:
+            values: tuple[Any, ...] = self._take(row)
+        except KeyError:
+            return None
+        kinds = tuple(map(type, values))
+        if kinds not in self._kinds:
+            if not all(kind in plain for kind, plain in zip(kinds, self._plain, strict=True)):
+                return None
+            if len(self._kinds) < _MOST_KINDS:
+                self._kinds.add(kinds)
+        # NaN is not at least anything. Comparing whole numbers with real ones is exact.
+        if all(map(le, self._lows, values)) and all(map(le, values, self._highs)):
+            return values
+        return None
 
 
 class RowChecker:
@@ -87,11 +136,15 @@ class RowChecker:
         self._names = [column.name for column in columns]
         self._known = frozenset(self._names)
         self._required = frozenset(column.name for column in columns if column.is_required)
+        self._plain = PlainRows(self._names, self.columns) if PlainRows.fits(self.columns) else None
 
     def check(
         self, rows: Sequence[Mapping[str, Any]]
     ) -> "tuple[pl.DataFrame, list[tuple[str, ...]]]":
         """Check rows; see Signature.check_rows."""
+        plain = self._all_plain(rows)
+        if plain is not None:
+            return self._frame_of(plain), [()] * len(plain)
         columns, warnings = self._read(rows)
         return self._build(columns, len(rows)), warnings
 
@@ -99,8 +152,32 @@ class RowChecker:
         self, rows: Sequence[Mapping[str, Any]]
     ) -> "tuple[FewRows, list[tuple[str, ...]]]":
         """Check a few rows of numbers, without a frame, which costs more than all of the rest."""
+        plain = self._all_plain(rows)
+        if plain is not None:
+            return FewRows(plain, lambda: self._frame_of(plain)), [()] * len(plain)
         columns, warnings = self._read(rows)
-        return FewRows(columns, lambda: self._build(columns, len(rows))), warnings
+        values = list(zip(*columns, strict=True))
+        return FewRows(values, lambda: self._build(columns, len(rows))), warnings
+
+    def plain_values(self, row: object) -> tuple[Any, ...] | None:
+        """See Signature.plain_values."""
+        return None if self._plain is None else self._plain.values(row)
+
+    def _all_plain(self, rows: Sequence[Mapping[str, Any]]) -> "list[tuple[Any, ...]] | None":
+        """Return the values of a few rows that are all plain; None if one is not."""
+        if (
+            self._plain is None
+            or not isinstance(rows, list | tuple)
+            or not 0 < len(rows) <= FEW_ROWS
+        ):
+            return None
+        values: list[tuple[Any, ...]] = []
+        for row in rows:
+            plain = self._plain.values(row)
+            if plain is None:
+                return None
+            values.append(plain)
+        return values
 
     def _read(
         self, rows: Sequence[Mapping[str, Any]]
@@ -155,14 +232,18 @@ class RowChecker:
         columns = [checker.column for checker in self.columns]
         return pl.Schema({column.name: parse_dtype(column.dtype) for column in columns})
 
+    def _frame_of(self, rows: "Iterable[tuple[Any, ...]]") -> "pl.DataFrame":
+        """Make the frame of a few rows."""
+        import polars as pl
+
+        whole = [dict(zip(self._names, values, strict=True)) for values in rows]
+        return pl.from_dicts(whole, schema=self._schema)
+
     def _build(self, columns: list[list[Any]], rows: int) -> "pl.DataFrame":
         import polars as pl
 
         if rows <= FEW_ROWS:
-            whole = [
-                dict(zip(self._names, values, strict=True)) for values in zip(*columns, strict=True)
-            ]
-            return pl.from_dicts(whole, schema=self._schema)
+            return self._frame_of(zip(*columns, strict=True))
         return pl.DataFrame(
             [
                 pl.Series(name, values, dtype)

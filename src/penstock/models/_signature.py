@@ -118,6 +118,17 @@ class Signature:
         """Check a few rows as `check_rows`, without making a frame of them."""
         return self._checker.check_few(rows)
 
+    def plain_values(self, row: object) -> tuple[Any, ...] | None:
+        """Return the values of a row that is used as it was sent; None if it may not be.
+
+        Such a row has a number for each input and no other field, all of the training types and in
+        the training ranges: it needs no reading, and there is nothing to warn of.
+
+        Args:
+            row: Values by column name.
+        """
+        return self._checker.plain_values(row)
+
     def check_frame(self, frame: "pl.DataFrame") -> CheckedFrame:
         """Check the rows of a frame, each as a request with that row alone is checked.
 

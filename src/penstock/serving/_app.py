@@ -1,6 +1,7 @@
 """create_app: the model server as an ASGI application; joins routes, log, metrics and reloading."""
 
 import logging
+import re
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -40,6 +41,9 @@ from penstock.stores import Store, open_store
 
 _log = logging.getLogger("penstock.serving")
 EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 - checked against, not listened on
+# Whatever these do not match is normalized, or refused, by litestar.
+_PLAIN_PATH = re.compile(r"(/[a-z0-9]+)((?:/[A-Za-z0-9_][A-Za-z0-9._-]*)+)", re.ASCII)
+_PLAIN_HOST = re.compile(rb"[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?")
 MAX_BODY_BYTES = 16 * 1024 * 1024
 
 
@@ -94,21 +98,52 @@ def create_app(
         if journal is not None:
             journal.close()
 
-    return Litestar(
-        _routes(
-            store,
-            router,
-            journal,
-            metrics,
-            frozenset(host.lower() for host in allowed_hosts or ()),
-            Admission(store, anonymous=anonymous),
-        ),
+    hosts = frozenset(host.lower() for host in allowed_hosts or ())
+    handlers = _routes(
+        store, router, journal, metrics, hosts, Admission(store, anonymous=anonymous)
+    )
+    return ModelServer(
+        handlers,
         on_startup=[reloader.start, courier.start],
         on_shutdown=[stop],
         openapi_config=None,
         logging_config=None,
         exception_handlers={HTTPException: _render_http_exception},
     )
+
+
+class ModelServer(Litestar):
+    """The application. Usual paths go straight to their handler, the rest through litestar.
+
+    What litestar does for a path of plain characters is the look-up of the handler, which took an
+    eighth of a request's time.
+    """
+
+    __slots__ = ("_straight",)
+
+    def __init__(self, route_handlers: Sequence[ASGIRouteHandler], **options: Any) -> None:
+        super().__init__(route_handlers, **options)
+        self._straight = {path: each.fn for each in route_handlers for path in each.paths}
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer a request, or start or stop the application."""
+        if (
+            scope["type"] == "http"
+            and not scope.get("root_path")
+            and (match := _PLAIN_PATH.fullmatch(scope["path"])) is not None
+            and (handler := self._straight.get(match[1])) is not None
+            and _has_plain_host(scope["headers"])
+        ):
+            await handler({**scope, "path": match[2]}, receive, send)
+            return
+        await super().__call__(scope, receive, send)
+
+
+def _has_plain_host(headers: Sequence[tuple[bytes, bytes]]) -> bool:
+    for name, value in headers:
+        if name == b"host":
+            return _PLAIN_HOST.fullmatch(value) is not None
+    return True
 
 
 def _routes(
@@ -168,6 +203,7 @@ def _mount(
     """Mount a folder directly on ASGI, without litestar's request handling: read, answer, count."""
     table, (hosts, admission) = RouteTable(routes), checks
 
+    # The scope is a copy of this request's own, with the path behind the folder.
     @asgi(f"/{folder}", is_mount=True, copy_scope=True)
     async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
         request: Any = scope  # litestar sends lifespan and websockets elsewhere
@@ -232,7 +268,7 @@ async def _read_body(receive: Receive) -> bytes:
 async def _send(send: Send, reply: Reply) -> None:
     headers = [
         (b"content-type", reply.content_type),
-        (b"content-length", str(len(reply.body)).encode()),
+        (b"content-length", b"%d" % len(reply.body)),
         (b"x-content-type-options", b"nosniff"),
         *reply.headers,
     ]

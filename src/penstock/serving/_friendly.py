@@ -6,7 +6,7 @@ import anyio.to_thread
 import msgspec
 
 from penstock.core import did_you_mean
-from penstock.http import Call, HttpError, Reply, read_json, reply_json
+from penstock.http import Call, HttpError, Reply, encode_json, read_json, reply_json
 from penstock.serving._prediction_log import PredictionLog
 from penstock.serving._predictor import Predictor
 from penstock.serving._router import Router
@@ -73,27 +73,29 @@ class FriendlyRoutes:
             response.predictions,
             response.features,
         )
-        extras = {name: lookups.tolist() for name, lookups in predictions.extras.items()}
-        replies = [
+        replies: list[dict[str, Any]] = [
             {
                 "prediction_id": prediction_id,
                 "prediction": predictions.values[place],
                 "score": predictions.scores[place],
                 "version": number,
                 "warnings": predictions.warnings[place],
-                **(
-                    {"outputs": {name: extras[name][place] for name in body.outputs}}
-                    if body.outputs
-                    else {}
-                ),
-                **({"features": lookups[place]} if lookups and lookups[place] else {}),
             }
             for place, prediction_id in enumerate(response.ids)
         ]
-        return reply_json(
-            {"predictions": replies, "model": response.route.record.model, "version": number},
-            headers=response.headers,
-        )
+        if body.outputs:
+            extras = {name: values.tolist() for name, values in predictions.extras.items()}
+            for place, reply in enumerate(replies):
+                reply["outputs"] = {name: extras[name][place] for name in body.outputs}
+        for reply, looked_up in zip(replies, lookups, strict=False):
+            if looked_up:
+                reply["features"] = looked_up
+        document = {
+            "predictions": replies,
+            "model": response.route.record.model,
+            "version": number,
+        }
+        return Reply(encode_json(document), headers=response.headers)
 
     async def truth(self, call: Call) -> Reply:
         """Record true values by prediction id."""

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from penstock.core import DataError, PenstockError, PredictionRecord, new_id, now
@@ -42,12 +43,17 @@ class Response:
     features: Sequence[Mapping[str, Any]] = ()
 
     @property
-    def headers(self) -> dict[str, str]:
+    def headers(self) -> list[tuple[bytes, bytes]]:
         """Response headers with the version and the generation that answered."""
-        return {
-            "x-penstock-model-version": str(self.served.version),
-            "x-penstock-generation": str(self.route.record.generation),
-        }
+        return [*_headers(self.served.version, self.route.record.generation)]
+
+
+@lru_cache(maxsize=1024)
+def _headers(version: int, generation: int) -> tuple[tuple[bytes, bytes], ...]:
+    return (
+        (b"x-penstock-model-version", b"%d" % version),
+        (b"x-penstock-generation", b"%d" % generation),
+    )
 
 
 _Answer = tuple[Predictions, Sequence[Row], Sequence[Mapping[str, Any]]]

@@ -1,6 +1,9 @@
 """ServingMetrics: a server's metrics for Prometheus; a registry per app, so apps do not mix."""
 
-from typing import TYPE_CHECKING, Any
+import time
+from bisect import bisect_left
+from itertools import accumulate
+from typing import TYPE_CHECKING
 
 from penstock.serving._prediction_log import PredictionLog
 from penstock.serving._router import Router
@@ -11,11 +14,34 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
 _BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+_BOUNDS = [*map(str, _BUCKETS), "+Inf"]
 _ROLLOUT_STATES = ("none", "running", "paused", "promoted", "rolled_back")
+
+
+class _Count:
+    """Number of requests, since when."""
+
+    __slots__ = ("created", "value")
+
+    def __init__(self) -> None:
+        self.value, self.created = 0, time.time()
+
+
+class _Times:
+    """Durations: how many fell into each bucket, and their sum in seconds, since when."""
+
+    __slots__ = ("buckets", "created", "total_s")
+
+    def __init__(self) -> None:
+        self.buckets, self.total_s = [0] * len(_BOUNDS), 0.0
+        self.created = time.time()
 
 
 class ServingMetrics:
     """Metrics of a server: requests are counted at once, the remaining figures at each scrape.
+
+    Requests are counted in plain numbers, since prometheus_client locks each of its own: that took
+    longer than reading a row. Threads: all calls are made by the event loop.
 
     Args:
         router: Source of generations and rollout states.
@@ -23,24 +49,12 @@ class ServingMetrics:
     """
 
     def __init__(self, router: Router, log: PredictionLog | None) -> None:
-        from prometheus_client import CollectorRegistry, Counter, Histogram
+        from prometheus_client import CollectorRegistry
 
         self._registry = CollectorRegistry()
-        self._requests = Counter(
-            "penstock_requests",
-            "Requests by deployment, model version, route and HTTP status.",
-            ("deployment", "version", "route", "code"),
-            registry=self._registry,
-        )
-        self._seconds = Histogram(
-            "penstock_request_seconds",
-            "Time from the request's last byte to the reply.",
-            ("deployment", "route"),
-            buckets=_BUCKETS,
-            registry=self._registry,
-        )
-        self._counts: dict[tuple[str, str, str, int], Any] = {}
-        self._times: dict[tuple[str, str], Any] = {}
+        self._counts: dict[tuple[str, str, str, int], _Count] = {}
+        self._times: dict[tuple[str, str], _Times] = {}
+        self._registry.register(_Requests(self._counts, self._times))
         self._registry.register(_Gauges(router, log))
 
     def observe(self, deployment: str, version: str, route: str, code: int, seconds: float) -> None:
@@ -54,18 +68,15 @@ class ServingMetrics:
             seconds: Time spent.
         """
         key = (deployment, version, route, code)
-        # Stored per key, because looking up labels costs more than counting.
-        counter = self._counts.get(key)
-        if counter is None:
-            counter = self._counts[key] = self._requests.labels(
-                deployment, version, route, str(code)
-            )
-        counter.inc()
-        time_key = (deployment, route)
-        timer = self._times.get(time_key)
-        if timer is None:
-            timer = self._times[time_key] = self._seconds.labels(deployment, route)
-        timer.observe(seconds)
+        count = self._counts.get(key)
+        if count is None:
+            count = self._counts[key] = _Count()
+        count.value += 1
+        times = self._times.get((deployment, route))
+        if times is None:
+            times = self._times[deployment, route] = _Times()
+        times.buckets[bisect_left(_BUCKETS, seconds)] += 1
+        times.total_s += seconds
 
     def render(self) -> bytes:
         """Return all metrics in Prometheus' text format."""
@@ -73,6 +84,40 @@ class ServingMetrics:
 
         text: bytes = generate_latest(self._registry)
         return text
+
+
+class _Requests:
+    """Counted requests in the form of prometheus_client."""
+
+    def __init__(
+        self,
+        counts: dict[tuple[str, str, str, int], _Count],
+        times: dict[tuple[str, str], _Times],
+    ) -> None:
+        self._counts, self._times = counts, times
+
+    def collect(self) -> "Iterator[Metric]":
+        from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+
+        requests = CounterMetricFamily(
+            "penstock_requests",
+            "Requests by deployment, model version, route and HTTP status.",
+            labels=("deployment", "version", "route", "code"),
+        )
+        for (*names, code), count in self._counts.items():
+            requests.add_metric([*names, str(code)], count.value, created=count.created)
+        seconds = HistogramMetricFamily(
+            "penstock_request_seconds",
+            "Time from the request's last byte to the reply.",
+            labels=("deployment", "route"),
+        )
+        for key, times in self._times.items():
+            buckets = list(zip(_BOUNDS, accumulate(times.buckets), strict=True))
+            seconds.add_metric(list(key), buckets, times.total_s)
+            labels = dict(zip(("deployment", "route"), key, strict=True))
+            seconds.add_sample("penstock_request_seconds_created", labels, times.created)
+        yield requests
+        yield seconds
 
 
 class _Gauges:

@@ -6,7 +6,16 @@ from typing import Any
 import msgspec
 
 from penstock.core import NotFoundError, PenstockError
-from penstock.http import Call, HttpError, Reply, read_json, reply_json, retry_header, status_of
+from penstock.http import (
+    Call,
+    HttpError,
+    Reply,
+    encode_json,
+    read_json,
+    reply_json,
+    retry_header,
+    status_of,
+)
 from penstock.serving._friendly import read_unit
 from penstock.serving._predictor import Predictor
 from penstock.serving._router import Router
@@ -104,7 +113,7 @@ class ProtocolRoutes:
             document["parameters"]["warnings"] = warnings
         if body.id is not None:
             document["id"] = body.id
-        return reply_json(document, headers=response.headers)
+        return Reply(encode_json(document), headers=response.headers)
 
     def _served(self, call: Call) -> ServedVersion:
         route = self._router.route(call.path["name"])

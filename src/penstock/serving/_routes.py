@@ -2,11 +2,13 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from penstock.core import PenstockError, Permission
 from penstock.http import Call, HttpError, Reply
 
 ANY = "any"
+_LONG_PATH = 300  # longer ones are no names of ours, and would fill the memory
 KNOWN_ROUTES = (
     "Routes: /models/{name}/predict, /models/{name}/explain, /models/{name}/truth, /v2/…, /metrics."
 )
@@ -44,6 +46,7 @@ class RouteTable:
     def __init__(self, routes: Sequence[Route]) -> None:
         self._routes = [(route, tuple(route.pattern.split("/"))) for route in routes]
         self._unknown = Route("", ANY, "unknown", _not_found, routes[0].render, None)
+        self._known = lru_cache(maxsize=1024)(self._search)  # callers ask for the same few paths
 
     def find(self, path: str) -> tuple[Route, Mapping[str, str]]:
         """Search for the route of a path, and the parameters.
@@ -51,6 +54,9 @@ class RouteTable:
         Args:
             path: Without a leading slash; a trailing slash is ignored.
         """
+        return self._known(path) if len(path) <= _LONG_PATH else self._search(path)
+
+    def _search(self, path: str) -> tuple[Route, Mapping[str, str]]:
         parts = path.rstrip("/").split("/")
         for route, pattern in self._routes:
             if len(pattern) == len(parts):

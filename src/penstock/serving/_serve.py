@@ -1,13 +1,17 @@
 """serve: run the model server on a port; apart because of sockets and signals."""
 
 import contextlib
+import gc
 import importlib
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 
 from penstock import http
 from penstock.core import AccessError, NotFoundError, ServingError
 from penstock.http import is_loopback, known_hosts, listen, require_bind
 from penstock.stores import Store, open_store
+
+_SWITCH_S = 0.0005  # how long a thread may keep the interpreter while another one waits
 
 
 def serve(
@@ -57,7 +61,27 @@ def serve(
         _require_something(store)
         most = (0.0 if anonymous else http.RATE) if rate is None else rate
         limited = http.RateLimit(app, most) if most > 0 else app
-        http.run_server(limited, listener, host, ready=ready)
+        with _requests_first():
+            http.run_server(limited, listener, host, ready=ready)
+
+
+@contextlib.contextmanager
+def _requests_first() -> Iterator[None]:
+    """Let this process answer a request before further work of its own, in the block.
+
+    A request gives Python's lock up at each read and write, and waited 5 ms for it where the
+    prediction log or the poll of the store had taken it. The loaded models and libraries are half a
+    million objects that stay: a full collection looked at each of them, for a tenth of a second.
+    """
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_S)
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        sys.setswitchinterval(before)
 
 
 def _require_loopback(host: str, *, allow_remote: bool) -> None:

@@ -74,6 +74,9 @@ class TrafficSplit:
             upper += weights[version]
             thresholds.append((round(upper * BUCKETS), version))
         self._thresholds = tuple(thresholds)
+        self._alone = (
+            None if thresholds else (Assignment(control, False), Assignment(control, True))
+        )
         # A separate generator: drawing must not change the state that the user's model may rely on.
         self._chance = random.Random()  # noqa: S311 - load spreading, no secret
 
@@ -88,6 +91,8 @@ class TrafficSplit:
         Args:
             unit: The caller's id, or None.
         """
+        if self._alone is not None:
+            return self._alone[unit is not None]
         if unit is None:
             return Assignment(self._owner(self._chance.randrange(BUCKETS)), sticky=False)
         return Assignment(self._owner(bucket(self.salt, unit)), sticky=True)

@@ -9,6 +9,12 @@ from penstock.stores._json import dump_json, load_json
 from penstock.stores.metadata._codec import RecordTable, to_micros
 from penstock.stores.metadata._database import Database
 
+_TAG = "$"  # names what only `dump_json` can write
+_JSON_TYPES = frozenset({str, int, float, bool, type(None)})
+_TEXTS = frozenset({str})
+_NUMBERS = frozenset({int, float})
+_LARGE = 1 << 63  # beyond, and for NaN and infinity, JSON is not written alike
+
 
 def _read_warnings(text: str) -> tuple[str, ...]:
     return tuple(load_json(text))
@@ -18,12 +24,34 @@ def _warnings_text(warnings: Sequence[str]) -> str:
     return dump_json(list(warnings)) if warnings else "[]"
 
 
+def _inputs_text(inputs: Mapping[str, Any]) -> str:
+    """Write a row as `dump_json`, and in a tenth of its time where JSON has all of the types."""
+    import msgspec
+
+    values = inputs.values()
+    if (
+        type(inputs) is dict
+        and _TAG not in inputs
+        and _JSON_TYPES.issuperset(map(type, values))
+        and _TEXTS.issuperset(map(type, inputs))
+        and all(-_LARGE < value < _LARGE for value in values if type(value) in _NUMBERS)
+    ):
+        try:
+            return msgspec.json.encode(inputs).decode()
+        except UnicodeEncodeError:  # half of a character, which only an escape can write
+            pass
+    return dump_json(inputs)
+
+
 PREDICTIONS = RecordTable(
     "predictions",
     PredictionRecord,
     times=("at", "truth_at"),
-    structures=("inputs", "prediction", "truth", "features"),
-    kinds={"warnings": (_warnings_text, _read_warnings)},
+    structures=("prediction", "truth", "features"),
+    kinds={
+        "warnings": (_warnings_text, _read_warnings),
+        "inputs": (_inputs_text, load_json),
+    },
 )
 _ADD = f"{PREDICTIONS.insert} ON CONFLICT (prediction_id) DO NOTHING"
 _COUNT = (
