@@ -38,6 +38,7 @@ from penstock.stores.artifacts._code import (
 from penstock.stores.artifacts._pandas_digest import digest_pandas_by
 from penstock.stores.artifacts._polars import digest_polars
 from penstock.stores.artifacts._sparse import sparse_parts
+from penstock.stores.artifacts.models._distributions import NamedDistribution
 from penstock.stores.artifacts.models._table import find_format
 
 # Bookkeeping of scikit-learn: the version that wrote the state, not a property of the model.
@@ -267,6 +268,8 @@ def _order(value: Any) -> str:
 def _scipy(walk: _Walk, value: Any) -> bytes | None:
     import scipy.sparse as sp
 
+    if (named := NamedDistribution.of(value)) is not None:
+        return walk.digest(["distribution", named.name, named.arguments, named.keywords])
     if not sp.issparse(value):
         return None
     return walk.sequence("sparse", [class_name(type(value)), *sparse_parts(value)])

@@ -22,6 +22,7 @@ from penstock.stores.artifacts._code import is_installed
 from penstock.stores.artifacts._sparse import stable_npz
 from penstock.stores.artifacts._value import Serialized, type_name
 from penstock.stores.artifacts.models._catboost_bytes import is_catboost_model, stable_model
+from penstock.stores.artifacts.models._distributions import with_distributions, with_names
 from penstock.stores.artifacts.models._nesting import (
     definitions_of,
     nested_source,
@@ -76,6 +77,7 @@ _TRUSTED = re.compile(
     | sklearn\.utils\.validation\.check_array
     # Of two texts it makes a text.
     | penstock\.features\._transform\.name_output
+    | penstock\.stores\.artifacts\.models\._distributions\.NamedDistribution
     | xgboost\.(core\.Booster|sklearn\.XGB\w+)
     | lightgbm\.(basic\.Booster|sklearn\.LGBM\w+)
     | catboost\.core\.CatBoost(Classifier|Regressor|Ranker)?
@@ -127,17 +129,18 @@ def write_estimator(value: Any, content_digest: str) -> Serialized:
             class or function of the user's whose source is known.
     """
     code = NO_CODE
+    estimator = with_names(value)
     with nested_written() as inner:
-        data = _dump(value)
+        data = _dump(estimator)
         strangers = _strangers(data)
         if strangers:
-            own = own_definitions(value)
+            own = own_definitions(estimator)
             names = {f"{each.__module__}.{each.__name__}" for each in own}
             strangers = [name for name in strangers if name not in names]
             if not strangers:
                 code = gather_code(own)
                 inner.clear()
-                data = _dump(value)
+                data = _dump(estimator)
     if strangers:
         raise SerializationError(
             what=f"{type_name(value)} holds {', '.join(strangers[:5])}.",
@@ -206,7 +209,7 @@ def read_estimator(
             types=strangers,
         )
     with nested_source(source, digests):
-        return import_skops().loads(data, trusted=named)
+        return with_distributions(import_skops().loads(data, trusted=named))
 
 
 def _with_places(data: bytes, own: Mapping[str, Any]) -> tuple[bytes, set[str]]:
