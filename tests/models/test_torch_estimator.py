@@ -1,5 +1,6 @@
 """A network as a model: frames in, labels or numbers out, stored with the transformers before it."""
 
+import numpy as np
 import polars as pl
 import pytest
 from sklearn.pipeline import make_pipeline
@@ -79,3 +80,19 @@ def test_it_is_stored_and_read_back_with_the_same_predictions(tmp_path):
 def test_a_network_that_does_not_fit_is_told(estimator, error, said):
     with pytest.raises(error, match=said):
         estimator.predict(FRAME)
+
+
+@pytest.mark.parametrize("kind", ["float16", "bfloat16", "float64"])
+def test_rows_have_the_type_of_the_weights(kind):
+    torch.manual_seed(0)
+    net = torch.nn.Linear(2, 2).to(getattr(torch, kind))
+    rows = pl.DataFrame({"a": [0.1, -2.0, 3.0], "b": [1.5, 0.25, 7.0]})
+    found = TorchEstimator(net, classes=["no", "yes"], dtype=kind).predict_proba(rows)
+    with torch.inference_mode():
+        scores = net(torch.tensor(rows.to_numpy()).float().to(getattr(torch, kind)))
+        expected = torch.softmax(scores.double(), dim=1).numpy()
+    if kind != "float64":
+        assert (found == expected).all()
+    assert np.abs(found - expected).max() < 1e-6
+    with pytest.raises(DataError, match=f'weights are {kind}.*float32.*dtype="{kind}"'):
+        TorchEstimator(net, classes=["no", "yes"]).predict(rows)

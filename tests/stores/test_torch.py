@@ -1,14 +1,17 @@
 """Networks in safetensors: bit for bit what they were, and nothing that a file asks for."""
 
+import http
 import json
 import struct
 import subprocess
 import sys
 import warnings
 from collections import OrderedDict
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -82,6 +85,81 @@ def test_torchs_own_containers_need_no_source_and_other_libraries_read_the_weigh
     assert any(torch.equal(each, net.a.weight) for each in weights.values())
 
 
+class Act(Enum):
+    RELU = "relu"
+    TANH = "tanh"
+
+
+@dataclass
+class Settings:
+    width: int
+    act: Act = Act.TANH
+    more: Any = None
+
+
+class Configured(nn.Module):  # type: ignore[name-defined]  # torch is imported if installed
+    """Keeps what users keep in attributes: statistics of NumPy, settings, a member of an enum."""
+
+    def __init__(self, settings: Settings, rows: np.ndarray) -> None:
+        super().__init__()
+        self.settings, self.act = settings, Act.RELU
+        self.again = settings
+        self.mean, self.spread = rows.mean(axis=0), np.asfortranarray(rows[:2].T)
+        self.scale, self.count = rows.std(), np.int16(7)
+        self.flags, self.empty = np.array([True, False]), np.zeros((0, 2), dtype=np.complex64)
+        self.table = {"code": b"\x00\xff", "turn": 1 + 2j, "order": range(3, 0, -1)}
+        self.last = nn.Linear(rows.shape[1], 1)
+
+    def forward(self, x):
+        centred = (x - torch.from_numpy(self.mean)) / float(self.scale)
+        return getattr(torch, self.act.value)(self.last(centred.float()))
+
+
+def test_arrays_settings_and_members_of_enums_are_read_back(store, monkeypatch):
+    torch.manual_seed(0)
+    rows = np.random.default_rng(0).normal(size=(5, 3))
+    settings = Settings(3, more={"names": ["a", None]})
+    settings.more["self"] = settings
+    net = Configured(settings, rows)
+    record = store.put(net)
+    assert (record.format, record.unsafe) == ("safetensors", False)
+    assert record.metadata["code"]["definitions"].keys() >= {
+        f"{__name__}:{name}" for name in ("Configured", "Settings", "Act")
+    }
+    monkeypatch.delitem(sys.modules, __name__)  # so that recorded source makes the classes
+    back = store.get(record.digest)
+    assert type(back.settings) is not Settings
+    assert store.digest(back) == record.content_digest
+    assert store.put(back).digest == record.digest
+    assert (back.act.name, back.settings.act.name) == ("RELU", "TANH")
+    assert back.again is back.settings is back.settings.more["self"]
+    for name in ("mean", "spread", "scale", "count", "flags", "empty"):
+        was, now = getattr(net, name), getattr(back, name)
+        assert (type(now), now.dtype, now.shape) == (type(was), was.dtype, was.shape)
+        assert now.flags.f_contiguous == was.flags.f_contiguous
+        assert now.tobytes() == was.tobytes()
+    assert back.table == net.table
+    x = torch.randn(4, 3)
+    assert torch.equal(back(x), net(x))
+
+
+class Guarded:
+    def __setstate__(self, state):
+        raise AssertionError("never run")
+
+
+class Slotted:
+    __slots__ = ("size",)
+
+
+class Listed(list):  # type: ignore[type-arg]
+    pass
+
+
+def computed():
+    return nn.utils.parametrizations.weight_norm(nn.Linear(2, 2))
+
+
 def with_attribute(value):
     net = nn.Sequential(nn.Linear(1, 1))
     net.extra = value
@@ -93,6 +171,14 @@ def with_attribute(value):
     [
         (lambda: with_attribute(object()), r"Sequential\.extra is builtins\.object"),
         (lambda: with_attribute(open), "cannot be stored"),
+        (lambda: with_attribute(Guarded()), r"Guarded, which cannot be stored"),
+        (lambda: with_attribute(Slotted()), r"Slotted, which cannot be stored"),
+        (lambda: with_attribute(Listed([1])), r"Listed, which cannot be stored"),
+        (lambda: with_attribute(np.array(["text"])), r"ndarray, which cannot be stored"),
+        (lambda: with_attribute(np.array([None])), r"ndarray, which cannot be stored"),
+        (lambda: with_attribute(http.HTTPStatus.OK), r"HTTPStatus, which cannot be stored"),
+        (computed, r"weight is computed .*remove_parametrizations"),
+        (lambda: nn.utils.spectral_norm(nn.Linear(2, 2)), "remove_spectral_norm"),
         (lambda: with_attribute(torch.load), "cannot be stored"),
         (lambda: nn.Linear(1, 1, device="meta"), r"on meta"),
         (lambda: torch.jit.trace(nn.Linear(1, 1), torch.ones(1, 1)), "TorchScript"),
@@ -118,6 +204,7 @@ def forged(tree, tensors=None, data=b""):
     return struct.pack("<Q", len(text)) + text + data
 
 
+FLAT = {"0": ["Tensor", [1], False]}
 CALL = {"partial": {"list": [{"named": "os:system"}, {"tuple": ["true"]}, {"dict": []}]}}
 HOSTILE = {
     "a function of the system": forged({"named": "os:system"}),
@@ -131,6 +218,19 @@ HOSTILE = {
     "an object that is no module": forged(
         {"module": {"named": "torch.nn.functional:relu"}, "state": [], "number": 0}
     ),
+    "an own object of torch's": forged(
+        {"object": {"named": "torch.nn.modules.linear:Linear"}, "state": [], "number": 0}
+    ),
+    "an own object of no class": forged({"object": 3, "state": [], "number": 0}),
+    "a member of a class": forged({"member": [{"named": "torch.nn.modules.linear:Linear"}, "mro"]}),
+    "a member of a number": forged({"member": [7, "real"]}),
+    "an array of objects": forged({"array": ["O", [1], "C", "0"]}, FLAT, b"12345678"),
+    "an array beyond its bytes": forged({"array": ["<f8", [4], "C", "0"]}, FLAT, b"12345678"),
+    "an array of nothing": forged({"array": ["<f8", [1], "C", "none"]}, FLAT, b"12345678"),
+    "no bytes": forged({"bytes": "zz"}),
+    "no number": forged({"complex": ["1", "2", "3"]}),
+    "no range": forged({"range": ["a"]}),
+    "a key that is a list": forged({"dict": [[{"list": [1]}, 2]]}),
     "a stretched tensor": forged({"tensor": "0"}, {"0": ["Tensor", [1 << 50], False]}, b"0" * 64),
     "an unknown mark": forged({"pickle": "gASVAA=="}),
     "an endless tree": forged({}).replace(b'{\\"tree\\": {}', b'{\\"tree\\": ' + b"[" * 90_000),

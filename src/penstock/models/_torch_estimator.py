@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _NESTED = "stored"
+_TYPES = ("float32", "float64", "float16", "bfloat16")
 
 
 def _has_classes(estimator: "TorchEstimator") -> bool:
@@ -43,7 +44,8 @@ class TorchEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
             score (logit) per class, shape (n, classes); for two classes also the logit of the
             second.
         classes: Labels in the order of the scores; None for a regression.
-        dtype: The matrix's type: ``float32`` or ``float64``.
+        dtype: The matrix's type, that of the weights: ``float32``, ``float64``, ``float16`` or
+            ``bfloat16``.
     """
 
     def __init__(
@@ -119,13 +121,19 @@ class TorchEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
         import numpy as np
 
         torch = _import_torch()
-        if self.dtype not in {"float32", "float64"}:
+        if self.dtype not in _TYPES:
             raise ParameterError(
-                what=f"dtype of TorchEstimator is {self.dtype!r}.", fix="Use float32 or float64."
+                what=f"dtype of TorchEstimator is {self.dtype!r}.",
+                fix=f"Use {', '.join(_TYPES[:-1])} or {_TYPES[-1]}.",
             )
-        matrix = torch.from_numpy(np.ascontiguousarray(np.asarray(X), dtype=self.dtype))
+        wide = self.dtype if self.dtype == "float64" else "float32"  # NumPy has no bfloat16
+        matrix = torch.from_numpy(np.ascontiguousarray(np.asarray(X), dtype=wide))
+        matrix = matrix.to(getattr(torch, self.dtype))
         with torch.inference_mode():
-            scores = self._forward(matrix)
+            try:
+                scores = self._forward(matrix)
+            except RuntimeError as error:
+                raise self._explained(error) from error
         rows = matrix.shape[0]
         if not isinstance(scores, torch.Tensor) or scores.shape[:1] != (rows,) or scores.ndim > 2:  # noqa: PLR2004 - a matrix
             raise DataError(
@@ -134,6 +142,22 @@ class TorchEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
                 fix="Let forward return a tensor of shape (n,), (n, 1) or (n, classes).",
             )
         return scores[:, 0] if scores.ndim == 2 and scores.shape[1] == 1 else scores  # noqa: PLR2004
+
+    def _explained(self, error: RuntimeError) -> Exception:
+        """Return an error that names the weights' type, where the matrix has another."""
+        kinds = {
+            str(each.dtype).removeprefix("torch.")
+            for each in self.module.parameters()
+            if each.is_floating_point()
+        }
+        if kinds == {self.dtype} or len(kinds) != 1 or "dtype" not in str(error):
+            return error
+        kind = kinds.pop()
+        return DataError(
+            what=f"The network's weights are {kind}, and the rows are given as {self.dtype}.",
+            why=f"torch does not multiply the two: {str(error).splitlines()[0][:200]}.",
+            fix=f'Say so: TorchEstimator(net, …, dtype="{kind}"), or convert it: net.float().',
+        )
 
     def _forward(self, matrix: Any) -> Any:
         if any(each.training for each in self.module.modules()):

@@ -2,7 +2,8 @@
 
 A module is made as in pickle, without the constructor: the class, then the attributes. The
 classes are torch's own on a closed list, or the user's from recorded source; an attribute is a plain
-value, a tensor, a module, or a function of these places. Nothing else can be written or read.
+value, a tensor, an array, a module, a function of these places, or an object or member of an enum
+of the user's own classes. Nothing else can be written or read.
 """
 
 import importlib
@@ -10,11 +11,13 @@ import json
 import struct
 from collections import OrderedDict
 from collections.abc import Mapping
+from enum import Enum
 from functools import partial
 from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from penstock.core import SerializationError, require
 from penstock.stores.artifacts._value import Serialized, type_name
@@ -38,6 +41,7 @@ _FUNCTIONS = ("torch.nn.functional", "torch", "torch.special", "torch._C._nn")
 _Header = dict[str, dict[str, str | list[int]]]
 _PLAIN = (bool, int, str, type(None))
 _CONTAINERS: dict[type, str] = {list: "list", tuple: "tuple", set: "set", frozenset: "frozenset"}
+_NUMBER_KINDS = "biufc"
 _MAPPINGS: dict[type, str] = {dict: "dict", OrderedDict: "ordered"}
 # Lightning's dict of hyperparameters, whose values are plain as all others.
 _ATTRIBUTE_DICTS = ("lightning.fabric.utilities.data", "lightning_fabric.utilities.data")
@@ -79,12 +83,15 @@ class TorchFormat:
         tensors = {name: aligned(each) for name, each in safetensors.load(stored.data).items()}
         digests = stored.metadata.get("code", {}).get("definitions", {})
         own = find_definitions(stored.source, digests) if digests else {}
-        return _Reader(torch, header["tensors"], tensors, own, digests).decode(header["tree"])
+        try:
+            return _Reader(torch, header["tensors"], tensors, own, digests).decode(header["tree"])
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise _damaged(f"it is not in the form that is written ({error})") from error
 
     def state(self, value: Any) -> None:
         """See ModelFormat: compiled networks do not tell theirs, and are refused by name."""
         torch = importlib.import_module("torch")
-        if isinstance(value, torch.jit.ScriptModule):
+        if isinstance(value, torch.jit.ScriptModule) or hasattr(value, "parametrizations"):
             _require_eager(value, torch)
 
     def load_library(self) -> None:
@@ -136,19 +143,55 @@ class _Writer:
             return self._name(value, place)
         if kind is partial and not vars(value):
             return {"partial": self.encode([value.func, value.args, value.keywords], place)}
+        return self._own_value(value, place)
+
+    def _own_value(self, value: Any, place: str) -> Any:
+        kind = type(value)
+        if isinstance(value, np.ndarray | np.generic) and (form := _array_form(value)):
+            return {"array": [*form, self._bytes_of(value)]}
+        if kind is bytes:
+            return {"bytes": value.hex()}
+        if kind is complex:
+            return {"complex": [value.real.hex(), value.imag.hex()]}
+        if kind is range:
+            return {"range": [value.start, value.stop, value.step]}
+        if isinstance(value, Enum) and is_own(kind) and value.name in kind.__members__:
+            return {"member": [self._name(kind, place), value.name]}
+        if _is_own_object(value):
+            return self._stated(value, "object", vars(value), place)
         raise _unstorable(value, place)
 
+    def _bytes_of(self, value: Any) -> str:
+        """Store an array's numbers as bytes, which every library of tensors has."""
+        known = self._names.get(id(value))
+        if known is not None:
+            return known
+        name = self._names[id(value)] = str(len(self._names))
+        self._kept.append(value)
+        held = bytearray(np.asarray(value).tobytes())
+        torch = self._torch
+        empty = torch.empty(0, dtype=torch.uint8)
+        self.tensors[name] = torch.frombuffer(held, dtype=torch.uint8) if held else empty
+        self.forms[name] = ["Tensor", [1], False]
+        return name
+
     def _module(self, value: Any, place: str) -> dict[str, Any]:
+        if id(value) in self._modules:
+            return {"again": self._modules[id(value)]}
+        state = value.__getstate__()
+        if not isinstance(state, dict):
+            raise _unstorable(value, place)
+        return self._stated(value, "module", state, place)
+
+    def _stated(self, value: Any, tag: str, state: Mapping[str, Any], place: str) -> dict[str, Any]:
+        """Write a class and the attributes; the second time, that it is the same object."""
         known = self._modules.get(id(value))
         if known is not None:
             return {"again": known}
         number = self._modules[id(value)] = len(self._modules)
-        state = value.__getstate__()
-        if not isinstance(state, dict):
-            raise _unstorable(value, place)
-        self._kept.append(state)  # an id is only unique while the object lives
+        self._kept += [value, state]  # an id is only unique while the object lives
         pairs = [[key, self.encode(item, f"{place}.{key}")] for key, item in state.items()]
-        return {"module": self._name(type(value), place), "state": pairs, "number": number}
+        return {tag: self._name(type(value), place), "state": pairs, "number": number}
 
     def _name(self, value: Any, place: str) -> dict[str, Any]:
         if id(value) in self.code.names:
@@ -188,6 +231,7 @@ class _Reader:
         self._torch, self._own, self._allowed = torch, own, allowed
         self._tensors = {name: self._formed(tensors[name], form) for name, form in forms.items()}
         self._modules: dict[int, Any] = {}
+        self._arrays: dict[str, Any] = {}
 
     def decode(self, tree: Any) -> Any:
         if not isinstance(tree, dict):
@@ -205,6 +249,37 @@ class _Reader:
         made: Any = object.__new__(kind)
         self._modules[tree["number"]] = made
         made.__setstate__({key: self.decode(item) for key, item in tree["state"]})
+        return made
+
+    def own_object(self, held: Any, tree: Mapping[str, Any]) -> Any:
+        kind = self.decode(held)
+        if not isinstance(kind, type) or not _has_plain_state(kind):
+            raise _damaged("an object's class is none of the user's")
+        made: Any = object.__new__(kind)
+        self._modules[tree["number"]] = made
+        vars(made).update({key: self.decode(item) for key, item in tree["state"]})
+        return made
+
+    def member(self, held: Any) -> Any:
+        kind, name = self.decode(held[0]), held[1]
+        if not isinstance(kind, type) or not issubclass(kind, Enum) or name not in kind.__members__:
+            raise _damaged(f"{name} is a member of no enum")
+        return kind[name]
+
+    def array(self, held: Any) -> Any:
+        text, shape, order, name = held
+        known = self._arrays.get(name)
+        if known is not None:
+            return known
+        try:
+            dtype = np.dtype(text)
+            if dtype.kind not in _NUMBER_KINDS:
+                raise _damaged(f"an array has the type {text}")
+            flat = np.frombuffer(self._tensors[name].numpy().tobytes(), dtype=dtype)
+            made = flat[0] if shape is None else flat.reshape(shape).copy(order=order)
+        except (TypeError, ValueError, IndexError) as error:
+            raise _damaged(f"an array does not fit ({error})") from error
+        self._arrays[name] = made
         return made
 
     def again(self, number: int) -> Any:
@@ -272,6 +347,12 @@ _DECODERS: dict[str, Any] = {
     "attributes": lambda read, held, _: read.attributes(held),
     "tensor": lambda read, held, _: read.tensor(held),
     "module": lambda read, held, tree: read.module(held, tree),
+    "object": lambda read, held, tree: read.own_object(held, tree),
+    "member": lambda read, held, _: read.member(held),
+    "array": lambda read, held, _: read.array(held),
+    "bytes": lambda _, held, __: bytes.fromhex(held),
+    "complex": lambda _, held, __: complex(*map(float.fromhex, held)),
+    "range": lambda _, held, __: range(*held),
     "again": lambda read, held, _: read.again(held),
     "own": lambda read, held, _: read.own(held),
     "named": lambda read, held, _: read.named(held),
@@ -284,13 +365,47 @@ _DECODERS: dict[str, Any] = {
 
 
 def _own_parts(value: Any) -> list[Any]:
-    """Return the user's classes of the modules, and the functions among their attributes."""
+    """Return the user's classes of the modules and objects, and the functions in attributes."""
     parts: dict[int, Any] = {}
-    for module in value.modules():
-        for each in (type(module), *_flat(vars(module).values())):
-            if is_own(each):
-                parts[id(each)] = each
+    seen: set[int] = set()
+    waiting = [*value.modules()]
+    while waiting:
+        item = waiting.pop()
+        seen.add(id(item))
+        for each in (type(item), *_flat(vars(item).values())):
+            is_member = isinstance(each, Enum) and is_own(type(each))
+            if is_own(each) or is_member:
+                part = type(each) if is_member else each
+                parts[id(part)] = part
+            elif id(each) not in seen and _is_own_object(each):
+                waiting.append(each)
     return list(parts.values())
+
+
+def _is_own_object(value: Any) -> bool:
+    """Return whether an object is of a class of the user's, and has its attributes as only state."""
+    return is_own(type(value)) and _has_plain_state(type(value))
+
+
+def _has_plain_state(kind: type) -> bool:
+    return (
+        all(base is object or is_own(base) for base in kind.__mro__)
+        and kind.__reduce_ex__ is object.__reduce_ex__
+        and kind.__reduce__ is object.__reduce__
+        and kind.__getstate__ is object.__getstate__
+        and not hasattr(kind, "__setstate__")
+        and not any(base.__dict__.get("__slots__") for base in kind.__mro__)
+    )
+
+
+def _array_form(value: Any) -> list[Any]:
+    """Return type, shape (None for a number) and order of an array; empty if it has no numbers."""
+    if value.dtype.kind not in _NUMBER_KINDS or type(value).__module__ != "numpy":
+        return []
+    if not isinstance(value, np.ndarray):
+        return [value.dtype.str, None, "C"]
+    order = "F" if value.flags.f_contiguous and not value.flags.c_contiguous else "C"
+    return [value.dtype.str, list(value.shape), order]
 
 
 def _flat(values: Any) -> Any:
@@ -341,6 +456,14 @@ def _require_eager(value: Any, torch: Any) -> None:
                 fix="Return the network that was scripted or traced; for a fixed graph, export it to"
                 " ONNX: torch.onnx.export(net, example, dynamo=True).",
             )
+        if hasattr(module, "parametrizations"):
+            name = next(iter(module.parametrizations), "weight")
+            raise SerializationError(
+                what=f"{type_name(value)} has a layer whose {name} is computed (parametrized).",
+                why="Its class is made while the program runs; no file defines it.",
+                fix="Compute it once, after training: torch.nn.utils.parametrize."
+                f'remove_parametrizations(layer, "{name}") leaves the same numbers.',
+            )
         if type(module).__name__ == "OptimizedModule":
             raise SerializationError(
                 what=f"{type_name(value)} was made by torch.compile.",
@@ -384,6 +507,15 @@ def _unstorable(value: Any, place: str) -> SerializationError:
         what=f"{place} is {type(value).__module__}.{type(value).__qualname__}, which cannot be stored.",
         why="A network is stored as tensors, plain values and modules, so that loading it runs no code"
         " that came with the file.",
-        fix="Keep plain values, tensors, modules and functions of the project in its attributes;"
-        " make other objects in forward.",
+        fix=_REMEDIES.get(type(value).__name__)
+        or "Keep plain values, tensors, arrays, modules, functions and objects of the project's own"
+        " classes in its attributes; make other objects in forward.",
     )
+
+
+_REMEDIES = {
+    "SpectralNorm": "After training: torch.nn.utils.remove_spectral_norm(layer).",
+    "WeightNorm": "After training: torch.nn.utils.remove_weight_norm(layer).",
+    "ScriptObject": "Return the network as it was before it was quantized; to serve small numbers,"
+    " export it to ONNX and quantize the graph: onnxruntime.quantization.quantize_dynamic.",
+}
