@@ -6,6 +6,7 @@ import math
 import time
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -380,7 +381,7 @@ close = st.sampled_from([-5, -5.0, -5.000001, 1e4, 10_000, 10_001, 2**20, 2**20 
     )
 )
 def test_rows_of_plain_numbers_are_read_as_all_others(rows):
-    found = []
+    found: list[Any] = []
     for reader in (NUMBERS, READ_BY_COLUMN):
         try:
             frame, warnings = reader.check_rows(rows)

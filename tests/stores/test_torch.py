@@ -152,7 +152,7 @@ class Slotted:
     __slots__ = ("size",)
 
 
-class Listed(list):  # type: ignore[type-arg]
+class Listed(list):
     pass
 
 

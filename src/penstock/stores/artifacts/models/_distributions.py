@@ -56,7 +56,7 @@ class NamedDistribution:
         Raises:
             SerializationError: If this SciPy has no such distribution, or it takes other numbers.
         """
-        known = _known(self.name) if isinstance(self.name, str) else None
+        known = _known(str(self.name))  # a file may have anything there
         numbers = [*self.arguments, *self.keywords.values()]
         if known is None or not all(map(_is_number, numbers)):
             raise _unknown(self.name)

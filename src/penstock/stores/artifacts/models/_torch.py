@@ -42,6 +42,8 @@ _Header = dict[str, dict[str, str | list[int]]]
 _PLAIN = (bool, int, str, type(None))
 _CONTAINERS: dict[type, str] = {list: "list", tuple: "tuple", set: "set", frozenset: "frozenset"}
 _NUMBER_KINDS = "biufc"
+# By these an object has another state than its attributes.
+_STATEFUL = frozenset({"__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__slots__"})
 _MAPPINGS: dict[type, str] = {dict: "dict", OrderedDict: "ordered"}
 # Lightning's dict of hyperparameters, whose values are plain as all others.
 _ATTRIBUTE_DICTS = ("lightning.fabric.utilities.data", "lightning_fabric.utilities.data")
@@ -388,13 +390,8 @@ def _is_own_object(value: Any) -> bool:
 
 
 def _has_plain_state(kind: type) -> bool:
-    return (
-        all(base is object or is_own(base) for base in kind.__mro__)
-        and kind.__reduce_ex__ is object.__reduce_ex__
-        and kind.__reduce__ is object.__reduce__
-        and kind.__getstate__ is object.__getstate__
-        and not hasattr(kind, "__setstate__")
-        and not any(base.__dict__.get("__slots__") for base in kind.__mro__)
+    return all(base is object or is_own(base) for base in kind.__mro__) and not any(
+        _STATEFUL & vars(base).keys() for base in kind.__mro__ if base is not object
     )
 
 
