@@ -28,6 +28,13 @@ from penstock.stores.artifacts.models._own_code import (
     gather_code,
     is_own,
 )
+from penstock.stores.artifacts.models._own_objects import (
+    NUMBER_KINDS,
+    array_form,
+    has_plain_state,
+    is_own_object,
+    own_parts,
+)
 from penstock.stores.artifacts.models._protocol import StoredModel
 
 _KEY = "penstock"
@@ -41,9 +48,6 @@ _FUNCTIONS = ("torch.nn.functional", "torch", "torch.special", "torch._C._nn")
 _Header = dict[str, dict[str, str | list[int]]]
 _PLAIN = (bool, int, str, type(None))
 _CONTAINERS: dict[type, str] = {list: "list", tuple: "tuple", set: "set", frozenset: "frozenset"}
-_NUMBER_KINDS = "biufc"
-# By these an object has another state than its attributes.
-_STATEFUL = frozenset({"__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__slots__"})
 _MAPPINGS: dict[type, str] = {dict: "dict", OrderedDict: "ordered"}
 # Lightning's dict of hyperparameters, whose values are plain as all others.
 _ATTRIBUTE_DICTS = ("lightning.fabric.utilities.data", "lightning_fabric.utilities.data")
@@ -110,7 +114,7 @@ class _Writer:
         self._names: dict[int, str] = {}
         self._modules: dict[int, int] = {}
         self._kept: list[Any] = []
-        self.code: OwnCode = gather_code(_own_parts(value))
+        self.code: OwnCode = gather_code(own_parts(value))
 
     def encode(self, value: Any, place: str) -> Any:
         torch, kind = self._torch, type(value)
@@ -149,7 +153,7 @@ class _Writer:
 
     def _own_value(self, value: Any, place: str) -> Any:
         kind = type(value)
-        if isinstance(value, np.ndarray | np.generic) and (form := _array_form(value)):
+        if isinstance(value, np.ndarray | np.generic) and (form := array_form(value)):
             return {"array": [*form, self._bytes_of(value)]}
         if kind is bytes:
             return {"bytes": value.hex()}
@@ -159,7 +163,7 @@ class _Writer:
             return {"range": [value.start, value.stop, value.step]}
         if isinstance(value, Enum) and is_own(kind) and value.name in kind.__members__:
             return {"member": [self._name(kind, place), value.name]}
-        if _is_own_object(value):
+        if is_own_object(value):
             return self._stated(value, "object", vars(value), place)
         raise _unstorable(value, place)
 
@@ -255,7 +259,7 @@ class _Reader:
 
     def own_object(self, held: Any, tree: Mapping[str, Any]) -> Any:
         kind = self.decode(held)
-        if not isinstance(kind, type) or not _has_plain_state(kind):
+        if not isinstance(kind, type) or not has_plain_state(kind):
             raise _damaged("an object's class is none of the user's")
         made: Any = object.__new__(kind)
         self._modules[tree["number"]] = made
@@ -275,7 +279,7 @@ class _Reader:
             return known
         try:
             dtype = np.dtype(text)
-            if dtype.kind not in _NUMBER_KINDS:
+            if dtype.kind not in NUMBER_KINDS:
                 raise _damaged(f"an array has the type {text}")
             flat = np.frombuffer(self._tensors[name].numpy().tobytes(), dtype=dtype)
             made = flat[0] if shape is None else flat.reshape(shape).copy(order=order)
@@ -364,57 +368,6 @@ _DECODERS: dict[str, Any] = {
     "memory_format": lambda read, held, _: read.torch_value("memory_format", held),
     "size": lambda read, held, _: read.size(held),
 }
-
-
-def _own_parts(value: Any) -> list[Any]:
-    """Return the user's classes of the modules and objects, and the functions in attributes."""
-    parts: dict[int, Any] = {}
-    seen: set[int] = set()
-    waiting = [*value.modules()]
-    while waiting:
-        item = waiting.pop()
-        seen.add(id(item))
-        for each in (type(item), *_flat(vars(item).values())):
-            is_member = isinstance(each, Enum) and is_own(type(each))
-            if is_own(each) or is_member:
-                part = type(each) if is_member else each
-                parts[id(part)] = part
-            elif id(each) not in seen and _is_own_object(each):
-                waiting.append(each)
-    return list(parts.values())
-
-
-def _is_own_object(value: Any) -> bool:
-    """Return whether an object is of a class of the user's, and has its attributes as only state."""
-    return is_own(type(value)) and _has_plain_state(type(value))
-
-
-def _has_plain_state(kind: type) -> bool:
-    return all(base is object or is_own(base) for base in kind.__mro__) and not any(
-        _STATEFUL & vars(base).keys() for base in kind.__mro__ if base is not object
-    )
-
-
-def _array_form(value: Any) -> list[Any]:
-    """Return type, shape (None for a number) and order of an array; empty if it has no numbers."""
-    if value.dtype.kind not in _NUMBER_KINDS or type(value).__module__ != "numpy":
-        return []
-    if not isinstance(value, np.ndarray):
-        return [value.dtype.str, None, "C"]
-    order = "F" if value.flags.f_contiguous and not value.flags.c_contiguous else "C"
-    return [value.dtype.str, list(value.shape), order]
-
-
-def _flat(values: Any) -> Any:
-    for value in values:
-        if isinstance(value, list | tuple | set | frozenset):
-            yield from _flat(value)
-        elif isinstance(value, dict):
-            yield from _flat(value.values())
-        elif isinstance(value, partial):
-            yield from _flat((value.func, *value.args, *value.keywords.values()))
-        else:
-            yield value
 
 
 def _find_named(torch: Any, name: str) -> Any:
