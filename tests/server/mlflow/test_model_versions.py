@@ -12,7 +12,7 @@ first = mlflow.genai.register_prompt("greeting", "Hello {{name}}.", commit_messa
 second = mlflow.genai.register_prompt("greeting", [{"role": "user", "content": "Hi {{name}}!"}])
 mlflow.genai.set_prompt_alias("greeting", "best", 1)
 by_alias = mlflow.genai.load_prompt("prompts:/greeting@best")
-latest = mlflow.genai.load_prompt("prompts:/greeting/2")
+latest = mlflow.genai.load_prompt("prompts:/greeting@latest")
 names = [each.name for each in mlflow.genai.search_prompts("name = 'greeting'")]
 models = [each.name for each in client.search_registered_models()]
 mlflow.genai.delete_prompt_alias("greeting", "best")

@@ -180,10 +180,13 @@ def delete_alias(desk: Desk, fields: Fields) -> dict[str, Any]:
 
 
 def get_by_alias(desk: Desk, fields: Fields) -> dict[str, Any]:
-    """Return the version that an alias means."""
-    alias = check_alias(fields.text("alias"))
+    """Return the version that an alias means; ``latest``, which nobody may set, is the newest."""
+    alias = fields.text("alias")
     model = _named(Shelf(desk), fields)
-    number = model.aliases.get(alias)
+    if alias.lower() == "latest" and model.versions:
+        number: int | None = model.versions[-1].record.version
+    else:
+        number = model.aliases.get(check_alias(alias))
     for version in model.versions:
         if version.record.version == number:
             return {"model_version": write_version(model, version)}
