@@ -99,3 +99,13 @@ def test_a_body_with_millions_of_values_is_refused_before_it_is_read():
     body = b"[" + b"[]," * MOST_VALUES + b"[]]"
     with pytest.raises(ParameterError, match="The body has"):
         read_json(body, msgspec.json.Decoder(list), "[1]")
+
+
+def test_a_name_that_is_not_utf8_is_refused_where_nobody_reads_it_too():
+    class Form(msgspec.Struct):
+        id: str = ""
+
+    with pytest.raises(HttpError, match="cannot be read") as refused:
+        read_json(b'{"id": "1", "param\xa8ters": {}}', msgspec.json.Decoder(Form), "{}")
+    assert refused.value.status == 400
+    assert read_json('{"id": "ä", "ö": 1}'.encode(), msgspec.json.Decoder(Form), "{}").id == "ä"

@@ -165,6 +165,8 @@ def read_json(body: bytes, decoder: "msgspec.json.Decoder[_T]", example: str) ->
     """
     require_few_values(body)
     try:
+        if not body.isascii():
+            body.decode()  # the decoder looks at names that it knows only
         return decoder.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, ValueError) as error:
         text = str(error)[:300].rstrip(".")
