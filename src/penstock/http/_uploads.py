@@ -27,8 +27,7 @@ class UploadRoom:
     >>> room.require(11)
     Traceback (most recent call last):
     ...
-    penstock.http._messages.HttpError: The upload is longer than 10 bytes.
-    ...
+    penstock.http._messages.HttpError: The upload is longer than 10 bytes. This server ...
 
     Threads: any number at once.
 
