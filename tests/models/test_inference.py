@@ -148,11 +148,54 @@ class Many:
         return [1.0] * len(frame)
 
 
+class Dropping:
+    """Answers at random, as a network whose dropout stays on."""
+
+    def predict(self, frame):
+        return np.random.default_rng().normal(size=len(frame))
+
+
+class Guessing(Dropping):
+    """Names one label all the time, with random probabilities."""
+
+    def predict(self, frame):
+        return ["yes"] * len(frame)
+
+    def predict_proba(self, frame):
+        share = np.random.default_rng().uniform(0.6, 1, size=len(frame))
+        return np.column_stack([1 - share, share])
+
+
+class Flipping(Guessing):
+    """Draws labels from probabilities that stay, as a dummy of scikit-learn does."""
+
+    def predict(self, frame):
+        return np.random.default_rng().permutation(["no", "yes"] * (len(frame) // 2 + 1))[
+            : len(frame)
+        ]
+
+    def predict_proba(self, frame):
+        return np.full((len(frame), 2), 0.5)
+
+
+class Noisy:
+    """Differs in the last bits, as sums of threads do."""
+
+    def predict(self, frame):
+        return 1 + 1e-7 * np.random.default_rng().normal(size=len(frame))
+
+
 @pytest.mark.parametrize(
     ("model", "words"),
     [
+        (Dropping(), r"\(Dropping\) predicts -?\d.* for the same row when asked again"),
+        (
+            Guessing(),
+            r"\(Guessing\) predicts \[0\..*, and \[0\..* for the same row when asked again",
+        ),
+        (Flipping(), r"\(Flipping\) predicts '(yes|no)' for a row.*random_state"),
         (Raising(), "cannot predict these rows.*polars: KeyError.*pandas: KeyError.*numpy"),
-        (Short(), "20 rows gave 1 predictions"),
+        (Short(), "40 rows gave 1 predictions"),
         (Nan(), "Some predictions are NaN"),
         (Many(), r"cannot predict a single row: ValueError: expected a batch\."),
         (object(), r"object has no predict\(\)"),
@@ -160,7 +203,13 @@ class Many:
 )
 def test_a_model_that_cannot_answer_is_refused_with_the_reason(model, words):
     with pytest.raises(DataError, match=words):
-        infer_signature(model, X)
+        infer_signature(model, pl.concat([X, X]))
+
+
+def test_sums_in_another_order_are_the_same_answer():
+    assert infer_signature(Noisy(), X).task == "regression"
+    chosen = DummyClassifier(strategy="stratified", random_state=0).fit(X, Y)
+    assert infer_signature(chosen, X, Y).classes == ("no", "yes")
 
 
 def test_an_empty_sample_is_refused():
@@ -213,7 +262,7 @@ def test_five_hundred_columns_are_tried_in_one_call():
             return [1.0] * len(frame)
 
     assert infer_signature(Counting(), wide).accepts_missing is True
-    assert calls == [2, 1, 500, 1]
+    assert calls == [2, 1, 2, 500, 1]
 
 
 def test_rows_checked_by_the_signature_are_answered_as_the_frame_was():

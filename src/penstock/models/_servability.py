@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     import polars as pl
 
 _ROWS = 50  # enough for a test; evaluation uses the whole holdout
+_SHOWN = 100  # characters of a prediction in a message
+_TIES = 0.1  # of the rows
+_NOISE = 1e-3  # of the largest value: sums of threads differ by less, also those of half precision
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ def try_estimator(
 
     Raises:
         DataError: If the estimator has no ``predict``, takes no type of frame, fails on a single
-            row, or returns the wrong number of rows.
+            row, returns the wrong number of rows, or predicts the same rows differently each time.
     """
     if sample.height == 0:
         raise DataError(
@@ -63,7 +66,9 @@ def try_estimator(
     head = sample.head(_ROWS)
     frame, output = _offer(estimator, head, frame_types)
     try:
-        return TestCall(frame, _check(output, estimator, head, frame), output)
+        labels = _check(output, estimator, head, frame)
+        _require_repeatable(estimator, head, frame, labels)
+        return TestCall(frame, labels, output)
     except PenstockError:
         raise
     except Exception as error:
@@ -174,6 +179,51 @@ def _check(output: Any, estimator: Any, rows: "pl.DataFrame", frame: str) -> lis
             fix="Fill missing values inside the model, for example with SimpleImputer.",
         )
     return labels
+
+
+def _require_repeatable(
+    estimator: Any, rows: "pl.DataFrame", frame: str, labels: list[Any]
+) -> None:
+    """Check that the same rows get the same predictions, and the same probabilities, once more."""
+    table = convert_frame(rows, frame)
+    share = getattr(estimator, "predict_proba", None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        again = _rows_of(estimator.predict(table))
+        try:
+            first, second = _rows_of(share(table)), _rows_of(share(table))  # type: ignore[misc] # see below
+        except Exception:  # noqa: BLE001 - it has no probabilities, or none with these settings
+            first, second = labels, again
+    # Where two classes are as likely, the label may hang on the order in which threads add.
+    differing = [pair for pair in zip(labels, again, strict=False) if not _is_same(*pair, labels)]
+    pairs = zip(first, second, strict=False)
+    odd = next((pair for pair in pairs if not _is_same(*pair, first)), None)
+    if odd is None and len(differing) > _TIES * len(labels):
+        odd = differing[0]
+    if odd is not None:
+        raise DataError(
+            what=f"{_owner(estimator)} predicts {_shown(odd[0])} for a row, and {_shown(odd[1])} for the"
+            " same row when asked again.",
+            why="An answer that cannot be repeated cannot be verified, explained, or compared with"
+            " another version's.",
+            fix="Switch off in predict() what is random, such as dropout (model.eval(),"
+            " F.dropout(x, training=self.training)), or give it a fixed random_state.",
+        )
+
+
+def _is_same(one: Any, other: Any, every: list[Any]) -> bool:
+    """Return whether two answers are equal; of real numbers but for the order of summation."""
+    import numpy as np
+
+    if np.asarray(one).dtype.kind != "f":  # a label, or labels by target
+        return bool(np.array_equal(one, other))
+    most = np.nanmax(np.abs(np.asarray(one if np.ndim(one) else every, dtype=float)), initial=0.0)
+    return bool(np.allclose(one, other, rtol=0, atol=_NOISE * most, equal_nan=True))
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def _rows_of(output: Any) -> list[Any]:
