@@ -1,5 +1,6 @@
 """ServingMetrics: a server's metrics for Prometheus; a registry per app, so apps do not mix."""
 
+import os
 import time
 from bisect import bisect_left
 from itertools import accumulate
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 _BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 _BOUNDS = [*map(str, _BUCKETS), "+Inf"]
+_REQUESTS, _SECONDS = "penstock_requests", "penstock_request_seconds"
+_REQUESTS_HELP = "Requests by deployment, model version, route and HTTP status."
+_SECONDS_HELP = "Time from the request's last byte to the reply."
 _ROLLOUT_STATES = ("none", "running", "paused", "promoted", "rolled_back")
 
 
@@ -56,6 +60,10 @@ class ServingMetrics:
         self._times: dict[tuple[str, str], _Times] = {}
         self._registry.register(_Requests(self._counts, self._times))
         self._registry.register(_Gauges(router, log))
+        is_shared = bool(
+            {"PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"} & os.environ.keys()
+        )
+        self._shared = _Shared() if is_shared else None
 
     def observe(self, deployment: str, version: str, route: str, code: int, seconds: float) -> None:
         """Count an answered request.
@@ -77,6 +85,8 @@ class ServingMetrics:
             times = self._times[deployment, route] = _Times()
         times.buckets[bisect_left(_BUCKETS, seconds)] += 1
         times.total_s += seconds
+        if self._shared is not None:
+            self._shared.observe(key, seconds)
 
     def render(self) -> bytes:
         """Return all metrics in Prometheus' text format."""
@@ -84,6 +94,29 @@ class ServingMetrics:
 
         text: bytes = generate_latest(self._registry)
         return text
+
+
+class _Shared:
+    """Requests counted by prometheus_client for a host's own page: BentoML adds up its processes.
+
+    In its multiprocess mode counters write into files, which whoever has set the folder reads.
+    """
+
+    def __init__(self) -> None:
+        from prometheus_client import CollectorRegistry, Counter, Histogram
+
+        registry = CollectorRegistry()
+        self._requests = Counter(
+            _REQUESTS, _REQUESTS_HELP, ("deployment", "version", "route", "code"), registry=registry
+        )
+        self._seconds = Histogram(
+            _SECONDS, _SECONDS_HELP, ("deployment", "route"), buckets=_BUCKETS, registry=registry
+        )
+
+    def observe(self, key: tuple[str, str, str, int], seconds: float) -> None:
+        deployment, version, route, code = key
+        self._requests.labels(deployment, version, route, str(code)).inc()
+        self._seconds.labels(deployment, route).observe(seconds)
 
 
 class _Requests:
@@ -100,22 +133,22 @@ class _Requests:
         from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 
         requests = CounterMetricFamily(
-            "penstock_requests",
-            "Requests by deployment, model version, route and HTTP status.",
+            _REQUESTS,
+            _REQUESTS_HELP,
             labels=("deployment", "version", "route", "code"),
         )
         for (*names, code), count in self._counts.items():
             requests.add_metric([*names, str(code)], count.value, created=count.created)
         seconds = HistogramMetricFamily(
-            "penstock_request_seconds",
-            "Time from the request's last byte to the reply.",
+            _SECONDS,
+            _SECONDS_HELP,
             labels=("deployment", "route"),
         )
         for key, times in self._times.items():
             buckets = list(zip(_BOUNDS, accumulate(times.buckets), strict=True))
             seconds.add_metric(list(key), buckets, times.total_s)
             labels = dict(zip(("deployment", "route"), key, strict=True))
-            seconds.add_sample("penstock_request_seconds_created", labels, times.created)
+            seconds.add_sample(f"{_SECONDS}_created", labels, times.created)
         yield requests
         yield seconds
 
