@@ -167,10 +167,14 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
             file.write(f"{spent:.2f} {item.nodeid}\n")
 
 
+@pytest.hookimpl(trylast=True)  # after the letter of the test
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Write down what a hunt finds as it is found, for the case that the clock ends the round."""
-    found = os.environ.get("PENSTOCK_FOUND")
-    if found and report.failed and not os.environ.get("PYTEST_XDIST_WORKER"):
+    """Tell of a failure as it is found, for the case that the clock ends a hunt, or CI."""
+    if not report.failed or os.environ.get("PYTEST_XDIST_WORKER"):
+        return
+    if os.environ.get("CI"):
+        print(f"\n{report.nodeid} failed:\n{report.longreprtext}", flush=True)
+    if found := os.environ.get("PENSTOCK_FOUND"):
         with Path(found).open("a", encoding="utf-8") as file:
             file.write(f"{report.nodeid}\n")
 
