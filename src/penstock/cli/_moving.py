@@ -158,9 +158,7 @@ def _report(done: "ImportSummary") -> None:
         say(f"  {done.runs} runs, {done.points:,} metric points, {done.files} files", stderr=True)
 
 
-def show_written(
-    done: "moving.ExportSummary | exporters.WandbExport | exporters.SagemakerExport", form: str
-) -> None:
+def show_written(done: "exporters.RunsExport", form: str) -> None:
     """Say what an export of runs has written."""
     say(
         f"[green]✓[/] {len(done.runs) - done.unchanged} runs written ({done.unchanged} were there),"

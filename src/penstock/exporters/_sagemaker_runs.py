@@ -5,12 +5,12 @@ import math
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import RunRecord, RunState, digest_bytes
 from penstock.exporters._aws import AwsTarget, all_parts, aws_name, write_parts
+from penstock.exporters._exported import RunsExport
 from penstock.stores import open_store
 
 if TYPE_CHECKING:
@@ -33,34 +33,13 @@ _STATES = {
 }
 
 
-@dataclass(slots=True)
-class SagemakerExport:
-    """The result of an export.
-
-    Args:
-        target: The place of the files.
-        runs: Name of each run's trial component by the run's id.
-        unchanged: Number of runs that were there already.
-        points: Number of metric points written.
-        files: Number of files written.
-        lost: What has no place there, as sentences.
-    """
-
-    target: str
-    runs: dict[str, str] = field(default_factory=dict)
-    unchanged: int = 0
-    points: int = 0
-    files: int = 0
-    lost: list[str] = field(default_factory=list)
-
-
 def export_sagemaker_runs(
     runs: Sequence[str],
     *,
     to: str,
     region: str | None = None,
     store: "Store | str | None" = None,
-) -> SagemakerExport:
+) -> RunsExport:
     """Write runs to SageMaker Experiments; a run that is there already is not written again.
 
     An experiment becomes an experiment; a run becomes a trial with one trial component, which has
@@ -79,7 +58,7 @@ def export_sagemaker_runs(
         StoreError: If AWS refuses a call.
         MissingPackageError: If boto3 is not installed.
     """
-    opened, done = open_store(store), SagemakerExport(to)
+    opened, done = open_store(store), RunsExport(to)
     records = [opened.metadata.runs.get(run) for run in runs]
     aws = AwsTarget(to, region)
     for record in records:
@@ -88,9 +67,7 @@ def export_sagemaker_runs(
 
 
 class _RunWriter:
-    def __init__(
-        self, store: "Store", aws: AwsTarget, run: RunRecord, done: SagemakerExport
-    ) -> None:
+    def __init__(self, store: "Store", aws: AwsTarget, run: RunRecord, done: RunsExport) -> None:
         self._store, self._aws, self._run, self._done = store, aws, run, done
         self._experiment = aws_name(run.experiment, most=_NAME)
         self._name = aws_name(f"penstock-{run.run_id}", most=_NAME)

@@ -4,13 +4,13 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import penstock
 from penstock.core import MetricColumns, ParameterError, RunRecord, RunState
+from penstock.exporters._exported import RunsExport
 from penstock.importers import write_wandb_log
 from penstock.stores import open_store
 from penstock.tracking import SYSTEM, get_run
@@ -23,30 +23,9 @@ _LARGEST_STEP = 2**53
 _ENDED = {RunState.FINISHED: 0, RunState.FAILED: 1, RunState.KILLED: 137}
 
 
-@dataclass(slots=True)
-class WandbExport:
-    """The result of an export.
-
-    Args:
-        target: The folder that was written to.
-        runs: Folder of each run by its id.
-        unchanged: Number of runs that were there already.
-        points: Number of metric points written.
-        files: Number of files written.
-        lost: What has no place there, as sentences.
-    """
-
-    target: str
-    runs: dict[str, str] = field(default_factory=dict)
-    unchanged: int = 0
-    points: int = 0
-    files: int = 0
-    lost: list[str] = field(default_factory=list)
-
-
 def export_wandb(
     runs: Sequence[str], *, to: str | Path, store: "Store | str | None" = None
-) -> WandbExport:
+) -> RunsExport:
     """Write runs as offline runs of W&B; a run that is there already is not written again.
 
     Parameters become the configuration, metrics the history, system metrics the system's, the
@@ -62,14 +41,14 @@ def export_wandb(
         ParameterError: If a run's folder is there and was not written by penstock.
         MissingPackageError: If protobuf is not installed.
     """
-    opened, done = open_store(store), WandbExport(str(to))
+    opened, done = open_store(store), RunsExport(str(to))
     records = [opened.metadata.runs.get(run) for run in runs]
     for record in records:
         _write(opened, record, Path(to), done)
     return done
 
 
-def _write(store: "Store", run: RunRecord, target: Path, done: WandbExport) -> None:
+def _write(store: "Store", run: RunRecord, target: Path, done: RunsExport) -> None:
     began = run.started_at or run.created_at
     folder = target / f"offline-run-{began:%Y%m%d_%H%M%S}-{run.run_id}"
     mark = {"run_id": run.run_id, "state": _state_of(store, run)}
@@ -113,7 +92,7 @@ def _state_of(store: "Store", run: RunRecord) -> str:
 
 
 def _records(
-    store: "Store", run: RunRecord, names: Sequence[str], done: WandbExport
+    store: "Store", run: RunRecord, names: Sequence[str], done: RunsExport
 ) -> Iterator[dict[str, Any]]:
     """Return the records of a run's log in the order in which W&B writes them."""
     began = run.started_at or run.created_at
@@ -198,7 +177,7 @@ def _time(micros: int) -> dict[str, int]:
     return {"seconds": seconds, "nanos": rest * 1000}
 
 
-def _note_lost(store: "Store", run: RunRecord, done: WandbExport) -> None:
+def _note_lost(store: "Store", run: RunRecord, done: RunsExport) -> None:
     steps = store.metadata.steps.list(run.run_id)
     for what in (
         f"{len(steps)} steps with their logs and keys" if steps else "",

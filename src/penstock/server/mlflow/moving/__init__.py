@@ -6,7 +6,6 @@ from penstock.core import lazy_exports
 
 if TYPE_CHECKING:
     from penstock.server.mlflow._model_folder import write_model_folder as write_model_folder
-    from penstock.server.mlflow.moving._exporting import ExportSummary as ExportSummary
     from penstock.server.mlflow.moving._exporting import export_runs as export_runs
     from penstock.server.mlflow.moving._importing import import_mlflow as import_mlflow
     from penstock.server.mlflow.moving._importing_runs import ImportSummary as ImportSummary
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
-        "ExportSummary": "_exporting",
         "ImportSummary": "_importing_runs",
         "export_runs": "_exporting",
         "import_mlflow": "_importing",

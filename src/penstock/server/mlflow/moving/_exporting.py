@@ -1,10 +1,10 @@
 """``export_runs``: runs of penstock's into a running MLflow server; what has no place there is listed."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from penstock.core import ArtifactRecord, NotFoundError, RunRecord
+from penstock.exporters import RunsExport
 from penstock.server.mlflow._desk import to_ms
 from penstock.server.mlflow._fields import compact, number, pairs
 from penstock.server.mlflow._runs import NAME_TAG, STATUS
@@ -22,30 +22,7 @@ _PARAM_LENGTH, _TAG_LENGTH = 6000, 8000
 _ARTIFACTS = "mlflow-artifacts:"
 
 
-@dataclass(slots=True)
-class ExportSummary:
-    """What an export did.
-
-    Args:
-        target: The server that was written to.
-        runs: Id there by run.
-        unchanged: Number of runs that were there already.
-        points: Number of metric points written.
-        files: Number of files written.
-        lost: What has no place there, as sentences.
-    """
-
-    target: str
-    runs: dict[str, str] = field(default_factory=dict)
-    unchanged: int = 0
-    points: int = 0
-    files: int = 0
-    lost: list[str] = field(default_factory=list)
-
-
-def export_runs(
-    runs: Sequence[str], *, to: str, store: "Store | str | None" = None
-) -> ExportSummary:
+def export_runs(runs: Sequence[str], *, to: str, store: "Store | str | None" = None) -> RunsExport:
     """Write runs to a running MLflow server; a run that is there already is not written again.
 
     Args:
@@ -57,7 +34,7 @@ def export_runs(
         NotFoundError: If there is no such run.
         StoreError: If the server does not answer; a repeated export goes on.
     """
-    opened, summary = open_store(store), ExportSummary(to)
+    opened, summary = open_store(store), RunsExport(to)
     records = [opened.metadata.runs.get(run) for run in runs]
     writer = _Writer(opened, Protocol(to), summary)
     for record in records:
@@ -66,7 +43,7 @@ def export_runs(
 
 
 class _Writer:
-    def __init__(self, store: "Store", protocol: Protocol, summary: ExportSummary) -> None:
+    def __init__(self, store: "Store", protocol: Protocol, summary: RunsExport) -> None:
         self._store, self._protocol, self._summary = store, protocol, summary
 
     def write(self, run: RunRecord) -> None:
