@@ -2,6 +2,7 @@
 
 import compileall
 import fcntl
+import gc
 import json
 import os
 import random
@@ -154,6 +155,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
     if hunting.HUNTING:
         random.Random(hunting.SEED).shuffle(items)
+
+
+def pytest_collection_finish() -> None:
+    """Keep what collecting has made out of the collector's sight: each full pass over the modules of
+    the whole suite, torch and its like among them, took a second, in whichever test it fell.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(hookwrapper=True)

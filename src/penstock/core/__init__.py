@@ -90,6 +90,7 @@ if TYPE_CHECKING:
     from penstock.core._states import TickState as TickState
     from penstock.core._states import Verdict as Verdict
     from penstock.core._threads import side_by_side as side_by_side
+    from penstock.core._tls import tls_context as tls_context
     from penstock.core._torch_alone import one_torch_thread as one_torch_thread
     from penstock.core._words import with_article as with_article
     from penstock.core.records import ANY_PROJECT as ANY_PROJECT
@@ -272,6 +273,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "short": "_digest",
         "side_by_side": "_threads",
         "summarize_error": "_errors",
+        "tls_context": "_tls",
         "to_json": "penstock.core.records",
         "use_actor": "_actors",
         "use_identity": "_identity",

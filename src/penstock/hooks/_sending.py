@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
-from penstock.core import EventRecord, HookRecord, ParameterError, now
+from penstock.core import EventRecord, HookRecord, ParameterError, now, tls_context
 from penstock.hooks._attempt import Attempt
 from penstock.hooks._chat import slack_message, teams_message
 from penstock.hooks._destination import find_destination
@@ -85,7 +85,7 @@ class Sender:
                 timeout=_TIMEOUT_S,
                 follow_redirects=False,
                 trust_env=False,
-                verify=httpx.create_ssl_context(trust_env=True),
+                verify=tls_context(),
             )
         return self._client
 

@@ -7,7 +7,7 @@ import pytest
 from litestar.testing import TestClient
 
 from penstock.core import Permission
-from penstock.server.mlflow import create_mlflow
+from penstock.server.mlflow import create_mlflow, mlflow_routes
 from penstock.server.mlflow._app import PREFIXES
 
 V2 = "/api/2.0/mlflow"
@@ -48,8 +48,8 @@ def test_every_call_is_served_under_both_prefixes(api, prefix):
     assert [each["name"] for each in answer.json()["experiments"]] == ["Default"]
 
 
-def test_every_route_declares_its_permission(store):
-    app = create_mlflow(store=store)
+def test_every_route_declares_its_permission():
+    app = mlflow_routes()
     declared = {
         handler.opt.get("permission", "nothing")
         for route in app.routes

@@ -10,8 +10,7 @@ import pytest
 from litestar.testing import TestClient
 
 from penstock.core import ANY_PROJECT, Identity, Permission, ProjectRecord, Role
-from penstock.server.mlflow import create_mlflow
-from penstock.server.mlflow._app import mlflow_router
+from penstock.server.mlflow import create_mlflow, mlflow_routes
 from penstock.server.mlflow._routes import ROUTES
 
 V2, FILES = "/api/2.0/mlflow", "/api/2.0/mlflow-artifacts/artifacts"
@@ -323,9 +322,9 @@ def test_files_that_belong_to_nobody_are_for_roles_in_all_projects(world):
     assert "a.txt" not in api("GET", FILES, path="loose").text
 
 
-def test_every_route_of_the_server_is_checked(store):
+def test_every_route_of_the_server_is_checked():
     """Beside the table there are the files, the spans and what is open to all."""
-    paths = {path for route in mlflow_router(store).routes for path in [route.path]}
+    paths = {path for route in mlflow_routes().routes for path in [route.path]}
     table = {f"/{p}/{r.version}/mlflow{r.path}" for r in ROUTES for p in ("api", "ajax-api")}
     others = {
         "/health", "/version", "/v1/traces", "/get-artifact", "/model-versions/get-artifact",

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -66,6 +67,12 @@ class ApiRoute:
     handle: Callable[[Exchange], Awaitable[None]]
 
 
+@cache
+def _description() -> bytes:
+    """Return the description that the API gives of itself; made when it is first asked for."""
+    return json.dumps(describe_api(ROOT)).encode()
+
+
 def create_api(
     *,
     hosts: tuple[str, ...] = LOCAL_HOSTS,
@@ -101,7 +108,6 @@ class Api:
         self._store, self._hosts, self._authenticate = store, hosts, authenticate
         self._room = room
         self._performer = Performer(store)
-        self._described = json.dumps(describe_api(ROOT)).encode()
         self._routes = self._make_routes()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -210,7 +216,7 @@ class Api:
         await exchange.reply(Reply(answer))
 
     async def _describe(self, exchange: Exchange) -> None:
-        await exchange.reply(Reply(self._described))
+        await exchange.reply(Reply(_description()))
 
     async def _show_store(self, exchange: Exchange) -> None:
         identity = current_identity()

@@ -7,11 +7,13 @@ import tempfile
 import urllib.parse
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import msgspec
-from litestar import Request, Response, Router
+from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Stream
@@ -34,9 +36,6 @@ from penstock.server.mlflow._fields import Fields, encode, from_query
 from penstock.server.mlflow._routes import ROUTES, SERVER_INFO, MlflowRoute
 from penstock.server.mlflow._scope import enter_call
 
-if TYPE_CHECKING:
-    from penstock.stores import Store
-
 VERSION = "3.18.0"
 """MLflow's version whose protocol is spoken; a client looks at it before it sends traces."""
 PREFIXES = ("/api", "/ajax-api")
@@ -48,51 +47,56 @@ _PART = 1 << 20
 Ask = Request[Any, Any, Any]
 
 
-def mlflow_router(store: "Store", *, health: bool = True, max_artifact_size: int = 0) -> Router:
-    """Return the routes by which an unmodified MLflow client works on a store.
-
-    >>> import tempfile
-    >>> from penstock.stores import open_store
-    >>> with open_store(f"sqlite:///{tempfile.mkdtemp()}/penstock.db") as store:
-    ...     router = mlflow_router(store)
-    >>> router.path
-    '/'
-
-    Each handler's ``opt["permission"]`` is what its caller must be allowed.
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What the requests of one server are about.
 
     Args:
-        store: The open store.
-        health: Whether ``/health`` and ``/version`` are among them.
-        max_artifact_size: Most bytes of an uploaded artifact; 0 for any number.
+        desk: The store, as MLflow's protocol sees it.
+        room: Limits of the uploads.
     """
-    desk, room = Desk(store), UploadRoom.of_store(store.artifacts.url, max_artifact_size)
-    handlers = [_json_handler(desk, route) for route in ROUTES]
-    handlers += [*_proxy_handlers(desk, room), _span_handler(desk)]
+
+    desk: Desk
+    room: UploadRoom
+
+
+@cache
+def mlflow_routes() -> Litestar:
+    """Return the routes by which an unmodified MLflow client works on a store.
+
+    They are the same for every store, and made once in a process: that is slow. What a request
+    is about is in its state: ``served`` is a `Served`, put there by `MlflowGuard`.
+
+    >>> mlflow_routes() is mlflow_routes()
+    True
+
+    Each handler's ``opt["permission"]`` is what its caller must be allowed.
+    """
+    handlers = [_json_handler(route) for route in ROUTES]
+    handlers += [*_proxy_handlers(), _span_handler(), _upload_handler()]
     handlers += [
         _handler("GET", [f"{p}/3.0/mlflow/server-info" for p in PREFIXES], _server_info),
-        _handler("GET", ["/get-artifact"], _file_handler(desk, _artifacts.read_of_run)),
-        _handler(
-            "GET",
-            ["/model-versions/get-artifact"],
-            _file_handler(desk, _model_versions.read_file),
-        ),
+        _handler("GET", ["/get-artifact"], _file_handler(_artifacts.read_of_run)),
+        _handler("GET", ["/model-versions/get-artifact"], _file_handler(_model_versions.read_file)),
         _handler(
             "GET",
             [f"{p}/2.0/mlflow/logged-models/{{model_id:str}}/artifacts/files" for p in PREFIXES],
-            _file_handler(desk, _artifacts.read_of_model),
+            _file_handler(_artifacts.read_of_model),
         ),
-        _upload_handler(desk, room),
+        _handler("GET", ["/health"], _health, permission=None),
+        _handler("GET", ["/version"], _version, permission=None),
     ]
-    if health:
-        handlers += [
-            _handler("GET", ["/health"], _health, permission=None),
-            _handler("GET", ["/version"], _version, permission=None),
-        ]
-    return Router(
-        "/",
+    return Litestar(
         route_handlers=handlers,
         exception_handlers={Exception: answer_error, HTTPException: answer_error},
+        openapi_config=None,
+        logging_config=None,
     )
+
+
+def _served(request: Ask) -> Served:
+    served: Served = request.state.served
+    return served
 
 
 def answer_error(_request: Ask, error: Exception) -> Response[bytes]:
@@ -112,10 +116,10 @@ def answer_error(_request: Ask, error: Exception) -> Response[bytes]:
     )
 
 
-def _json_handler(desk: Desk, route: MlflowRoute) -> HTTPRouteHandler:
+def _json_handler(route: MlflowRoute) -> HTTPRouteHandler:
     async def call(request: Ask) -> Response[bytes]:
         fields = await _read(request)
-        answer = await asyncio.to_thread(_perform, route, desk, fields)
+        answer = await asyncio.to_thread(_perform, route, _served(request).desk, fields)
         return Response(answer, status_code=200, media_type=_JSON)
 
     paths = [f"{prefix}/{route.version}/mlflow{route.path}" for prefix in PREFIXES]
@@ -185,31 +189,35 @@ def _plain(value: Any) -> str:
     return str(value).removeprefix("/")
 
 
-def _proxy_handlers(desk: Desk, room: UploadRoom) -> list[HTTPRouteHandler]:
+def _proxy_handlers() -> list[HTTPRouteHandler]:
     folders = [f"{prefix}{_PROXY}" for prefix in PREFIXES]
     files = [f"{folder}/{{path:path}}" for folder in folders]
 
     async def show(request: Ask) -> Response[bytes]:
         fields = await _read(request)
-        answer = await asyncio.to_thread(_artifacts.list_proxied, desk, fields)
+        answer = await asyncio.to_thread(_artifacts.list_proxied, _served(request).desk, fields)
         return Response(encode(answer), media_type=_JSON)
 
     async def read(request: Ask) -> Stream:
         path = _artifact_path(request)
-        return _stream(await asyncio.to_thread(_artifacts.read_proxied, desk, path))
+        return _stream(
+            await asyncio.to_thread(_artifacts.read_proxied, _served(request).desk, path)
+        )
 
     async def write(request: Ask) -> Response[bytes]:
         path = _artifact_path(request)
-        file = await _receive(request, room)
+        served = _served(request)
+        file = await _receive(request, served.room)
         try:
-            await asyncio.to_thread(_artifacts.write_proxied, desk, path, file)
+            await asyncio.to_thread(_artifacts.write_proxied, served.desk, path, file)
         finally:
             with contextlib.suppress(OSError):
                 file.unlink()
         return Response(b"{}", media_type=_JSON)
 
     async def remove(request: Ask) -> Response[bytes]:
-        await asyncio.to_thread(_artifacts.delete_proxied, desk, _artifact_path(request))
+        path = _artifact_path(request)
+        await asyncio.to_thread(_artifacts.delete_proxied, _served(request).desk, path)
         return Response(b"{}", media_type=_JSON)
 
     return [
@@ -220,14 +228,15 @@ def _proxy_handlers(desk: Desk, room: UploadRoom) -> list[HTTPRouteHandler]:
     ]
 
 
-def _upload_handler(desk: Desk, room: UploadRoom) -> HTTPRouteHandler:
+def _upload_handler() -> HTTPRouteHandler:
     """Return the route by which pages of MLflow's write a file of a run."""
 
     async def write(request: Ask) -> Response[bytes]:
         query = {name: [value] for name, value in request.query_params.items()}
-        file = await _receive(request, room)
+        served = _served(request)
+        file = await _receive(request, served.room)
         try:
-            await asyncio.to_thread(_artifacts.write_of_run, desk, from_query(query), file)
+            await asyncio.to_thread(_artifacts.write_of_run, served.desk, from_query(query), file)
         finally:
             with contextlib.suppress(OSError):
                 file.unlink()
@@ -237,7 +246,7 @@ def _upload_handler(desk: Desk, room: UploadRoom) -> HTTPRouteHandler:
     return _handler("POST", paths, write, permission=Permission.WRITE)
 
 
-def _span_handler(desk: Desk) -> HTTPRouteHandler:
+def _span_handler() -> HTTPRouteHandler:
     """Return the route of OpenTelemetry's exporters."""
 
     async def receive(request: Ask) -> Response[bytes]:
@@ -246,6 +255,7 @@ def _span_handler(desk: Desk) -> HTTPRouteHandler:
         experiment_id = headers.get("x-mlflow-experiment-id", "")
         run_id = headers.get("x-mlflow-run-id", "")
         is_json = kind == _JSON
+        desk = _served(request).desk
 
         def work() -> None:
             desk.begin()
@@ -338,12 +348,10 @@ async def _pour(request: Ask, file: IO[bytes], room: UploadRoom) -> None:
     file.writelines(held)
 
 
-def _file_handler(
-    desk: Desk, operation: Callable[[Desk, Fields], FileDownload]
-) -> Callable[[Ask], Any]:
+def _file_handler(operation: Callable[[Desk, Fields], FileDownload]) -> Callable[[Ask], Any]:
     async def read(request: Ask) -> Stream:
         fields = await _read(request)
-        return _stream(await asyncio.to_thread(operation, desk, fields))
+        return _stream(await asyncio.to_thread(operation, _served(request).desk, fields))
 
     return read
 

@@ -33,12 +33,17 @@ class MlflowGuard:
         app: The application to wrap.
         hosts: Accepted host names, without port; empty for any.
         authenticate: Function from a request to whoever sends it; None for a store with one user.
+        served: What the handlers find as ``request.state.served``.
     """
 
     def __init__(
-        self, app: "ASGIApp", hosts: Iterable[str], authenticate: Authenticate | None
+        self,
+        app: "ASGIApp",
+        hosts: Iterable[str],
+        authenticate: Authenticate | None,
+        served: object,
     ) -> None:
-        self._app, self._authenticate = app, authenticate
+        self._app, self._authenticate, self._served = app, authenticate, served
         self._hosts = frozenset(host.lower() for host in hosts)
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
@@ -52,6 +57,7 @@ class MlflowGuard:
             except PenstockError as error:
                 await _refuse(error, send)
                 return
+            scope["state"] = {**scope.get("state", {}), "served": self._served}
             await self._app(scope, receive, _marked(send))
 
     async def _check(self, scope: "HTTPScope", stack: ExitStack) -> None:

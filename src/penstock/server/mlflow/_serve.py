@@ -3,12 +3,17 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from litestar import Litestar
-from litestar.exceptions import HTTPException
-
 from penstock.core import ServingError
-from penstock.http import LOCAL_HOSTS, is_loopback, known_hosts, listen, run_server
-from penstock.server.mlflow._app import answer_error, mlflow_router
+from penstock.http import (
+    LOCAL_HOSTS,
+    UploadRoom,
+    is_loopback,
+    known_hosts,
+    listen,
+    run_server,
+)
+from penstock.server.mlflow._app import Served, mlflow_routes
+from penstock.server.mlflow._desk import Desk
 from penstock.server.mlflow._guard import Authenticate, MlflowGuard
 from penstock.stores import open_store
 
@@ -33,7 +38,7 @@ def create_mlflow(
     authenticate: Authenticate | None = None,
     max_artifact_size: int = 0,
     store: "Store | str | None" = None,
-) -> Litestar:
+) -> MlflowGuard:
     """Create an ASGI application that speaks MLflow's protocol.
 
     Args:
@@ -42,15 +47,9 @@ def create_mlflow(
         max_artifact_size: Most bytes of an uploaded artifact; 0 for any number.
         store: The open store; by default the project's.
     """
-    app = Litestar(
-        route_handlers=[mlflow_router(open_store(store), max_artifact_size=max_artifact_size)],
-        exception_handlers={Exception: answer_error, HTTPException: answer_error},
-        openapi_config=None,
-        logging_config=None,
-    )
-    # Outermost, so that no route is without it.
-    app.asgi_handler = MlflowGuard(app.asgi_handler, hosts, authenticate)
-    return app
+    store = open_store(store)
+    room = UploadRoom.of_store(store.artifacts.url, max_artifact_size)
+    return MlflowGuard(mlflow_routes(), hosts, authenticate, Served(Desk(store), room))
 
 
 def mlflow_mounts(
@@ -59,7 +58,7 @@ def mlflow_mounts(
     authenticate: Authenticate | None = None,
     max_artifact_size: int = 0,
     store: "Store | str | None" = None,
-) -> dict[str, Litestar]:
+) -> dict[str, MlflowGuard]:
     """Return the application by the beginnings of its paths, for a server of several; see `create_mlflow`."""
     app = create_mlflow(
         hosts=hosts, authenticate=authenticate, max_artifact_size=max_artifact_size, store=store

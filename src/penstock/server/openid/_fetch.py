@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import ParameterError, ServingError
+from penstock.core import ParameterError, ServingError, tls_context
 from penstock.hooks import find_destination
 from penstock.server.openid._settings import OpenIdSettings, require_encrypted
 
@@ -103,7 +103,7 @@ class Fetcher:
                 timeout=_TIMEOUT_S,
                 follow_redirects=False,
                 trust_env=False,
-                verify=httpx.create_ssl_context(trust_env=True),
+                verify=tls_context(),
             )
         return self._client
 

@@ -14,7 +14,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-from penstock.core import ParameterError, StoreError, current_actor, new_id
+from penstock.core import ParameterError, StoreError, current_actor, new_id, tls_context
 from penstock.stores._forks import Lock, guard, import_whole
 from penstock.stores.rest._errors import error_from_json
 from penstock.stores.rest._operations import Operation
@@ -258,6 +258,7 @@ class RestConnection:
                     limits=httpx.Limits(max_connections=64, max_keepalive_connections=16),
                     trust_env=not self.url.is_local,  # no proxy knows this machine
                     follow_redirects=False,  # the token is for this server alone
+                    verify=tls_context(self.url.shown),
                 )
             return self._client
 

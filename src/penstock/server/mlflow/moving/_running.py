@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import httpx
 
-from penstock.core import NotFoundError, StoreError
+from penstock.core import NotFoundError, StoreError, tls_context
 from penstock.server.mlflow.moving._source import Entry, Fetch, ListedFile, local_folder, walk
 
 _V2, _PROXY = "/api/2.0/mlflow", "/api/2.0/mlflow-artifacts/artifacts"
@@ -38,6 +38,7 @@ class Protocol:
         self._http = httpx.Client(
             base_url=self.url,
             timeout=_TIMEOUT_S,
+            verify=tls_context(self.url),
             auth=httpx.BasicAuth(user, password) if is_named else None,
             headers={"Authorization": f"Bearer {token}"} if token and not is_named else None,
         )
