@@ -25,6 +25,7 @@ from penstock.serving import (
     RolloutRules,
     availability,
     rollout_outlook,
+    served_names,
     stop_rollout,
 )
 from penstock.serving import serve as serve_deployments
@@ -166,7 +167,13 @@ def deployments(ctx: click.Context, name: str | None, as_json: bool) -> None:
     )
 
 
-@click.command(epilog=examples("penstock serve", "penstock serve churn --port 8080"))
+@click.command(
+    epilog=examples(
+        "penstock serve",
+        "penstock serve churn --port 8080",
+        "penstock serve models:/churn@champion",
+    )
+)
 @click.argument("models", nargs=-1)
 @address_options(8000)
 @click.option(
@@ -210,7 +217,9 @@ def serve(
 
 def _serving_at(url: str, names: Sequence[str], store: "Store") -> str:
     """Return the addresses of a started server; with several deployments, those of the first."""
-    served = names or sorted(record.name for record in store.metadata.deployments.list())
+    served = served_names(names or None, store=store) or sorted(
+        record.name for record in store.metadata.deployments.list()
+    )
     example = f"{url}/models/{served[0]}"
     return f"Serving at {url}  (stop with Ctrl-C)\n  POST {example}/predict; example: GET {example}"
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from penstock.models._label_encoding import LabelEncodingClassifier as LabelEncodingClassifier
     from penstock.models._language_models import LanguageModelEstimator as LanguageModelEstimator
     from penstock.models._language_models import SentenceEncoder as SentenceEncoder
+    from penstock.models._mlflow_model import StoredFolder as StoredFolder
+    from penstock.models._mlflow_model import require_no_files as require_no_files
+    from penstock.models._mlflow_model import store_mlflow_folder as store_mlflow_folder
     from penstock.models._model import Model as Model
     from penstock.models._onnx_check import holdout_rows as holdout_rows
     from penstock.models._onnx_check import make_onnx_form as make_onnx_form
@@ -88,6 +91,9 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "model_card": "_card",
         "refresh_card": "_card",
         "UnsafeModel": "penstock.stores",
+        "StoredFolder": "_mlflow_model",
+        "require_no_files": "_mlflow_model",
+        "store_mlflow_folder": "_mlflow_model",
         "require_allowed": "_safety",
         "require_model": "_safety",
         "require_safe": "_safety",

@@ -10,6 +10,7 @@ from penstock.core import DataError, ModelVersionRecord, did_you_mean, require_t
 from penstock.models._estimator_call import EstimatorCall
 from penstock.models._explanation import Explanation, explain_rows
 from penstock.models._inference import describe_estimator
+from penstock.models._mlflow_model import require_no_files
 from penstock.models._native_boosters import as_estimator
 from penstock.models._onnx_form import Form, OnnxForm, require_onnx_form
 from penstock.models._predictions import Predictions, plain_values, require_usable
@@ -103,7 +104,10 @@ class Model:
             'Look it up: Model.load(Registry().get("churn", 1)).',
         )
         store = open_store(store)
-        record = require_allowed(store.metadata.artifacts.get(version.artifact), store=store)
+        stored = store.metadata.artifacts.get(version.artifact, version.content_digest)
+        if not version.signature:
+            require_no_files(stored, store=store)
+        record = require_allowed(stored, store=store)
         estimator = store.load(record, check=True)
         signature = Signature.from_json(version.signature)
         if form == "native":

@@ -12,18 +12,26 @@ _ALIASES = {
     "challenger": Stage.STAGING,
     "staging": Stage.STAGING,
 }
+_URI = "models:/"
+_LOGGED = re.compile(r"m-[0-9a-f]{32}(/.*)?")
 _NUMBER = re.compile(r"v?([0-9]{1,9})")
 
 
 def parse_ref(text: str) -> tuple[str, int | str | None]:
-    """Parse ``model``, ``model@3``, ``model@v3`` or ``model@champion``.
+    """Parse ``model``, ``model@3``, ``model@v3``, ``model@champion``, or MLflow's URI of a version.
 
     >>> parse_ref("big-tips@3"), parse_ref("big-tips@champion"), parse_ref("big-tips")
     (('big-tips', 3), ('big-tips', 'champion'), ('big-tips', None))
+    >>> parse_ref("models:/big-tips/3"), parse_ref("models:/big-tips@champion")
+    (('big-tips', 3), ('big-tips', 'champion'))
 
     Raises:
-        ParameterError: If the text before or after the ``@`` is empty.
+        ParameterError: If the text before or after the ``@`` is empty, or an URI names no version.
     """
+    if text.startswith(_URI):
+        return _parse_uri(text)
+    if text.startswith("runs:/"):
+        raise _no_version(text, "the files of a run")
     model, at, version = text.partition("@")
     if not model or (at and not version):
         raise ParameterError(
@@ -32,6 +40,28 @@ def parse_ref(text: str) -> tuple[str, int | str | None]:
             text=text,
         )
     return model, _read(version) if at else None
+
+
+def _parse_uri(text: str) -> tuple[str, int | str | None]:
+    """Parse ``models:/churn``, ``models:/churn/3``, ``models:/churn/Production`` and ``…@champion``."""
+    named = text.removeprefix(_URI)
+    if _LOGGED.fullmatch(named):
+        raise _no_version(text, "a logged model")
+    separator = "@" if "@" in named else "/"
+    model, found, version = named.partition(separator)
+    if not model or (found and not version) or "/" in model + version:
+        raise _no_version(text, "no version of a model")
+    return model, _read(version.lower() if separator == "/" else version) if found else None
+
+
+def _no_version(text: str, kind: str) -> ParameterError:
+    return ParameterError(
+        what=f"{text!r} names {kind}.",
+        why="Only registered versions are judged, promoted and served.",
+        fix=f'Register it with MLflow\'s client: mlflow.register_model("{text}", NAME); then write'
+        " NAME@VERSION or models:/NAME/VERSION.",
+        text=text,
+    )
 
 
 def find_version(

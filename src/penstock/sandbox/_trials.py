@@ -24,6 +24,7 @@ from penstock.sandbox._request import TrialRequest
 
 IDLE_S = 120.0
 _MOST_TEXT = 4000
+_MOST_REPLY = (1 << 20) - 4096  # with the facts of the process a MiB, the most that is taken
 _WALL_S, _WALL_FACTOR = 20.0, 10.0  # a machine under load gives a process little of its time
 
 
@@ -102,7 +103,7 @@ def _perform(request: TrialRequest, data: bytes, function: Callable[..., Any], w
         text = f"{type(error).__name__}: {summarize_error(error)}"
         reply, code = {"outcome": "raised", "text": text[:_MOST_TEXT]}, 0
     try:
-        os.write(write, json.dumps(reply).encode()[: 1 << 16])
+        os.write(write, json.dumps(reply).encode()[:_MOST_REPLY])
     finally:
         os._exit(code)
 

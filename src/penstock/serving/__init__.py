@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from penstock.serving._deploy import ensure_deployment as ensure_deployment
     from penstock.serving._deploy import stop_rollout as stop_rollout
     from penstock.serving._judging import judge_deployment as judge_deployment
+    from penstock.serving._names import served_names as served_names
     from penstock.serving._prediction_log import PredictionLog as PredictionLog
     from penstock.serving._presence import Availability as Availability
     from penstock.serving._presence import availability as availability
@@ -50,6 +51,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "production_version": "_production",
         "rollout_outlook": "_watch",
         "serve": "_serve",
+        "served_names": "_names",
         "stop_rollout": "_deploy",
     },
 )

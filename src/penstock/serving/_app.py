@@ -28,6 +28,7 @@ from penstock.http import (
 from penstock.serving._admission import Admission
 from penstock.serving._explain import ExplainRoute
 from penstock.serving._friendly import FriendlyRoutes
+from penstock.serving._names import served_names
 from penstock.serving._prediction_log import PredictionLog
 from penstock.serving._predictor import Predictor
 from penstock.serving._presence import Presence
@@ -82,6 +83,7 @@ def create_app(
         ServingError: If callers would not be identified, with `require_users`.
     """
     store = open_store(store)
+    names = served_names(names, store=store)
     if require_users and not anonymous:
         require_known_callers(EVERY_ADDRESS, store)
     router = Router(store, names, on_promote=on_promote)

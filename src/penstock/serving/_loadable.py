@@ -1,7 +1,7 @@
 """Check before traffic moves: a version that no model server can load gets none."""
 
 from penstock.core import ModelVersionRecord, SerializationError
-from penstock.models import require_allowed
+from penstock.models import require_allowed, require_no_files
 from penstock.stores import Store
 
 
@@ -16,6 +16,8 @@ def require_loadable(version: ModelVersionRecord, *, store: Store) -> None:
         SerializationError: If the version's artifact is no model of a form that is loaded here.
     """
     artifact = store.metadata.artifacts.get(version.artifact, version.content_digest)
+    if not version.signature:
+        require_no_files(artifact, store=store)
     try:
         require_allowed(artifact, store=store)
     except SerializationError as error:

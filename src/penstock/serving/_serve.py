@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from penstock import http
 from penstock.core import AccessError, NotFoundError, ServingError
 from penstock.http import is_loopback, known_hosts, listen, require_bind
+from penstock.serving._names import served_names
 from penstock.stores import Store, open_store
 
 _SWITCH_S = 0.0005  # how long a thread may keep the interpreter while another one waits
@@ -28,7 +29,8 @@ def serve(
     """Serve deployments over HTTP until interrupted.
 
     Args:
-        names: Deployments (or models in production) to serve; None for all.
+        names: Deployments (or models in production) to serve, also as ``models:/churn@champion``;
+            None for all.
         host: Address to listen on.
         port: Port to listen on; 0 for a free port.
         allow_remote: Needed for an address beyond this machine; the callers then sign in
@@ -45,8 +47,10 @@ def serve(
         ServingError: If the port is in use or may not be used, the address is not this machine's
             own and ``allow_remote`` is not given, or callers would not be identified.
         NotFoundError: If there is nothing to serve, or a name is not known.
+        ConflictError: If a version is named to which no traffic goes.
     """
     store = open_store(store)
+    names = served_names(names, store=store)
     _require_loopback(host, allow_remote=allow_remote)
     if not anonymous:
         require_users(host, store)

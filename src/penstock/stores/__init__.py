@@ -35,6 +35,12 @@ if TYPE_CHECKING:
     from penstock.stores.artifacts._serializers import load_libraries as load_libraries
     from penstock.stores.artifacts._table_digest import TableDigest as TableDigest
     from penstock.stores.artifacts._value import Serialized as Serialized
+    from penstock.stores.artifacts.models._mlflow import stored_mlflow_model as stored_mlflow_model
+    from penstock.stores.artifacts.models._mlflow_folder import MLMODEL as MLMODEL
+    from penstock.stores.artifacts.models._mlflow_folder import MlflowFolder as MlflowFolder
+    from penstock.stores.artifacts.models._mlflow_folder import (
+        read_mlflow_folder as read_mlflow_folder,
+    )
     from penstock.stores.artifacts.models._nesting import nested_state as nested_state
     from penstock.stores.artifacts.models._nesting import read_nested as read_nested
     from penstock.stores.artifacts.models._onnx_graph import read_onnx as read_onnx
@@ -75,6 +81,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Line": "penstock.stores.journals._journal",
         "LocalArtifacts": "penstock.stores.artifacts._local",
         "MetadataStore": "penstock.stores.metadata._protocol",
+        "MLMODEL": "penstock.stores.artifacts.models._mlflow_folder",
+        "MlflowFolder": "penstock.stores.artifacts.models._mlflow_folder",
         "ModelFormat": "penstock.stores.artifacts.models._protocol",
         "NamedParts": "penstock.stores.artifacts._parts",
         "PackedJson": "penstock.stores.artifacts._bundles",
@@ -114,6 +122,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "STORE_HISTORY": "penstock.stores.metadata._stage_events",
         "read_onnx": "penstock.stores.artifacts.models._onnx_graph",
         "read_nested": "penstock.stores.artifacts.models._nesting",
+        "stored_mlflow_model": "penstock.stores.artifacts.models._mlflow",
+        "read_mlflow_folder": "penstock.stores.artifacts.models._mlflow_folder",
         "part_key": "penstock.stores.artifacts._parts",
         "part_name": "penstock.stores.artifacts._parts",
         "REGISTERED": "penstock.stores.metadata._stage_events",

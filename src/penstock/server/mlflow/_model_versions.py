@@ -16,6 +16,7 @@ from penstock.core import (
     new_id,
     now,
 )
+from penstock.models import store_mlflow_folder
 from penstock.server.mlflow import _grammar as grammar
 from penstock.server.mlflow._artifacts import FileDownload, files_of
 from penstock.server.mlflow._desk import Desk
@@ -262,11 +263,9 @@ def _foreign(source: str) -> MlflowError:
 def _record(
     desk: Desk, model: ShelfModel, source: str, run_id: str, files: Mapping[str, ArtifactRecord]
 ) -> ModelVersionRecord:
-    """Return the version as penstock keeps it: a document that names the files by digest."""
-    digests = {path: record.digest for path, record in files.items()}
-    stored = desk.store.put(
-        {"mlflow": {"source": source, "files": digests, "registration": new_id()}}
-    )
+    """Return the version as penstock keeps it: a model where its files are one without code."""
+    identity = {"source": source, "registration": new_id()}
+    stored = store_mlflow_folder(files, identity, store=desk.store)
     trainer = _trainer(desk, run_id)
     return ModelVersionRecord(
         model=model.record.model,
@@ -274,9 +273,10 @@ def _record(
         stage=Stage.NONE,
         run_id=run_id if trainer is not None else None,
         trained_by=trainer or current_actor(),
-        artifact=stored.digest,
-        content_digest=stored.content_digest,
+        artifact=stored.record.digest,
+        content_digest=stored.record.content_digest,
         created_at=now(),
+        signature=dict(stored.signature),
     )
 
 

@@ -15,6 +15,7 @@ from penstock.core import (
     current_actor,
     now,
 )
+from penstock.models import StoredFolder, store_mlflow_folder
 from penstock.server.mlflow._artifacts import files_of
 from penstock.server.mlflow._desk import Desk, from_ms
 from penstock.server.mlflow._errors import MlflowError
@@ -184,20 +185,19 @@ class _ModelImporter:
                 if gap < max(present, default=0):
                     continue
                 record = self._create(entry, {}, deleted=True)
-            elif record.artifact == self._stored(entry, {}).digest:  # a killed import made it
+            elif (
+                record.artifact == self._stored(entry, {}).record.digest
+            ):  # a killed import made it
                 self._complete(entry, record, {}, deleted=True)
             else:
                 continue  # somebody's
             move(self._desk, record, "Archived", reason="Deleted in MLflow before the import")
             self._marks.save(key, "")
 
-    def _stored(self, entry: Entry, files: Mapping[str, ArtifactRecord]) -> ArtifactRecord:
-        digests = {path: record.digest for path, record in files.items()}
+    def _stored(self, entry: Entry, files: Mapping[str, ArtifactRecord]) -> StoredFolder:
         registration = f"{self._source.name} {self._name}/{entry['version']}"
-        source = entry.get("source") or ""
-        return self._desk.store.put(
-            {"mlflow": {"source": source, "files": digests, "registration": registration}}
-        )
+        identity = {"source": entry.get("source") or "", "registration": registration}
+        return store_mlflow_folder(files, identity, store=self._desk.store)
 
     def _is_same(self, record: ModelVersionRecord, entry: Entry) -> bool:
         """Return whether a version is what an import killed before its mark has begun."""
@@ -218,8 +218,9 @@ class _ModelImporter:
             stage=Stage.NONE,
             run_id=run_id if _is_run(self._desk, run_id) else None,
             trained_by=entry.get("user_id") or current_actor(),
-            artifact=stored.digest,
-            content_digest=stored.content_digest,
+            artifact=stored.record.digest,
+            content_digest=stored.record.content_digest,
+            signature=dict(stored.signature),
             created_at=_created(entry) or now(),
             note=entry.get("description") or "",
         )

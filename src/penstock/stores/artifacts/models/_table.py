@@ -27,6 +27,7 @@ _FORMATS = {
     "unsafe": ("_unsafe", "UnsafeFormat"),
     "transformers": ("_transformers", "TransformersFormat"),
     "keras": ("_keras", "KerasFormat"),
+    "mlflow": ("_mlflow", "MlflowFormat"),
 }
 # Formats for classes by root package, the most special first: a class counts by its bases, too.
 _BY_PACKAGE = {

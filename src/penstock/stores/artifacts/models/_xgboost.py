@@ -1,10 +1,17 @@
-"""XGBoost's boosters in the library's own text format, which holds numbers and no code."""
+"""XGBoost's boosters in the library's own text format, which holds numbers and no code.
+
+A model folder of MLflow's may name one of the library's estimators, which predicts with the trees up
+to the best iteration.
+"""
 
 from typing import Any
 
-from penstock.core import require
+from penstock.core import SerializationError, require
 from penstock.stores.artifacts._value import Serialized, type_name
 from penstock.stores.artifacts.models._protocol import StoredModel
+
+_CLASS = "class"
+_CLASSES = ("XGBClassifier", "XGBRFClassifier", "XGBRFRegressor", "XGBRanker", "XGBRegressor")
 
 
 class XGBoostFormat:
@@ -24,9 +31,16 @@ class XGBoostFormat:
     def read(self, stored: StoredModel) -> Any:
         """See ModelFormat."""
         xgboost = require("xgboost", extra="boosters", purpose="reading an XGBoost model")
-        booster = xgboost.Booster()
-        booster.load_model(bytearray(stored.data))
-        return booster
+        kind = stored.metadata.get(_CLASS, "Booster")
+        if kind not in {"Booster", *_CLASSES}:
+            raise SerializationError(
+                what=f"The record names the XGBoost class {kind!r}, which is not known.",
+                why="The class determines what the model predicts.",
+                fix=f"Classes: {', '.join(_CLASSES)}.",
+            )
+        model = getattr(xgboost, kind)()
+        model.load_model(bytearray(stored.data))
+        return model
 
     def state(self, value: Any) -> Any:
         """See ModelFormat."""
