@@ -1,6 +1,13 @@
-"""Prompts of MLflow's newer clients: registered models with a text, and no files."""
+"""Versions: prompts, which have a text and no files; folders without a pickle, which are served."""
 
 import pytest
+from litestar.testing import TestClient
+
+from penstock.core import ConflictError, GateError, ParameterError, SerializationError
+from penstock.models import Model
+from penstock.registry import Registry
+from penstock.serving import create_app, deploy, served_names
+from penstock.stores import open_store
 
 
 def test_prompts_are_registered_read_changed_and_deleted_by_the_real_client(client, server):
@@ -66,3 +73,102 @@ def test_a_place_of_artifacts_that_is_no_text_is_refused(api):
     assert answer.json()["message"].startswith(
         "Invalid value 9.0 for parameter 'artifact_location'"
     )
+
+
+_LOG = """
+import numpy as np, pandas as pd, xgboost, lightgbm
+from mlflow.models import infer_signature
+from sklearn.linear_model import LogisticRegression
+rng = np.random.default_rng(5)
+X = pd.DataFrame({"age": rng.normal(50, 9, 120), "income": rng.normal(3, 1, 120)})
+y = (X.age + 9 * X.income > 77).astype(int).to_numpy()
+signed = {"signature": infer_signature(X, y), "pip_requirements": ["pandas"]}
+def boosted(kind, **options):
+    return kind(n_estimators=8, **options).fit(X, y)
+logged = {
+    "skops": lambda **o: mlflow.sklearn.log_model(
+        LogisticRegression().fit(X, y), serialization_format="skops", **o),
+    "xgboost": lambda **o: mlflow.xgboost.log_model(boosted(xgboost.XGBClassifier), **o),
+    "lightgbm": lambda **o: mlflow.lightgbm.log_model(
+        boosted(lightgbm.LGBMClassifier, verbose=-1).booster_, **o),
+    "pickle": lambda **o: mlflow.sklearn.log_model(
+        LogisticRegression().fit(X, y), serialization_format="cloudpickle", **o),
+}
+rows = X.head(5)
+result = {"rows": rows.to_dict("records"), "predictions": {}}
+with mlflow.start_run():
+    for name, log in logged.items():
+        info = log(name="model", registered_model_name=name, **signed)
+        # A champion is asked for its gates; these have none.
+        client.set_registered_model_alias(name, "champion", "1")
+        values = mlflow.pyfunc.load_model(f"models:/{name}/1").predict(rows)
+        result["predictions"][name] = np.asarray(values).tolist()
+        result["uri"] = f"models:/{info.model_id}"
+"""
+NATIVE = ("skops", "xgboost", "lightgbm")
+
+
+@pytest.fixture
+def logged(own_server, new_client):
+    found = new_client(own_server.url)(_LOG)
+    with open_store(own_server.store) as store:
+        yield store, found
+
+
+@pytest.mark.slow
+def test_what_the_real_client_logged_is_served_checked_and_traced(logged):
+    store, found = logged
+    registry = Registry(store=store)
+    names = [f"models:/{name}@champion" for name in NATIVE]
+    with TestClient(create_app(names=names, store=store)) as server:
+        for name in NATIVE:
+            answers = server.post(f"/models/{name}/predict", json={"rows": found["rows"]})
+            assert answers.status_code == 200, answers.text
+            told = [each["prediction"] for each in answers.json()["predictions"]]
+            expected = found["predictions"][name]
+            if name == "lightgbm":  # a booster's answer there is the probability
+                expected = [int(share > 0.5) for share in expected]
+            assert told == expected
+            bad = server.post(f"/models/{name}/predict", json={"age": "old", "income": 1.0})
+            assert (bad.status_code, "age" in bad.text) == (400, True)
+            version = registry.get(name, "champion")
+            assert version.signature["classes"] == [0, 1]
+            assert [each["name"] for each in version.signature["inputs"]] == ["age", "income"]
+    for name in NATIVE:  # the server has written its log at the end
+        logged_rows = store.metadata.predictions.list(name)
+        assert [each.version for each in logged_rows] == [1] * len(found["rows"])
+    # Neither is a further copy of the files there, nor a version that MLflow does not know.
+    assert len(store.metadata.models.list_versions("xgboost")) == 1
+
+    with pytest.raises(SerializationError, match="holds its model as cloudpickle") as refused:
+        deploy("pickle", store=store)
+    assert "UnsafeModel" in refused.value.fix
+    with pytest.raises(SerializationError, match="cloudpickle"):
+        Model.load(registry.get("pickle", 1), store=store)
+    with pytest.raises(ParameterError, match="names a logged model"):
+        served_names([found["uri"]], store=store)
+
+
+@pytest.mark.slow
+def test_a_version_that_would_break_callers_is_refused_as_any_other(own_server, new_client):
+    client = new_client(own_server.url)
+    client(_LOG.replace("in logged.items()", "in [*logged.items()][:1]"))
+    client(
+        _LOG.partition("logged =")[0]
+        + """
+wide = X.assign(zip=1.0)
+with mlflow.start_run():
+    mlflow.sklearn.log_model(
+        LogisticRegression().fit(wide, y), name="model", registered_model_name="skops",
+        serialization_format="skops", pip_requirements=["pandas"],
+        signature=infer_signature(wide, y))
+"""
+    )
+    with open_store(own_server.store) as store:
+        with pytest.raises(ConflictError, match="skops@2 is in none, and no traffic goes to it"):
+            served_names(["models:/skops/2"], store=store)
+        with pytest.raises(GateError, match="'zip' is new and required"):
+            deploy("skops", version=2, store=store)
+        record = deploy("skops", version=2, canary=(50, 100), accept_changes="known", store=store)
+        assert served_names(["models:/skops/2"], store=store) == ["skops"]
+        assert record.weights == {1: 0.5, 2: 0.5}
