@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.core import DataError
+from penstock.data import _assignment, _time_search
 from penstock.data._assignment import (
     OUT,
     TEST,
@@ -18,6 +19,7 @@ from penstock.data._assignment import (
     by_time,
     part_sizes,
 )
+from penstock.data._time_search import nearest_time
 
 NO_GAP = timedelta(0)
 SHARES = st.sampled_from([(0.0, 0.2), (0.15, 0.15), (0.1, 0.5), (0.4, 0.4), (0.0, 0.01)])
@@ -154,3 +156,52 @@ def test_long_lived_groups_are_shared_out():
     parts = by_both(codes, np.repeat(np.arange(50), 20), 0.0, 0.2, NO_GAP, 0)
     assert (parts == TRAIN).sum() == 16 * 40
     assert (parts == TEST).sum() == 4 * 10
+
+
+def sorted_by_chance(rows, validation, test, seed, strata):
+    """The plain form: all rows in the order of their share of the stratum."""
+    order = np.random.default_rng(seed).permutation(rows)
+    shuffled = strata[order]
+    sizes, by_stratum = np.bincount(shuffled), np.argsort(shuffled, kind="stable")
+    rank = np.empty(rows)
+    rank[by_stratum] = np.arange(rows) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    order = order[np.argsort((rank + 0.5) / sizes[shuffled], kind="stable")]
+    _, validations, tests = part_sizes(rows, validation, test)
+    parts = np.full(rows, TRAIN, dtype=np.int8)
+    parts[order[:tests]] = TEST
+    parts[order[tests : tests + validations]] = VALIDATION
+    return parts
+
+
+@given(
+    strata=st.lists(st.integers(0, 9), min_size=3, max_size=300),
+    shares=SHARES,
+    seed=st.integers(0, 99),
+    block=st.integers(1, 100),
+)
+def test_strata_are_taken_by_rank_as_if_all_rows_were_sorted(strata, shares, seed, block):
+    codes = np.unique(strata, return_inverse=True)[1]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_assignment, "_BLOCK", block)
+        found = by_chance(len(codes), *shares, seed, codes.astype(np.uint8))
+    assert np.array_equal(found, sorted_by_chance(len(codes), *shares, seed, codes))
+
+
+@given(
+    times=st.lists(st.integers(-(10**12), 10**12) | st.integers(0, 9), min_size=1, max_size=200),
+    wanted=st.integers(1, 200),
+    limit=st.none() | st.integers(0, 199),
+    intervals=st.integers(2, 40),
+    few=st.integers(0, 20),
+)
+def test_a_cut_is_the_time_nearest_to_the_wanted_number(times, wanted, limit, intervals, few):
+    every = np.array(times)
+    before = None if limit is None else int(np.sort(every)[limit % len(every)]) + 1
+    counted = every if before is None else every[every < before]
+    choices = np.unique(counted)
+    after = [int((counted >= choice).sum()) for choice in choices]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_time_search, "_INTERVALS", intervals)
+        patch.setattr(_time_search, "_FEW", few)
+        found = nearest_time(lambda: np.array_split(every, 3), int(choices[0]), before, wanted)
+    assert found == choices[np.argmin(np.abs(np.array(after) - wanted))]

@@ -10,6 +10,7 @@ from sklearn.metrics import accuracy_score, f1_score, recall_score, roc_auc_scor
 from penstock.core import DataError, NotFoundError, ParameterError
 from penstock.data import split_table
 from penstock.evaluation import evaluate, measure_model
+from penstock.stores import ChunkedTable
 
 
 def table_of(target, rows=200):
@@ -226,7 +227,7 @@ def test_rows_whose_target_is_no_number_are_left_out_and_counted(number_split):
     broken = table.with_columns(
         fare=pl.when(pl.int_range(len(table)) == bad).then(float("nan")).otherwise(pl.col("fare"))
     )
-    split = replace(number_split, _load_table=lambda: broken)
+    split = replace(number_split, _load_chunks=lambda: ChunkedTable.of(broken))
     report = evaluate(model, split, slices=["company"], resamples=10)
     assert "1 rows whose target is no finite number were left out." in report.notes
     assert len(report.holdout.X) == len(split.test) - 1

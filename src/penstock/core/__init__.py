@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from penstock.core._ids import require_name as require_name
     from penstock.core._ids import require_short as require_short
     from penstock.core._lineage import HasLineage as HasLineage
+    from penstock.core._memory import available_memory as available_memory
     from penstock.core._nesting import describe_nesting as describe_nesting
     from penstock.core._nesting import find_circle as find_circle
     from penstock.core._optional import require as require
@@ -255,6 +256,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "now_micros": "_clock",
         "one_torch_thread": "_torch_alone",
         "online_store_url": "_settings",
+        "available_memory": "_memory",
         "parse_bytes": "_sizes",
         "parse_duration": "_durations",
         "project_of": "penstock.core.records",

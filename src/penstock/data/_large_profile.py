@@ -20,7 +20,7 @@ from penstock.stores import ChunkedTable
 from penstock.tables import Column, dtype_name, has_missing, kind_of_sample, without_nan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     import numpy as np
     import polars as pl
@@ -44,20 +44,37 @@ def describe_table(table: ChunkedTable) -> tuple[Schema, TableProfile]:
     if rows <= _WHOLE_ROWS:
         return describe_columns(table.columns, rows, table.column)
     columns = {name: _LargeColumn(rows) for name in table.columns}
-    _pass(table, lambda series, *, start: columns[series.name].sample(series, start))
+    _pass(table.batches(), lambda series, *, start: columns[series.name].sample(series, start))
     for column in columns.values():
         column.describe()
-    _pass(table, lambda series, **_: columns[series.name].count(series))
+    _pass(table.batches(), lambda series, **_: columns[series.name].count(series))
     facts = [column.finish() for column in columns.values()]
     profiles = {fact.name: profile for fact, profile in facts}
     return Schema(tuple(fact for fact, _ in facts)), TableProfile(rows, profiles)
 
 
-def _pass(table: ChunkedTable, work: "Callable[..., None]") -> None:
+def _pass(batches: "Iterator[pl.DataFrame]", work: "Callable[..., None]") -> None:
     start = 0
-    for batch in table.batches():
+    for batch in batches:
         side_by_side(partial(work, start=start), batch.get_columns())
         start += batch.height
+
+
+def infer_large(
+    rows: int, names: "Sequence[str]", batches: "Callable[[], Iterator[pl.DataFrame]]"
+) -> Schema:
+    """Infer the schema of very many rows, from one pass; numbers of distinct values are estimates.
+
+    Args:
+        rows: Number of rows.
+        names: Columns in order.
+        batches: Returns the rows in batches.
+    """
+    columns = {name: _LargeColumn(rows) for name in names}
+    _pass(batches(), lambda series, *, start: columns[series.name].sample(series, start))
+    for column in columns.values():
+        column.describe()
+    return Schema(tuple(column.fact for column in columns.values()))
 
 
 class _LargeColumn:
@@ -102,6 +119,11 @@ class _LargeColumn:
             known = _finite(series)
             known = known if self._ends is None else pl.concat([self._ends, known])
             self._ends = pl.concat([known.bottom_k(1), known.top_k(1)])
+
+    @property
+    def fact(self) -> Column:
+        """Kind, type and number of distinct values."""
+        return self._fact
 
     def describe(self) -> None:
         """Between the passes: cut points, levels and kind from the sample."""

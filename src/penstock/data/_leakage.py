@@ -3,12 +3,20 @@
 from typing import TYPE_CHECKING, Any
 
 from penstock.data._finding import Finding
+from penstock.data._large_leakage import (
+    Copies,
+    count_large_copies,
+    count_large_mixed,
+    count_large_shared,
+    is_large_split,
+    note_large_groups,
+)
 from penstock.data._proxy import find_proxies, find_sum
 from penstock.data._row_hashes import column_hashes, combine_hashes
 from penstock.data._snapshot import find_twins
 from penstock.data._split import Split
 from penstock.data._split_rules import codes_of, missing_of
-from penstock.tables import named_id
+from penstock.tables import Column, named_id
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +30,7 @@ _MORE_THAN_CHANCE = 3
 _GROUP_SHARE = (0.05, 0.5)
 
 
-def check_leakage(split: Split) -> list[Finding]:
+def check_leakage(split: Split, copies: Copies | None = None) -> list[Finding]:
     """Check for leaks that need no declaration, on the rows themselves.
 
     L1: test rows that equal a train row in every column of the table, identifiers and left-out
@@ -30,8 +38,18 @@ def check_leakage(split: Split) -> list[Finding]:
         if a random split has many because the table contains copies. L3: columns named like an
         identifier whose values are in train and test. L5: features that predict the target alone or
         add up to the target, judged on train rows only.
+
+    Args:
+        split: The split.
+        copies: Result of `count_copies`, if known.
     """
-    return [*_check_copies(split), *_check_groups(split), *find_proxies(split), *find_sum(split)]
+    copies = copies or count_copies(split)
+    return [
+        *_check_copies(split, copies),
+        *_check_groups(split),
+        *find_proxies(split),
+        *find_sum(split),
+    ]
 
 
 def note_times(split: Split) -> list[Finding]:
@@ -51,9 +69,12 @@ def note_groups(split: Split) -> list[Finding]:
     name = split.by_group
     if name is None:
         return []
-    groups = split.table[name]
+    if is_large_split(split):
+        missing, groups = note_large_groups(split, name)
+    else:
+        groups = split.chunks.column(name)
+        missing = int(missing_of(groups).sum())
     findings = []
-    missing = int(missing_of(groups).sum())
     if missing:
         text = f"{missing:,} rows have no '{name}'; each is a group of its own."
         findings.append(Finding("warn", "no_group", name, text))
@@ -68,60 +89,100 @@ def note_groups(split: Split) -> list[Finding]:
     return findings
 
 
-def note_alike(split: Split) -> list[Finding]:
+def count_copies(split: Split) -> Copies:
+    """Count the test rows that equal a train row, in all columns or in all features."""
+    if is_large_split(split):
+        return count_large_copies(split, _alike_columns(split))
+    return _count_copies(split)
+
+
+def _alike_columns(split: Split) -> list[str]:
+    """Return the columns by which rows look alike; none if these are all columns."""
+    names = [column.name for column in split.schema if column.kind not in ("id", "constant")]
+    if not names or {*names, split.target} == set(split.chunks.columns):
+        return []
+    return [*names, split.target]
+
+
+def note_alike(split: Split, copies: Copies) -> list[Finding]:
     """Return a finding on test rows that equal a train row in all features, not in every column.
 
     Different identifiers mean different rows: such rows are no copies, but look alike.
     """
-    import numpy as np
-
-    names = [column.name for column in split.schema if column.kind not in ("id", "constant")]
-    if not names or {*names, split.target} == set(split.table.columns):
+    names = _alike_columns(split)
+    count, rows = copies.alike, len(split.test)
+    if count < max(1, _MANY_COPIES * rows):
         return []
-    columns = column_hashes(split.table.select([*names, split.target]))
-    codes = combine_hashes(columns)
-    train, test = split.train_rows, split.test_rows
-    alike = np.isin(codes[test], codes[train])
-    whole = combine_hashes(column_hashes(split.table))
-    alike &= ~np.isin(whole[test], whole[train])
-    count = int(alike.sum())
-    if count < max(1, _MANY_COPIES * len(test)):
-        return []
-    if count <= _MORE_THAN_CHANCE * _copies_of_mixed(columns, train, test):
+    if count <= _MORE_THAN_CHANCE * _copies_of_mixed(split, names):
         return []
     text = (
-        f"{count:,} of {len(test):,} test rows equal a train row in all features and the target, "
+        f"{count:,} of {rows:,} test rows equal a train row in all features and the target, "
         "but not in the other columns: they count as rows of their own."
     )
     return [Finding("info", "alike", "", text)]
 
 
-def _check_copies(split: Split) -> list[Finding]:
-    import numpy as np
-
-    # Rows that differ in an identifier are two rows, however alike the remaining columns are.
-    columns = column_hashes(split.table)
-    train, test = split.train_rows, split.test_rows
-    rows = np.concatenate([train, test])
-    codes = np.unique(combine_hashes(columns)[rows], return_inverse=True)[1]
-    copies = _count_copies(codes, len(train))
-    if not copies:
+def _check_copies(split: Split, copies: Copies) -> list[Finding]:
+    count, mean = copies.rows, copies.by_chance
+    if not count:
         return []
-    share = copies / len(test)
-    draws = _copies_by_chance(codes, len(train), split.seed)
+    share = count / len(split.test)
     # At least the deviation of a Poisson count, as a few draws may agree by chance.
-    limit = draws.mean() + 3 * max(float(draws.std()), float(draws.mean()) ** 0.5)
-    text = f"{copies:,} of {len(test):,} test rows ({share:.1%}) equal a train row in every column"
-    if copies > limit:
-        text += f"; random splits of the same rows give {draws.mean():.0f}. Drop the copies first."
+    limit = mean + 3 * max(copies.deviation, mean**0.5)
+    text = f"{count:,} of {len(split.test):,} test rows ({share:.1%}) equal a train row in every column"
+    if count > limit:
+        text += f"; random splits of the same rows give {mean:.0f}. Drop the copies first."
         return [Finding("fail", "L1", "", text)]
-    if share < _MANY_COPIES or copies <= _MORE_THAN_CHANCE * _copies_of_mixed(columns, train, test):
+    if share < _MANY_COPIES:
+        return []
+    if count <= _MORE_THAN_CHANCE * _copies_of_mixed(split, split.chunks.columns):
         return []
     text += ": the table holds copies. Drop them first: frame.unique(maintain_order=True)."
     return [Finding("warn", "L1", "", text)]
 
 
-def _count_copies(codes: "np.ndarray[Any, Any]", train: int) -> int:
+def _count_copies(split: Split) -> Copies:
+    import numpy as np
+
+    # Rows that differ in an identifier are two rows, however alike the remaining columns are.
+    hashes = _row_codes(split, split.chunks.columns)
+    rows = np.concatenate([split.train_rows, split.test_rows])
+    codes = np.unique(hashes[rows], return_inverse=True)[1]
+    copies = _count_codes(codes, len(split.train))
+    alike = _count_alike(split, hashes)
+    if not copies:
+        return Copies(0, alike, 0.0)
+    draws = _copies_by_chance(codes, len(split.train), split.seed)
+    return Copies(copies, alike, float(draws.mean()), float(draws.std()))
+
+
+def _count_alike(split: Split, whole: "Hashes") -> int:
+    """Count the test rows that equal a train row in some columns, and none in every column.
+
+    Args:
+        split: The split.
+        whole: Hashes of all rows from every column.
+    """
+    import numpy as np
+
+    names = _alike_columns(split)
+    if not names:
+        return 0
+    train, test = split.train_rows, split.test_rows
+    codes = _row_codes(split, names)
+    alike = np.isin(codes[test], codes[train]) & ~np.isin(whole[test], whole[train])
+    return int(alike.sum())
+
+
+def _row_codes(split: Split, names: list[str]) -> "Hashes":
+    """Return a hash of each row of the table, from some columns."""
+    import numpy as np
+
+    batches = split.chunks.batches(names)
+    return np.concatenate([combine_hashes(column_hashes(batch)) for batch in batches])
+
+
+def _count_codes(codes: "np.ndarray[Any, Any]", train: int) -> int:
     import numpy as np
 
     seen = np.zeros(int(codes.max()) + 1, dtype=bool)
@@ -137,22 +198,24 @@ def _copies_by_chance(
     generator = np.random.default_rng(seed)
     # Fewer draws for long tables, whose counts vary less and cost more.
     draws = int(np.clip(_DRAWN_ROWS // len(codes), 3, _DRAWS))
-    return np.asarray([_count_copies(generator.permutation(codes), train) for _ in range(draws)])
+    return np.asarray([_count_codes(generator.permutation(codes), train) for _ in range(draws)])
 
 
-def _copies_of_mixed(
-    columns: "list[Hashes]", train: "np.ndarray[Any, Any]", test: "np.ndarray[Any, Any]"
-) -> int:
+def _copies_of_mixed(split: Split, names: list[str]) -> int:
     """Count copies after each column of the train rows was shuffled separately.
 
     The remaining copies come from columns with few values, not from rows that were copied.
     """
     import numpy as np
 
+    if is_large_split(split):
+        return count_large_mixed(split, names)
     generator = np.random.default_rng(0)
-    mixed = combine_hashes([generator.permutation(column[train]) for column in columns])
-    plain = combine_hashes([column[test] for column in columns])
-    return int(np.isin(plain, mixed).sum())
+    test = _row_codes(split, names)[split.test_rows]
+    mixed = combine_hashes(
+        generator.permutation(column_hashes(split.train.read([name]))[0]) for name in names
+    )
+    return int(np.isin(test, mixed).sum())
 
 
 def _check_groups(split: Split) -> list[Finding]:
@@ -162,12 +225,11 @@ def _check_groups(split: Split) -> list[Finding]:
     for column in split.schema:
         if column.kind not in ("category", "integer") or not named_id(column.name):
             continue
-        values = split.train.table[column.name].drop_nulls()
-        distinct = values.n_unique() if len(values) else 0
+        rows, distinct = _present(split, column)
         low, high = _GROUP_SHARE
         # Very few values are a category, nearly distinct values are keys of rows: neither groups
         # rows.
-        if not low * len(values) <= distinct <= high * len(values):
+        if not low * rows <= distinct <= high * rows:
             continue
         shared = _count_shared(split, column.name)
         if shared:
@@ -180,10 +242,22 @@ def _check_groups(split: Split) -> list[Finding]:
     return findings
 
 
+def _present(split: Split, column: Column) -> tuple[int, int]:
+    """Return how many train rows have a value, and how many different values there are."""
+    if is_large_split(split):
+        batches = split.train.batches([column.name])
+        rows = sum(batch.height - batch.to_series().null_count() for batch in batches)
+        return rows, column.distinct or 0
+    values = split.train.read([column.name]).to_series().drop_nulls()
+    return len(values), values.n_unique() if len(values) else 0
+
+
 def _count_shared(split: Split, name: str) -> int:
     import numpy as np
 
-    series = split.table[name]
+    if is_large_split(split):
+        return count_large_shared(split, name)
+    series = split.chunks.column(name)
     codes = codes_of(series)
     known = codes[split.train_rows]
     present = series.is_not_null().to_numpy()[split.test_rows]

@@ -1,16 +1,14 @@
 """Overlaps between subsets of a Split, facts and not guesses: rows, groups (L3), times (L4)."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import Any
 
 from penstock.core import LeakageError
 from penstock.data._finding import Finding
-from penstock.data._moments import ends_of, moments_of, time_name
-from penstock.data._split import Split
+from penstock.data._large_leakage import count_large_groups, is_large_split
+from penstock.data._moments import ends_of, moments_of, time_columns, time_name
+from penstock.data._split import Split, Subset
 from penstock.data._split_rules import group_codes_of
-
-if TYPE_CHECKING:
-    from penstock.data._split import Rows
 
 _EXAMPLES = 3
 
@@ -21,9 +19,9 @@ def check_overlap(split: Split) -> list[Finding]:
     Groups and times are only checked where the split names their column.
     """
     pairs = [
-        ("train", split.train_rows, "test", split.test_rows),
-        ("train", split.train_rows, "validation", split.validation_rows),
-        ("validation", split.validation_rows, "test", split.test_rows),
+        ("train", split.train, "test", split.test),
+        ("train", split.train, "validation", split.validation),
+        ("validation", split.validation, "test", split.test),
     ]
     findings: list[Finding] = []
     for early, first, late, second in pairs:
@@ -52,51 +50,67 @@ def require_no_overlap(findings: Iterable[Finding]) -> None:
     )
 
 
-def _shared_rows(early: str, first: "Rows", late: str, second: "Rows") -> list[Finding]:
-    import numpy as np
-
-    shared = np.intersect1d(first, second)
+def _shared_rows(early: str, first: Subset, late: str, second: Subset) -> list[Finding]:
+    shared = first.positions.shared(second.positions)
     if not len(shared):
         return []
-    examples = ", ".join(str(row) for row in shared[:_EXAMPLES])
+    examples = ", ".join(str(row) for row in shared.every(1)[:_EXAMPLES])
     text = f"{len(shared):,} of {len(second):,} {late} rows are {early} rows too (row {examples})."
     return [Finding("fail", "rows", "", text)]
 
 
 def _shared_groups(
-    split: Split, early: str, first: "Rows", late: str, second: "Rows"
+    split: Split, early: str, first: Subset, late: str, second: Subset
 ) -> list[Finding]:
-    import numpy as np
-
     name = split.by_group
     if name is None:
         return []
-    codes = group_codes_of(split.table[name])
-    both = np.intersect1d(codes[first], codes[second])
-    if not len(both):
+    if is_large_split(split):
+        both, rows, values = count_large_groups(name, first, second)
+    else:
+        both, rows, values = _count_groups(split, name, first, second)
+    if not both:
         return []
-    inside = np.isin(codes[second], both)
-    values = split.table[name][second[inside]].unique(maintain_order=True)
-    examples = ", ".join(repr(value) for value in values.head(_EXAMPLES))
+    examples = ", ".join(repr(value) for value in values[:_EXAMPLES])
     text = (
-        f"{len(both):,} groups of '{name}' ({examples}) are in {early} and in {late}: "
-        f"{int(inside.sum()):,} of {len(second):,} {late} rows."
+        f"{both:,} groups of '{name}' ({examples}) are in {early} and in {late}: "
+        f"{rows:,} of {len(second):,} {late} rows."
     )
     return [Finding("fail", "L3", name, text)]
 
 
+def _count_groups(
+    split: Split, name: str, first: Subset, second: Subset
+) -> tuple[int, int, list[Any]]:
+    """Return the number of shared groups, of their rows in the second subset, and some groups."""
+    import numpy as np
+
+    groups = split.chunks.column(name)
+    codes = group_codes_of(groups)
+    both = np.intersect1d(codes[first.rows], codes[second.rows])
+    inside = np.isin(codes[second.rows], both)
+    values = groups[second.rows[inside]].unique(maintain_order=True)
+    return len(both), int(inside.sum()), values.head(_EXAMPLES).to_list()
+
+
 def _shared_times(
-    split: Split, early: str, first: "Rows", late: str, second: "Rows"
+    split: Split, early: str, first: Subset, late: str, second: Subset
 ) -> list[Finding]:
-    if split.by_time is None:
+    by_time = split.by_time
+    if by_time is None:
         return []
-    moments = moments_of(split.table, split.by_time)
-    _, newest = ends_of(moments[first])
+    columns = time_columns(by_time)
+    ends = [ends_of(moments_of(batch, by_time))[1] for batch in first.batches(columns)]
+    newest = max((end for end in ends if end is not None), default=None)
+    if newest is None:
+        return []
     # Equal times count as overlap: their order is unknown.
-    older = int((moments[second] <= newest).sum())
-    if newest is None or not older:
+    older = sum(
+        int((moments_of(batch, by_time) <= newest).sum()) for batch in second.batches(columns)
+    )
+    if not older:
         return []
-    name = time_name(split.by_time)
+    name = time_name(by_time)
     text = (
         f"{older:,} of {len(second):,} {late} rows are not newer than the newest {early} row "
         f"({newest:%Y-%m-%d %H:%M}) by '{name}'."

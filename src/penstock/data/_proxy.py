@@ -25,6 +25,7 @@ _WARN = 0.9
 _HUGE = 1e38
 _EXACT = 1e-6
 _MAX_SUM = 200
+_MANY_ROWS, _SAMPLE_ROWS = 1 << 24, 1 << 20
 _MOST_LABELS = 10
 
 
@@ -70,7 +71,7 @@ def _find(
     from sklearn import config_context
 
     rows, target = chosen
-    table = split.table.select(usable)[rows]
+    table = split.chunks.take(rows, usable)
     folds = _make_folds(target, classes=split.task != "regression")
     findings = []
     # Hundreds of tiny trees: checking the arguments of each would take longer than fitting.
@@ -95,7 +96,7 @@ def find_sum(split: Split) -> list[Finding]:
     chosen = _sample(split, _MAX_ROWS) if split.task == "regression" else None
     if chosen is None or not 1 < len(names) <= _MAX_SUM:
         return []
-    table = split.table.select(names)[chosen[0]].cast(pl.Float64)
+    table = split.chunks.take(chosen[0], names).cast(pl.Float64)
     values = table.to_numpy()
     whole = np.isfinite(values).all(axis=1)
     values, target = values[whole], chosen[1][whole]
@@ -135,18 +136,28 @@ def _sample(split: Split, limit: int) -> "tuple[Array, Array] | None":
     import numpy as np
 
     # Train rows only: a check must not learn from the test rows either.
-    rows = split.train_rows
+    rows = _judged_rows(split)
     limit = min(limit, _MAX_ROWS)
     generator = np.random.default_rng(0)
     if split.task == "regression":
         if len(rows) > limit:
             rows = np.sort(generator.choice(rows, limit, replace=False))
-        target = split.table[split.target][rows].to_numpy().astype(np.float64)
+        target = _targets(split, rows).to_numpy().astype(np.float64)
         varied = len(rows) >= _MIN_ROWS and target.std() > 0
         return (rows, target) if varied else None
-    values = split.table[split.target][rows]
+    values = _targets(split, rows)
     codes = np.asarray(values.cast(_text()).rank("dense").to_numpy(), dtype=np.int64) - 1
     return _balanced(rows, codes, limit)
+
+
+def _judged_rows(split: Split) -> "Array":
+    """Return the train rows, or of very many an even sample."""
+    rows = len(split.train)
+    return split.train_positions.every(-(-rows // _SAMPLE_ROWS) if rows > _MANY_ROWS else 1)
+
+
+def _targets(split: Split, rows: "Array") -> "pl.Series":
+    return split.chunks.take(rows, [split.target]).to_series()
 
 
 def _balanced(rows: "Array", codes: "Array", limit: int) -> "tuple[Array, Array] | None":

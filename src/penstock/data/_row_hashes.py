@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from penstock.core import side_by_side
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     import numpy as np
     import polars as pl
@@ -56,13 +56,20 @@ def column_hashes(table: "pl.DataFrame") -> "list[Words]":
     return [_value_hashes(_plain(series))[0] for series in table.iter_columns()]
 
 
-def combine_hashes(columns: "Sequence[Words]") -> "Words":
-    """Compute hashes of rows from the hashes of their values: equal rows get equal numbers."""
+def combine_hashes(columns: "Iterable[Words]") -> "Words":
+    """Compute hashes of rows from the hashes of their values: equal rows get equal numbers.
+
+    Args:
+        columns: An array of shape (rows,) for each column, 1 or more; each is needed once.
+    """
     import numpy as np
 
-    rows = np.full(len(columns[0]), SEEDS[0], dtype=np.uint64)
+    rows: Words | None = None
     for column in columns:
+        if rows is None:
+            rows = np.full(len(column), SEEDS[0], dtype=np.uint64)
         _chain(rows, column, 0)
+    assert rows is not None
     return rows
 
 

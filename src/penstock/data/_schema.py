@@ -11,6 +11,8 @@ from penstock.tables import Column, Kind, broad_family, dtype_name, has_missing,
 if TYPE_CHECKING:
     import polars as pl
 
+    from penstock.stores import ChunkedTable
+
 
 @dataclass(frozen=True, slots=True)
 class Schema:
@@ -102,15 +104,18 @@ def infer_column(series: "pl.Series") -> Column:
     )
 
 
-def check_columns(table: "pl.DataFrame", names: Sequence[str], *, owner: str = "the table") -> None:
+def check_columns(
+    table: "pl.DataFrame | ChunkedTable", names: Sequence[str], *, owner: str = "the table"
+) -> None:
     """Check that columns exist.
 
     Raises:
         NotFoundError: If a column does not exist, with did-you-mean.
     """
+    columns = table.columns
     for name in names:
-        if name not in table.columns:
-            raise _no_column(name, table.columns, owner)
+        if name not in columns:
+            raise _no_column(name, columns, owner)
 
 
 def check_schema(recorded: Schema, actual: Schema) -> list[Finding]:

@@ -1,6 +1,6 @@
 """Split: a table cut into train, validation and test rows, with findings about leaks."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -11,6 +11,7 @@ from penstock.data._labels import label_matrix
 from penstock.data._moments import TimeColumn
 from penstock.data._schema import Schema
 from penstock.data._target import Task
+from penstock.stores import ChunkedTable, LazyParts, Positions, count_as_frame
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,29 +19,68 @@ if TYPE_CHECKING:
 
     Rows = np.ndarray[Any, np.dtype[np.int64]]
 
+_POSITIONS = "positions"
+
 
 @dataclass(frozen=True, eq=False)
 class Subset:
     """Some rows of a table, for training or testing.
 
     Args:
-        rows: Positions in the whole table, rising, shape (n,).
+        positions: Positions in the whole table.
         target: The column to predict.
         features: The columns to predict from.
         labels: The labels of a target of several labels per row; empty for a target of single
             labels.
     """
 
-    rows: "Rows"
+    positions: Positions
     target: str
     features: tuple[str, ...]
-    _load_table: "Callable[[], pl.DataFrame]"
+    _load_chunks: Callable[[], ChunkedTable]
     labels: tuple[Any, ...] = ()
+
+    @cached_property
+    def rows(self) -> "Rows":
+        """Positions in the whole table, rising, shape (n,)."""
+        return self.positions.array()
 
     @cached_property
     def table(self) -> "pl.DataFrame":
         """All columns of these rows, the target and left-out columns too."""
-        return self._load_table()[self.rows]
+        return self.read()
+
+    def batches(self, columns: Sequence[str] | None = None) -> "Iterator[pl.DataFrame]":
+        """Yield the rows in order, at most 64 MiB of the table at a time.
+
+        >>> import polars as pl
+        >>> from penstock.data import split_table
+        >>> table = pl.DataFrame({"a": range(10), "b": [0.5, 1.5] * 5})
+        >>> [batch.height for batch in split_table(table, target="b").train.batches(["a"])]
+        [8]
+
+        Args:
+            columns: Columns to load; by default all.
+
+        Raises:
+            StoreError: If stored rows are gone or damaged.
+        """
+        start = 0
+        for chunk in self._load_chunks().chunks:
+            rows = self.positions.between(start, start + chunk.rows)
+            if len(rows):
+                yield chunk.read(columns)[rows - start]
+            start += chunk.rows
+
+    def read(self, columns: Sequence[str] | None = None) -> "pl.DataFrame":
+        """Return these rows; see `batches`."""
+        import polars as pl
+
+        batches = list(self.batches(columns))
+        if batches:
+            return batches[0] if len(batches) == 1 else pl.concat(batches)
+        empty = self._load_chunks().empty()
+        return empty if columns is None else empty.select(columns)
 
     @cached_property
     def X(self) -> "pl.DataFrame":  # noqa: N802 - the field's word
@@ -71,7 +111,7 @@ class Subset:
         )
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.positions)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,9 +119,9 @@ class Split:
     """A table cut into train, validation and test rows. Create with ``split_table``.
 
     Args:
-        train_rows: Positions of the training rows in the table.
-        validation_rows: Positions of the validation rows; may be empty.
-        test_rows: Positions of the test rows.
+        train_positions: Positions of the training rows in the table.
+        validation_positions: Positions of the validation rows; may be empty.
+        test_positions: Positions of the test rows.
         schema: The features, as observed in the training rows.
         target: The column to predict.
         task: ``binary``, ``multiclass``, ``multilabel`` (several labels per row) or ``regression``.
@@ -97,9 +137,9 @@ class Split:
 
     bundle_type: ClassVar[str] = "penstock.data:Split"
 
-    train_rows: "Rows"
-    validation_rows: "Rows"
-    test_rows: "Rows"
+    train_positions: Positions
+    validation_positions: Positions
+    test_positions: Positions
     schema: Schema
     target: str
     task: Task
@@ -110,28 +150,48 @@ class Split:
     findings: tuple[Finding, ...]
     leakage: tuple[Finding, ...]
     table_digest: str
-    _load_table: "Callable[[], pl.DataFrame]"
+    _load_chunks: Callable[[], ChunkedTable]
     positive: Any = None
 
     @cached_property
     def table(self) -> "pl.DataFrame":
-        """The whole table that was cut."""
-        return self._load_table()
+        """The whole table that was cut, all in memory; a subset's `batches` need less."""
+        return self.chunks.read()
+
+    @cached_property
+    def chunks(self) -> ChunkedTable:
+        """The whole table in chunks: those of the snapshot that was cut."""
+        return self._load_chunks()
+
+    @cached_property
+    def train_rows(self) -> "Rows":
+        """Positions of the training rows in the table, rising, shape (n,)."""
+        return self.train_positions.array()
+
+    @cached_property
+    def validation_rows(self) -> "Rows":
+        """Positions of the validation rows."""
+        return self.validation_positions.array()
+
+    @cached_property
+    def test_rows(self) -> "Rows":
+        """Positions of the test rows."""
+        return self.test_positions.array()
 
     @cached_property
     def train(self) -> Subset:
         """The rows for fitting."""
-        return self._part(self.train_rows)
+        return self._part(self.train_positions)
 
     @cached_property
     def validation(self) -> Subset:
         """The rows for model selection; may be empty."""
-        return self._part(self.validation_rows)
+        return self._part(self.validation_positions)
 
     @cached_property
     def test(self) -> Subset:
         """The rows for evaluation."""
-        return self._part(self.test_rows)
+        return self._part(self.test_positions)
 
     def with_findings(
         self, findings: Iterable[Finding], *, leakage: Iterable[Finding] = ()
@@ -139,9 +199,10 @@ class Split:
         """Return a copy with these findings and leaks."""
         return replace(self, findings=tuple(findings), leakage=tuple(leakage))
 
-    def _part(self, rows: "Rows") -> Subset:
+    def _part(self, positions: Positions) -> Subset:
         labels = self.classes if self.task == "multilabel" else ()
-        return Subset(rows, self.target, tuple(self.schema.names), lambda: self.table, labels)
+        names = tuple(self.schema.names)
+        return Subset(positions, self.target, names, lambda: self.chunks, labels)
 
     def to_bundle(self) -> dict[str, Any]:
         """Return the parts to store."""
@@ -161,10 +222,12 @@ class Split:
         }
         return {
             "facts": facts,
-            "train_rows": self.train_rows,
-            "validation_rows": self.validation_rows,
-            "test_rows": self.test_rows,
-            "table": self.table,
+            "train_rows": self.train_positions.to_part(),
+            "validation_rows": self.validation_positions.to_part(),
+            "test_rows": self.test_positions.to_part(),
+            # The chunks of a snapshot are referred to, not written again; the digest is that of
+            # the rows as a single frame.
+            "table": count_as_frame(self.chunks).to_part(),
         }
 
     @classmethod
@@ -179,5 +242,20 @@ class Split:
             "findings": findings_from_json(facts["findings"]),
             "leakage": findings_from_json(facts["leakage"]),
         }
-        rows = {name: parts[name] for name in ("train_rows", "validation_rows", "test_rows")}
-        return cls(**rows, **facts, _load_table=lambda: parts["table"])
+        return cls(
+            _positions_of(parts, "train_rows"),
+            _positions_of(parts, "validation_rows"),
+            _positions_of(parts, "test_rows"),
+            **facts,
+            _load_chunks=lambda: ChunkedTable.of_part(parts, "table"),
+        )
+
+
+def _positions_of(parts: Mapping[str, Any], name: str) -> Positions:
+    stored = parts.stored(name) if isinstance(parts, LazyParts) else None
+    if stored is not None and stored.record.format == _POSITIONS:
+        return Positions.read(stored.read_bytes(), stored.record.metadata)
+    rows = parts[name]
+    if isinstance(rows, Positions):
+        return rows
+    return Positions.of(rows, int(rows[-1]) + 1 if len(rows) else 0)

@@ -7,10 +7,13 @@ from penstock.data._finding import Finding, Level
 from penstock.data._moments import TimeColumn, moments_of, time_name
 from penstock.data._snapshot import Snapshot
 from penstock.data._table_digest import digest_table
-from penstock.data._target import Task
+from penstock.data._target import TargetValues, Task
+from penstock.stores import ChunkedTable
 from penstock.tables import read_frame
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sized
+
     import numpy as np
     import polars as pl
 
@@ -19,6 +22,18 @@ if TYPE_CHECKING:
 _FEW_ROWS = 3
 _CLASSES = 2
 _MANY_LOST = 0.01
+
+
+def chunks_of(table: Any) -> tuple[ChunkedTable, str]:
+    """Return the chunks of a Snapshot, or a frame as one chunk, and the ordered digest.
+
+    Raises:
+        DataError: If the table is of the wrong type.
+    """
+    if isinstance(table, Snapshot):
+        return table.chunks, table.ordered_digest
+    frame, digest = frame_of(table)
+    return ChunkedTable.of(frame), digest
 
 
 def frame_of(table: Any) -> "tuple[pl.DataFrame, str]":
@@ -63,27 +78,53 @@ def usable_rows(
     import numpy as np
 
     gone = missing_of(frame[target])
-    findings = []
-    if gone.any():
-        count = int(gone.sum())
-        text = f"{count:,} of {frame.height:,} rows have no '{target}' and were left out."
-        level: Level = "warn" if count > _MANY_LOST * frame.height else "info"
-        findings.append(Finding(level, "no_target", target, text))
+    no_target, no_time = int(gone.sum()), 0
     if by_time is not None:
         timeless = moments_of(frame, by_time).is_null().to_numpy() & ~gone
-        if timeless.any():
-            name = time_name(by_time)
-            text = f"{int(timeless.sum()):,} rows have no time in '{name}' and were left out."
-            findings.append(Finding("warn", "no_time", name, text))
+        no_time = int(timeless.sum())
         gone |= timeless
     rows = np.flatnonzero(~gone)
-    if len(rows) < _FEW_ROWS:
+    findings = note_unusable(frame.height, no_target, no_time, target, by_time)
+    require_few_lost(len(rows), frame.height, findings)
+    return rows, findings
+
+
+def note_unusable(
+    rows: int, no_target: int, no_time: int, target: str, by_time: TimeColumn | None
+) -> list[Finding]:
+    """Return findings on rows without a target or a time.
+
+    Args:
+        rows: Number of rows.
+        no_target: Rows without a target.
+        no_time: Rows with a target and without a time.
+        target: The target column.
+        by_time: The time column.
+    """
+    findings = []
+    if no_target:
+        text = f"{no_target:,} of {rows:,} rows have no '{target}' and were left out."
+        level: Level = "warn" if no_target > _MANY_LOST * rows else "info"
+        findings.append(Finding(level, "no_target", target, text))
+    if no_time and by_time is not None:
+        name = time_name(by_time)
+        text = f"{no_time:,} rows have no time in '{name}' and were left out."
+        findings.append(Finding("warn", "no_time", name, text))
+    return findings
+
+
+def require_few_lost(usable: int, rows: int, findings: list[Finding]) -> None:
+    """Check that enough rows have a target and a time.
+
+    Raises:
+        DataError: If fewer than three rows have them.
+    """
+    if usable < _FEW_ROWS:
         raise DataError(
-            what=f"{len(rows)} of {frame.height} rows can be used; a split needs {_FEW_ROWS}.",
+            what=f"{usable} of {rows} rows can be used; a split needs {_FEW_ROWS}.",
             why=" ".join(finding.message for finding in findings),
             fix="Give more rows, for example a wider since and cutoff.",
         )
-    return rows, findings
 
 
 def codes_of(series: "pl.Series") -> "np.ndarray[Any, np.dtype[np.int64]]":
@@ -116,17 +157,24 @@ def group_codes_of(series: "pl.Series") -> "np.ndarray[Any, np.dtype[np.int64]]"
     [0, 1, 0, 2]
     """
     import numpy as np
-    import polars as pl
 
-    missing = missing_of(series)
-    if series.dtype == pl.String:
-        missing |= (series.str.strip_chars() == "").fill_null(value=False).to_numpy()
+    missing = groupless_of(series)
     codes = codes_of(series)
     known = np.unique(codes[~missing])
     codes = np.searchsorted(known, codes)
     # A shared code would put all rows without a group into the same subset.
     codes[missing] = len(known) + np.arange(int(missing.sum()))
     return codes.astype(np.int64)
+
+
+def groupless_of(series: "pl.Series") -> "np.ndarray[Any, Any]":
+    """Return for every value whether the value is no group: missing, or blank."""
+    import polars as pl
+
+    missing = missing_of(series)
+    if series.dtype == pl.String:
+        missing |= (series.str.strip_chars() == "").fill_null(value=False).to_numpy()
+    return missing
 
 
 def missing_of(series: "pl.Series") -> "np.ndarray[Any, Any]":
@@ -137,11 +185,11 @@ def missing_of(series: "pl.Series") -> "np.ndarray[Any, Any]":
     return missing
 
 
-def require_parts(parts: "dict[str, Rows]", target: "pl.Series", task: Task) -> None:
-    """Check that no subset is empty and that the train rows contain two classes or more.
+def require_parts(parts: "Mapping[str, Sized]") -> None:
+    """Check that no subset is empty.
 
     Raises:
-        DataError: If a check fails.
+        DataError: If one is.
     """
     for name, rows in parts.items():
         if not len(rows):
@@ -150,11 +198,18 @@ def require_parts(parts: "dict[str, Rows]", target: "pl.Series", task: Task) -> 
                 why="The gap, the groups and the times left none.",
                 fix="Give a shorter gap=, other shares, or split by one of time and group.",
             )
-    train = target[parts["train"]]
-    if task != "regression" and train.n_unique() < _CLASSES:
+
+
+def require_classes(train: TargetValues, task: Task) -> None:
+    """Check that the train rows contain two classes or more.
+
+    Raises:
+        DataError: If they do not.
+    """
+    if task != "regression" and train.distinct < _CLASSES:
         raise DataError(
-            what=f"All {len(train):,} train rows have {target.name!r} = {train[0]!r}.",
+            what=f"All {train.rows:,} train rows have {train.name!r} = {train.first!r}.",
             why="A model has nothing to distinguish.",
             fix="Use more rows, or a random split (it keeps each class's share).",
-            target=target.name,
+            target=train.name,
         )

@@ -1,7 +1,7 @@
 """``split_table``: cut a table into train, validation and test, with immediate leak checks."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence, Sized
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -9,21 +9,33 @@ from penstock.core import ParameterError, parse_duration
 from penstock.data import _assignment as assignment
 from penstock.data._finding import Finding
 from penstock.data._labels import fold_targets, rarest_labels
-from penstock.data._leakage import check_leakage, note_alike, note_groups, note_times
+from penstock.data._large_split import (
+    describe_large,
+    draw_large,
+    has_single_values,
+    infer_large_schema,
+    is_large,
+    require_room,
+)
+from penstock.data._leakage import check_leakage, count_copies, note_alike, note_groups, note_times
 from penstock.data._moments import TimeColumn, moments_of, time_columns
 from penstock.data._overlap import check_overlap, require_no_overlap
-from penstock.data._schema import check_columns, infer_schema
-from penstock.data._split import Split
+from penstock.data._room import estimate_bytes, require_memory
+from penstock.data._schema import Schema, check_columns, infer_schema
+from penstock.data._split import Split, Subset
+from penstock.data._split_plan import Shares, SplitPlan
 from penstock.data._split_rules import (
+    chunks_of,
     codes_of,
-    frame_of,
     group_codes_of,
+    require_classes,
     require_parts,
     require_shares,
     usable_rows,
 )
-from penstock.data._target import Task, choose_task, classes_of, require_variety
-from penstock.tables import match_class
+from penstock.data._target import TargetValues, Task, choose_task, classes_of, require_variety
+from penstock.stores import ChunkedTable, Positions
+from penstock.tables import Column, match_class
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +45,7 @@ if TYPE_CHECKING:
     from penstock.data._split import Rows
 
 _FAR_OFF = 0.05
+_WORK_BYTES = 1 << 28  # of train rows whose schema is inferred at once
 
 
 def split_table(
@@ -84,27 +97,20 @@ def split_table(
         DataError: If the target has a single value, or there are too few rows, times or groups.
         LeakageError: If the subsets share rows, groups or times.
     """
-    import numpy as np
-
     require_shares(validation, test)
     _require_sense(gap, by_time, stratify, by_group)
-    frame, digest = frame_of(table)
-    frame, target = fold_targets(frame, target)
-    plan = _Plan(target, by_time, by_group, tuple(drop), seed, task, positive)
-    check_columns(frame, plan.columns + ([stratify] if stratify else []))
-    usable, findings = usable_rows(frame, target, by_time)
-    kept = frame[usable]
-    require_variety(kept[target], kept[target].n_unique())
-    parts = _assign(kept, plan, (validation, test), parse_duration(gap or 0), stratify)
-    left_out = int((parts == assignment.OUT).sum())
-    findings += _note_left_out(left_out, len(usable), by_group if by_time else None, gap)
-    rows = {
-        name: usable[np.flatnonzero(parts == part)]
-        for name, part in (("train", 0), ("validation", 1), ("test", 2))
-        if name != "validation" or validation
-    }
-    findings += _note_shares(rows, {"validation": validation, "test": test})
-    return _build(frame, digest, rows, plan, findings, allow_overlap=None)
+    rows, digest = chunks_of(table)
+    rows, target = _fold(rows, target)
+    plan = SplitPlan(target, by_time, by_group, tuple(drop), seed, task, positive)
+    check_columns(rows, plan.columns + ([stratify] if stratify else []))
+    shares = Shares(validation, test, parse_duration(gap or 0), stratify)
+    require_room(rows, plan)
+    draw = draw_large if is_large(rows) and has_single_values(rows, plan) else _draw
+    drawn, usable, findings = draw(rows, plan, shares)
+    left_out = usable - sum(map(len, drawn.values()))
+    findings += _note_left_out(left_out, usable, by_group if by_time else None, gap)
+    findings += _note_shares(drawn, {"validation": validation, "test": test})
+    return _build(rows, digest, drawn, plan, findings, allow_overlap=None)
 
 
 def split_rows(
@@ -149,64 +155,83 @@ def split_rows(
     """
     import numpy as np
 
-    frame, digest = frame_of(table)
-    frame, target = fold_targets(frame, target)
-    plan = _Plan(target, by_time, by_group, tuple(drop), 0, task, positive)
-    check_columns(frame, plan.columns)
+    rows, digest = chunks_of(table)
+    rows, target = _fold(rows, target)
+    plan = SplitPlan(target, by_time, by_group, tuple(drop), 0, task, positive)
+    check_columns(rows, plan.columns)
+    frame = rows.read([target, *time_columns(by_time)])
     usable, findings = usable_rows(frame, target, by_time)
     shares = {"train": train, "validation": validation, "test": test}
-    rows = {}
+    drawn = {}
     for name, positions in shares.items():
         chosen = np.sort(np.asarray(positions, dtype=np.int64))
-        _require_positions(name, chosen, frame.height)
+        _require_positions(name, chosen, rows.rows)
         # Rows without a target or a time are left out, as in a drawn split.
         if name != "validation" or len(chosen):
-            rows[name] = chosen[np.isin(chosen, usable)]
-    return _build(frame, digest, rows, plan, findings, allow_overlap=allow_overlap)
+            drawn[name] = Positions.of(chosen[np.isin(chosen, usable)], rows.rows)
+    return _build(rows, digest, drawn, plan, findings, allow_overlap=allow_overlap)
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """The purpose of the subsets, however they were chosen."""
+def _fold(rows: ChunkedTable, target: str | Sequence[str]) -> tuple[ChunkedTable, str]:
+    """Return the rows with a single target column; see `fold_targets`."""
+    if isinstance(target, str):
+        return rows, target
+    require_memory(
+        2 * estimate_bytes(rows),
+        f"To make one target of the columns {', '.join(map(repr, target))}",
+        "Store the table with a column of lists, and name that as target=.",
+    )
+    frame, folded = fold_targets(rows.read(), target)
+    return ChunkedTable.of(frame), folded
 
-    target: str
-    by_time: TimeColumn | None
-    by_group: str | None
-    drop: tuple[str, ...]
-    seed: int
-    task: Task | None
-    positive: Any
 
-    @property
-    def columns(self) -> list[str]:
-        group = [self.by_group] if self.by_group else []
-        return [self.target, *time_columns(self.by_time), *group, *self.drop]
+def _draw(
+    rows: ChunkedTable, plan: SplitPlan, shares: Shares
+) -> tuple[dict[str, Positions], int, list[Finding]]:
+    """Draw the subsets with the needed columns in memory.
+
+    Returns:
+        The positions by name, the number of usable rows, and findings.
+    """
+    import numpy as np
+
+    stratify = [shares.stratify] if shares.stratify else []
+    group = [plan.by_group] if plan.by_group else []
+    needed = [plan.target, *time_columns(plan.by_time), *group, *stratify]
+    frame = rows.read(list(dict.fromkeys(needed)))
+    usable, findings = usable_rows(frame, plan.target, plan.by_time)
+    kept = frame[usable]
+    require_variety(kept[plan.target], kept[plan.target].n_unique())
+    parts = _assign(kept, plan, shares)
+    drawn = {
+        name: Positions.of(usable[np.flatnonzero(parts == part)], rows.rows)
+        for name, part in assignment.NAMES.items()
+        if name != "validation" or shares.validation
+    }
+    return drawn, len(usable), findings
 
 
 def _build(
-    frame: "pl.DataFrame",
+    rows: ChunkedTable,
     digest: str,
-    rows: "dict[str, Rows]",
-    plan: _Plan,
+    drawn: dict[str, Positions],
+    plan: SplitPlan,
     findings: list[Finding],
     *,
     allow_overlap: str | None,
 ) -> Split:
     import numpy as np
 
-    # Task and classes follow from the rows of the split, not from rows that were left out.
-    together = np.sort(np.concatenate(list(rows.values())))
-    target = frame[plan.target][together]
-    require_variety(target, target.n_unique() if len(target) else 0)
-    task = choose_task(target, plan.task)
-    require_parts(rows, frame[plan.target], task)
-    classes = classes_of(target, task)
-    features = [n for n in frame.columns if n != plan.target and n not in plan.drop]
+    large = is_large(rows)
+    describe = describe_large if large and has_single_values(rows, plan) else _describe
+    task, classes = describe(rows, plan, drawn)
+    features = [n for n in rows.columns if n != plan.target and n not in plan.drop]
+    nobody = Positions.of(np.empty(0, dtype=np.int64), rows.rows)
     split = Split(
-        train_rows=rows["train"],
-        validation_rows=rows.get("validation", np.empty(0, dtype=np.int64)),
-        test_rows=rows["test"],
-        schema=infer_schema(frame[rows["train"]].select(features)),
+        train_positions=drawn["train"],
+        validation_positions=drawn.get("validation", nobody),
+        test_positions=drawn["test"],
+        schema=Schema(()),
         target=plan.target,
         task=task,
         classes=classes,
@@ -216,19 +241,47 @@ def _build(
         findings=(),
         leakage=(),
         table_digest=digest,
-        _load_table=lambda: frame,
+        _load_chunks=lambda: rows,
         positive=_declared(plan, task, classes),
     )
+    infer = infer_large_schema if large else _infer_schema
+    split = replace(split, schema=infer(split.train, features))
     # On the finished split, so that drawn and given subsets pass the same checks.
     overlaps = check_overlap(split)
     if allow_overlap:
         overlaps = [_allowed(finding, allow_overlap) for finding in overlaps]
     require_no_overlap(overlaps)
-    noted = [*overlaps, *note_groups(split), *note_times(split), *note_alike(split)]
-    return split.with_findings([*findings, *noted], leakage=check_leakage(split))
+    copies = count_copies(split)
+    noted = [*overlaps, *note_groups(split), *note_times(split), *note_alike(split, copies)]
+    return split.with_findings([*findings, *noted], leakage=check_leakage(split, copies))
 
 
-def _declared(plan: _Plan, task: Task, classes: Sequence[Any]) -> Any:
+def _describe(
+    rows: ChunkedTable, plan: SplitPlan, drawn: Mapping[str, Positions]
+) -> tuple[Task, tuple[Any, ...]]:
+    """Return task and classes from the rows of the split, not from rows that were left out."""
+    import numpy as np
+
+    values = rows.column(plan.target)
+    together = np.sort(np.concatenate([positions.array() for positions in drawn.values()]))
+    target = values[together]
+    require_variety(target, target.n_unique() if len(target) else 0)
+    task = choose_task(target, plan.task)
+    require_parts(drawn)
+    require_classes(TargetValues.of(values[drawn["train"].array()]), task)
+    return task, classes_of(target, task)
+
+
+def _infer_schema(train: Subset, features: Sequence[str]) -> Schema:
+    """Infer the schema of the train rows, some columns at a time."""
+    at_once = max(1, _WORK_BYTES // (8 * max(len(train), 1)))
+    columns: list[Column] = []
+    for start in range(0, len(features), at_once):
+        columns += infer_schema(train.read(features[start : start + at_once]))
+    return Schema(tuple(columns))
+
+
+def _declared(plan: SplitPlan, task: Task, classes: Sequence[Any]) -> Any:
     if plan.positive is None:
         return None
     if task != "binary":
@@ -240,13 +293,8 @@ def _declared(plan: _Plan, task: Task, classes: Sequence[Any]) -> Any:
     return match_class(classes, plan.positive)
 
 
-def _assign(
-    kept: "pl.DataFrame",
-    plan: _Plan,
-    shares: tuple[float, float],
-    gap: timedelta,
-    stratify: str | None,
-) -> "np.ndarray[Any, Any]":
+def _assign(kept: "pl.DataFrame", plan: SplitPlan, wanted: Shares) -> "np.ndarray[Any, Any]":
+    shares, gap, stratify = (wanted.validation, wanted.test), wanted.gap, wanted.stratify
     times, groups = None, None
     if plan.by_time is not None:
         times = moments_of(kept, plan.by_time).to_physical().to_numpy()
@@ -281,7 +329,7 @@ def _note_left_out(
     return [Finding("warn" if lost > rows / 4 else "info", "left_out", group or "", text)]
 
 
-def _note_shares(rows: "dict[str, Rows]", wanted: dict[str, float]) -> list[Finding]:
+def _note_shares(rows: Mapping[str, Sized], wanted: dict[str, float]) -> list[Finding]:
     """Return findings where equal times or whole groups moved a subset far from the requested share."""
     total = sum(map(len, rows.values()))
     findings = []

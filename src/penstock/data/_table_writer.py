@@ -105,7 +105,9 @@ class TableWriter:
         self._cut(is_last=True)
         assert self._order_free is not None
         return WrittenTable(
-            ChunkedTable(self._chunks), self._digest.digest(dtype_name), self._order_free.digest()
+            ChunkedTable(self._chunks, frame_digest(self._digest)),
+            self._digest.digest(dtype_name),
+            self._order_free.digest(),
         )
 
     def _cut(self, *, is_last: bool) -> None:

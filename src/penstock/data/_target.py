@@ -1,5 +1,6 @@
 """Task of a target: two classes, several, labels or a number; separate, as encoders use this."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from penstock.core import DataError
@@ -32,11 +33,47 @@ def guess_task(target: "pl.Series") -> Task:
     Raises:
         DataError: If the target cannot be predicted: dates, lists of numbers, or a single value.
     """
+    return guess_of_values(TargetValues.of(target))
+
+
+@dataclass(frozen=True, slots=True)
+class TargetValues:
+    """Facts of a target's values from which the task follows.
+
+    Args:
+        name: Name of the column.
+        dtype: Type of the values.
+        rows: Number of values that are not missing.
+        distinct: Number of different values.
+        first: A value; None without any.
+        low: The smallest of integers, else None.
+        high: The largest of integers, else None.
+    """
+
+    name: str
+    dtype: "pl.DataType"
+    rows: int
+    distinct: int
+    first: Any
+    low: Any = None
+    high: Any = None
+
+    @classmethod
+    def of(cls, target: "pl.Series") -> "TargetValues":
+        """Return the facts of a column."""
+        values = target.drop_nulls()
+        distinct = values.n_unique() if len(values) else 0
+        ends = (values.min(), values.max()) if target.dtype.is_integer() else (None, None)
+        first = values[0] if len(values) else None
+        return cls(target.name, target.dtype, len(values), distinct, first, *ends)
+
+
+def guess_of_values(target: TargetValues) -> Task:
+    """Return the task that facts of a target's values suggest; see `guess_task`."""
     import polars as pl
 
-    values = target.drop_nulls()
     if is_labels(target.dtype):
-        require_variety(target, values.n_unique() if len(values) else 0)
+        require_variety(target, target.distinct)
         return "multilabel"
     if not target.dtype.is_numeric() and target.dtype not in (
         pl.Boolean,
@@ -49,34 +86,35 @@ def guess_task(target: "pl.Series") -> Task:
             why="A model predicts classes (text, boolean, integer) or numbers.",
             fix="Make a column of one of these types from it first, or lists of texts for labels.",
         )
-    distinct = values.n_unique() if len(values) else 0
+    distinct = target.distinct
     require_variety(target, distinct)
     if distinct == 2:  # noqa: PLR2004 - two classes
         return "binary"
     if target.dtype.is_integer():
-        low, high = values.min(), values.max()
-        dense = low in {0, 1} and distinct <= _CODES and high - low + 1 == distinct  # type: ignore[operator]
-        return "multiclass" if dense and distinct * 2 <= len(values) + 1 else "regression"
+        low, high = target.low, target.high
+        dense = low in {0, 1} and distinct <= _CODES and high - low + 1 == distinct
+        return "multiclass" if dense and distinct * 2 <= target.rows + 1 else "regression"
     if target.dtype.is_numeric():
         return "regression"
-    if distinct > _MAX_CLASSES or (distinct == len(values) and distinct > _CODES):
+    if distinct > _MAX_CLASSES or (distinct == target.rows and distinct > _CODES):
         raise DataError(
-            what=f"The target {target.name!r} has {distinct:,} different texts in {len(values):,} rows.",
+            what=f"The target {target.name!r} has {distinct:,} different texts in {target.rows:,} rows.",
             why="Such a column names rows rather than classes.",
             fix="Choose another target, or turn it into a number first.",
         )
     return "multiclass"
 
 
-def choose_task(target: "pl.Series", requested: Task | None) -> Task:
+def choose_task(target: "pl.Series | TargetValues", requested: Task | None) -> Task:
     """Return the requested task if the values allow that, else the guess.
 
     Raises:
         DataError: If the target does not allow the task.
     """
+    values = target if isinstance(target, TargetValues) else TargetValues.of(target)
     if requested is None:
-        return guess_task(target)
-    distinct = target.drop_nulls().n_unique()
+        return guess_of_values(values)
+    distinct = values.distinct
     fits = {
         "binary": distinct == 2,  # noqa: PLR2004 - two classes
         "multiclass": not target.dtype.is_float() or distinct <= _CODES,
@@ -92,7 +130,7 @@ def choose_task(target: "pl.Series", requested: Task | None) -> Task:
     return requested
 
 
-def require_variety(target: "pl.Series", distinct: int) -> None:
+def require_variety(target: "pl.Series | TargetValues", distinct: int) -> None:
     """Check that the target has two values or more.
 
     Raises:
@@ -100,8 +138,10 @@ def require_variety(target: "pl.Series", distinct: int) -> None:
     """
     if distinct > 1:
         return
-    values = target.drop_nulls()
-    variety = f"one value, {values[0]!r}, in {len(values):,} rows" if len(values) else "no values"
+    values = target if isinstance(target, TargetValues) else TargetValues.of(target)
+    variety = (
+        f"one value, {values.first!r}, in {values.rows:,} rows" if values.rows else "no values"
+    )
     raise DataError(
         what=f"The target {target.name!r} has {variety}.",
         why="A model has nothing to distinguish.",

@@ -44,11 +44,11 @@ class TrainedOn:
         import numpy as np
         import polars as pl
 
-        digests = row_digests(split.table)
+        digests = np.concatenate([row_digests(batch) for batch in split.chunks.batches()])
         seen = [split.train_rows, *([split.validation_rows] if subset == "test" else [])]
         positions = np.sort(np.concatenate(seen))
         return cls(
-            columns=tuple(sorted(split.table.columns)),
+            columns=tuple(sorted(split.chunks.columns)),
             table_digest=split.table_digest,
             distinct=len(np.unique(digests)) / max(len(digests), 1),
             rows=pl.DataFrame({"row": positions, "digest": digests[positions]}),

@@ -6,6 +6,7 @@ from penstock.core import lazy_exports
 
 if TYPE_CHECKING:
     from penstock.stores._contents import content_digest as content_digest
+    from penstock.stores._contents import count_as_frame as count_as_frame
     from penstock.stores._contents import frame_digest as frame_digest
     from penstock.stores._contents import is_plain_frame as is_plain_frame
     from penstock.stores._json import dump_json as dump_json
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from penstock.stores.artifacts._parts import Parts as Parts
     from penstock.stores.artifacts._parts import part_key as part_key
     from penstock.stores.artifacts._parts import part_name as part_name
+    from penstock.stores.artifacts._positions import Positions as Positions
     from penstock.stores.artifacts._protocol import ArtifactStore as ArtifactStore
     from penstock.stores.artifacts._serializers import load_libraries as load_libraries
     from penstock.stores.artifacts._table_digest import TableDigest as TableDigest
@@ -101,6 +103,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "check_store": "penstock.stores.upkeep._check",
         "collect_garbage": "penstock.stores.upkeep._garbage",
         "content_digest": "_contents",
+        "count_as_frame": "_contents",
+        "Positions": "penstock.stores.artifacts._positions",
         "DigestedFrame": "penstock.stores.artifacts._bundles",
         "frame_digest": "_contents",
         "dump_json": "_json",

@@ -21,7 +21,9 @@ from penstock.stores.artifacts._bundles import (
     is_own,
     parts_of,
 )
+from penstock.stores.artifacts._chunked_table import ChunkedTable
 from penstock.stores.artifacts._polars import is_plain_type, write_polars
+from penstock.stores.artifacts._positions import Positions
 from penstock.stores.artifacts._serializers import (
     json_digest,
     serialize,
@@ -70,6 +72,8 @@ def _content_digest(value: Any) -> str:
         return value.content_digest
     if isinstance(value, PackedJson):
         return _content_digest(value.value)
+    if isinstance(value, ChunkedTable) and value.digest is not None:
+        return value.digest
     if is_own(value) or is_masked(value):
         digest = parts_of(value)
     elif type(value) in _CONTAINERS:
@@ -101,6 +105,27 @@ def frame_digest(rows: TableDigest) -> str:
     return digest_of_table(rows.digest())
 
 
+def count_as_frame(table: ChunkedTable) -> ChunkedTable:
+    """Return the table with the content digest of all rows as a single frame.
+
+    >>> import polars as pl
+    >>> from penstock.stores import TableChunk
+    >>> frame = pl.DataFrame({"a": [1, 2, 3]})
+    >>> table = ChunkedTable([TableChunk.of(frame[:1]), TableChunk.of(frame[1:])])
+    >>> content_digest(count_as_frame(table)) == content_digest(frame)
+    True
+
+    Raises:
+        StoreError: If stored rows are gone or damaged.
+    """
+    if table.digest is not None or len(table.chunks) == 1:
+        return table
+    rows = TableDigest()
+    for batch in table.batches():
+        rows.update(batch)
+    return ChunkedTable(table.chunks, frame_digest(rows))
+
+
 def endless(value: Any, error: Exception) -> Exception:
     """Return the error for an endless value whose recursion limit was met inside of a part."""
     if isinstance(error, SerializationError) and find_circle(value) is None:
@@ -123,6 +148,8 @@ def take_apart(value: Any) -> Serialized | tuple[str, dict[str, Any]]:
         return write_polars(value.frame, value.content_digest)
     if isinstance(value, PackedJson):
         return write_packed_json(value.value)
+    if isinstance(value, Positions):
+        return value.write(simple_digest(value))
     if is_own(value) or is_masked(value):
         return parts_of(value) or serialize(value)
     if type(value) not in _CONTAINERS:

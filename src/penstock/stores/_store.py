@@ -40,6 +40,7 @@ from penstock.stores.artifacts._bundles import (
     read_manifest,
     write_manifest,
 )
+from penstock.stores.artifacts._chunked_table import COUNTS_AS_FRAME, ChunkedTable
 from penstock.stores.artifacts._digests import PREFIX, damaged, writable
 from penstock.stores.artifacts._protocol import ArtifactStore
 from penstock.stores.artifacts._serializers import (
@@ -95,6 +96,7 @@ class Store(ClosedAtExit):
         self.url, self.metadata, self.artifacts = url, metadata, artifacts
         self.journal = Journal(journals, metadata)
         self._holders = 1
+        self._checked: set[str] = set()
 
     def pack(self, value: object) -> list[ArtifactRecord]:
         """Write a value's bytes and return the records, which are not recorded yet.
@@ -128,6 +130,9 @@ class Store(ClosedAtExit):
             for record in records
         ]
         whole = self.pack_parts(bundle_type, type_name(value), first, digested_parts(value))
+        if isinstance(value, ChunkedTable) and value.digest is not None:
+            facts = {**whole.metadata, COUNTS_AS_FRAME: True}
+            whole = replace(whole, content_digest=value.digest, metadata=facts)
         return [whole, *rest]
 
     def _pack_part(self, part: Any, *, recorded: bool) -> list[ArtifactRecord]:
@@ -278,7 +283,16 @@ class Store(ClosedAtExit):
             is_recorded,
             lambda: self.load(record, check=check),
             lambda: self.read_bytes(record, check=check),
+            lambda: self._checked_path(record, check=check),
         )
+
+    def _checked_path(self, record: ArtifactRecord, *, check: bool) -> Path | None:
+        """Return the local file of stored bytes, whose digest was compared once in this process."""
+        path = None if record.inline is not None else self.artifacts.path(record.digest)
+        if path is not None and check and record.digest not in self._checked:
+            self.artifacts.verify(record.digest)
+            self._checked.add(record.digest)
+        return path
 
     def parts(self, record: ArtifactRecord) -> dict[str, ArtifactRecord]:
         """Return the records of a composite value's parts; empty for a plain value."""

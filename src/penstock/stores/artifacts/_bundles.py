@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
 
 from penstock.core import ArtifactRecord, SerializationError, with_article
@@ -100,6 +101,7 @@ class StoredPart:
         is_recorded: Whether the store's metadata has the record.
         load: Returns the value.
         read_bytes: Returns the stored bytes.
+        path: Returns a local file with the bytes, checked once; None if there is none.
     """
 
     record: ArtifactRecord
@@ -107,6 +109,7 @@ class StoredPart:
     is_recorded: bool
     load: Callable[[], Any]
     read_bytes: Callable[[], bytes]
+    path: Callable[[], Path | None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,11 @@ from penstock.stores.artifacts._bundles import DigestedFrame, LazyParts, StoredP
 from penstock.stores.artifacts._polars import read_polars
 
 if TYPE_CHECKING:
+    import numpy as np
     import polars as pl
 
+COUNTS_AS_FRAME = "counts_as_frame"
+"""Fact of a stored table whose content digest is that of all rows as a single frame."""
 # Chunks are listed in groups, stored once for all tables that share them.
 _GROUP = 32
 
@@ -63,7 +66,11 @@ class TableChunk:
             whole: pl.DataFrame = self.stored.load()
             return whole
         stored = self.stored
-        frame = read_polars(stored.read_bytes(), stored.record.metadata, columns)
+        facts = stored.record.metadata
+        try:
+            frame = read_polars(stored.path() or stored.read_bytes(), facts, columns)
+        except FileNotFoundError:  # garbage was collected: the store says which bytes are gone
+            frame = read_polars(stored.read_bytes(), facts, columns)
         return frame.to_frame() if isinstance(frame, pl.Series) else frame
 
 
@@ -77,12 +84,14 @@ class ChunkedTable:
 
     Args:
         chunks: The chunks in order, with equal columns; never empty.
+        digest: Content digest of all rows as a single frame, if known. A table that has it counts
+            as that frame, in however many chunks.
     """
 
     bundle_type: ClassVar[str] = "penstock.stores:ChunkedTable"
 
-    def __init__(self, chunks: Sequence[TableChunk]) -> None:
-        self.chunks = tuple(chunks)
+    def __init__(self, chunks: Sequence[TableChunk], digest: str | None = None) -> None:
+        self.chunks, self.digest = tuple(chunks), digest
 
     @classmethod
     def of(cls, frame: "pl.DataFrame") -> Self:
@@ -97,7 +106,11 @@ class ChunkedTable:
             record = stored.record
             return cls([TableChunk(record.metadata["rows"], record.content_digest, stored=stored)])
         value = parts[name]
-        return value if isinstance(value, cls) else cls.of(value)
+        if not isinstance(value, cls):
+            return cls.of(value)
+        if stored is not None and stored.record.metadata.get(COUNTS_AS_FRAME):
+            return cls(value.chunks, stored.record.content_digest)
+        return value
 
     def to_part(self) -> "pl.DataFrame | StoredPart | DigestedFrame | Self":
         """Return the value to store: a table of a single chunk is stored as a plain frame."""
@@ -132,6 +145,28 @@ class ChunkedTable:
     def column(self, name: str) -> "pl.Series":
         """Return a column; no further columns are loaded."""
         return self.read([name]).to_series()
+
+    def take(
+        self, rows: "np.ndarray[Any, np.dtype[np.int64]]", columns: Sequence[str] | None = None
+    ) -> "pl.DataFrame":
+        """Return some rows as a frame.
+
+        Args:
+            rows: Their positions, rising.
+            columns: Columns to load; by default all.
+        """
+        import numpy as np
+        import polars as pl
+
+        start, taken = 0, []
+        for chunk in self.chunks:
+            first, last = np.searchsorted(rows, [start, start + chunk.rows])
+            if first < last:
+                taken.append(chunk.read(columns)[rows[first:last] - start])
+            start += chunk.rows
+        if len(taken) == 1:
+            return taken[0]
+        return pl.concat(taken) if taken else self.chunks[0].read(columns).clear()
 
     def read(self, columns: Sequence[str] | None = None) -> "pl.DataFrame":
         """Return all rows as a frame."""

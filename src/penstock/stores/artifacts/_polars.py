@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import SerializationError, digest_json, with_article
@@ -54,18 +55,20 @@ def write_polars(
 
 
 def read_polars(
-    data: bytes, facts: Any, columns: Sequence[str] | None = None
+    data: bytes | Path, facts: Any, columns: Sequence[str] | None = None
 ) -> "pl.DataFrame | pl.Series":
     """Read a frame or series that `write_polars` wrote; a lazy frame is restored collected.
 
     Args:
-        data: The stored bytes.
+        data: The stored bytes, or the file that has them: only the columns' pages are read then.
         facts: The record's metadata.
         columns: Columns of the frame to read; by default all.
     """
     import polars as pl
 
-    frame = pl.read_parquet(io.BytesIO(data), columns=None if columns is None else list(columns))
+    place = data if isinstance(data, Path) else io.BytesIO(data)
+    chosen = None if columns is None else list(columns)
+    frame = pl.read_parquet(place, columns=chosen, glob=False, hive_partitioning=False)
     if facts.get("frame") == "polars series":
         return frame.to_series().alias(facts["name"])
     if not frame.width and facts.get("rows"):

@@ -16,6 +16,8 @@ from penstock.stores.artifacts._arrays import array_kind, read_array, write_arra
 from penstock.stores.artifacts._pandas import read_pandas, write_pandas
 from penstock.stores.artifacts._pickles import read_pickle, write_pickle
 from penstock.stores.artifacts._polars import read_polars, write_polars
+from penstock.stores.artifacts._positions import FORMAT as POSITIONS
+from penstock.stores.artifacts._positions import read_positions
 from penstock.stores.artifacts._sparse import read_sparse, write_sparse
 from penstock.stores.artifacts._value import Serialized, type_name
 from penstock.stores.artifacts.models._admission import require_admitted
@@ -268,6 +270,7 @@ _READERS: dict[str, Callable[[bytes, Any], Any]] = {
     "bytes": _read_bytes,
     "parquet": _read_parquet,
     "npy": read_array,
+    POSITIONS: read_positions,
     "figure": _read_figure,
     "npz": read_sparse,
     "cloudpickle": read_pickle,
@@ -276,5 +279,6 @@ _READERS: dict[str, Callable[[bytes, Any], Any]] = {
 _LIBRARIES: dict[str, Callable[[], Any]] = {
     "parquet": partial(importlib.import_module, "polars"),
     "npy": partial(importlib.import_module, "numpy"),
+    POSITIONS: partial(importlib.import_module, "numpy"),
     "npz": partial(importlib.import_module, "scipy.sparse"),
 }

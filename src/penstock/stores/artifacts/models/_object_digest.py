@@ -28,7 +28,8 @@ from penstock.stores._classes import class_name, module_name
 from penstock.stores._json import dump_json
 from penstock.stores._json_types import EXACT_WRITERS, WRITERS
 from penstock.stores.artifacts._arrays import array_kind, digest_numbers, masked_parts
-from penstock.stores.artifacts._bundles import DigestedFrame, PackedJson
+from penstock.stores.artifacts._bundles import DigestedFrame, PackedJson, StoredPart
+from penstock.stores.artifacts._chunked_table import ChunkedTable
 from penstock.stores.artifacts._code import (
     class_attributes,
     code_facts,
@@ -37,6 +38,7 @@ from penstock.stores.artifacts._code import (
 )
 from penstock.stores.artifacts._pandas_digest import digest_pandas_by
 from penstock.stores.artifacts._polars import digest_polars
+from penstock.stores.artifacts._positions import Positions
 from penstock.stores.artifacts._sparse import sparse_parts
 from penstock.stores.artifacts.models._distributions import NamedDistribution
 from penstock.stores.artifacts.models._table import find_format
@@ -117,8 +119,8 @@ class _Walk:
             items = sorted(self.digest(item) for item in value)
             more = vars(value) if hasattr(value, "__dict__") else None
             return _join("set", self.digest(kind), *items, self.digest(more))
-        if isinstance(value, DigestedFrame | PackedJson):
-            return self.digest(value.load())
+        if (own := self._part(value)) is not None:
+            return own
         root = kind.__module__.partition(".")[0]
         if (special := _SPECIAL.get(root)) is not None:
             result = special(self, value)
@@ -130,6 +132,16 @@ class _Walk:
         if isinstance(getattr(kind, "bundle_type", None), str):
             return _join("bundle", self.digest(kind), self.digest(value.to_bundle()))
         return self._by_state(value)
+
+    def _part(self, value: Any) -> bytes | None:
+        """Return the digest of what a part of a composite value stands for; None for the rest."""
+        if isinstance(value, DigestedFrame | PackedJson | StoredPart):
+            return self.digest(value.load())
+        if isinstance(value, Positions):
+            return _of_positions(value)
+        if isinstance(value, ChunkedTable) and value.digest is not None:
+            return bytes.fromhex(value.digest.removeprefix("sha256:"))
+        return None
 
     def _class(self, kind: type) -> bytes:
         name = class_name(kind).encode()
@@ -258,6 +270,11 @@ def _numpy(walk: _Walk, value: Any) -> bytes | None:
     if isinstance(value, np.random.Generator):
         return walk.digest(["Generator", value.bit_generator.state])
     return None
+
+
+def _of_positions(value: Positions) -> bytes:
+    """Return the digest of the array of integers that the positions are."""
+    return _join("array", b"<i8", f"array{(len(value),)}".encode(), value.values_digest().encode())
 
 
 def _order(value: Any) -> str:
