@@ -183,8 +183,8 @@ def test_strata_are_taken_by_rank_as_if_all_rows_were_sorted(strata, shares, see
     codes = np.unique(strata, return_inverse=True)[1]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_assignment, "_BLOCK", block)
-        found = by_chance(len(codes), *shares, seed, codes.astype(np.uint8))
-    assert np.array_equal(found, sorted_by_chance(len(codes), *shares, seed, codes))
+        found = by_chance(len(codes), *shares, seed, codes.astype(np.uint8))  # type: ignore[call-arg]
+    assert np.array_equal(found, sorted_by_chance(len(codes), *shares, seed, codes))  # type: ignore[call-arg]
 
 
 @given(
