@@ -100,17 +100,22 @@ def scaled(x: int) -> str:
 """
 
 
-def test_patches_of_libraries_by_cells_are_in_the_key(run):
+def test_patches_of_libraries_by_cells_are_in_the_key_and_in_workers(run, tmp_path):
     """A cell may replace what a library does; no name that a step reads shows that."""
+    pytest.importorskip("cloudpickle", reason='pip install "penstock[pickle]"')
     patch = "json.JSONEncoder.default = lambda self, value: {}"
     pipeline = STEPS.partition("@ps.pipeline")
     steps = PATCHED + pipeline[1] + pipeline[2].replace("-> int", "-> str")
+    elsewhere = CALL.replace("reporter", "runner='processes', use_cache=False, reporter")
+    (tmp_path / "patch.py").write_text("import json\n" + patch.format(3), encoding="utf-8")
     cells = run(
-        DEFINITIONS, steps, patch.format(1), CALL, CALL, patch.format(2), CALL, patch.format(1), CALL
+        DEFINITIONS, steps, patch.format(1), CALL, CALL, patch.format(2), CALL, patch.format(1), CALL,
+        elsewhere, "%run patch.py", CALL, elsewhere,
     )  # fmt: skip
     printed = [stream_text(cell.outputs, "stdout").strip() for cell in cells]
     assert [text for text in printed if text] == [
-        "[3, 1] finished", "[3, 1] cached", "[3, 2] finished", "[3, 1] cached"
+        "[3, 1] finished", "[3, 1] cached", "[3, 2] finished", "[3, 1] cached", "[3, 1] finished",
+        "[3, 3] finished", "[3, 3] finished",
     ]  # fmt: skip
 
 

@@ -3,27 +3,17 @@
 import builtins
 import json
 import sys
-from types import ModuleType, SimpleNamespace
 
 import pandas as pd
 import pytest
+from tests.live_notebook import LiveNotebook
 
 from penstock.provenance import code_digest, effects_digest, use_library_settings
-
-FILE = "<ipython-input-1>"
 
 
 @pytest.fixture
 def notebook(tmp_path, monkeypatch):
     """A live notebook without a kernel; `run` executes a cell."""
-    main, history = ModuleType("__main__"), [""]
-    shell = SimpleNamespace(
-        user_module=main, history_manager=SimpleNamespace(input_hist_parsed=history)
-    )
-    ipython = ModuleType("IPython")
-    monkeypatch.setattr(ipython, "get_ipython", lambda: shell, raising=False)
-    monkeypatch.setitem(sys.modules, "IPython", ipython)
-    monkeypatch.setitem(sys.modules, "__main__", main)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(pd.DataFrame, "_accessors", set(vars(pd.DataFrame)["_accessors"]))
     for name in ("constant", "extra", "register_part", "penstock_test"):
@@ -32,16 +22,10 @@ def notebook(tmp_path, monkeypatch):
     monkeypatch.setattr(json.JSONEncoder, "other", None, raising=False)
     monkeypatch.setattr(json, "extra", None, raising=False)
     monkeypatch.setattr(builtins, "penstock_test", 0, raising=False)
-
-    def run(*cells):
-        for cell in cells:
-            history.append(cell)
-            exec(compile(cell, FILE, "exec"), vars(main))
-
-    def digest():
-        return effects_digest({"__main__"}, tmp_path).digest
-
-    yield SimpleNamespace(run=run, digest=digest, main=main, folder=tmp_path)
+    notebook = LiveNotebook(monkeypatch)
+    notebook.digest = lambda: effects_digest({"__main__"}, tmp_path).digest
+    notebook.folder = tmp_path
+    yield notebook
     use_library_settings({})
 
 

@@ -31,6 +31,8 @@ def debug(ctx: click.Context, run: str, step: str, target: str | None, no_pdb: b
     say(f"[bold]{plain(call.name)}[/] at {plain(call.step.position)}")
     for name, value in call.arguments.items():
         say(f"  {plain(name)} = {plain(_brief(value))}")
+    for missing in call.missing:
+        say(f"  [yellow]![/] not here, but in the run's notebook: {plain(missing)}")
     call.use_settings()  # what is typed at the debugger computes as in the step
     try:
         value = call()

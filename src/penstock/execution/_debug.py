@@ -6,10 +6,16 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import NotFoundError, StepState, did_you_mean
-from penstock.execution.engine import entry_of_run, load_inputs, load_pipeline
+from penstock.execution.engine import entry_of_run, load_inputs, load_pipeline, project_of
 from penstock.execution.step import bind_arguments, convert_argument, split_outputs
 from penstock.pipelines import Pipeline, Step
-from penstock.provenance import deterministic, keep_library_settings, use_library_settings
+from penstock.provenance import (
+    deterministic,
+    keep_library_settings,
+    missing_patches,
+    use_library_settings,
+    value_digest,
+)
 from penstock.stores import open_store
 from penstock.tracking import StepContext, start_run, use_step
 
@@ -29,6 +35,8 @@ class StepCall:
         threads: Threads that numerical libraries had; None for the libraries' defaults.
         recorded: Recorded content digest by output; empty if the step failed.
         settings: Settings of libraries that the run had and that were not the defaults.
+        missing: What the cells of the run's notebook had changed in libraries, and this process has
+            not: a call may return something else.
     """
 
     step: Step[..., Any]
@@ -38,6 +46,7 @@ class StepCall:
     threads: int | None
     recorded: Mapping[str, str]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
 
     def __call__(self) -> Any:  # Any: a step's result
         """Call the function with the seed, threads and settings of the run; exceptions are passed on.
@@ -131,6 +140,11 @@ def get_step_call(
         )
     arguments = bind_arguments(node, load_inputs(step_run, store=opened))
     facts = step_run.facts
+    key_parts = facts.get("key_parts", {})
+
+    def digest(value: Any, place: str) -> str:
+        return value_digest(value, place, project_of(target.file), opened.digest).digest
+
     return StepCall(
         node.step,
         step,
@@ -138,5 +152,6 @@ def get_step_call(
         step_run.seed,
         facts.get("threads"),
         dict(step_run.outputs),
-        facts.get("key_parts", {}).get("settings", {}),
+        key_parts.get("settings", {}),
+        missing_patches(key_parts, digest),
     )

@@ -17,7 +17,7 @@ class KeyChange:
     Args:
         step: Step that has the part: the given step, or an earlier step.
         kind: ``code``, ``package``, ``argument``, ``input``, ``source``, ``used`` (declared in
-            ``uses``), ``setting`` (of a library, not the default), ``requirements`` (a file of the step's ``environment``), ``class``, ``seed``, ``python``; ``file`` and ``environment`` (read by the
+            ``uses``), ``setting`` (of a library, not the default), ``patch`` (by a notebook's cell), ``requirements`` (a file of the step's ``environment``), ``class``, ``seed``, ``python``; ``file`` and ``environment`` (read by the
             step while it ran); or ``result`` where equal keys gave different values.
         name: Name of the part: ``util.py:helper``, ``learning_rate``, ``polars``.
         before: Earlier value; None if the part is new.
@@ -46,6 +46,7 @@ def key_changes(
         ("source", parts.get("sources", {}), earlier.get("sources", {})),
         ("used", parts.get("uses", {}), earlier.get("uses", {})),
         ("setting", _as_texts(parts), _as_texts(earlier)),
+        ("patch", parts.get("patches", {}), earlier.get("patches", {})),
         ("requirements", parts.get("environment", {}), earlier.get("environment", {})),
     ):
         for name, before, after in _differing(was, value):

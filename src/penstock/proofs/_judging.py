@@ -25,7 +25,13 @@ from penstock.proofs._closeness import Closeness, is_within
 from penstock.proofs._difference import ValueDifference, find_differences
 from penstock.proofs._records import StepVerdict
 from penstock.proofs._suspects import list_suspects
-from penstock.provenance import changed_products, find_change, use_library_settings
+from penstock.provenance import (
+    changed_products,
+    find_change,
+    missing_patches,
+    use_library_settings,
+    value_digest,
+)
 from penstock.stores import Store, open_store
 from penstock.tracking import FollowerRun, Run, StepContext, use_run, use_step
 
@@ -230,13 +236,34 @@ class _Execution:
                 Verdict.CANNOT_VERIFY,
                 "executed",
                 f"It finished when it was recorded and raised now: {outcome.error}"
-                f"{_file_hint(outcome.exception)}",
+                f"{_file_hint(outcome.exception)}{self._patch_hint()}",
                 cause=self._suspects(),
                 seconds=outcome.seconds,
                 hash_seeds=1,
             )
-        verdict = self._compare(outcome.results, outcome.seconds)
+        verdict = self._of_patched(self._compare(outcome.results, outcome.seconds))
         return self._of_ranks(verdict) if needs_ranks(node) else verdict
+
+    def _of_patched(self, verdict: StepVerdict) -> StepVerdict:
+        """Say of a different output that other code ran, where a notebook had patched libraries."""
+        hint = self._patch_hint() if verdict.verdict is Verdict.DIFFERS else ""
+        if not hint:
+            return verdict
+        reason = f"Without what its notebook changed it returns something else{hint}"
+        return replace(verdict, verdict=Verdict.CANNOT_VERIFY, reason=reason)
+
+    def _patch_hint(self) -> str:
+        """Return a sentence on patches that the recorded run had and this process does not have."""
+        missing = missing_patches(
+            self._record.facts.get("key_parts", {}),
+            lambda value, place: value_digest(value, place, Path.cwd(), self._store.digest).digest,
+        )
+        if not missing:
+            return ""
+        return (
+            f". The run was made in a notebook whose cells had changed {'; '.join(missing[:_SHOWN])}:"
+            " put that into the pipeline's file, or into the step"
+        )
 
     def _of_ranks(self, verdict: StepVerdict) -> StepVerdict:
         """Say with how many workers a step was executed whose result depends on the number."""

@@ -20,8 +20,12 @@ if TYPE_CHECKING:
     from penstock.provenance._inotify import FolderWatch as FolderWatch
     from penstock.provenance._kept_state import StateChanges as StateChanges
     from penstock.provenance._kept_state import StateKeeper as StateKeeper
+    from penstock.provenance._library_settings import is_object_setting as is_object_setting
     from penstock.provenance._library_settings import (
         keep_library_settings as keep_library_settings,
+    )
+    from penstock.provenance._library_settings import (
+        library_setting_objects as library_setting_objects,
     )
     from penstock.provenance._library_settings import library_settings as library_settings
     from penstock.provenance._library_settings import (
@@ -40,6 +44,10 @@ if TYPE_CHECKING:
     from penstock.provenance._own import is_own_code as is_own_code
     from penstock.provenance._own import is_own_module as is_own_module
     from penstock.provenance._own import loaded_modules as loaded_modules
+    from penstock.provenance._patches import Patches as Patches
+    from penstock.provenance._patches import find_patches as find_patches
+    from penstock.provenance._patches import make_patches as make_patches
+    from penstock.provenance._patches import missing_patches as missing_patches
     from penstock.provenance._requirements import Requirements as Requirements
     from penstock.provenance._requirements import read_requirements as read_requirements
     from penstock.provenance._seeds import derive_seed as derive_seed
@@ -76,7 +84,13 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "is_own_code": "_own",
         "is_own_module": "_own",
         "keep_library_settings": "_library_settings",
+        "is_object_setting": "_library_settings",
+        "library_setting_objects": "_library_settings",
         "library_settings": "_library_settings",
+        "Patches": "_patches",
+        "find_patches": "_patches",
+        "make_patches": "_patches",
+        "missing_patches": "_patches",
         "use_library_settings": "_library_settings",
         "loaded_modules": "_own",
         "StepRunning": "_loaded",

@@ -117,8 +117,8 @@ def _file_of(module: ModuleType) -> str:
 
 
 def _top_level_of(module: ModuleType) -> CodeType | None:
-    file = getattr(module, "__file__", None)
-    return (module_code(file) or file_code(file)) if file else cells_code(module)
+    file, cells = getattr(module, "__file__", None), cells_code(module)
+    return cells if cells or not file else module_code(file) or file_code(file)
 
 
 def is_own_class(cls: type) -> bool:

@@ -16,7 +16,8 @@ from importlib import import_module
 from typing import Any
 
 _PLAIN = (str, int, float, bool, type(None))
-_OBJECT = "object "  # begins the text of a value that cannot be set again
+_OBJECT = "object "
+"""Begins the text of a value that cannot be set again from a text."""
 _DECIMAL = ("prec", "rounding", "Emin", "Emax", "capitals", "clamp")
 
 
@@ -53,16 +54,40 @@ def library_settings() -> dict[str, Any]:
     }
 
 
-def use_library_settings(settings: Mapping[str, Any]) -> None:
+def library_setting_objects() -> dict[str, Any]:
+    """Return those of the settings that are objects, such as a function that formats numbers.
+
+    `library_settings` has only a text for them, which does not say what they do.
+    """
+    return {
+        f"{name}.{setting}": value
+        for name, library in _LIBRARIES.items()
+        if (module := sys.modules.get(library.module)) is not None
+        for setting, value in _changed(library, module)
+        if is_object_setting(_as_plain(value))
+    }
+
+
+def is_object_setting(plain: Any) -> bool:
+    """Return whether a value of `library_settings` stands for an object."""
+    return str(plain).startswith(_OBJECT)
+
+
+def use_library_settings(
+    settings: Mapping[str, Any], objects: Mapping[str, Any] | None = None
+) -> None:
     """Set settings as they were when `library_settings` returned them; all others to the defaults.
 
-    Values that are objects, such as a function that formats numbers, are not set.
+    Args:
+        settings: The settings.
+        objects: Values of those that are objects; without its value a setting is not set.
     """
+    known = objects or {}
     for name, library in _LIBRARIES.items():
         wanted = {
-            full.removeprefix(f"{name}."): value
+            full.removeprefix(f"{name}."): known.get(full, value)
             for full, value in settings.items()
-            if full.startswith(f"{name}.") and not str(value).startswith(_OBJECT)
+            if full.startswith(f"{name}.") and (full in known or not is_object_setting(value))
         }
         if not wanted and library.module not in sys.modules:
             continue

@@ -41,6 +41,8 @@ class _Memory:
         plain: Code without formatting by file, then by qualified name and facts.
         read: Texts that ``plain`` was already made from, by file.
         parsed: The last text of each file that was compiled.
+        scripts: In a notebook, the texts of each file as they were executed; None for a text that
+            was gone by then.
         running: Number of steps that run now.
     """
 
@@ -50,6 +52,7 @@ class _Memory:
     plain: dict[str, dict[tuple[str, str], CodeType]] = field(default_factory=dict)
     read: dict[str, str] = field(default_factory=dict)
     parsed: dict[str, _Parsed] = field(default_factory=dict)
+    scripts: dict[str, list[str | None]] = field(default_factory=dict)
     running: int = 0
     watches: bool = False
 
@@ -119,6 +122,19 @@ def module_tree(file: str) -> ast.Module | None:
     return None
 
 
+def executed_trees(file: str) -> list[ast.Module | None]:
+    """Return the syntax trees of a file's texts as a notebook has executed them, in order.
+
+    Returns:
+        With None for a text that is gone; the present text if penstock saw no execution.
+    """
+    texts = _memory.scripts.get(file)
+    if texts is None:
+        return [module_tree(file)]
+    parsed = [None if text is None else _parse(file, text) for text in dict.fromkeys(texts)]
+    return [None if each is None else each.tree for each in parsed]
+
+
 def file_code(file: str) -> CodeType | None:
     """Return the plain top-level code of a file that is not loaded, or was loaded by a step."""
     executed = _memory.codes.get(file)
@@ -140,6 +156,14 @@ def _on_event(event: str, arguments: tuple[Any, ...]) -> None:
         if _memory.running and file not in _memory.codes:
             _memory.late.add(file)
         _memory.codes[file] = code
+        if "IPython" in sys.modules:  # `%run` executes a file as often as it is called
+            _memory.scripts.setdefault(file, []).append(_text_behind(file, code))
+
+
+def _text_behind(file: str, code: CodeType) -> str | None:
+    text = _read(file)
+    parsed = None if text is None else _parse(file, text)
+    return text if parsed is not None and code_facts(parsed.raw) == code_facts(code) else None
 
 
 def _learn(file: str) -> bool:

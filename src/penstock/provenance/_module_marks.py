@@ -110,8 +110,10 @@ def _is_same(names: Mapping[str, Any], held: Mapping[str, Any]) -> bool:
 
 
 def _stamp(module: ModuleType) -> object:
+    if cells := cells_of(module):
+        return cells
     try:
         facts = os.stat(module.__file__ or "")  # noqa: PTH116 - a thousand times in a study
     except (OSError, AttributeError, TypeError, ValueError):
-        return cells_of(module)
+        return ()
     return facts.st_mtime_ns, facts.st_size, facts.st_ino

@@ -15,8 +15,12 @@ from penstock.execution.engine._declared_uses import declared_uses
 from penstock.pipelines import Graph, Node, Pipeline
 from penstock.provenance import (
     CodeDigest,
+    Patches,
     code_digest,
     effects_digest,
+    find_patches,
+    is_object_setting,
+    library_setting_objects,
     library_settings,
     read_requirements,
     value_digest,
@@ -105,6 +109,8 @@ class KeyMaker:
             parts["settings"] = self._settings
         if self._effects.parts:
             parts["effects"] = self._effects.digest
+        if self._patches:
+            parts["patches"] = {place: each.digest for place, each in self._patches.items()}
         if sources:
             parts["sources"] = sources
         if carried:
@@ -119,11 +125,13 @@ class KeyMaker:
         if declared:
             parts["uses"] = declared
         unfollowed = {*code.unfollowed, *constants.unfollowed}
-        complete = code.complete and constants.complete and (not unfollowed or bool(declared))
+        complete = all(each.complete for each in (code, constants, *self._patches.values()))
+        complete = complete and (not unfollowed or bool(declared))
         known_source = (constants.has_fingerprint or not node.step.source) and (
             not constants.unknown_state
         )
         display = _display_parts(parts, self._shown(code, constants.parts))
+        display |= self._untold
         return StepKey(
             digest_json(parts),
             display | ({} if complete else {"unfollowed": sorted(unfollowed)}),
@@ -170,15 +178,39 @@ class KeyMaker:
     @cached_property
     def _effects(self) -> CodeDigest:
         """Digest of the effects that importing the pipeline's modules had on loaded modules."""
+        return effects_digest(self._modules, self._project, self._store.digest)
+
+    @cached_property
+    def _patches(self) -> dict[str, CodeDigest]:
+        """Digests of what a notebook's cells have replaced in libraries, by place."""
+        found = self._found_patches.by_place
+        return {place: self.value(value, place) for place, value in sorted(found.items())}
+
+    @property
+    def _untold(self) -> dict[str, list[str]]:
+        """Statements of cells whose effect nobody can repeat; the effects have their digest."""
+        untold = self._found_patches.untold
+        return {"untold_patches": list(untold)} if untold else {}
+
+    @cached_property
+    def _found_patches(self) -> Patches:
+        return find_patches(self._modules)
+
+    @property
+    def _modules(self) -> set[str]:
+        """Names of the modules of the pipeline and the steps."""
         steps = [node.step.function for node in _all_nodes(self._graph.nodes)]
         functions = steps if self._pipeline is None else [*steps, self._pipeline.function]
-        modules = {str(getattr(function, "__module__", None)) for function in functions}
-        return effects_digest(modules, self._project, self._store.digest)
+        return {str(getattr(function, "__module__", None)) for function in functions}
 
     @cached_property
     def _settings(self) -> dict[str, Any]:
         """Settings of libraries that are not the defaults; steps are undone, so once for a run."""
-        return library_settings()
+        settings = library_settings()
+        if any(map(is_object_setting, settings.values())):
+            for name, value in library_setting_objects().items():
+                settings[name] = f"object {self.value(value, name).digest}"
+        return settings
 
     def inherit(self, item: str, node: str) -> None:
         """Record that an item's value may hold the code that a map's inputs hold."""

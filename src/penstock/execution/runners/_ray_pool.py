@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from penstock.core import PenstockError, RunState, new_id, now
-from penstock.execution.engine import load_pipeline, project_of
+from penstock.execution.engine import project_of
 from penstock.execution.runners._ray_cluster import (
     MOVES,
     alive_nodes,
@@ -28,7 +28,7 @@ from penstock.execution.runners._ray_cluster import (
     ray_options,
 )
 from penstock.execution.runners._run_order import RunEnd, RunExecutor, RunListener, RunOrder
-from penstock.execution.runners._run_pool import RunSetup, make_run_setup, unpack_pipeline
+from penstock.execution.runners._run_pool import RunSetup, make_run_setup, pipeline_of
 from penstock.pipelines import Node, Pipeline
 from penstock.provenance import capture_source, restore_source
 from penstock.stores import Store, open_store
@@ -297,16 +297,14 @@ def execute_order(setup: _ClusterSetup, order: RunOrder, mailbox: Any) -> RunEnd
 def _pipeline_of(setup: _ClusterSetup) -> Pipeline[..., Any]:
     """Return the pipeline; the source is restored where this machine has no such file."""
     target = setup.runs.target
-    if target is None:
-        return unpack_pipeline(setup.runs.packed)
-    if target.is_file and not Path(target.module).is_file():
+    if target is not None and target.is_file and not Path(target.module).is_file():
         folder = Path(tempfile.mkdtemp(prefix="penstock-source-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         restore_source(setup.source, folder)
         os.chdir(folder)  # data files are named relative to the project
         file = Path(target.module).relative_to(setup.project).as_posix()
         target = replace(target, module=file).below(folder)
-    return load_pipeline(target)
+    return pipeline_of(setup.runs, target)
 
 
 def _all_nodes(nodes: Sequence[Node]) -> Sequence[Node]:

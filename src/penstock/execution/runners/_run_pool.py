@@ -1,6 +1,5 @@
 """Run pools: execute whole runs, in this process or in parallel in worker processes."""
 
-import pickle
 import signal
 import sys
 from collections.abc import Sequence
@@ -10,9 +9,9 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-from penstock.core import require
-from penstock.execution.engine import project_of
+from penstock.execution.engine import load_pipeline, project_of
 from penstock.execution.runners._run_order import RunEnd, RunExecutor, RunListener, RunOrder
+from penstock.execution.runners._surroundings import Arrived, Surroundings
 from penstock.execution.runners._watch import Watch
 from penstock.execution.runners._worker_process import (
     WorkerProcess,
@@ -53,7 +52,7 @@ class RunSetup:
         store: Address of the store.
         artifacts: URL of the artifact store.
         target: Entry point of the pipeline; None without a file.
-        packed: The pipeline, pickled, without a file.
+        packed: What stands around the pipeline; the pipeline too, if it is in no file.
         path: Folders in which modules are searched.
     """
 
@@ -189,19 +188,21 @@ def make_run_setup(pipeline: Pipeline[..., Any], store: Store) -> RunSetup:
     """Return the settings for workers that execute runs of a pipeline."""
     project = project_of(pipeline.file)
     entry = EntryPoint.of(pipeline, project)
-    packed = b""
-    if entry is None:
-        cloudpickle = require(
-            "cloudpickle",
-            extra="pickle",
-            purpose="runs in other processes of a pipeline that is in no file",
-        )
-        packed = cloudpickle.dumps(pipeline)
     target = entry.below(Path(project)) if entry else None
+    modules = {pipeline.function.__module__ if entry else "__main__"}
+    packed = Surroundings.here(modules).dump(None if entry else pipeline)
     return RunSetup(store.address, store.artifacts.url, target, packed, tuple(sys.path))
 
 
-def unpack_pipeline(packed: bytes) -> Pipeline[..., Any]:
-    """Return the pipeline that the starting process has pickled."""
-    pipeline: Pipeline[..., Any] = pickle.loads(packed)  # noqa: S301 - from our own process
+def pipeline_of(setup: RunSetup, target: EntryPoint | None = None) -> Pipeline[..., Any]:
+    """Return the pipeline in a worker, after the patches and settings of its process are made.
+
+    Args:
+        setup: Settings of the worker.
+        target: Entry point on this machine; by default that of the setup.
+    """
+    arrived, where = Arrived.load(setup.packed), target or setup.target
+    arrived.make_patches()
+    pipeline: Pipeline[..., Any] = arrived.what if where is None else load_pipeline(where)
+    arrived.use_settings()
     return pipeline

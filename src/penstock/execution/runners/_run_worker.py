@@ -8,9 +8,8 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import TextIO
 
-from penstock.execution.engine import load_pipeline
 from penstock.execution.runners._run_order import RunExecutor, RunOrder
-from penstock.execution.runners._run_pool import RunSetup, unpack_pipeline
+from penstock.execution.runners._run_pool import RunSetup, pipeline_of
 from penstock.execution.runners._worker import Relay, restore_path
 from penstock.stores import open_store
 
@@ -41,11 +40,7 @@ def serve(connection: Connection) -> None:
     relay: TextIO = Relay(connection, lock)  # type: ignore[assignment] # what a stream is asked for
     sys.stdout = sys.stderr = relay
     store = open_store(setup.store, artifacts=setup.artifacts)
-    if setup.target is None:
-        pipeline = unpack_pipeline(setup.packed)
-    else:
-        pipeline = load_pipeline(setup.target)
-    executor = RunExecutor(pipeline, store, _Sender(connection, lock))
+    executor = RunExecutor(pipeline_of(setup), store, _Sender(connection, lock))
     with executor, suppress(EOFError, OSError):
         while True:
             order: RunOrder = connection.recv()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from penstock.execution.engine import Session
+from penstock.execution.runners._surroundings import Surroundings
 from penstock.pipelines import EntryPoint
 
 
@@ -21,6 +22,7 @@ class Setup:
         project: Folder of the user's code.
         path: Folders in which modules are searched.
         scratch: Folder of the run for files that workers share.
+        around: What stands around the steps in the run's process; travels with the work.
     """
 
     store: str
@@ -30,6 +32,7 @@ class Setup:
     project: str
     path: Sequence[str] = field(default_factory=lambda: tuple(sys.path))
     scratch: str | None = None
+    around: Surroundings = field(default_factory=Surroundings)
 
 
 def make_setup(session: Session, scratch: Path | None = None) -> Setup:
@@ -42,7 +45,14 @@ def make_setup(session: Session, scratch: Path | None = None) -> Setup:
         str(session.project),
         tuple(sys.path),
         str(scratch) if scratch else None,
+        Surroundings.here(_modules(session)),
     )
+
+
+def _modules(session: Session) -> set[str]:
+    """Return the modules whose imports a worker makes again."""
+    pipeline = session.pipeline
+    return {"__main__" if pipeline is None else pipeline.function.__module__}
 
 
 def _target(session: Session) -> EntryPoint | None:

@@ -18,7 +18,6 @@ from penstock.execution.runners._setup import Setup
 from penstock.execution.runners._shared_inputs import SharedInputs
 from penstock.execution.runners._workshop import Workshop
 from penstock.execution.step import Outcome, Work, Workplace, failed
-from penstock.provenance import use_library_settings
 from penstock.stores import Store, open_store
 from penstock.tracking import FollowerRun, Run, use_run
 
@@ -62,7 +61,6 @@ class Worker:
             return failed(name, error)
         if self._rank is None and (work.node.step.workers or 1) > 1:
             return run_ranks(self._setup, work, packed, self._store)
-        use_library_settings(work.record.facts.get("key_parts", {}).get("settings", {}))
         self._workplace.project = self._workshop.project  # known once the pipeline is loaded
         with use_run(self._run), self._guard(work):
             outcome = self._workplace.do(work, self._inputs(work))

@@ -19,9 +19,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from penstock.core import StepError, StepRunRecord, require, short
+from penstock.core import StepError, StepRunRecord, short
 from penstock.execution.engine import Values, load_pipeline, read_manifest, read_source
 from penstock.execution.runners._setup import Setup
+from penstock.execution.runners._surroundings import Arrived
 from penstock.execution.step import Work
 from penstock.pipelines import EntryPoint, Graph, Node
 from penstock.provenance import CodeDigest, code_digest, restore_source
@@ -35,6 +36,7 @@ def pack_work(setup: Setup, work: Work, values: Values) -> bytes:
 
     Raises:
         MissingPackageError: If the pipeline is in no file and cloudpickle is not installed.
+        StepError: If the notebook has changed libraries in a way that no worker can repeat.
         NotFoundError: If the record of an input is gone.
     """
     inputs = {
@@ -44,16 +46,10 @@ def pack_work(setup: Setup, work: Work, values: Values) -> bytes:
     }
     whole = replace(work, inputs=inputs)
     if setup.target is None:
-        cloudpickle = require(
-            "cloudpickle",
-            extra="pickle",
-            purpose="sending a step to another process that is in no file (a notebook, a function)",
-        )
-        packed: bytes = cloudpickle.dumps(whole)
-        return packed
+        return setup.around.dump(whole)
     file = io.BytesIO()
     _NodesByName(file, protocol=pickle.HIGHEST_PROTOCOL).dump(whole)
-    return file.getvalue()
+    return pickle.dumps((setup.around.alone, file.getvalue()))
 
 
 class Workshop:
@@ -70,16 +66,26 @@ class Workshop:
         self.project = Path(setup.project)
         """Folder of the code on this machine."""
         self._code: dict[Any, CodeDigest] = {}
+        self._checked: set[str] = set()  # digests of code whose modules are as in the run's process
 
     def unpack(self, packed: bytes) -> Work:
-        """Return the work that `pack_work` packed.
+        """Return the work that `pack_work` packed, after the patches and settings of its run are made.
 
         Raises:
             StepError: If the step does not exist any more, or the code has changed.
         """
-        work: Work = _NodesOfPipeline(io.BytesIO(packed), self._find).load()
-        if self._setup.target is not None:
+        if self._setup.target is None:
+            arrived = Arrived.load(packed)
+            arrived.make_patches()
+            work: Work = arrived.what
+            self._require_same_files(work.node, work.record)
+        else:
+            around, rest = pickle.loads(packed)  # noqa: S301 - from the run's process
+            arrived = Arrived.load(around)
+            arrived.make_patches()
+            work = _NodesOfPipeline(io.BytesIO(rest), self._find).load()
             self._require_same_code(work.node, work.record)
+        arrived.use_settings()
         return work
 
     def _find(self, name: str) -> Node:
@@ -136,6 +142,28 @@ class Workshop:
                 " to the step as an argument: workers import modules anew.",
             )
 
+    def _require_same_files(self, node: Node, record: StepRunRecord) -> None:
+        """Require of a step that is in no file that the modules it reads are as in its run's process.
+
+        The step itself came from there; a module is imported anew, and a notebook may have changed
+        what it holds.
+        """
+        parts = record.facts.get("key_parts", {})
+        there = {n: text for n, text in parts.get("code_parts", {}).items() if _is_in_module(n)}
+        if not there or parts["code"] in self._checked:
+            return
+        here = {n: short(t) for n, t in self._code_of(node.step.function).parts.items()}
+        changed = [name for name, text in there.items() if here.get(name, text) != text]
+        if changed:
+            raise StepError(
+                what=f"Step {node.name!r} reads something else here than in the run's process:"
+                f" {', '.join(changed[:_SHOWN])}.",
+                why="A module's value or function was changed after its import, by a cell or in the"
+                " file; workers import modules anew.",
+                fix='Pass the value to the step as an argument, or run with runner="local".',
+            )
+        self._checked.add(parts["code"])
+
 
 class _NodesByName(pickle.Pickler):
     """Pickler that writes a node as the name."""
@@ -153,6 +181,12 @@ class _NodesOfPipeline(pickle.Unpickler):
 
     def persistent_load(self, pid: Any) -> Node:
         return self._find(pid)
+
+
+def _is_in_module(part: str) -> bool:
+    """Return whether a part of a step's code is a name of a module's file."""
+    file, _, name = part.rpartition(":")
+    return file.endswith(".py") and not name.startswith("(")
 
 
 def _differing(code: CodeDigest, recorded: Mapping[str, str]) -> str:
