@@ -15,6 +15,7 @@ from penstock.provenance import FolderWatch
 from penstock.stores import Store, content_digest, open_store
 
 _HISTORY = re.compile(r"_+|_i+|_i?\d+|_[dio]h|__\w*|_exit_code")  # IPython's own names
+_SEARCHED = 1_000  # items of a container
 _files: list[str] = []  # opened for reading since the last question; of this kernel only
 _written: list[str] = []
 _native: list[
@@ -110,7 +111,7 @@ def _numpy_state(module: Any) -> tuple[Any, ...]:
 
 def _describe(value: Any) -> dict[str, Any]:
     if isinstance(value, types.ModuleType):
-        return {"kind": "module", "type": value.__name__, "digest": None}
+        return {"kind": "module", "type": value.__name__, "digest": None, "own": False}
     kind = "value"
     if isinstance(value, types.FunctionType | types.BuiltinFunctionType | type):
         kind = "code"
@@ -119,7 +120,20 @@ def _describe(value: Any) -> dict[str, Any]:
     except (PenstockError, ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError,
             ValueError, OSError):  # fmt: skip  # any value of the user's: it has no digest
         digest = None
-    return {"kind": kind, "type": _type_name(value), "digest": digest}
+    return {"kind": kind, "type": _type_name(value), "digest": digest, "own": _holds_own(value)}
+
+
+def _holds_own(value: Any, depth: int = 4) -> bool:
+    """Return whether a value is of a class of the notebook, or holds such: elsewhere the class is another.
+
+    Only plain containers are searched: members of an Enum as keys, say.
+    """
+    if type(value).__module__ == "__main__":
+        return True
+    if not depth or not isinstance(value, dict | list | tuple | set | frozenset):
+        return False
+    items = [*value.keys(), *value.values()] if isinstance(value, dict) else list(value)
+    return any(_holds_own(each, depth - 1) for each in items[:_SEARCHED])
 
 
 def _type_name(value: Any) -> str:

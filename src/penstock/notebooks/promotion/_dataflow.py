@@ -11,7 +11,6 @@ from penstock.notebooks.promotion._plan import Plan, PlannedStep, joined
 from penstock.notebooks.promotion._recording import Recording
 from penstock.notebooks.promotion._statements import NotebookParts, Statement
 
-_OWN_TYPE = "__main__."
 _PASSING = ("/.cache/", "/.config/", "__pycache__", "/.ipython/", "/.matplotlib/")
 
 
@@ -187,7 +186,7 @@ def _can_pass(name: str, step: PlannedStep, recording: Recording) -> bool:
     facts = recording.after(step.cells[-1]).get(name)
     if facts is None:
         return True  # deleted, or never bound on this way
-    own = str(facts["type"]).startswith(_OWN_TYPE)
+    own = facts["own"]
     is_taken = facts["digest"] is not None and name not in recording.refused
     return facts["kind"] == "value" and is_taken and not own
 

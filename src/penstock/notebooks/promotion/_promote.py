@@ -15,6 +15,7 @@ from typing import Any
 from penstock.core import ConflictError, PenstockError
 from penstock.notebooks._check import report_of
 from penstock.notebooks._document import Notebook
+from penstock.notebooks._flow import cell_flow
 from penstock.notebooks._magics import PYTHON_LINES, Magic
 from penstock.notebooks._run import require_runnable
 from penstock.notebooks.promotion._compare import (
@@ -34,7 +35,7 @@ from penstock.notebooks.promotion._statements import NotebookParts, sort_stateme
 from penstock.notebooks.rules import analyse
 from penstock.notebooks.rules._packages import distribution_of
 
-_IPYTHON_NAMES = frozenset({"In", "Out", "_", "__", "___", "_ih", "_oh", "_dh"}) - {"_"}
+_IPYTHON_NAMES = frozenset({"In", "Out", "__", "___", "_ih", "_oh", "_dh"})
 _HISTORY = re.compile(r"_i?\d+$")  # Out[3] and In[3]
 _LOOKS = frozenset({"globals", "locals", "vars", "exec", "eval"})
 _MOVES = frozenset({"cd", "env", "set_env"})
@@ -252,7 +253,18 @@ def _require_promotable(notebook: Notebook, *, force: bool) -> None:
             if blocks and not (force and not assigned):
                 problems.append((cell.index, magic.line, f"{magic.text!r} has no form in Python"))
         problems += [(cell.index, *each) for each in _blocking(cell.python.tree)]
+    problems += _last_outputs(notebook)
     _refuse(notebook, problems)
+
+
+def _last_outputs(notebook: Notebook) -> Iterator[tuple[int, int, str]]:
+    """Yield where ``_`` is read as the last output: a notebook that binds the name means its own."""
+    for cell in notebook.code_cells:
+        flow = cell_flow(cell)
+        if "_" in flow.reads:
+            yield cell.index, flow.reads["_"], "_ is the last output of an interactive session"
+        if "_" in flow.writes:
+            return
 
 
 def _blocking(tree: ast.Module | None) -> Iterator[tuple[int, str]]:
