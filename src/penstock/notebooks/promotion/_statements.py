@@ -1,6 +1,7 @@
 """A notebook's statements by where they go in a program: imports, definitions, constants, parameters, bodies."""
 
 import ast
+import builtins
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from penstock.pipelines import RUN_OPTIONS
 
 _SCALARS = (bool, int, float, str)
 _CONTAINERS = (list, dict, set, tuple)
+_TYPES = ("collections.abc.", "numpy.typing.", "typing.", "typing_extensions.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,8 +167,11 @@ class _Sorter:
     def _take_literals(self, statements: Sequence[Statement]) -> None:
         read_inside = {name for each in self.parts.definitions for name in each.reads}
         for each in statements:
+            if self._is_alias(each):
+                self.parts.constants.append(each)
+                continue
             cell = self.parts.notebook.cell(each.cell)
-            parameters = literals([each.node])
+            parameters = literals([each.node]) if self._is_hinted_plainly(each) else {}
             name, value = next(
                 ((name, parameters[name].default) for name in parameters), ("", None)
             )
@@ -179,6 +184,40 @@ class _Sorter:
                 self.parts.constants.append(each)
             else:
                 self.parts.bodies.setdefault(each.cell, []).append(each)
+
+    def _is_alias(self, statement: Statement) -> bool:
+        """Return whether a statement only names a type, as ``Vector = list[float]``."""
+        match statement.node:
+            case ast.Assign(
+                targets=[ast.Name(id=name)], value=ast.Subscript() | ast.BinOp() as value
+            ):
+                return self._bound[name] == 1 and self._is_type(value)
+        return False
+
+    def _is_type(self, node: ast.AST) -> bool:
+        match node:
+            case ast.Subscript(value=kind, slice=inside):
+                items = inside.elts if isinstance(inside, ast.Tuple) else [inside]
+                return self._is_type(kind) and all(map(self._is_type, items))
+            case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+                return self._is_type(left) and self._is_type(right)
+            case ast.Constant(value=value):
+                return value is None or value is ... or isinstance(value, str)
+            case ast.List(elts=items):
+                return all(map(self._is_type, items))
+            case ast.Name(id=name) if isinstance(getattr(builtins, name, None), type):
+                return not self._bound[name]
+            case ast.Name() | ast.Attribute():
+                return self._analysis.dotted(node).startswith(_TYPES)
+        return False
+
+    def _is_hinted_plainly(self, statement: Statement) -> bool:
+        """Return whether a module can have a statement's hint: its names are types there, too."""
+        if not isinstance(statement.node, ast.AnnAssign):
+            return True
+        names = {n.id for n in ast.walk(statement.node.annotation) if isinstance(n, ast.Name)}
+        known = {*KNOWN, *self._imported, *(n for c in self.parts.constants for n in c.writes)}
+        return names <= known
 
     def _is_changed(self, name: str) -> bool:
         return name in self._touched or self._changed.get(name, True)
