@@ -76,6 +76,13 @@ STATES = {  # of cells that share something without a name: the steps in which i
         ["import math\ndef settle():\n    math.base = 3", "#md # A", "settle()\nx = 1", "#md # B", "y = math.base + x"],
         [(3, 5)],
     ),
+    "own_keys": (
+        [
+            "from enum import Enum\nclass Color(Enum):\n    RED = 1\nRow = dict[str, int]", "#md # A", "counts = {Color.RED: 2}\nrow: Row = {'a': 1}\nfor _ in range(2):\n    row['a'] += 1",
+            "#md # B", "def use(row: Row) -> int:\n    return row['a']\ntotal = counts[Color.RED] + use(row)", "#md # C", "more = total + 1",
+        ],
+        [(3, 5), (7,)],
+    ),
     "native_files": (
         ["import polars as pl", "#md # A", "pl.DataFrame({'a': [1, 2]}).write_parquet('o.parquet')", "#md # B", "total = pl.read_parquet('o.parquet')['a'].sum()", "#md # C", "more = total + 1"],
         [(3, 5), (7,)],
@@ -132,6 +139,7 @@ def test_an_edited_plan_decides_the_steps(tmp_path):
         (["get_ipython().system('ls')"], 1, "only a kernel"),
         (["if __name__ == '__main__':\n    x = 1"], 1, "another one in a module"),
         (["here = %pwd"], 1, "no form in Python"),
+        (["x = 4", "x + 1", "y = _ + 2"], 3, "last output of an interactive"),
         (["import random\nx = random.random()"], 1, "another value in each fresh execution"),
         (["import time\nnow = time.time()"], 1, "another value in each fresh execution"),
     ],
