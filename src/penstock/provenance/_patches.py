@@ -119,15 +119,15 @@ def missing_patches(
     missing = [
         place.replace(":", ".")
         for place, known in patches.items()
-        if _tried(lambda place=place: digest(_live(place), place)) != known
+        if _digest_here(place, digest) != known
     ]
     missing += [name for name, value in settings.items() if is_object_setting(value)]
     return (*missing, *recorded.get("untold_patches", ()))
 
 
-def _tried(call: Callable[[], str]) -> str | None:
+def _digest_here(place: str, digest: Callable[[Any, str], str]) -> str | None:
     try:
-        return call()
+        return digest(_live(place), place)
     except Exception:  # noqa: BLE001 - the place does not exist here, or has no digest
         return None
 
@@ -180,7 +180,7 @@ class _Scan:
         """Yield each place with its value."""
         main = vars(sys.modules["__main__"])
         for name, module in list(sys.modules.items()):
-            is_library = isinstance(module, ModuleType) and not name.startswith("penstock")
+            is_library = issubclass(type(module), ModuleType) and not name.startswith("penstock")
             if is_library and vars(module) is not main and not is_own_module(module):
                 yield from self._in_module(name, module)
 
@@ -197,10 +197,12 @@ class _Scan:
     def _is_own(self, value: Any) -> bool:
         inner = _inner(value)
         if type(inner) is FunctionType:
-            home = inner.__globals__.get("__name__")
+            home: Any = inner.__globals__.get("__name__")
         else:
             home = inner.__module__ if isinstance(inner, type) else type(inner).__module__
-        known = self._homes.get(home) if isinstance(home, str) else False
+        if not isinstance(home, str):
+            return False
+        known = self._homes.get(home)
         if known is None:
             module = sys.modules.get(home)
             known = module is not None and is_own_module(module) and home not in self._loaded

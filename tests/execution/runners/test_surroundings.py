@@ -28,7 +28,7 @@ def test_a_patch_shares_its_globals_with_the_steps_function(notebook):
         "json.extra = lambda: calls.append(1)", "def step():\n    json.extra()\n    return calls"
     )
     packed = Surroundings.here({"__main__"}).dump(notebook.main.step)
-    json.extra = None
+    vars(json)["extra"] = None
     arrived = Arrived.load(packed)
     arrived.make_patches()
     assert arrived.what() == [1]

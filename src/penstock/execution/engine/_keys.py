@@ -125,7 +125,7 @@ class KeyMaker:
         if declared:
             parts["uses"] = declared
         unfollowed = {*code.unfollowed, *constants.unfollowed}
-        complete = all(each.complete for each in (code, constants, *self._patches.values()))
+        complete = code.complete and constants.complete and self._has_complete_patches
         complete = complete and (not unfollowed or bool(declared))
         known_source = (constants.has_fingerprint or not node.step.source) and (
             not constants.unknown_state
@@ -185,6 +185,10 @@ class KeyMaker:
         """Digests of what a notebook's cells have replaced in libraries, by place."""
         found = self._found_patches.by_place
         return {place: self.value(value, place) for place, value in sorted(found.items())}
+
+    @cached_property
+    def _has_complete_patches(self) -> bool:
+        return all(each.complete for each in self._patches.values())
 
     @property
     def _untold(self) -> dict[str, list[str]]:
