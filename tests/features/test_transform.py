@@ -207,9 +207,9 @@ def test_five_hundred_columns_take_a_moment():
             **{f"c {n}": np.array(["a", "b"])[RANDOM.integers(0, 2, 200)] for n in range(100)},
         }
     )
-    start = time.perf_counter()
+    start = time.process_time()
     numbers = table_transformer(infer_schema(wide)).fit(wide).transform(wide)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
     assert numbers.shape == (200, 600)
 
 

@@ -128,7 +128,7 @@ def test_a_server_killed_under_a_logging_run_loses_no_point_and_doubles_none(tmp
                 began = time.monotonic()
                 run.log_metric("loss", step, step=step)
                 step += 1
-                assert time.monotonic() - began < 0.5  # whoever trains does not wait
+                assert time.monotonic() - began < 1.5  # whoever trains does not wait for the 2 s
                 store_is_filled.join()
                 served.start()
             run.finish()

@@ -18,7 +18,7 @@ MODEL = "big-tips"
 PREDICT = f"/models/{MODEL}/predict"
 
 
-def wait_for(condition: Any, seconds: float = 5.0) -> bool:
+def wait_for(condition: Any, seconds: float = 60.0) -> bool:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if condition():

@@ -13,7 +13,7 @@ from penstock.stores import this_process
 MODEL = "big-tips"
 
 
-def wait_until(condition, seconds=5.0):
+def wait_until(condition, seconds=60.0):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end

@@ -82,7 +82,7 @@ def test_a_version_may_be_named(client: Any) -> None:
 def test_the_unit_may_come_as_parameter_or_header(client: Any, served: Any) -> None:
     client.post(INFER, json={**tensors(1), "parameters": {"unit": "a"}})
     client.post(INFER, json=tensors(1), headers={"x-penstock-unit": "b"})
-    end = time.monotonic() + 5
+    end = time.monotonic() + 60
     while len(records := served.store.metadata.predictions.list(MODEL)) < 2:
         assert time.monotonic() < end
         time.sleep(0.02)

@@ -197,7 +197,7 @@ def test_the_reloader_outlives_a_store_that_fails(served: Any, caplog: Any) -> N
     reloader.start()
     served.register(0.5)
     served.promote(2)
-    end = time.monotonic() + 5
+    end = time.monotonic() + 60
     while router.route(MODEL).current.version == 1 and time.monotonic() < end:
         time.sleep(0.01)
     reloader.stop()

@@ -59,10 +59,10 @@ def test_a_failing_step_raises_with_its_traceback(capfd):
 
 def test_it_takes_milliseconds():
     run_pipeline(job)  # imports and the store
-    started = time.perf_counter()
+    started = time.process_time()
     for _ in range(10):
         run_pipeline(job)
-    assert time.perf_counter() - started < 5  # 0.1 s on a quiet machine
+    assert time.process_time() - started < 2  # 0.1 s on a quiet machine
 
 
 def test_the_fixtures_store_is_the_default(penstock_store):

@@ -80,9 +80,9 @@ def test_no_boxes_give_an_empty_picture():
 def test_a_hundred_steps_are_laid_out_in_a_moment():
     boxes = [Box(str(i), 100, 40) for i in range(100)]
     arrows = [Arrow(str(i), str(i + k)) for i in range(90) for k in (1, 3, 7)]
-    started = time.perf_counter()
+    started = time.process_time()
     arrange(boxes, arrows)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_a_wide_graph_runs_downwards_and_long_names_are_cut():
