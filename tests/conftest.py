@@ -23,7 +23,7 @@ import httpx
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # tests import from `tests`
-from tests import hunting, services
+from tests import hunting, rewriting, services
 
 import penstock
 
@@ -143,6 +143,15 @@ def pytest_configure(config: pytest.Config) -> None:
     # Where PYTHONDONTWRITEBYTECODE is set, each of the thousand commands that tests start would
     # compile the package again: half of its time.
     compileall.compile_dir(Path(penstock.__file__).parent, quiet=2)
+    if getattr(config.option, "numprocesses", None):
+        rewriting.rewrite_ahead(config)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Keep what pytest rewrites for the next run."""
+    with rewriting.keeping_bytecode():
+        return (yield)
 
 
 @pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks

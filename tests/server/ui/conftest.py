@@ -551,9 +551,14 @@ def client(store: Store) -> TestClient:
     return TestClient(create_ui(store=store), base_url="http://127.0.0.1")
 
 
+@pytest.fixture(scope="session")
+def _filled_ui(filled: Filler) -> Any:
+    return create_ui(store=filled.store)
+
+
 @pytest.fixture
-def site(filled: Filler) -> TestClient:
-    return TestClient(create_ui(store=filled.store), base_url="http://127.0.0.1")
+def site(_filled_ui: Any) -> TestClient:
+    return TestClient(_filled_ui, base_url="http://127.0.0.1")
 
 
 @pytest.fixture

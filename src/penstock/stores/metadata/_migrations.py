@@ -4,6 +4,7 @@
 import re
 import sqlite3
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -280,7 +281,8 @@ def _newer(database: Database, place: str, version: str) -> StoreError:
     )
 
 
+@cache
 def _own_version() -> str:
-    from importlib.metadata import version  # 10 ms, and seldom asked for
+    from importlib.metadata import version  # slow: it reads all that the package says of itself
 
     return version("penstock")
