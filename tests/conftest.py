@@ -232,11 +232,16 @@ def _forget_projects():
     """Modules of a test's own project must not be found by the next test."""
     yield
     rooms = str(Path(tempfile.gettempdir()) / "pytest-of-")
-    for name, module in sys.modules.items() - _staying.items():  # thousands: not one by one
-        if str(getattr(module, "__file__", None) or "").startswith(rooms):
-            del sys.modules[name]
-        else:
-            _staying[name] = module
+    if sys.modules != _staying:  # thousands: compared at once, and looked at where one differs
+        for name, module in list(sys.modules.items()):
+            if _staying.get(name) is module:
+                continue
+            if str(getattr(module, "__file__", None) or "").startswith(rooms):
+                del sys.modules[name]
+            else:
+                _staying[name] = module
+        for name in _staying.keys() - sys.modules.keys():
+            del _staying[name]
     sys.path[:] = [folder for folder in sys.path if not folder.startswith(rooms)]
 
 
