@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # tests import from `tests`
 from tests import hunting, rewriting, services
 
 import penstock
+from penstock.core import tls_context
 
 # Test workers share few cores: threads that spin for work would only fight.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -97,7 +98,9 @@ class Shell:
                 command, cwd=self.folder, env=self.environment(), stdout=log, stderr=log
             )
             try:
-                with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+                with httpx.Client(
+                    base_url=f"http://127.0.0.1:{port}", timeout=20, verify=tls_context("http:")
+                ) as client:
                     self._wait(server, client)
                     yield client
             finally:
@@ -325,7 +328,7 @@ def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
     }.items():
         monkeypatch.setenv(name, value)
     name = f"bucket-{uuid.uuid4().hex}"
-    httpx.put(f"{s3_server}/{name}").raise_for_status()
+    httpx.put(f"{s3_server}/{name}", verify=tls_context(s3_server)).raise_for_status()
     return name
 
 

@@ -23,6 +23,7 @@ from penstock.core import (
     StepRunRecord,
     digest_bytes,
     now,
+    tls_context,
 )
 from penstock.server import describe_api
 from penstock.server.api import create_api
@@ -42,7 +43,10 @@ def store(tmp_path):
 
 @pytest.fixture
 def client(store):
-    with serving(store) as url, httpx.Client(base_url=f"{url}/api/v1/") as client:
+    with (
+        serving(store) as url,
+        httpx.Client(base_url=f"{url}/api/v1/", verify=tls_context(url)) as client,
+    ):
         yield client
 
 
@@ -65,7 +69,7 @@ def by_project(call):
 def team(store):
     with (
         serving(store, authenticate=by_token) as url,
-        httpx.Client(base_url=f"{url}/api/v1/") as client,
+        httpx.Client(base_url=f"{url}/api/v1/", verify=tls_context(url)) as client,
     ):
         yield client
 
@@ -216,7 +220,7 @@ def ada(store):
         store.metadata.projects.save(ProjectRecord(name, (f"{name}-*",), now()))
     with (
         serving(store, authenticate=by_project) as url,
-        httpx.Client(base_url=f"{url}/api/v1/") as client,
+        httpx.Client(base_url=f"{url}/api/v1/", verify=tls_context(url)) as client,
     ):
         yield client
 
@@ -352,13 +356,22 @@ def test_an_upload_that_is_too_long_leaves_nothing(store, tmp_path, monkeypatch,
     data = b"x" * size
     with serving(store, max_artifact_size=1000) as url:
         content = data if is_declared else iter([data[:500], data[500:]])
-        answer = httpx.post(f"{url}/api/v1/bytes", content=content, headers=headers)
+        answer = httpx.post(
+            f"{url}/api/v1/bytes", content=content, headers=headers, verify=tls_context(url)
+        )
         assert answer.status_code == 413, answer.text
         assert "longer than 1,000 bytes" in answer.json()["error"]["what"]
         batch = struct.pack(">Q", size) + data
-        many = httpx.post(f"{url}/api/v1/bytes/write-many", content=batch, headers=headers)
+        many = httpx.post(
+            f"{url}/api/v1/bytes/write-many",
+            content=batch,
+            headers=headers,
+            verify=tls_context(url),
+        )
         assert many.status_code == 413
-        assert httpx.post(f"{url}/api/v1/bytes", content=b"x" * 1000, headers=headers).is_success
+        assert httpx.post(
+            f"{url}/api/v1/bytes", content=b"x" * 1000, headers=headers, verify=tls_context(url)
+        ).is_success
     assert store.artifacts.list() == [digest_bytes(b"x" * 1000)]
     assert list(tmp_path.glob("penstock-upload-*")) == []
 
@@ -373,7 +386,9 @@ def test_an_upload_without_room_is_refused_and_leaves_nothing(
     parts = [b"x" * (1 << 20)] * 4
     with serving(store) as url:
         content = b"".join(parts) if is_declared else iter(parts)
-        answer = httpx.post(f"{url}/api/v1/bytes", content=content, headers=headers)
+        answer = httpx.post(
+            f"{url}/api/v1/bytes", content=content, headers=headers, verify=tls_context(url)
+        )
     assert answer.status_code == 507, answer.text
     assert "no room" in answer.json()["error"]["what"]
     assert store.artifacts.list() == []

@@ -28,6 +28,7 @@ from penstock.core import (
     StageEvent,
     StepState,
     now,
+    tls_context,
     use_identity,
 )
 from penstock.data import split_table
@@ -81,7 +82,7 @@ def ask(store):
         keys[name] = tokens.create(name).secret.reveal()
     with (
         serving(store, authenticate=users_of(store)) as url,
-        httpx.Client(base_url=f"{url}/api/v1/") as client,
+        httpx.Client(base_url=f"{url}/api/v1/", verify=tls_context(url)) as client,
     ):
 
         def send(who, path, key="", **arguments):
@@ -512,7 +513,7 @@ def test_a_store_of_one_person_is_judged_too(store, register):
     body = {"moves": [plain(a_move(version, Stage.PRODUCTION))], "expected": {"1": 1}}
     body["expected"] = {"1": version.revision}
     with serving(store) as url:
-        answer = httpx.post(f"{url}/api/v1/models/move-stages", json=body)
+        answer = httpx.post(f"{url}/api/v1/models/move-stages", json=body, verify=tls_context(url))
         assert refused(answer, "accuracy >= 2")
         with open_store(url) as there, pytest.raises(GateError, match="accuracy >= 2"):
             Registry(store=there).promote("tips", 1)
@@ -528,7 +529,7 @@ def test_a_setting_belongs_to_the_project_of_its_pipeline_deployment_or_data_set
     names = ("partitions:{}", "trigger:{}:retrain", "accepted rows 0123 of {}")
     with (
         serving(store, authenticate=users_of(store)) as url,
-        httpx.Client(base_url=f"{url}/api/v1/") as client,
+        httpx.Client(base_url=f"{url}/api/v1/", verify=tls_context(url)) as client,
     ):
         client.headers["authorization"] = f"Bearer {key}"
 

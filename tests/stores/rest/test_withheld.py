@@ -6,7 +6,7 @@ import httpx
 import pytest
 from tests.server.serving import serving
 
-from penstock.core import HIDDEN, Secret, SignInError, UserRecord, hash_password, now
+from penstock.core import HIDDEN, Secret, SignInError, UserRecord, hash_password, now, tls_context
 from penstock.people import SignIns, Users
 from penstock.stores import open_store
 from penstock.stores.rest import operations
@@ -49,7 +49,7 @@ def url(store):
 
 def test_no_answer_and_no_log_has_a_secret_at_rest(url, store, caplog):
     caplog.set_level(logging.DEBUG)
-    with httpx.Client(base_url=f"{url}/api/v1/") as client:
+    with httpx.Client(base_url=f"{url}/api/v1/", verify=tls_context(url)) as client:
         for number, (path, body) in enumerate(CALLS.items()):
             headers = {"idempotency-key": str(number)}
             if path == "store":
@@ -96,7 +96,7 @@ def test_the_mark_is_never_stored_as_a_secret(url, store):
         ("users/update", {"name": "ada", "password_hash": HIDDEN}),
         ("tokens/add", {"token": wire_of(type(a_token())).write(a_token(digest=HIDDEN))}),
     ):
-        answer = httpx.post(f"{url}/api/v1/{path}", json=body)
+        answer = httpx.post(f"{url}/api/v1/{path}", json=body, verify=tls_context(url))
         assert answer.status_code == 400, path
     assert store.metadata.users.get("ada").password_hash == "hash-canary"
 
