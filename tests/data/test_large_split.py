@@ -14,9 +14,11 @@ from penstock.data import (
     _large_split,
     _room,
     _shared_keys,
+    _table_writer,
     split_rows,
     split_table,
 )
+from penstock.data._table_writer import TableWriter
 from penstock.stores import (
     ChunkedTable,
     Positions,
@@ -130,6 +132,20 @@ def test_a_split_of_stored_chunks_has_the_digest_of_one_in_memory_and_writes_no_
         assert content_digest(again) == content_digest(whole)
         assert again.train.table.equals(whole.train.table)
         assert not [each for each in records if each.format == "parquet"]
+
+
+def test_a_frame_is_found_by_its_digest_beside_a_snapshot_of_the_same_rows(tmp_path, monkeypatch):
+    monkeypatch.setattr(_table_writer, "CHUNK_BYTES", 1 << 14)
+    writer = TableWriter()
+    writer.add(pl.DataFrame({"a": range(9_000)}))
+    written = writer.finish().table
+    assert len(written.chunks) > 1
+    frame = written.read()
+    assert written.digest == content_digest(frame)
+    with open_store(f"sqlite:///{tmp_path}/penstock.db") as store:
+        store.put(frame)
+        assert store.put(written).content_digest == written.digest
+        assert store.get(written.digest).equals(frame)
 
 
 def test_positions_of_a_large_table_have_the_digest_of_the_integers(monkeypatch):

@@ -71,6 +71,9 @@ _DIRECTIONS = {
     "down": {"near": "source", "far": "target"},
 }
 
+# The rows of a snapshot in chunks count as a frame: who names that digest wants the frame.
+_CHUNKS = "penstock.ChunkedTable"
+
 
 class SQLArtifactIndex:
     """ArtifactIndex on SQL: artifacts, lineage, snapshots and proofs."""
@@ -125,8 +128,9 @@ class SQLArtifactIndex:
             row = (
                 row
                 or transaction.execute(
-                    f"{ARTIFACTS.select} WHERE content_digest = ? ORDER BY created_at DESC LIMIT 1",
-                    (digest,),
+                    f"{ARTIFACTS.select} WHERE content_digest = ?"
+                    " ORDER BY type_name = ?, created_at DESC LIMIT 1",
+                    (digest, _CHUNKS),
                 ).fetchone()
             )
         if row is None:
