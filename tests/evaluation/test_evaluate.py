@@ -10,7 +10,7 @@ from sklearn.metrics import accuracy_score, f1_score, recall_score, roc_auc_scor
 from penstock.core import DataError, NotFoundError, ParameterError
 from penstock.data import split_table
 from penstock.evaluation import evaluate, measure_model
-from penstock.stores import ChunkedTable
+from penstock.stores import ChunkedTable, Positions
 
 
 def table_of(target, rows=200):
@@ -191,7 +191,7 @@ def test_a_holdout_of_one_class_is_told(split):
     yes = np.flatnonzero((split.table["tipped"] == "yes").to_numpy())
     from dataclasses import replace
 
-    only = replace(split, test_rows=yes[:40])
+    only = replace(split, test_positions=Positions.of(yes[:40], split.table.height))
     report = evaluate(model, only, slices=["company"], resamples=20)
     assert report.absent["roc_auc"] == "no row is of class 'no'"
     assert report.metric("recall").value <= 1
