@@ -1,4 +1,7 @@
-"""The command line as a user calls it: in a process of its own, in an empty project folder."""
+"""The command line as a user calls it: in a process of its own, in an empty project folder.
+
+That process is forked from one whose libraries are loaded: see `tests.warm`.
+"""
 
 import compileall
 import fcntl
@@ -23,7 +26,7 @@ import httpx
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # tests import from `tests`
-from tests import hunting, rewriting, services
+from tests import hunting, rewriting, services, warm
 
 import penstock
 from penstock.core import tls_context
@@ -63,10 +66,11 @@ class Shell:
     folder: Path
 
     def __call__(self, *words: object, code: int | None = 0, env: dict | None = None) -> Answer:
+        environment = self.environment(env)
         done = subprocess.run(
-            [sys.executable, "-m", "penstock.cli", *map(str, words)],
+            [*warm.command(environment), *map(str, words)],
             cwd=self.folder,
-            env=self.environment(env),
+            env=environment,
             capture_output=True,
             text=True,
             timeout=240,
@@ -92,10 +96,11 @@ class Shell:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        command = [sys.executable, "-m", "penstock.cli", "serve", *models, "--port", str(port)]
+        environment = self.environment()
+        command = [*warm.command(environment), "serve", *models, "--port", str(port)]
         with (self.folder / "serve.log").open("wb") as log:
             server = subprocess.Popen(
-                command, cwd=self.folder, env=self.environment(), stdout=log, stderr=log
+                command, cwd=self.folder, env=environment, stdout=log, stderr=log
             )
             try:
                 with httpx.Client(
@@ -180,10 +185,10 @@ def pytest_collection_finish() -> None:
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Write down what each test costs, its children's time included, if that is asked for."""
-    before = os.times()
+    before = sum(os.times()[:4]) + warm.used()
     yield
     if costs := os.environ.get("PENSTOCK_COSTS"):
-        spent = sum(os.times()[:4]) - sum(before[:4])
+        spent = sum(os.times()[:4]) + warm.used() - before
         with Path(costs).open("a", encoding="utf-8") as file:
             file.write(f"{spent:.2f} {item.nodeid}\n")
 

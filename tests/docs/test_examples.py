@@ -8,6 +8,8 @@ A page is worked through from top to bottom in an empty folder:
 - in ``console`` blocks the lines after ``$`` are commands (``# exits 1`` tells another exit code,
   ``&`` starts a server), the lines between are what they print;
 - ``…`` stands for anything. ``bash`` and ``text`` blocks are not executed.
+- the commands of README.md are processes that start from nothing; those of other pages are forked
+  from one whose libraries are loaded (`tests.warm`), in the page's folder, environment and streams;
 - a page that names ``db.example`` gets a PostgreSQL server by that name, and an S3 server with the
   bucket ``models``.
 
@@ -32,7 +34,7 @@ from tempfile import TemporaryDirectory
 import click
 import httpx
 import pytest
-from tests import services
+from tests import services, warm
 
 from penstock.cli import cli
 
@@ -76,8 +78,14 @@ def is_executable(page):
 class Reader:
     """Works through a page the way a reader would, in a folder."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, *, cold=False):
         self.folder, self.printed, self.port = folder, "", free_port()
+        self.environment = environment()
+        if (
+            not cold
+        ):  # the commands of a page are forked from a process that has the libraries loaded
+            path = warm.folder(self.environment), self.environment["PATH"]
+            self.environment["PATH"] = os.pathsep.join(map(str, filter(None, path)))
         self.processes, self.notebook = [], None
         self.services, self.places, self.variables = ExitStack(), {}, {}
 
@@ -143,7 +151,7 @@ class Reader:
             done = subprocess.run(
                 ["bash", "-c", command],
                 cwd=self.folder,
-                env=environment() | self.variables,
+                env=self.environment | self.variables,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
@@ -181,7 +189,7 @@ class Reader:
         process = subprocess.Popen(
             command,
             cwd=self.folder,
-            env=environment() | self.variables,
+            env=self.environment | self.variables,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -241,7 +249,7 @@ def test_the_examples_of_a_page_do_what_it_shows(page, tmp_path):
     (tmp_path / "pyproject.toml").write_text("")
     bring_table(page, tmp_path)
     require_packages(page)
-    reader, executed = Reader(tmp_path), 0
+    reader, executed = Reader(tmp_path, cold=page.name == "README.md"), 0
     try:
         if DATABASE_HOST in page.read_text(encoding="utf-8"):
             reader.bring_services()

@@ -98,26 +98,32 @@ def _both(path: Path, block: int, window=None, **options):
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
-@given(csv_files(), st.integers(40, 400), st.sampled_from([None, ".", ","]))
-@example(["a,b"] + ["1,x"] * 50 + ["soon,y"] * 9, 64, None)
-@example(["a,b"] + ["2024-01-01,x"] * 50 + ["never,y"] * 9, 64, None)
-@example(["a,b"] + ["-0,1"] * 20 + ["2.5,1"], 64, None)
-@example(["a,b"] + ["1,x"] * 40 + ["(5),y", "- 6,z"], 64, None)
-@example(["a,b"] + ["1000,x"] * 40 + ["0017,y"] * 3, 64, None)
-@example(["a,b"] + [",x"] * 40, 64, None)
-@example(["a,b"] + ["2024-01-01T00:00:00,x"] * 40 + ["2024-01-01T00:00:00Z,x"], 64, None)
-@example(["a,b"] + ["1,2"] * 40 + ["a,b"] + ["1,2"] * 40, 64, None)
-@example(["a,b"] + [f"{n},{n}" for n in range(1, 41)] + ["Total,820"], 64, None)
-@example(["a,b,c"] + [f"{n},{n},{n}" for n in range(1, 41)] + ["Source: the office,,"], 64, None)
-def test_a_csv_file_in_blocks_is_the_file_read_whole(lines, block, decimal):
+@given(
+    csv_files(),
+    st.integers(2, 9),
+    st.sampled_from([None, ".", ","]),
+    st.sampled_from([None, ["-999", "5"]]),
+)
+@example(["a,b"] + ["1,x"] * 50 + ["soon,y"] * 9, 9, None, None)
+@example(["a,b"] + ["2024-01-01,x"] * 50 + ["never,y"] * 9, 9, None, None)
+@example(["a,b"] + ["-0,1"] * 20 + ["2.5,1"], 9, None, None)
+@example(["a,b"] + ["1,x"] * 40 + ["(5),y", "- 6,z"], 9, None, None)
+@example(["a,b"] + ["1000,x"] * 40 + ["0017,y"] * 3, 9, None, None)
+@example(["a,b"] + [",x"] * 40, 9, None, None)
+@example(["a,b"] + ["2024-01-01T00:00:00,x"] * 40 + ["2024-01-01T00:00:00Z,x"], 9, None, None)
+@example(["a,b"] + ["1,2"] * 40 + ["a,b"] + ["1,2"] * 40, 9, None, None)
+@example(["a,b"] + [f"{n},{n}" for n in range(1, 41)] + ["Total,820"], 9, None, None)
+@example(
+    ["a,b,c"] + [f"{n},{n},{n}" for n in range(1, 41)] + ["Source: the office,,"], 9, None, None
+)
+def test_a_csv_file_in_blocks_is_the_file_read_whole(lines, count, decimal, missing):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "a.csv"
         path.write_text("\n".join(lines) + "\n")
-        options = {"separator": ",", "decimal": decimal}
-        whole, blocks = _both(path, block, **options)
+        block = max(40, path.stat().st_size // count)  # each costs a thousand small operations
+        options = {"separator": ",", "decimal": decimal, "missing": missing}
+        whole, blocks = _both(path, block, **{k: v for k, v in options.items() if v})
         assert blocks == whole
-        missing = _both(path, block, separator=",", missing=["-999", "5"])
-        assert missing[0] == missing[1]
 
 
 _JSON = {
@@ -299,6 +305,9 @@ print(rows, (after - before) * 1024)
 """
 
 
+ROWS = {"csv": 3_200_000, "jsonl": 2_400_000}  # what does not grow with the file is a part of it
+
+
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
 def test_a_large_file_takes_a_part_of_its_bytes_in_memory(tmp_path, kind):
     path = tmp_path / f"a.{kind}"
@@ -307,11 +316,11 @@ def test_a_large_file_takes_a_part_of_its_bytes_in_memory(tmp_path, kind):
         row = '{{"n":{0},"x":{0}.25,"at":"2024-01-01T00:00:{1:02}","w":"word {0}"}}\n'
     with path.open("w") as file:
         file.write("n,x,at,w\n" if kind == "csv" else "")
-        for start in range(0, 3_600_000, 100_000):
+        for start in range(0, ROWS[kind], 100_000):
             file.write("".join(row.format(n, n % 60) for n in range(start, start + 100_000)))
     told = subprocess.run(
         [sys.executable, "-c", _LIMITED, str(path)], capture_output=True, text=True, check=True
     )
     rows, memory = map(int, told.stdout.split())
-    assert rows == 3_600_000
+    assert rows == ROWS[kind]
     assert memory < 0.6 * path.stat().st_size, f"{memory:,} of {path.stat().st_size:,} bytes"
