@@ -14,6 +14,7 @@ from penstock.provenance import (
     find_patches,
     make_patches,
     missing_patches,
+    use_library_settings,
     value_digest,
     watch_imports,
 )
@@ -156,6 +157,22 @@ def test_what_the_pipelines_modules_patch_is_no_patch_of_the_notebook(notebook, 
     assert set(find_patches({"patches_by_import"}).by_place) == set()
     assert set(find_patches({"__main__"}).by_place) == {"json:extra"}
     del sys.modules["patches_by_import"]
+
+
+def test_an_option_that_is_a_function_stays_where_imports_set_it(notebook):
+    def digest(value, place):
+        return value_digest(value, place, notebook.folder).digest
+
+    notebook.run("pd.set_option('display.float_format', '{:.1f}'.format)")
+    name = "pandas.display.float_format"
+    recorded = {"settings": {name: f"object {digest('{:.1f}'.format, name)}"}}
+    use_library_settings(recorded["settings"])
+    shown = pd.DataFrame({"a": [1.25]}).to_string()
+    there = missing_patches(recorded, digest)
+    pd.set_option("display.float_format", "{:.2f}".format)
+    other = missing_patches(recorded, digest)
+    use_library_settings({})
+    assert (shown.split()[-1], there, other) == ("1.2", (), (name,))
 
 
 def test_what_a_recorded_step_had_and_this_process_has_not_is_named(notebook):

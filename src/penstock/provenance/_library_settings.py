@@ -80,7 +80,8 @@ def use_library_settings(
 
     Args:
         settings: The settings.
-        objects: Values of those that are objects; without its value a setting is not set.
+        objects: Values of those that are objects; without its value a setting stays as it is here,
+            where the imports of the pipeline may have set it.
     """
     known = objects or {}
     for name, library in _LIBRARIES.items():
@@ -91,7 +92,13 @@ def use_library_settings(
         }
         if not wanted and library.module not in sys.modules:
             continue
-        _put(library, import_module(library.module), wanted)
+        module = import_module(library.module)
+        kept = {
+            setting: value
+            for setting, value in _changed(library, module)
+            if f"{name}.{setting}" in settings and setting not in wanted
+        }
+        _put(library, module, {**kept, **wanted})
 
 
 @contextmanager

@@ -28,7 +28,7 @@ from penstock.provenance._effects import (
     unknown_file,
 )
 from penstock.provenance._imports import import_closure, is_own_class
-from penstock.provenance._library_settings import is_object_setting
+from penstock.provenance._library_settings import is_object_setting, library_setting_objects
 from penstock.provenance._own import is_own_code, is_own_module
 from penstock.provenance._patch_calls import is_told
 from penstock.provenance._resolving import (
@@ -121,7 +121,13 @@ def missing_patches(
         for place, known in patches.items()
         if _digest_here(place, digest) != known
     ]
-    missing += [name for name, value in settings.items() if is_object_setting(value)]
+    objects = library_setting_objects()
+    missing += [
+        name
+        for name, value in settings.items()
+        if is_object_setting(value)
+        and (name not in objects or f"object {digest(objects[name], name)}" != value)
+    ]
     return (*missing, *recorded.get("untold_patches", ()))
 
 

@@ -7,8 +7,9 @@ else without a word.
 
 import pickle
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from importlib.util import find_spec
 from typing import Any
 
 from penstock.core import StepError, require
@@ -49,7 +50,9 @@ class Surroundings:
 
     @cached_property
     def alone(self) -> bytes:
-        """The surroundings as bytes, see `dump`."""
+        """The surroundings as bytes, see `dump`; of a pipeline in a file, whose imports set options too."""
+        if not self.patches.by_place and find_spec("cloudpickle") is None:
+            return replace(self, objects={}).dump(None)
         return self.dump(None)
 
     def dump(self, what: Any) -> bytes:
