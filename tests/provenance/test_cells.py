@@ -21,6 +21,7 @@ def notebook(tmp_path, monkeypatch):
         monkeypatch.setattr(pd.DataFrame, name, None, raising=False)
     monkeypatch.setattr(json.JSONEncoder, "other", None, raising=False)
     monkeypatch.setattr(json, "extra", None, raising=False)
+    monkeypatch.setattr(json._default_encoder, "extra", None, raising=False)
     monkeypatch.setattr(builtins, "penstock_test", 0, raising=False)
     notebook = LiveNotebook(monkeypatch)
     notebook.digest = lambda: effects_digest({"__main__"}, tmp_path).digest
@@ -37,6 +38,7 @@ HEAD = "import json, builtins, os\nimport pandas as pd"
     [
         ("pd.DataFrame.extra = lambda self: 2", "pd.DataFrame.extra = lambda self: 20"),
         ("pd.constant = 5", "pd.constant = 6"),
+        ("json._default_encoder.extra = 5", "json._default_encoder.extra = 6"),
         ("pd.set_option('display.width', 81)", "pd.set_option('display.width', 82)"),
         ("setattr(pd, 'extra', 1)", "setattr(pd, 'extra', 2)"),
         ("json.JSONEncoder.other = lambda *_: 2", "json.JSONEncoder.other = lambda *_: 3"),

@@ -77,6 +77,7 @@ def test_what_cells_replace_has_a_place(notebook, cell):
     [
         "pd.set_option('display.width', 81)\npd.reset_option('display.width')",
         "random.seed(3)",
+        "pd.options.display.width = pd.options.display.width",
         "os.environ['PENSTOCK_A_TEST'] = '1'",
         "import warnings\nwarnings.resetwarnings()",
     ],
@@ -92,6 +93,7 @@ def test_settings_seeds_and_variables_are_seen_elsewhere(notebook, monkeypatch, 
 @pytest.mark.parametrize(
     "cell",
     [
+        "json._default_encoder.skipkeys = False",
         "codecs.register_error('penstock', codecs.ignore_errors)",
         "name = 'extra'\nsetattr(json, name, 1)",
         "def patch():\n    csv.register_dialect('penstock')\npatch()",

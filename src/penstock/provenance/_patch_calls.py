@@ -33,6 +33,10 @@ _SETTINGS = {
         "set_num_threads", "set_printoptions",
     },
 }  # fmt: skip
+SETTING_OBJECTS = frozenset(
+    {("pandas", "options"), ("plotly.io", "renderers"), ("plotly.io", "templates")}
+)
+"""Objects of modules whose attributes are settings, with the module."""
 # They change no result: what is shown, where it is logged, and which processes there are.
 _HARMLESS = frozenset(
     {"IPython", "atexit", "dotenv", "faulthandler", "gc", "google", "ipykernel", "ipywidgets",

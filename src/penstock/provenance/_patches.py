@@ -30,7 +30,7 @@ from penstock.provenance._effects import (
 from penstock.provenance._imports import import_closure, is_own_class
 from penstock.provenance._library_settings import is_object_setting, library_setting_objects
 from penstock.provenance._own import is_own_code, is_own_module
-from penstock.provenance._patch_calls import is_told
+from penstock.provenance._patch_calls import SETTING_OBJECTS, is_told
 from penstock.provenance._resolving import (
     MISSING,
     calls_in,
@@ -38,6 +38,7 @@ from penstock.provenance._resolving import (
     is_foreign,
     library_of,
     resolve,
+    root_of,
     stores_attributes,
 )
 
@@ -278,6 +279,9 @@ class _StatementReader:
             told = [self._target(each) for each in target.elts if is_patch(each, self._scope)]
             return all(told)
         if isinstance(target, ast.Attribute):
+            module = self._scope.get(root_of(target) or "")
+            if (getattr(module, "__name__", ""), chain_of(target)[1]) in SETTING_OBJECTS:
+                return True
             return self._take(resolve(target.value, self._scope), target.attr)
         if not isinstance(target, ast.Subscript) or not isinstance(target.value, ast.Attribute):
             return False
