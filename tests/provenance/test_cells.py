@@ -21,7 +21,7 @@ def notebook(tmp_path, monkeypatch):
         monkeypatch.setattr(pd.DataFrame, name, None, raising=False)
     monkeypatch.setattr(json.JSONEncoder, "other", None, raising=False)
     monkeypatch.setattr(json, "extra", None, raising=False)
-    monkeypatch.setattr(json._default_encoder, "extra", None, raising=False)
+    monkeypatch.setattr(vars(json)["_default_encoder"], "extra", None, raising=False)
     monkeypatch.setattr(builtins, "penstock_test", 0, raising=False)
     notebook = LiveNotebook(monkeypatch)
     notebook.digest = lambda: effects_digest({"__main__"}, tmp_path).digest

@@ -183,8 +183,9 @@ def is_patch(target: ast.expr, scope: Mapping[str, Any]) -> bool:
     if isinstance(owner, ModuleType) or (isinstance(owner, type) and is_foreign(owner)):
         return True
     # An object that a library holds: `json._default_encoder.skipkeys = True`.
-    held, library = isinstance(target.value, ast.Attribute), scope.get(root_of(target.value) or "")
-    return held and isinstance(library, ModuleType) and is_foreign(library)
+    library = scope.get(root_of(target.value) or "")
+    is_held = isinstance(target.value, ast.Attribute) and isinstance(library, ModuleType)
+    return is_held and is_foreign(library)
 
 
 def changes_library(call: ast.Call, scope: Mapping[str, Any]) -> bool:
