@@ -101,7 +101,7 @@ DATA = {
     "documents": "add save delete add_files drop_files",
     # Sign-ins: the user's record has the last one, and failures are counted.
     "users": "note_seen",
-    "tokens": "note_used add_session note_session end_sessions note_failure clear_failures",
+    "tokens": "note_used add_session note_session end_sessions end_provider_sessions note_failure clear_failures",
     # Upkeep of files, which the database knows nothing of.
     "bytes": "delete claim",
 }

@@ -104,12 +104,16 @@ class SignIns:
         token = self._tokens.get(identity.attested.removeprefix("token "))
         return self._begin(identity.actor, address, at, identity.attested, token)
 
-    def with_subject(self, name: str, *, address: str = "") -> NewSession:
+    def with_subject(
+        self, name: str, *, address: str = "", provider_session: str = ""
+    ) -> NewSession:
         """Begin a session of a person whom an OpenID provider has authenticated.
 
         Args:
             name: Name of the user here.
             address: Network address of the browser.
+            provider_session: Issuer and session there, by which the provider ends it; see
+                `SessionRecord`.
 
         Raises:
             SignInError: If the user is disabled.
@@ -117,7 +121,42 @@ class SignIns:
         user = self._users.get(name)
         if user.disabled_at is not None:
             raise SignInError(what=f"The user {name!r} is disabled.", fix="Ask an admin.")
-        return self._begin(name, address, now(), f"openid {user.subject or ''}".strip())
+        way = f"openid {user.subject or ''}".strip()
+        return self._begin(name, address, now(), way, provider_session=provider_session)
+
+    def end_by_provider(
+        self, message: str, issuer: str, *, name: str | None, session: str | None
+    ) -> None:
+        """End sessions for a message of an OpenID provider, which was checked.
+
+        A message that came before is refused, so that who recorded it cannot end later sessions.
+        Sessions end before that is noted: a process that is killed in between is told once more.
+
+        Args:
+            message: The message's own name.
+            issuer: The provider.
+            name: The user whom the message is about; None if it names nobody, or nobody known here.
+            session: The session there; None for all of the user's.
+
+        Raises:
+            SignInError: If the message came before.
+        """
+        at, key = now(), f"message {key_digest(Secret(f'{issuer} {message}'))}"[:_LONGEST_KEY]
+        if self._tokens.get_failures(key) is not None:
+            raise SignInError(
+                what="The message came before.",
+                why="A recorded message could end later sessions.",
+                fix="Send a new one, with a jti of its own.",
+            )
+        users: set[str] = set()
+        if session is not None:
+            users |= set(self._tokens.end_provider_sessions(f"{issuer} {session}"))
+        if name is not None and session is None and self._tokens.end_sessions(name):
+            users.add(name)
+        for user in sorted(users):
+            facts = {"with": "back-channel logout"}
+            self._audit.add(AuditRecord(at, user, "user.sign_out", user, facts, f"openid {issuer}"))
+        self._tokens.note_failure(key, at, forget_before=at - _FORGET)
 
     @contextmanager
     def counted(self, address: str) -> Iterator[None]:
@@ -145,7 +184,13 @@ class SignIns:
             self._tokens.end_sessions(session.user, session_id=session.session_id)
 
     def _begin(
-        self, user: str, address: str, at: datetime, way: str, token: TokenRecord | None = None
+        self,
+        user: str,
+        address: str,
+        at: datetime,
+        way: str,
+        token: TokenRecord | None = None,
+        provider_session: str = "",
     ) -> NewSession:
         session_id, secret = new_key(SESSION_KIND)
         ends = at + _SESSION
@@ -153,7 +198,15 @@ class SignIns:
             ends = min(ends, token.expires_at)
         token_id = None if token is None else token.token_id
         record = SessionRecord(
-            session_id, user, key_digest(secret), at, ends, at, address[:_LONGEST_KEY], token_id
+            session_id,
+            user,
+            key_digest(secret),
+            at,
+            ends,
+            at,
+            address[:_LONGEST_KEY],
+            token_id,
+            provider_session,
         )
         self._tokens.add_session(record)
         self._users.note_seen(user, at)

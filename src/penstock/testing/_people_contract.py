@@ -189,6 +189,13 @@ class PeopleContract:
         assert metadata.tokens.end_sessions("ada", session_id="s1") == 1
         assert metadata.tokens.end_sessions("ada") == 2
         late = a_session(created_at=START + 2 * _HOUR, expires_at=START + 3 * _HOUR)
+        theirs = replace(a_session(session_id="s7", digest="c7"), provider_session="https://id 1")
+        metadata.tokens.add_session(theirs)
+        metadata.tokens.add_session(a_session(session_id="s6", digest="c6"))
+        assert metadata.tokens.end_provider_sessions("https://id 2") == []
+        assert metadata.tokens.end_provider_sessions("https://id 1") == ["ada"]
+        assert metadata.tokens.find_session("c7") is None
+        assert metadata.tokens.end_sessions("ada") == 1  # another session stayed
         metadata.tokens.add_session(replace(late, session_id="s8", digest="c8", expires_at=START))
         metadata.tokens.add_session(late)  # and those that expired are gone
         assert metadata.tokens.find_session("c8") is None

@@ -54,6 +54,8 @@ class SessionRecord:
         address: Network address of the sign-in.
         token_id: The token that the user signed in with; the token's limits hold for the session.
             None for a password.
+        provider_session: Issuer and session of an OpenID provider, separated by a space; the session
+            is empty where the provider named none. Empty for a session that began otherwise.
     """
 
     session_id: str
@@ -64,11 +66,12 @@ class SessionRecord:
     seen_at: datetime
     address: str = ""
     token_id: str | None = None
+    provider_session: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class FailureRecord:
-    """Failed sign-ins of a name or from an address, for the back-off.
+    """Failed sign-ins of a name or from an address, for the back-off; messages that count once.
 
     Args:
         key: The name or address.

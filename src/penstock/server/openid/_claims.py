@@ -15,9 +15,9 @@ ALGORITHMS = (
     *("ES256", "ES384", "ES512", "EdDSA", "Ed25519"),
 )
 _KINDS = frozenset({"RSA", "EC", "OKP"})
-_LEEWAY_S = 60
-_LONGEST_SUBJECT = 255
-_LONGEST_TOKEN = 100_000
+LEEWAY_S = 60
+LONGEST_SUBJECT = 255
+LONGEST_TOKEN = 100_000
 
 
 def read_id_token(
@@ -40,14 +40,14 @@ def read_id_token(
     Raises:
         SignInError: If the token is not exactly that.
     """
-    jwt, errors = _jose("jwt"), _jose("errors")
+    jwt, errors = jose("jwt"), jose("errors")
     algorithms = [each for each in ALGORITHMS if not isinstance(offered, list) or each in offered]
-    if len(text) > _LONGEST_TOKEN:
+    if len(text) > LONGEST_TOKEN:
         raise _refusal(settings, "it is longer than 100 kB")
     try:
-        claims = _decode(text, keys, algorithms or ALGORITHMS)
+        claims = decode(text, keys, algorithms or ALGORITHMS)
         jwt.JWTClaimsRegistry(
-            leeway=_LEEWAY_S,
+            leeway=LEEWAY_S,
             iss={"essential": True, "value": settings.issuer},
             aud={"essential": True, "value": settings.client_id},
             nonce={"essential": True, "value": nonce},
@@ -64,13 +64,22 @@ def read_id_token(
     return claims
 
 
-def _decode(
+def decode(
     text: str, keys: Callable[[bool], Sequence[Mapping[str, Any]]], algorithms: Sequence[str]
 ) -> dict[str, Any]:
-    """Return the claims under the signature of one of the provider's keys."""
-    jwt, errors = _jose("jwt"), _jose("errors")
+    """Return the claims under the signature of one of the provider's keys; no claim is checked.
+
+    Args:
+        text: The token.
+        keys: Function that returns the provider's keys; with True, fetched again.
+        algorithms: Those that are accepted.
+
+    Raises:
+        JoseError: If no key of the provider has signed it.
+    """
+    jwt, errors = jose("jwt"), jose("errors")
     error: Exception = errors.InvalidKeyIdError("the provider has no such key")
-    kid = _jose("jws").extract_compact(text.encode()).headers().get("kid")
+    kid = jose("jws").extract_compact(text.encode()).headers().get("kid")
     for again in (False, True):  # a key may be new: providers change them
         usable = _usable(keys(again), kid)
         for key in usable:
@@ -87,7 +96,7 @@ def _decode(
 
 def _usable(keys: Sequence[Mapping[str, Any]], kid: Any) -> list[Any]:
     """Return the keys for signatures that a token may mean; all of them where it names none."""
-    jwk, errors = _jose("jwk"), _jose("errors")
+    jwk, errors = jose("jwk"), jose("errors")
     found = []
     for key in keys:
         if str(key.get("kty")) not in _KINDS or key.get("use", "sig") != "sig":
@@ -111,7 +120,7 @@ def _require_party(claims: Mapping[str, Any], settings: OpenIdSettings) -> None:
 
 def _require_subject(claims: Mapping[str, Any], settings: OpenIdSettings) -> None:
     subject = claims["sub"]
-    if not 0 < len(subject) <= _LONGEST_SUBJECT or not subject.isprintable():
+    if not 0 < len(subject) <= LONGEST_SUBJECT or not subject.isprintable():
         raise _refusal(settings, "its subject is empty, too long or not printable")
 
 
@@ -123,5 +132,6 @@ def _refusal(settings: OpenIdSettings, reason: str) -> SignInError:
     )
 
 
-def _jose(part: str) -> Any:
+def jose(part: str) -> Any:
+    """Return a module of joserfc."""
     return require(f"joserfc.{part}", extra="people", purpose="sign-in with an OpenID provider")

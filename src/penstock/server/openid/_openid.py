@@ -18,7 +18,8 @@ from urllib.parse import urlencode
 from penstock.core import NotFoundError, Secret, ServingError, SignInError, require
 from penstock.people import has_users
 from penstock.server.openid._claims import read_id_token
-from penstock.server.openid._people import begin_session, has_claim
+from penstock.server.openid._logout import read_logout_token
+from penstock.server.openid._people import begin_session, end_sessions, has_claim
 from penstock.server.openid._provider import Provider
 from penstock.server.openid._settings import OpenIdSettings
 
@@ -154,6 +155,24 @@ class OpenId:
             "post_logout_redirect_uri": f"{self.settings.url}/sign-in",
         }
         return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(asked)}"
+
+    def end_sessions(self, token: str) -> None:
+        """End the sessions that a logout token of the provider names, at once.
+
+        Args:
+            token: The token.
+
+        Raises:
+            SignInError: If the token is none of the provider's for this server, or came before.
+            ServingError: If the provider's keys cannot be fetched.
+        """
+        claims = read_logout_token(
+            token,
+            keys=lambda again: self._provider.keys(again=again),
+            settings=self.settings,
+            offered=self._provider.metadata.get("id_token_signing_alg_values_supported"),
+        )
+        end_sessions(claims, self.settings, store=self._store)
 
     def _claims(self, key: str, code: str) -> dict[str, Any]:
         tokens = self._provider.exchange(code, _derive(key, "verifier"))

@@ -29,6 +29,7 @@ _NAME_CLAIMS = ("preferred_username", "email")
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9._@+-]+")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,99}")
 _LONGEST_FULL_NAME = 200
+_LONGEST_SESSION = 255
 
 
 def begin_session(
@@ -61,7 +62,48 @@ def begin_session(
         claimed = [_for_user(grant, user.name) for grant in grants]
         with use_identity(_identity(user.name, settings)):
             store.metadata.users.replace_grants(user.name, settings.issuer, claimed)
-    return signs.with_subject(user.name, address=address)
+    session = session_of(found)
+    return signs.with_subject(
+        user.name, address=address, provider_session=f"{settings.issuer} {session or ''}"
+    )
+
+
+def session_of(claims: Mapping[str, Any]) -> str | None:
+    """Return the provider's name of a session; None if the claims have none that can be one.
+
+    >>> session_of({"sid": "08a5"}), session_of({"sid": ""}), session_of({})
+    ('08a5', None, None)
+    """
+    found = claims.get("sid")
+    is_name = isinstance(found, str) and 0 < len(found) <= _LONGEST_SESSION and found.isprintable()
+    return found if is_name else None
+
+
+def end_sessions(claims: Mapping[str, Any], settings: OpenIdSettings, *, store: "Store") -> None:
+    """End the sessions that a logout token names, which was checked.
+
+    With a session those that began with it; without, all of the person's, however they began.
+
+    Args:
+        claims: The claims of the token.
+        settings: The provider.
+        store: The store with the users.
+
+    Raises:
+        SignInError: If the token came before.
+    """
+    subject = claims.get("sub")
+    user = (
+        None
+        if subject is None
+        else store.metadata.users.find_subject(subject_text(settings.issuer, subject))
+    )
+    SignIns(store=store).end_by_provider(
+        claims["jti"],
+        settings.issuer,
+        name=None if user is None else user.name,
+        session=session_of(claims),
+    )
 
 
 def groups_of(claims: Mapping[str, Any], claim: str) -> list[str]:

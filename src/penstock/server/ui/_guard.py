@@ -24,6 +24,8 @@ _POLICY = (
 CHART_MARK = "x-penstock-charts"
 FORMS = "/do/"
 """Where forms are sent; everything else is only read."""
+BACK_CHANNEL = "/sign-in/openid/back-channel-logout"
+"""Where an OpenID provider sends what it has signed, itself and not by a browser."""
 OPEN = ("/static/", "/health", "/sign-in", "/sign-in/openid/", "/do/sign-in")
 """Beginnings of the paths that strangers may ask for."""
 
@@ -75,6 +77,8 @@ class Guard:
             )
         if scope["method"] == "POST" and scope["path"].startswith(FORMS):
             return _foreign_form(headers, host)
+        if scope["method"] == "POST" and scope["path"] == BACK_CHANNEL:
+            return None  # no cookie counts there, only the provider's signature
         if scope["method"] != "GET":
             return 405, "Pages are read with GET; to change something use their forms."
         site = headers.get(b"sec-fetch-site", b"none")

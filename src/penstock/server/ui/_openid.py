@@ -9,13 +9,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from anyio import CapacityLimiter, to_thread
-from litestar import Request, Response, get
+from litestar import Request, Response, get, post
 from litestar.datastructures import Cookie
 
 from penstock.core import RateLimitError, Secret, ServingError, SignInError, current_identity
-from penstock.http import status_of
+from penstock.http import MOST_FORM_BYTES, HttpError, read_form, status_of
 from penstock.server.openid import WAITS_S, OpenId, Started
 from penstock.server.ui._actions import Access
+from penstock.server.ui._guard import BACK_CHANNEL
 from penstock.server.ui._page import Page
 from penstock.server.ui._people import sign_in_form
 from penstock.server.ui._render import respond
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from penstock.server.ui._site import Site
 
 _AT_ONCE = 8
-_AWAY = 503
+_AWAY, _BAD = 503, 400
+_NOT_KEPT = {"cache-control": "no-store"}
 
 
 def openid_routes(site: "Site") -> list[Any]:
@@ -40,10 +42,17 @@ def openid_routes(site: "Site") -> list[Any]:
         "callback": _back_route(site, openid, pool),
         "out": _out_route(site, openid, pool),
     }
-    return [
+    routes = [
         get(f"/sign-in/openid/{name}", permission=Access.ANYONE)(handler)
         for name, handler in handlers.items()
     ]
+    ended = post(
+        BACK_CHANNEL,
+        permission=Access.ANYONE,
+        request_max_body_size=MOST_FORM_BYTES,
+        status_code=200,
+    )
+    return [*routes, ended(_logout_route(openid, pool))]
 
 
 class _Pool:
@@ -99,6 +108,21 @@ def _out_route(site: "Site", openid: OpenId, pool: _Pool) -> Any:
         return _redirect(url or "/sign-in")
 
     return out
+
+
+def _logout_route(openid: OpenId, pool: _Pool) -> Any:
+    async def end(request: Request[Any, Any, Any]) -> Response[Any]:
+        try:
+            form = read_form(request.headers.get("content-type", ""), await request.body())
+            await pool.run(lambda: openid.end_sessions(form.get("logout_token", "")))
+        except (SignInError, ServingError, HttpError) as error:
+            # The provider's own fault is 400; 503 where it may try once more.
+            status = _AWAY if isinstance(error, ServingError) else _BAD
+            answer = {"error": "invalid_request", "error_description": error.what}
+            return Response(answer, status_code=status, headers=_NOT_KEPT)
+        return Response(b"", status_code=200, headers=_NOT_KEPT)
+
+    return end
 
 
 def knows_me(site: "Site") -> bool:

@@ -36,6 +36,7 @@ VERSIONS = (
     "0013",
     "0014",
     "0015",
+    "0016",
 )
 _PENSTOCK = "penstock_version"
 _VERSION_TABLE = (

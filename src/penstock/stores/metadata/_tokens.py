@@ -135,6 +135,17 @@ class SQLTokenStore:
         with self._database.write(durable=True) as transaction:
             return transaction.execute(sql, values).rowcount
 
+    def end_provider_sessions(self, provider_session: str) -> Sequence[str]:
+        """See TokenStore."""
+        with self._database.write(durable=True) as transaction:
+            rows = transaction.execute(
+                f"{SESSIONS.select} WHERE provider_session = ?", (provider_session,)
+            ).fetchall()
+            transaction.execute(
+                "DELETE FROM sessions WHERE provider_session = ?", (provider_session,)
+            )
+        return sorted({SESSIONS.read(row).user for row in rows})
+
     def get_failures(self, key: str) -> FailureRecord | None:
         """See TokenStore."""
         with self._database.read() as transaction:

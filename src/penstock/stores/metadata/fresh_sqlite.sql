@@ -380,10 +380,13 @@ CREATE TABLE sessions (
 	seen_at BIGINT NOT NULL,
 	address TEXT NOT NULL,
 	token_id TEXT,
+	provider_session TEXT DEFAULT '' NOT NULL,
 	PRIMARY KEY (session_id)
 );
 
 CREATE UNIQUE INDEX sessions_by_digest ON sessions (digest);
+
+CREATE INDEX sessions_by_provider ON sessions (provider_session);
 
 CREATE TABLE settings (
 	name TEXT NOT NULL,

@@ -255,6 +255,7 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
         "find_session": _admin,
         "note_session": _admin,
         "end_sessions": _admin,
+        "end_provider_sessions": _admin,
         "get_failures": _admin,
         "note_failure": _admin,
         "clear_failures": _admin,

@@ -52,6 +52,10 @@ class TokenStore(Protocol):
         """End a session of a user, or all of them; return how many ended."""
         ...
 
+    def end_provider_sessions(self, provider_session: str) -> Sequence[str]:
+        """End the sessions that began with a session of an OpenID provider; return their users."""
+        ...
+
     def get_failures(self, key: str) -> FailureRecord | None:
         """Return the failed sign-ins of a name or address; None if there are none."""
         ...

@@ -70,7 +70,9 @@ Table(
     integer_column("seen_at"),
     text_column("address"),
     text_column("token_id", null=True),
+    Column("provider_session", ByteText, nullable=False, server_default=""),
     Index("sessions_by_digest", "digest", unique=True),
+    Index("sessions_by_provider", "provider_session"),
 )
 Table(
     "sign_in_failures",
