@@ -44,7 +44,9 @@ def everything(store, folder: Path) -> str:
     with sqlite3.connect(path) as database:
         rows = "\n".join(database.iterdump())
     files = [
-        file.read_bytes() for file in folder.rglob("*") if file.is_file() and file.suffix != ".py"
+        file.read_bytes()
+        for file in folder.rglob("*")
+        if file.is_file() and file.suffix not in {".py", ".pyc"}  # the secret stands in the program
     ]
     pages = []
     with TestClient(create_ui(store=store), base_url="http://127.0.0.1") as client:
