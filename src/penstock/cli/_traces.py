@@ -64,13 +64,15 @@ def show(ctx: click.Context, trace: str, as_json: bool) -> None:
         return
     say(f"[bold]{plain(found.name)}[/]  {plain(found.trace_id)}  {plain(found.state)}")
     show_table(
-        ["span", "kind", "state", "seconds", "outputs"],
+        ["span", "kind", "state", "seconds", "model", "tokens", "outputs"],
         [
             [
                 "  " * span.depth + span.name,
                 span.kind,
                 span.message or span.state,
                 span.seconds,
+                span.model,
+                span.tokens.get("total"),
                 "" if span.outputs is None else str(span.outputs)[:_SHOWN],
             ]
             for span in found.spans

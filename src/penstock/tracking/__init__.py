@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from penstock.tracking._search import search_experiments as search_experiments
     from penstock.tracking._search import search_runs as search_runs
     from penstock.tracking._series import step_of as step_of
+    from penstock.tracking._span_conventions import SpanFacts as SpanFacts
+    from penstock.tracking._span_conventions import read_span_facts as read_span_facts
     from penstock.tracking._start import ActiveRun as ActiveRun
     from penstock.tracking._start import end_run as end_run
     from penstock.tracking._start import start_run as start_run
@@ -109,6 +111,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "TRACE": "_traces",
         "RequestTrace": "_traces",
         "TraceSpan": "_traces",
+        "SpanFacts": "_span_conventions",
+        "read_span_facts": "_span_conventions",
         "get_trace": "_traces",
         "list_traces": "_traces",
     },

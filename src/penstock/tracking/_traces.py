@@ -13,6 +13,7 @@ from penstock.core import (
     project_of,
 )
 from penstock.stores import open_store
+from penstock.tracking._span_conventions import read_span_facts
 
 if TYPE_CHECKING:
     from penstock.stores import Store
@@ -41,6 +42,8 @@ class TraceSpan:
         attributes: Further facts by key.
         events: What happened within it: name, time and attributes.
         depth: Number of spans around it.
+        model: Name of the model that was asked; empty for none.
+        tokens: Number of tokens that the model read and wrote: ``input``, ``output``, ``total``.
     """
 
     span_id: str
@@ -56,6 +59,8 @@ class TraceSpan:
     attributes: Mapping[str, Any]
     events: Sequence[Mapping[str, Any]]
     depth: int = 0
+    model: str = ""
+    tokens: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,19 +187,24 @@ def _span(body: Mapping[str, Any]) -> TraceSpan:
     raw, plain = body["span"], dict(body["attributes"])
     start, end = raw.get("start_time_unix_nano", 0), raw.get("end_time_unix_nano", 0)
     status = raw.get("status", {})
+    facts = read_span_facts(plain, body["events"])
+    for name in ("mlflow.spanType", "mlflow.spanInputs", "mlflow.spanOutputs"):
+        plain.pop(name, None)
     return TraceSpan(
         span_id=raw.get("span_id", ""),
         parent_id=raw.get("parent_span_id") or None,
         name=raw.get("name", ""),
-        kind=str(plain.pop("mlflow.spanType", "") or "UNKNOWN"),
+        kind=facts.kind,
         state=_STATES.get(status.get("code", 0), "unset"),
         message=status.get("message", ""),
         start_ns=start,
         seconds=(end - start) / 1e9 if end else None,
-        inputs=plain.pop("mlflow.spanInputs", None),
-        outputs=plain.pop("mlflow.spanOutputs", None),
+        inputs=facts.inputs,
+        outputs=facts.outputs,
         attributes=plain,
         events=body["events"],
+        model=facts.model,
+        tokens=facts.tokens,
     )
 
 

@@ -4,10 +4,11 @@ import base64
 import gzip
 import json
 import struct
+from typing import Any
 
 import pytest
 
-from penstock.tracking import get_trace, list_traces
+from penstock.tracking import get_trace, list_traces, read_span_facts
 
 TRACE_ID, SPAN_ID = bytes(range(16)), bytes(range(8))
 
@@ -350,3 +351,55 @@ result.append([refusal(client.search_traces, ["0"], filter_string="span.size = '
         [],
         ["INVALID_PARAMETER_VALUE", "INVALID_PARAMETER_VALUE"],
     ]
+
+
+_CONVENTIONS = """
+import json
+from mlflow.tracing.otel.translation.genai_semconv import GenAiTranslator
+from mlflow.tracing.otel.translation.open_inference import OpenInferenceTranslator
+from mlflow.tracing.otel.translation.traceloop import TraceloopTranslator
+
+def read(value):
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+def told(attributes):
+    kinds = [GenAiTranslator(), OpenInferenceTranslator(), TraceloopTranslator()]
+    def first(name):
+        values = (read(getattr(each, name)(attributes)) for each in kinds)
+        return next((value for value in values if value is not None), None)
+    return [first(name) for name in (
+        "translate_span_type", "get_input_value", "get_output_value", "get_model_name",
+        "get_input_tokens", "get_output_tokens")]
+
+result = [told(each) for each in sent]
+"""
+
+
+def test_attributes_of_other_libraries_mean_what_they_mean_to_mlflow(client):
+    sent: list[dict[str, Any]] = [
+        {"gen_ai.operation.name": kind, "gen_ai.input.messages": '[{"role": "user"}]'}
+        for kind in ("chat", "embeddings", "execute_tool", "invoke_agent", "text_completion")
+    ]
+    sent += [
+        {"openinference.span.kind": kind, "input.value": "Hi", "output.value": '{"a": 1}',
+         "llm.model_name": "m", "llm.token_count.prompt": 3, "llm.token_count.completion": 4}
+        for kind in ("TOOL", "CHAIN", "LLM", "RETRIEVER", "RERANKER", "GUARDRAIL", "EVALUATOR")
+    ]  # fmt: skip
+    sent += [
+        {"traceloop.span.kind": kind, "traceloop.entity.input": "[1]",
+         "gen_ai.completion.0.content": "b", "gen_ai.usage.prompt_tokens": 2}
+        for kind in ("workflow", "task", "agent", "tool")
+    ]  # fmt: skip
+    found = [read_span_facts(each) for each in sent]
+    ours = [
+        [
+            None if each.kind == "UNKNOWN" else each.kind,
+            *(each.inputs, each.outputs, each.model or None),
+            *(each.tokens.get("input"), each.tokens.get("output")),
+        ]
+        for each in found
+    ]
+    assert ours == client(_CONVENTIONS, sent=sent)

@@ -21,7 +21,7 @@ from penstock.server.mlflow._fields import Fields, compact, page
 from penstock.server.mlflow._kinds import LINK
 from penstock.server.mlflow._otlp import plain_attributes
 from penstock.server.mlflow._rules import TAG_LENGTH, check_experiment_id, check_key
-from penstock.tracking import SPAN, TRACE
+from penstock.tracking import SPAN, TRACE, read_span_facts
 
 _MOST, _DEFAULT = 500, 100
 _MOST_IDS = 500
@@ -31,7 +31,7 @@ _SPAN_STATES = dict(enumerate(("UNSET", "OK", "ERROR")))
 _SPAN_TYPE = "mlflow.spanType"
 _NAME_TAG = "mlflow.traceName"
 _PLACE_TAG, _FOLDER_TAG = "mlflow.trace.spansLocation", "mlflow.artifactLocation"
-_REQUEST_ID, _INPUTS, _OUTPUTS = "mlflow.traceRequestId", "mlflow.spanInputs", "mlflow.spanOutputs"
+_REQUEST_ID = "mlflow.traceRequestId"
 _RUN = "mlflow.sourceRun"
 _PREVIEW = 1000
 _SECONDS = re.compile(r"(-?\d+)(?:\.(\d{1,9}))?s")
@@ -238,8 +238,9 @@ def _told_by_spans(bodies: Sequence[Mapping[str, Any]], run_id: str) -> dict[str
     told["metadata"] = {_RUN: run_id} if run_id else {}
     if root is not None:
         told["name"] = root["span"].get("name", "")
-        told["request_preview"] = _preview(root["attributes"].get(_INPUTS))
-        told["response_preview"] = _preview(root["attributes"].get(_OUTPUTS))
+        facts = read_span_facts(root["attributes"], root.get("events", ()))
+        told["request_preview"] = _preview(facts.inputs)
+        told["response_preview"] = _preview(facts.outputs)
         failed = root["span"].get("status", {}).get("code") == 2  # noqa: PLR2004 - STATUS_CODE_ERROR
         told["state"] = "ERROR" if failed else "OK"
     return told

@@ -51,6 +51,8 @@ def _row(trace: RequestTrace, span: TraceSpan) -> dict[str, Any]:
         "parts": [
             (title, _shown(value))
             for title, value in (
+                ("Model", span.model or None),
+                ("Tokens", dict(span.tokens) or None),
                 ("Inputs", span.inputs),
                 ("Outputs", span.outputs),
                 ("Attributes", span.attributes or None),
