@@ -77,14 +77,15 @@ def _requests_first() -> Iterator[None]:
     prediction log or the poll of the store had taken it. The loaded models and libraries are half a
     million objects that stay: a full collection looked at each of them, for a tenth of a second.
     """
-    before = sys.getswitchinterval()
+    before, frozen = sys.getswitchinterval(), gc.get_freeze_count()
     sys.setswitchinterval(_SWITCH_S)
     gc.collect()
     gc.freeze()
     try:
         yield
     finally:
-        gc.unfreeze()
+        if not frozen:  # what the caller has frozen stays so
+            gc.unfreeze()
         sys.setswitchinterval(before)
 
 
