@@ -96,12 +96,21 @@ def test_settings_of_networks(library, settings):
     assert library_settings() == {}
 
 
-def test_an_object_is_told_and_never_set():
+def test_an_object_is_told_and_never_set_from_its_text():
     pd.set_option("display.float_format", "{:.1f}".format)
     (text,) = library_settings().values()
     assert text.startswith("object ")
+    use_library_settings({})
+    assert library_settings() == {}
     use_library_settings({"pandas.display.float_format": text})
     assert library_settings() == {}
+
+
+def test_an_object_that_was_set_here_stays_where_there_is_only_its_text():
+    pd.set_option("display.float_format", "{:.1f}".format)
+    recorded = library_settings()
+    use_library_settings(recorded)
+    assert library_settings() == recorded
 
 
 def test_settings_are_as_before_after_a_block_also_those_that_are_objects():

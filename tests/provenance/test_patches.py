@@ -193,3 +193,21 @@ def test_what_a_recorded_step_had_and_this_process_has_not_is_named(notebook):
     untold = {"patches": recorded["patches"], "untold_patches": ["In [3]: f()"]}
     assert missing_patches(untold, digest) == ("json.extra", "In [3]: f()")
     assert missing_patches({}, digest) == ()
+
+
+class Proxy:
+    """An object that must not be asked for its class, as some of torch and Flask."""
+
+    def init(self):
+        pass
+
+    @property  # type: ignore[misc]
+    def __class__(self):
+        raise RuntimeError("outside of its context")
+
+
+def test_proxies_are_not_asked_for_their_class(notebook, monkeypatch):
+    monkeypatch.setattr(statistics, "proxy", Proxy(), raising=False)
+    notebook.main.proxy = Proxy()
+    notebook.run("statistics.proxy.a = 1\nproxy.b = 2\njson.extra = 5", "proxy.init()")
+    assert "json:extra" in find_patches().by_place

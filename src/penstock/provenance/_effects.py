@@ -26,6 +26,7 @@ from penstock.provenance._resolving import (
     SILENT_MODULES,
     calls_in,
     chain_of,
+    is_a,
     is_foreign,
     library_of,
     resolve,
@@ -176,11 +177,11 @@ def is_patch(target: ast.expr, scope: Mapping[str, Any]) -> bool:
         return any(is_patch(each, scope) for each in target.elts)
     if isinstance(target, ast.Subscript):
         held, root = target.value, root_of(target.value)
-        return isinstance(held, ast.Attribute) and isinstance(scope.get(root or ""), ModuleType)
+        return isinstance(held, ast.Attribute) and is_a(scope.get(root or ""), ModuleType)
     if not isinstance(target, ast.Attribute):
         return False
     owner = resolve(target.value, scope)
-    if isinstance(owner, ModuleType) or (isinstance(owner, type) and is_foreign(owner)):
+    if is_a(owner, ModuleType) or (is_a(owner, type) and is_foreign(owner)):
         return True
     # An object that a library holds: `json._default_encoder.skipkeys = True`.
     library = scope.get(root_of(target.value) or "")
@@ -190,12 +191,12 @@ def is_patch(target: ast.expr, scope: Mapping[str, Any]) -> bool:
 
 def changes_library(call: ast.Call, scope: Mapping[str, Any]) -> bool:
     value = resolve(call.func, scope)
-    if isinstance(value, FunctionType) and is_own_code(value.__code__.co_filename):
+    if is_a(value, FunctionType) and is_own_code(value.__code__.co_filename):
         given = _is_given_foreign(call, scope) and stores_attributes(value.__code__)
         return given or _touches_others(value, set())
     if value is setattr:
         owner = resolve(call.args[0], scope) if call.args else MISSING
-        return isinstance(owner, ModuleType) or is_foreign(owner)
+        return is_a(owner, ModuleType) or is_foreign(owner)
     return value is not MISSING and _is_changing(call.func, scope, own=False)
 
 
@@ -204,7 +205,7 @@ def _without_data(call: ast.Call, scope: Mapping[str, Any]) -> ast.expr:
 
     def is_kept(node: ast.expr) -> bool:
         names = [each.id for each in ast.walk(node) if isinstance(each, ast.Name)]
-        return all(isinstance(scope.get(name, None), _LIGHT) for name in names)
+        return all(is_a(scope.get(name, None), _LIGHT) for name in names)
 
     arguments = [each for each in call.args if is_kept(each)]
     named = [each for each in call.keywords if is_kept(each.value)]
@@ -261,9 +262,9 @@ def _is_loud(call: ast.Call, scope: Mapping[str, Any]) -> bool:
         return True
     base = scope.get(root, getattr(builtins, root, MISSING))
     chain = chain_of(call.func)
-    if base is print or isinstance(base, logging.Logger) or chain[:2] == ["sys", "path"]:
+    if base is print or is_a(base, logging.Logger) or chain[:2] == ["sys", "path"]:
         return False
-    if isinstance(base, dict | list | set):  # a value of the module: counts where it is read
+    if is_a(base, dict | list | set):  # a value of the module: counts where it is read
         return False
     return library_of(base) not in SILENT_MODULES
 
@@ -278,21 +279,21 @@ def _calls_change(value: ast.expr | None, scope: Mapping[str, Any], *, own: bool
 def _is_given_foreign(call: ast.Call, scope: Mapping[str, Any]) -> bool:
     """Return whether the user's own function is passed a class or module of a library."""
     value = resolve(call.func, scope)
-    if not isinstance(value, FunctionType) or not is_own_code(value.__code__.co_filename):
+    if not is_a(value, FunctionType) or not is_own_code(value.__code__.co_filename):
         return False
     arguments = [resolve(item, scope) for item in (*call.args, *(k.value for k in call.keywords))]
-    return any(isinstance(item, type | ModuleType) and is_foreign(item) for item in arguments)
+    return any(is_a(item, type | ModuleType) and is_foreign(item) for item in arguments)
 
 
 def _is_changing(function: ast.expr, scope: Mapping[str, Any], *, own: bool) -> bool:
     """Return whether a called function changes a library, judged by name or code."""
     value = resolve(function, scope)
-    if isinstance(value, FunctionType) and is_own_code(value.__code__.co_filename):
+    if is_a(value, FunctionType) and is_own_code(value.__code__.co_filename):
         return own and _touches_others(value, set())
     chain = chain_of(function)
     if not chain or library_of(value) in {"builtins", *SILENT_MODULES}:
         return False
-    return bool(CHANGING.match(chain[-1])) and not isinstance(value, type)
+    return bool(CHANGING.match(chain[-1])) and not is_a(value, type)
 
 
 def decorates_loudly(decorator: ast.expr, scope: Mapping[str, Any]) -> bool:
@@ -303,13 +304,13 @@ def decorates_loudly(decorator: ast.expr, scope: Mapping[str, Any]) -> bool:
     value = resolve(function, scope)
     if value is MISSING and root is not None:
         base = scope.get(root)
-        if isinstance(base, FunctionType) and is_own_code(base.__code__.co_filename):
+        if is_a(base, FunctionType) and is_own_code(base.__code__.co_filename):
             return False  # `function.register`: the registered function is a value of that function
         return _is_loud_library(library_of(base), function)
     inner = getattr(value, "__func__", value)
-    if isinstance(inner, FunctionType) and is_own_code(inner.__code__.co_filename):
+    if is_a(inner, FunctionType) and is_own_code(inner.__code__.co_filename):
         return _touches_others(inner, set())
-    if isinstance(value, type) and is_own_class(value):
+    if is_a(value, type) and is_own_class(value):
         return False
     return _is_loud_library(library_of(value), function)
 
@@ -334,7 +335,7 @@ def _touches_others(function: FunctionType, seen: set[int]) -> bool:
         return True
     for name, chains in uses.globals.items():
         value = scope.get(name)
-        if isinstance(value, FunctionType) and is_own_code(value.__code__.co_filename):
+        if is_a(value, FunctionType) and is_own_code(value.__code__.co_filename):
             if _touches_others(value, seen):
                 return True
         elif is_foreign(value):
@@ -346,7 +347,7 @@ def _touches_others(function: FunctionType, seen: set[int]) -> bool:
 
 def _is_registered(value: Any) -> bool:
     """Return whether a library is notified of each class derived from the library's classes."""
-    if not isinstance(value, type):
+    if not is_a(value, type):
         return False
     for cls in (*value.__mro__[1:], type(value)):
         own = vars(cls).get("__init_subclass__")

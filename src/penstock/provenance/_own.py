@@ -100,9 +100,11 @@ def is_own_module(module: ModuleType) -> bool:
     top = name.partition(".")[0]
     if top == "penstock" or (top in sys.stdlib_module_names and top != "__main__"):
         return False
-    if top.startswith("_cython"):  # created by hand in every module that Cython compiled
+    if top.startswith(("_cython", "cython_runtime")):  # created by hand where Cython has compiled
         return False
     file = getattr(module, "__file__", None)
+    if not (file and os.path.isabs(file)) and _is_part(module, top):
+        return False
     if file:
         return file.endswith(".py") and is_own_code(file)
     if name == "__main__":
@@ -111,6 +113,12 @@ def is_own_module(module: ModuleType) -> bool:
     if not places:  # created by hand with `types.ModuleType`
         return getattr(module, "__spec__", None) is None
     return not any(looks_installed(f"{place}/") for place in places)
+
+
+def _is_part(module: ModuleType, package: str) -> bool:
+    """Return whether a module is a part of an installed package, which may have made it by hand."""
+    found = sys.modules.get(package, module)
+    return found is not module and not is_own_module(found)
 
 
 def find_own_file(name: str) -> Path | None:

@@ -35,6 +35,7 @@ from penstock.provenance._resolving import (
     MISSING,
     calls_in,
     chain_of,
+    is_a,
     is_foreign,
     library_of,
     resolve,
@@ -195,7 +196,7 @@ class _Scan:
         for attribute, value in list(vars(module).items()):
             if self._is_own(value):
                 yield f"{name}:{attribute}", value
-            elif isinstance(value, type) and id(value) not in self._seen:
+            elif is_a(value, type) and id(value) not in self._seen:
                 self._seen.add(id(value))
                 for each, member in list(vars(value).items()):
                     if self._is_own(member) and (place := _place_of(value, each)):
@@ -206,7 +207,7 @@ class _Scan:
         if type(inner) is FunctionType:
             home: Any = inner.__globals__.get("__name__")
         else:
-            home = inner.__module__ if isinstance(inner, type) else type(inner).__module__
+            home = inner.__module__ if is_a(inner, type) else type(inner).__module__
         if not isinstance(home, str):
             return False
         known = self._homes.get(home)
@@ -220,7 +221,7 @@ class _Scan:
 def _inner(value: Any) -> Any:
     """Return the function or class inside of a descriptor, a partial or an accessor of pandas."""
     kind = type(value)
-    if kind is FunctionType or isinstance(value, type):
+    if kind is FunctionType or issubclass(kind, type):
         return value
     if kind in {staticmethod, classmethod, MethodType}:
         return value.__func__
@@ -296,7 +297,7 @@ class _StatementReader:
         value = resolve(call.func, self._scope)
         if value is setattr or value is delattr:
             return self._set(call)
-        if isinstance(value, FunctionType) and is_own_code(value.__code__.co_filename):
+        if is_a(value, FunctionType) and is_own_code(value.__code__.co_filename):
             return self._given(call, value) and self._function(value, set())
         return is_told(library_of(value), chain_of(call.func)[-1])
 
@@ -310,7 +311,7 @@ class _StatementReader:
         """Take the attributes that an own function sets in the classes and modules passed to it."""
         given = (*call.args, *(keyword.value for keyword in call.keywords))
         owners = [resolve(each, self._scope) for each in given]
-        foreign = [each for each in owners if isinstance(each, _Owner) and is_foreign(each)]
+        foreign = [each for each in owners if is_a(each, _Owner) and is_foreign(each)]
         code = function.__code__
         if not foreign or not stores_attributes(code):
             return True
@@ -331,9 +332,9 @@ class _StatementReader:
             return False
         for name, chains in uses.globals.items():
             value = scope.get(name)
-            if isinstance(value, FunctionType) and is_own_code(value.__code__.co_filename):
+            if is_a(value, FunctionType) and is_own_code(value.__code__.co_filename):
                 told.append(self._function(value, seen))
-            elif isinstance(value, ModuleType | type | FunctionType) and is_foreign(value):
+            elif is_a(value, ModuleType | type | FunctionType) and is_foreign(value):
                 ends = {chain[-1] if chain else name for chain in chains}
                 told += [is_told(library_of(value), e) for e in ends if CHANGING.match(e)]
         return all(told)
@@ -343,13 +344,13 @@ class _StatementReader:
         for each in path:
             root = getattr(root, each, None)
         # An attribute of another object is a value of the notebook, which is sent with the step.
-        return self._take(root, name) if isinstance(root, _Owner) and is_foreign(root) else True
+        return self._take(root, name) if is_a(root, _Owner) and is_foreign(root) else True
 
     def _take(self, owner: Any, name: str) -> bool:
         """Take the live value at a place; return whether the place can be found again."""
-        if isinstance(owner, type) and is_own_class(owner):
+        if is_a(owner, type) and is_own_class(owner):
             return True
-        place = _place_of(owner, name) if isinstance(owner, _Owner) else None
+        place = _place_of(owner, name) if is_a(owner, _Owner) else None
         if place is None:
             return False
         value = _value_at(owner, name)
@@ -360,7 +361,7 @@ class _StatementReader:
 
 def _is_at_home(owner: _Owner, name: str, value: Any) -> bool:
     """Return whether a name has the library's own function again, or class."""
-    if not isinstance(value, FunctionType | type) or _is_own(value):
+    if not is_a(value, FunctionType | type) or _is_own(value):
         return False
     home = getattr(value, "__module__", None), value.__qualname__
     expected = name if isinstance(owner, ModuleType) else f"{owner.__qualname__}.{name}"

@@ -4,12 +4,13 @@ import ast
 import builtins
 import dis
 from collections.abc import Iterator, Mapping
-from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
-from typing import Any
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType, UnionType
+from typing import Any, TypeGuard, TypeVar, overload
 
 from penstock.provenance._imports import is_own_class
 from penstock.provenance._own import is_own_code, is_own_module
 
+_T = TypeVar("_T")
 MISSING: Any = object()
 SILENT_MODULES = frozenset({"argparse", "logging", "penstock"})
 
@@ -42,6 +43,22 @@ def root_of(node: ast.expr) -> str | None:
     return node.id if isinstance(node, ast.Name) else None
 
 
+@overload
+def is_a(value: Any, kind: type[_T]) -> TypeGuard[_T]: ...
+
+
+@overload
+def is_a(value: Any, kind: UnionType | tuple[type, ...]) -> bool: ...
+
+
+def is_a(value: Any, kind: Any) -> bool:
+    """Return whether a value's real type is a type, or derived from it.
+
+    A proxy that is asked for its class, as `isinstance` does, may warn, or raise.
+    """
+    return issubclass(type(value), kind)
+
+
 def resolve(node: ast.expr, scope: Mapping[str, Any]) -> Any:
     """Return the object of a dotted name; missing if more than a plain look-up is needed."""
     if isinstance(node, ast.Name):
@@ -49,9 +66,9 @@ def resolve(node: ast.expr, scope: Mapping[str, Any]) -> Any:
     if not isinstance(node, ast.Attribute):
         return MISSING
     base = resolve(node.value, scope)
-    if isinstance(base, ModuleType):
+    if is_a(base, ModuleType):
         return vars(base).get(node.attr, MISSING)
-    if isinstance(base, type):
+    if is_a(base, type):
         return next((vars(c)[node.attr] for c in base.__mro__ if node.attr in vars(c)), MISSING)
     if base is not MISSING and is_own_class(type(base)):
         return next(
@@ -62,9 +79,9 @@ def resolve(node: ast.expr, scope: Mapping[str, Any]) -> Any:
 
 def library_of(value: Any) -> str:
     """Return the name of the top-level package that a value comes from."""
-    if isinstance(value, ModuleType):
+    if is_a(value, ModuleType):
         name = value.__name__
-    elif isinstance(value, type | FunctionType | BuiltinFunctionType | MethodType):
+    elif is_a(value, type | FunctionType | BuiltinFunctionType | MethodType):
         name = getattr(value, "__module__", None) or ""
     else:
         name = type(value).__module__
@@ -73,12 +90,12 @@ def library_of(value: Any) -> str:
 
 def is_foreign(value: Any) -> bool:
     """Return whether a value belongs to a library, Python's own modules included."""
-    if value is None or isinstance(value, str | int | float | dict | list | set | tuple):
+    if value is None or is_a(value, str | int | float | dict | list | set | tuple):
         return False
-    if isinstance(value, ModuleType):
+    if is_a(value, ModuleType):
         return not is_own_module(value) and library_of(value) not in SILENT_MODULES
-    cls = value if isinstance(value, type) else type(value)
-    if isinstance(value, FunctionType):
+    cls = value if is_a(value, type) else type(value)
+    if is_a(value, FunctionType):
         return not is_own_code(value.__code__.co_filename)
     return not is_own_class(cls) and library_of(value) not in {"builtins", *SILENT_MODULES}
 
