@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
 import pytest
+from tests.hunting import length
 from tests.server.fuzzing import HOST, Sent, answer_to
 
 from penstock.core import RunState
@@ -127,8 +128,9 @@ def test_the_corpus_is_large(outside):
 
 @pytest.mark.slow
 def test_no_spelling_of_a_path_leads_outside(server, tmp_path, outside):
+    """Every spelling meets a third of the routes, in turn; all of them in a hunt."""
     before = files_outside(tmp_path)
-    asyncio.run(look(server, corpus(outside)))
+    asyncio.run(look(server, corpus(outside), every=length(3, 1)))
     assert files_outside(tmp_path) == before
 
 
@@ -138,9 +140,9 @@ def test_no_spelling_of_some_leads_outside(server, tmp_path, outside):
     assert files_outside(tmp_path) == before
 
 
-async def look(server, paths):
-    for path in paths:
-        for sent in requests(path):
+async def look(server, paths, every=1):
+    for number, path in enumerate(paths):
+        for sent in requests(path)[number % every :: every]:
             answer = await answer_to(server, sent)
             assert answer.status < 500, (sent, answer.body[:300])
             for known in (CANARY.encode(), b"root:x:0", b"SQLite format"):
