@@ -25,7 +25,7 @@ test: $(DEV)  ## the tests, with the same random draws each time; in minutes
 
 test-slow: $(DEV)  ## whole pages, stories and tables, kills and clusters: what CI runs besides
 	@$(BIN)/python -m compileall -q src
-	@$(BIN)/python -m pytest -n 2 --dist worksteal -q -m slow
+	@$(BIN)/python -m pytest -n 3 --dist worksteal -q -m slow
 
 hunt: $(DEV)  ## random tests with new draws, for MINUTES=60; prints how to repeat a finding
 	@$(BIN)/python -m compileall -q src
