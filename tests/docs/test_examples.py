@@ -81,9 +81,7 @@ class Reader:
     def __init__(self, folder, *, cold=False):
         self.folder, self.printed, self.port = folder, "", free_port()
         self.environment = environment()
-        if (
-            not cold
-        ):  # the commands of a page are forked from a process that has the libraries loaded
+        if not cold:  # commands are forked from a process that has the libraries loaded
             path = warm.folder(self.environment), self.environment["PATH"]
             self.environment["PATH"] = os.pathsep.join(map(str, filter(None, path)))
         self.processes, self.notebook = [], None
