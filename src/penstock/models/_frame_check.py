@@ -4,7 +4,8 @@ Numbers and dates of the training type are compared as columns; all further valu
 ColumnChecker of requests, each distinct value once.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -46,12 +47,17 @@ class _Findings:
     warnings: dict[int, list[str]] = field(default_factory=dict)
 
 
-def check_frame(checkers: Sequence[ColumnChecker], frame: "pl.DataFrame") -> CheckedFrame:
+def check_frame(
+    checkers: Sequence[ColumnChecker], frame: "pl.DataFrame", encoded: Collection[str] = ()
+) -> CheckedFrame:
     """Check the rows of a frame; see Signature.check_frame."""
     import polars as pl
 
     findings = _Findings()
-    columns = [_check_column(each, frame, findings) for each in checkers]
+    columns = [
+        _check_column(each, frame, findings, json.loads if each.column.name in encoded else None)
+        for each in checkers
+    ]
     refused = {row: _reason(problems) for row, problems in sorted(findings.problems.items())}
     table = pl.DataFrame(columns)
     places = pl.int_range(frame.height, eager=True)
@@ -65,7 +71,10 @@ def check_frame(checkers: Sequence[ColumnChecker], frame: "pl.DataFrame") -> Che
 
 
 def _check_column(
-    checker: ColumnChecker, frame: "pl.DataFrame", findings: _Findings
+    checker: ColumnChecker,
+    frame: "pl.DataFrame",
+    findings: _Findings,
+    decode: Callable[[str], Any] | None,
 ) -> "pl.Series":
     import polars as pl
 
@@ -77,7 +86,7 @@ def _check_column(
         series = series.fill_nan(None)  # a table's word for a missing number, as NaN in a CSV
     quick = _quick(checker, series, dtype)
     if quick is None:
-        return _by_value(checker, series, dtype, findings, None)
+        return _by_value(checker, series, dtype, findings, None, decode)
     values, fine = quick
     if fine.all():
         return values.rename(name)
@@ -126,6 +135,7 @@ def _by_value(
     dtype: "pl.DataType",
     findings: _Findings,
     places: list[int] | None,
+    decode: Callable[[str], Any] | None = None,
 ) -> "pl.Series":
     """Check values as those of a request, each distinct value once."""
     import polars as pl
@@ -136,7 +146,10 @@ def _by_value(
     # Equal floats may differ in their sign of zero; objects have no order.
     groups = series.dtype == pl.String or series.dtype.is_temporal() or series.dtype.is_integer()
     distinct = series.unique(maintain_order=True) if groups else series
-    values, problems, warnings = _check_values(checker, distinct.to_list())
+    came = distinct.to_list()
+    if decode is not None:
+        came = [None if each is None else decode(each) for each in came]
+    values, problems, warnings = _check_values(checker, came)
     read = pl.Series(name, values, dtype)
     if not groups:
         _note(findings, range(len(values)), places, problems, warnings)

@@ -1,6 +1,6 @@
 """Signature: a model's inputs and outputs; converts rows to a frame with the training types."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -129,7 +129,7 @@ class Signature:
         """
         return self._checker.plain_values(row)
 
-    def check_frame(self, frame: "pl.DataFrame") -> CheckedFrame:
+    def check_frame(self, frame: "pl.DataFrame", *, encoded: Collection[str] = ()) -> CheckedFrame:
         """Check the rows of a frame, each as a request with that row alone is checked.
 
         >>> import polars as pl
@@ -140,11 +140,12 @@ class Signature:
 
         Args:
             frame: Rows; columns that are no inputs are ignored, absent inputs are missing values.
+            encoded: Columns whose texts hold a value as JSON.
 
         Returns:
             The accepted rows with the training types, and the reason for each refused row.
         """
-        return check_frame(self._checker.columns, frame)
+        return check_frame(self._checker.columns, frame, encoded)
 
     def reading(self, rules: Mapping[str, ReadingRule]) -> "Signature":
         """Return a signature that reads the texts of some inputs by further rules.

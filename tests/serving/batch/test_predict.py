@@ -113,6 +113,42 @@ def test_texts_of_a_file_have_the_servers_answers(
         check_answers(batches, "linear", path, [_sent(row) for row in rows], part)
 
 
+MIXED = {
+    "size": [3.25, 1, None, "3.25", True, "", -0.0, [1.5], {"a": 1}],
+    "share": [7, 7.0, 7.5, "7", "7 %", None, False],
+    "count": [3, 12.0, "3", None, True],
+    "city": ["Bonn", "Köln", "7", 7, None, True, ""],
+    "day": ["2024-03-05", "1999-12-31", None, 20240305, "tomorrow", False],
+}
+
+
+@pytest.mark.parametrize("large", [False, True])  # files too large for memory are read in blocks
+@settings(max_examples=3, report_multiple_bugs=False)
+@given(data=st.data())
+def test_values_of_several_types_have_the_servers_answers(
+    large: bool, data: Any, batches: Batches
+) -> None:
+    cells = {name: st.sampled_from(values) for name, values in MIXED.items()}
+    rows = data.draw(st.lists(st.fixed_dictionaries(cells), min_size=2, max_size=25))
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        if large:
+            patch.setattr("penstock.data.sources._formats._LARGE_TEXT", 100)
+            patch.setattr("penstock.data.sources._blocks.BLOCK_BYTES", 200)
+        halves = rows[: len(rows) // 2], rows[len(rows) // 2 :]
+        for name, half in zip("ab", halves, strict=True):
+            Path(folder, f"{name}.jsonl").write_text("\n".join(map(json.dumps, half)) + "\n")
+        check_answers(batches, "linear", Path(folder), rows, data.draw(st.integers(1, 12)))
+
+
+def test_one_number_in_quotes_refuses_its_row_alone(plain, tmp_path):
+    lines = [{"a": 0.5, "b": 3}, {"a": "0.5", "b": 3}, {"a": True, "b": 3}, {"a": 1, "b": 3}]
+    (tmp_path / "new.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    values, reasons = predicted(plain, tmp_path / "new.jsonl", tmp_path)
+    assert sorted(values) == [0, 3]
+    assert reasons[1].startswith("Field 'a' is '0.5', not a number. Send the number without quotes")
+    assert reasons[2].startswith("Field 'a' is True, not a number.")
+
+
 def _sent(row: dict[str, str]) -> dict[str, Any]:
     """Return the row of a file as its reader sends it: numbers without quotes where they are."""
     return {name: text or None for name, text in row.items()}

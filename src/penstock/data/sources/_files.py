@@ -195,7 +195,8 @@ class FileSource:
         """Return a copy that leaves a CSV column as text where some of its values cannot be read.
 
         For who judges each value: otherwise a few such values become missing, and a column of many
-        becomes text. The reading's rule is that of the values that can be read.
+        becomes text. The reading's rule is that of the values that can be read. A column of a JSON
+        file whose values are of several types holds them as JSON, with a rule that says so.
 
         Args:
             names: The columns.

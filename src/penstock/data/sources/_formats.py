@@ -14,7 +14,8 @@ from penstock.data.sources._blocks import NotInBlocksError
 from penstock.data.sources._csv import CsvForm, read_csv
 from penstock.data.sources._file_rows import FileRows
 from penstock.data.sources._json_blocks import read_json_blocks
-from penstock.data.sources._json_lines import read_json
+from penstock.data.sources._json_lines import MixedTypesError, read_json
+from penstock.data.sources._json_mixed import may_be_mixed, mixed_fields, read_objects
 from penstock.data.sources._partitions import add_partition
 from penstock.data.sources._same_form import require_same_columns, require_same_types
 from penstock.data.sources._text import is_packed, read_bytes
@@ -47,7 +48,7 @@ class ReadOptions:
         decimal: Decimal mark of CSV numbers.
         remembered: Reading rules of the last reading.
         sheet: Sheet of an Excel file; None for the first.
-        as_written: CSV columns that stay texts where some values cannot be read.
+        as_written: Columns for who judges each value; see ``FileSource.as_written``.
         spill: Folder for the rows of text files too large for memory, until they have been read.
     """
 
@@ -165,7 +166,7 @@ def _read_json(files: Sequence[Path], options: ReadOptions) -> FileRows:
 def _read_json_whole(files: Sequence[Path], options: ReadOptions) -> FileRows:
     import polars as pl
 
-    read = [read_json(file) for file in files]
+    read, mixed = _read_as_written(files, options.as_written)
     parts = [
         options.add_partition(part, part.columns, place)
         for place, (part, _) in enumerate(read)
@@ -178,7 +179,32 @@ def _read_json_whole(files: Sequence[Path], options: ReadOptions) -> FileRows:
     raw = pl.concat(parts, how="diagonal_relaxed")
     table, findings = options.window.keep(raw)
     rules = _rule_of_time(options.window, raw, table)
-    return FileRows.of(_read_iso_columns(table), (*notes, *findings), rules)
+    rules |= {name: ReadingRule("json") for name in mixed}
+    typed = table.with_columns(_read_iso_columns(table.drop(mixed)))
+    return FileRows.of(typed, (*notes, *findings), rules)
+
+
+def _read_as_written(
+    files: Sequence[Path], names: frozenset[str]
+) -> "tuple[list[tuple[pl.DataFrame, list[Finding]]], frozenset[str]]":
+    """Read JSON files, and return the columns that hold JSON as their values are of several types.
+
+    Args:
+        files: The files.
+        names: Columns that may; see ``FileSource.as_written``.
+    """
+    try:
+        read = [read_json(file) for file in files]
+        if not may_be_mixed([table for table, _ in read], names):
+            return read, frozenset()
+    except MixedTypesError:
+        read = []
+        if not names:
+            raise
+    mixed = mixed_fields((each for file in files for each in read_objects(file)), names)
+    if read and not mixed:
+        return read, mixed
+    return [read_json(file, mixed) for file in files], mixed
 
 
 def _read_iso_columns(table: "pl.DataFrame") -> "pl.DataFrame":

@@ -17,6 +17,7 @@ from penstock.data.sources._json_lines import (
     unreadable,
     with_stored_types,
 )
+from penstock.data.sources._json_mixed import may_be_mixed, mixed_fields, objects_of
 from penstock.data.sources._text_blocks import keep_blocks
 from penstock.data.sources._text_rows import TextRows
 from penstock.tables.reading import iso_reader
@@ -40,11 +41,13 @@ def read_json_blocks(files: Sequence[Path], options: "ReadOptions", spill: Path)
 
     Raises:
         DataError: If a file is no JSON, with the line.
-        NotInBlocksError: If a file is one array, or only polars' view of all lines tells its types.
+        NotInBlocksError: If a file is one array, only polars' view of all lines tells its types, or
+            a field of ``as_written`` has values of several types.
     """
     import polars as pl
 
-    parts = [JsonFile(file) for file in files]
+    parts = [JsonFile(file, options.as_written) for file in files]
+    require_same_kinds([pl.DataFrame(schema=part.schema) for part in parts], options.as_written)
     empty = [
         options.add_partition(pl.DataFrame(schema=part.schema), list(part.schema), place)
         for place, part in enumerate(parts)
@@ -80,14 +83,15 @@ class JsonFile:
 
     Args:
         path: The file.
+        as_written: Fields of which no values are of several types; see ``FileSource.as_written``.
 
     Raises:
         DataError: If the file is no JSON, with the line.
         NotInBlocksError: See ``read_json_blocks``.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, as_written: frozenset[str] = frozenset()) -> None:
+        self._path, self._as_written = path, as_written
         self._blocks = TextBlocks(path, quoted=False)
         self._read: pl.Schema | None = None
         for line, content in self._contents():
@@ -136,7 +140,24 @@ class JsonFile:
             table = pl.read_ndjson(io.BytesIO(before + content), infer_schema_length=None)
         except pl.exceptions.PolarsError as error:
             raise unreadable(self._path, content, lines) or NotInBlocksError() from error
+        before_it = pl.DataFrame(schema=self._read or {})
+        rows = table if self._read is None else table[1:]
+        if may_be_mixed([rows], self._as_written) and mixed_fields(
+            objects_of(content), self._as_written
+        ):
+            raise NotInBlocksError
+        require_same_kinds([before_it, rows.head(0)], self._as_written)
         self._read = table.schema
+
+
+def require_same_kinds(frames: "Sequence[pl.DataFrame]", names: frozenset[str]) -> None:
+    """Refuse fields whose values are of several types in frames without rows.
+
+    Raises:
+        NotInBlocksError: If there is one.
+    """
+    if may_be_mixed(frames, names):
+        raise NotInBlocksError
 
 
 def _example(schema: "pl.Schema") -> bytes:

@@ -4,10 +4,12 @@ import io
 import json
 import math
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import DataError
+from penstock.data.sources._json_mixed import objects_of, pack
 from penstock.data.sources._text import read_bytes, to_utf8
 from penstock.data.sources.kafka._json import is_unicode
 
@@ -16,15 +18,25 @@ if TYPE_CHECKING:
 
     from penstock.data._finding import Finding
 
+
+class MixedTypesError(DataError):
+    """The values of a field are of types that do not go together."""
+
+
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _NAME_ENDS = (b'":', b'" :', b'"\t:')  # as nearly every program writes them
 _EXACT = 2**53  # whole numbers up to here are exact as floats
 
 
-def read_json(file: Path) -> "tuple[pl.DataFrame, list[Finding]]":
+def read_json(file: Path, packed: Collection[str] = ()) -> "tuple[pl.DataFrame, list[Finding]]":
     """Read the objects of a file; objects without fields are missing values.
 
+    Args:
+        file: The file.
+        packed: Fields whose values become texts that hold JSON.
+
     Raises:
+        MixedTypesError: If the types of a field's values do not go together.
         DataError: If the file is no JSON, with the line.
     """
     import polars as pl
@@ -34,9 +46,10 @@ def read_json(file: Path) -> "tuple[pl.DataFrame, list[Finding]]":
         return pl.DataFrame(), findings
     if fault := has_lone_surrogates(content):
         raise no_json(file, fault)
-    read = pl.read_json if content.lstrip().startswith(b"[") else pl.read_ndjson
+    lines = pack(objects_of(content), packed) if packed else content
+    read = pl.read_json if lines.lstrip().startswith(b"[") else pl.read_ndjson
     try:
-        table = read(io.BytesIO(content), infer_schema_length=None)
+        table = read(io.BytesIO(lines), infer_schema_length=None)
     except pl.exceptions.PolarsError as error:
         raise unreadable(file, content) or _mixed(file, error) from error
     require_exact(file, content, table)
@@ -71,13 +84,7 @@ def require_exact(file: Path, content: bytes, table: "pl.DataFrame") -> None:
     names = [each.name for each in floats if bool((each.abs() >= _EXACT).any())]
     if not names:
         return
-    text = content.decode()
-    objects = (
-        json.loads(text)
-        if text.lstrip().startswith("[")
-        else map(json.loads, filter(str.strip, text.split("\n")))
-    )
-    for row in objects:
+    for row in objects_of(content):
         for name in names:
             value = row.get(name)
             if isinstance(value, int) and abs(value) > _EXACT:
@@ -156,8 +163,8 @@ def unreadable(file: Path, content: bytes, lines: int = 0) -> DataError | None:
     return no_json(file, fault) if fault else None
 
 
-def _mixed(file: Path, error: Exception) -> DataError:
-    return DataError(
+def _mixed(file: Path, error: Exception) -> MixedTypesError:
+    return MixedTypesError(
         what=f"{file.name} has a field whose values are of several types: {_first_line(error)}.",
         why="The lines of a file are one table.",
         fix="Write each field with the same type in every line.",

@@ -1,5 +1,6 @@
 """Prediction of a part: rows are checked, predicted, and written as columns."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -109,11 +110,15 @@ def _check(
     served: ServedVersion, part: "pl.DataFrame", rules: "Mapping[str, ReadingRule]"
 ) -> CheckedFrame:
     """Check the rows; features of views are looked up first, as for requests."""
-    signature = served.signature.reading(rules) if rules else served.signature
+    encoded = {name for name, rule in rules.items() if rule.type == "json"}
+    read = {name: rule for name, rule in rules.items() if name not in encoded}
+    signature = served.signature.reading(read) if read else served.signature
     if signature.features is None:
-        return signature.check_frame(part)
+        return signature.check_frame(part, encoded=encoded)
     names = [n for n in part.columns if n in {*signature.names, *signature.features.request}]
     rows = part.select(names).to_dicts()
+    for row in rows if encoded else ():
+        row.update({n: json.loads(row[n]) for n in encoded if row[n] is not None})
 
     def check(some: Sequence[Mapping[str, Any]]) -> "tuple[pl.DataFrame, list[tuple[str, ...]]]":
         filled = served.fill(some)

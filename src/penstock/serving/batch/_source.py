@@ -48,7 +48,7 @@ def source_of(data: object, signature: Signature) -> DataSource:
     if isinstance(source, RememberingSource):
         source = source.remembering(texts)
     if isinstance(source, FileSource):
-        source = source.as_written(each.name for each in signature.inputs if each.reading is None)
+        source = source.as_written(signature.names)
     return source
 
 
@@ -67,7 +67,11 @@ def rules_of(
     rules = {}
     for column in signature.inputs:
         rule = written.get(column.name)
-        if column.reading is not None or rule is None or not _is_text(table, column.name):
+        if rule is None or not _is_text(table, column.name):
+            continue
+        if rule.type == "json":
+            rules[column.name] = rule
+        if column.reading is not None or rule.type == "json":
             continue
         if column.family in {"text", "enum"}:  # a text is what the model takes
             continue

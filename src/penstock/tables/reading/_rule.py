@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self, TypeAlias
 
-ValueType: TypeAlias = Literal["text", "integer", "number", "boolean", "date", "datetime"]
+ValueType: TypeAlias = Literal["text", "integer", "number", "boolean", "date", "datetime", "json"]
+"""Type of a column's values; ``json`` where they are of several types and stand as JSON."""
 
 MARKS = ("", "NA", "N/A", "?", "null", "NULL", "nan", "NaN")
 """Texts that mean "no value" in a CSV file, unless they stand in quotes."""
