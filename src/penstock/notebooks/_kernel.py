@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.core import PenstockError, StepState, require
-from penstock.notebooks._outputs import outputs_digest, stream_text
+from penstock.notebooks._outputs import join_streams, outputs_digest, stream_text
 
 _PURPOSE = "executing notebooks"
 _MARK = "penstock:"
@@ -136,6 +136,7 @@ class Kernel:
                 what=f"Cell {index} took longer than {self._client.timeout} s.",
                 fix="Give a longer --timeout, or none.",
             ) from error
+        cell.outputs = join_streams(cell.outputs)
 
 
 def new_document(sources: Sequence[tuple[str, str, str]]) -> Any:  # Any: nbformat's NotebookNode
@@ -175,7 +176,6 @@ def open_kernel(
             km=_manager(kernel, sockets),
             timeout=None if timeout_s is None else max(1, round(timeout_s)),
             allow_errors=True,
-            coalesce_streams=True,
             resources={"metadata": {"path": str(folder)}},
         )
         variables = {**os.environ, "PYTHONHASHSEED": "0", "MPLBACKEND": _BACKEND}

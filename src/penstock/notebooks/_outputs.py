@@ -2,20 +2,22 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import Any
 
 from penstock.core import digest_json
 from penstock.notebooks._document import source_text
 
-_MASKS = (
+_CELL_FILE = "/ipykernel_"
+_MASKS = (  # each in linear time: a line may have a million characters
     (re.compile(r"0x[0-9a-fA-F]{6,}"), "0x…"),
-    (re.compile(r"/\S*/ipykernel_\d+/\d+\.py"), "<cell>"),
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "<uuid>"),
     (re.compile(r"\b(T_|sk-container-id-|sk-estimator-id-)[0-9a-f]+"), r"\1…"),
     (re.compile(r"(?m)^(CPU times:|Wall time:|Compiler|Parser).*$"), r"\1 …"),
-    (re.compile(r"[\d.]+ (?:ns|µs|us|ms|s) ± .*"), "<time>"),
-    (re.compile(r"\d+%\|[^\n]*(?:it/s|s/it)[^\n]*"), "<progress>"),
+    (re.compile(r"(?<![\d.])[\d.]+ (?:ns|µs|us|ms|s) ± .*"), "<time>"),
+    (re.compile(r"(?<!\d)\d+%\|[^\n]*(?:it/s|s/it)[^\n]*"), "<progress>"),
 )  # fmt: skip
+_CELL_PATH = re.compile(r"/\S*/ipykernel_\d+/\d+\.py")
 
 
 def outputs_digest(outputs: Iterable[Mapping[str, Any]]) -> str:
@@ -58,6 +60,56 @@ def stream_text(outputs: Iterable[Mapping[str, Any]], name: str) -> str:
     return "".join(source_text(each.get("text")) for each in outputs if each.get("name") == name)
 
 
+def join_streams(outputs: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    r"""Join the texts of each stream, as a terminal shows them, standard output first.
+
+    nbclient's own ``coalesce_streams`` takes hours for a line of a million characters.
+
+    >>> print_one = {"output_type": "stream", "name": "stdout", "text": "10 %\r20 %\n"}
+    >>> print_two = {"output_type": "stream", "name": "stdout", "text": "dome\b\bne\n"}
+    >>> join_streams([print_one, print_two])[0]["text"]
+    '20 %\ndone\n'
+    """
+    joined: list[dict[str, Any]] = []
+    texts: dict[str, list[str]] = {}
+    for output in outputs:
+        if output["output_type"] != "stream":
+            joined.append(output)
+            continue
+        if output["name"] not in texts:
+            joined.append(output)
+        texts.setdefault(output["name"], []).append(output["text"])
+    for output in joined:
+        if output["output_type"] == "stream":
+            output["text"] = _as_shown("".join(texts[output["name"]]))
+    for place, (one, other) in enumerate(pairwise(joined)):  # they are sent side by side
+        if (one.get("name"), other.get("name")) == ("stderr", "stdout"):
+            joined[place], joined[place + 1] = other, one
+            break
+    return joined
+
+
+def _as_shown(text: str) -> str:
+    """Return a text without what backspaces and carriage returns overwrite."""
+    if "\b" in text:
+        text = "\n".join(map(_without_erased, text.split("\n")))
+    if "\r" in text:
+        text = "\n".join(line[line.rfind("\r", 0, -1) + 1 :] for line in text.split("\n"))
+    return text
+
+
+def _without_erased(line: str) -> str:
+    if "\b" not in line:
+        return line
+    shown: list[str] = []
+    for letter in line:
+        if letter != "\b":
+            shown.append(letter)
+        elif shown:
+            shown.pop()
+    return "".join(shown)
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): _plain(part) for key, part in value.items()}
@@ -69,6 +121,11 @@ def _plain(value: Any) -> Any:
 
 
 def _masked(text: str) -> str:
+    if _CELL_FILE in text:  # else each slash of a picture would be followed to the end
+        text = "\n".join(
+            _CELL_PATH.sub("<cell>", line) if _CELL_FILE in line else line
+            for line in text.split("\n")
+        )
     for pattern, replacement in _MASKS:
         text = pattern.sub(replacement, text)
     return text
