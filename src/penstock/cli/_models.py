@@ -15,7 +15,7 @@ from penstock.core import (
     to_json,
 )
 from penstock.models import describe_form, read_onnx_form
-from penstock.registry import Registry, parse_ref
+from penstock.registry import CHOSEN_TAG, Registry, parse_ref
 from penstock.release import promote as promote_version
 
 if TYPE_CHECKING:
@@ -319,6 +319,11 @@ def _show_gates(version: ModelVersionRecord) -> None:
         say(
             f"[yellow]![/] [bold]{version.ref}[/] is an UnsafeModel: a pickle, loaded in an isolated"
             f" process only. {plain(version.unsafe)}"
+        )
+    if CHOSEN_TAG in version.tags:
+        say(
+            f"[yellow]![/] [bold]{version.ref}[/] was chosen as {plain(version.tags[CHOSEN_TAG])}: its"
+            " figures are too good."
         )
     if not version.gates:
         return

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from penstock.registry._judging import judge_moves as judge_moves
     from penstock.registry._judging import require_servable as require_servable
     from penstock.registry._model_version import ModelVersion as ModelVersion
+    from penstock.registry._references import CHOSEN_TAG as CHOSEN_TAG
     from penstock.registry._references import parse_ref as parse_ref
     from penstock.registry._registry import Registry as Registry
     from penstock.registry._requirements import require_ready as require_ready
@@ -37,6 +38,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "get_approval_rules": "_approving",
         "judge_approvals": "_approving",
         "set_approval_rules": "_approving",
+        "CHOSEN_TAG": "_references",
         "ModelVersion": "_model_version",
         "ProductionAt": "_history",
         "Registry": "_registry",

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.core import ApprovalRecord, ModelVersionRecord, NotFoundError, Stage, StoreError
 from penstock.models import model_card, refresh_card
+from penstock.registry._references import CHOSEN_TAG
 
 if TYPE_CHECKING:
     from penstock.stores import Store
@@ -34,7 +35,7 @@ def render_card(store: "Store", version: ModelVersionRecord, report: Any) -> str
         "signature": version.signature,
         "metrics": version.metrics,
         "gates": _gates(version),
-        "note": version.note,
+        "note": _with_choice(version),
     }
     return model_card(facts, judged, _recorded(store, version))
 
@@ -54,6 +55,17 @@ def current_card(
         for each in approvals
     ]
     return refresh_card(text, facts, decisions)
+
+
+def _with_choice(version: ModelVersionRecord) -> str:
+    """Return the note, with a warning where the rows that chose the model also judge it."""
+    chosen = version.tags.get(CHOSEN_TAG)
+    if chosen is None:
+        return version.note
+    warning = (
+        f"The model was chosen as {chosen}: its figures are too good, its intervals too narrow."
+    )
+    return f"{version.note}\n\n{warning}".strip()
 
 
 def _gates(version: ModelVersionRecord) -> list[dict[str, str]]:

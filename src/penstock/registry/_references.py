@@ -5,6 +5,9 @@ from collections.abc import Sequence
 
 from penstock.core import ModelVersionRecord, NotFoundError, ParameterError, Stage, did_you_mean
 
+CHOSEN_TAG = "penstock.chosen_as"
+"""Tag of a run, and of the version that it registers: how the rows of its report chose the model."""
+
 # Champion is always the production version; challenger the newest in staging.
 _ALIASES = {
     "champion": Stage.PRODUCTION,

@@ -17,6 +17,7 @@ from penstock.core import (
 from penstock.models import Model, holdout_rows, make_onnx_form, require_allowed, unsafe_reason
 from penstock.registry._card import render_card
 from penstock.registry._changing import change_version
+from penstock.registry._references import CHOSEN_TAG
 
 if TYPE_CHECKING:
     import polars as pl
@@ -71,6 +72,10 @@ def register_version(
     if registered.card is not None:
         return registered
     _add_lineage(store, registered)
+    tags = _tags(store, run_id)
+    if tags:
+        store.metadata.models.set_version_tags(model_name, registered.version, tags)
+        registered = replace(registered, tags={**registered.tags, **tags})
     text = card or render_card(store, registered, report)
     return change_version(store.metadata, registered, card=store.put(text).digest)
 
@@ -120,3 +125,9 @@ def _headline(metrics: Mapping[str, float] | None, report: Any) -> dict[str, flo
         metrics = {name: estimate.value for name, estimate in estimates.items()}
     plain = {name: float(value) for name, value in metrics.items()}
     return {name: value for name, value in plain.items() if math.isfinite(value)}
+
+
+def _tags(store: "Store", run_id: str | None) -> dict[str, str]:
+    """Return what the run knows of how the model was chosen."""
+    tags = store.metadata.runs.get(run_id).tags if run_id is not None else {}
+    return {CHOSEN_TAG: tags[CHOSEN_TAG]} if CHOSEN_TAG in tags else {}

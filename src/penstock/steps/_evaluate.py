@@ -25,7 +25,7 @@ def evaluate(
     subset: str = "test",
     resamples: int = 500,
 ) -> EvaluationReport:
-    """Evaluate a model on unseen rows, whole and per slice.
+    """Evaluate a model on unseen rows, whole and per slice; log the metrics on the run.
 
     Args:
         model: A fitted estimator that takes the split's columns.
@@ -40,7 +40,7 @@ def evaluate(
         importance: Whether the importance of the model's inputs is measured.
         quantiles: Quantiles of the target that the model forecasts, lowest first, a value per row
             for each: ``(0.05, 0.5, 0.95)``.
-        subset: ``"test"`` or ``"validation"``.
+        subset: ``"test"``, or ``"validation"``, whose metrics are logged as ``validation_accuracy``.
         resamples: Bootstrap resamples behind each interval.
 
     Raises:
@@ -60,5 +60,9 @@ def evaluate(
     )
     run = active_run()
     if run is not None:
-        run.log_metrics({name: estimate.value for name, estimate in report.metrics.items()})
+        # Both subsets of a split may be judged in one run: a name has one meaning.
+        prefix = "" if subset == "test" else f"{subset}_"
+        run.log_metrics(
+            {prefix + name: estimate.value for name, estimate in report.metrics.items()}
+        )
     return report

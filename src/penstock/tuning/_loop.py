@@ -10,6 +10,7 @@ from penstock.execution import RunEnd, RunOrder, RunPool
 from penstock.stores import Store, this_process
 from penstock.tracking import Run
 from penstock.tuning._budget import FIRST_FAILURES, Budget
+from penstock.tuning._judged import JUDGED_TAG, find_judging_step
 from penstock.tuning._objectives import values_of
 from penstock.tuning._sampling import Reports, Sampling
 from penstock.tuning._space import grid_size
@@ -148,6 +149,7 @@ class StudyLoop:
         if self._spec.batch == 1:
             self._tell_all()
         self._warn_unreported(trial)
+        self._warn_judged(trial)
         self._on_trial(trial)
         self._require_success()
 
@@ -222,6 +224,26 @@ class StudyLoop:
                 self._spec.pruner,
                 self._spec.reported,
             )
+
+    def _warn_judged(self, trial: Trial) -> None:
+        """Warn where the rows that choose a model also judge it; once, at the first complete trial."""
+        if [each for each in self._ended if each.state is TrialState.COMPLETE] != [trial]:
+            return
+        run = self._store.metadata.runs.get(trial.run_id)
+        names = [each.metric for each in self._spec.objectives]
+        graph = self._maker.pipeline.trace(**{**self._spec.fixed, **trial.params})
+        step = find_judging_step(self._store, graph, run, names)
+        if step is None:
+            return
+        self._store.metadata.runs.set_tags(self._maker.study_id, {JUDGED_TAG: step})
+        _log.warning(
+            "The rows of step %r choose the best of all trials, and its report then judges that model:"
+            " its figures will be too good, and its gates too easy. Search on other rows: call"
+            " ps.steps.cross_validate on the train rows; or split with validation=0.2, add a second"
+            ' ps.steps.evaluate(…, subset="validation"), and search for validation_%s (--metric).',
+            step,
+            names[0].removeprefix("validation_"),
+        )
 
     def _require_success(self) -> None:
         failed = [trial for trial in self._ended if trial.state is TrialState.FAILED]

@@ -15,6 +15,7 @@ _DIRECTIONS: Mapping[str, Direction] = {
     "min": "minimize", "minimize": "minimize", "lower": "minimize",
 }  # fmt: skip
 _LIMIT = re.compile(r"\s*([\w./-]+)\s*(<=|>=|<|>)\s*([-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*")
+_VALIDATION = "validation_"  # how ps.steps.evaluate names the metrics of validation rows
 _STATISTICS = ("last", "min", "max", "first")
 
 
@@ -120,6 +121,14 @@ def read_objectives(
 def values_of(figures: Mapping[str, Any], names: Sequence[str]) -> dict[str, float]:
     """Return metrics by name from a run's figures.
 
+    A metric that only validation rows have is that of these rows.
+
+    >>> (
+    ...     values_of({"validation_auc": 0.7}, ["auc"]),
+    ...     values_of({"auc": 1, "validation_auc": 0}, ["auc"]),
+    ... )
+    ({'auc': 0.7}, {'auc': 1.0})
+
     Args:
         figures: Number, or MetricSummary, by name.
         names: Names asked for: ``loss`` or ``loss.min``.
@@ -131,6 +140,8 @@ def values_of(figures: Mapping[str, Any], names: Sequence[str]) -> dict[str, flo
 
 
 def _value(figures: Mapping[str, Any], name: str) -> float:
+    if name not in figures and _VALIDATION + name in figures:
+        name = _VALIDATION + name
     base, dot, statistic = name.rpartition(".")
     if name not in figures and dot and statistic in _STATISTICS and base in figures:
         summary = figures[base]
@@ -152,7 +163,7 @@ def _objective(name: str, way: str | None) -> Objective:
     metric, colon, own = name.partition(":")
     way = own if colon else way
     if way is None:
-        known = METRICS.get(metric.partition(".")[0])
+        known = METRICS.get(metric.partition(".")[0].removeprefix(_VALIDATION))
         way = known.better if known else None
     if way is None or way not in _DIRECTIONS:
         raise ParameterError(

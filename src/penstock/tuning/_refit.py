@@ -7,7 +7,9 @@ from typing import Any
 from penstock.core import ParameterError, StepError
 from penstock.execution import PipelineResult, QuietReporter, RunOptions, run_pipeline
 from penstock.pipelines import Pipeline
+from penstock.registry import CHOSEN_TAG
 from penstock.stores import Store
+from penstock.tuning._judged import JUDGED_TAG
 from penstock.tuning._study import REFIT_TAG, Study
 
 _log = logging.getLogger("penstock")
@@ -36,7 +38,7 @@ def refit_best(
         seed=study.spec.seed,
         name=f"{study.name} best",
         experiment=study.run.experiment,
-        tags={REFIT_TAG: study.study_id},
+        tags=_tags(study),
         reporter=QuietReporter(),
         store=store,
     )
@@ -49,6 +51,14 @@ def refit_best(
             run_id=result.run_id,
         )
     return result
+
+
+def _tags(study: Study) -> dict[str, str]:
+    tags = {REFIT_TAG: study.study_id}
+    if JUDGED_TAG in study.run.tags:
+        metric, trials = study.spec.objectives[0].metric, len(study.complete)
+        tags[CHOSEN_TAG] = f"the best {metric} of {trials} trials on the rows of its report"
+    return tags
 
 
 def require_registration(pipeline: Pipeline[..., Any], values: Mapping[str, Any]) -> None:
