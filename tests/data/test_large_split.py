@@ -14,6 +14,7 @@ from penstock.data import (
     _large_split,
     _room,
     _shared_keys,
+    _splitting,
     _table_writer,
     split_rows,
     split_table,
@@ -116,6 +117,20 @@ def test_a_split_in_passes_has_the_subsets_and_findings_of_one_in_memory(plan, m
         (c.name, c.kind, c.dtype, c.nullable) for c in whole.schema
     ]
     assert passes.test.table.equals(whole.test.table)
+
+
+@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
+@pytest.mark.parametrize("most", [1 << 20, 3])
+def test_columns_of_many_bytes_are_read_in_passes_with_the_digest_of_one_in_memory(
+    plan, most, monkeypatch
+):
+    whole = content_digest(split_table(snapshot(table()), **plan))
+    monkeypatch.setattr(_large_split, "_MANY_BYTES", 0)
+    # With more values than are counted, the column is loaded after all.
+    monkeypatch.setattr(_large_split, "_MOST_VALUES", most)
+    monkeypatch.setattr(_splitting, "_draw", None)
+    monkeypatch.setattr(_splitting, "_describe", None)
+    assert content_digest(split_table(snapshot(table()), **plan)) == whole
 
 
 def test_a_split_of_stored_chunks_has_the_digest_of_one_in_memory_and_writes_no_row(tmp_path):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.data import TableProfile, count_bins, infer_schema, profile_table
-from penstock.data._profiling import profile_column
+from penstock.data._profiling import profile_column, quantiles_of
 
 FINITE = st.floats(-1e12, 1e12)
 
@@ -142,3 +142,37 @@ def test_a_shortened_list_of_categories_is_not_used():
     table = pl.DataFrame({"city": [f"c{n}" for n in range(60)] * 3})
     [city] = profile_table(table).describe(infer_schema(table))
     assert (city.kind, city.levels) == ("category", None)
+
+
+def test_quantiles_of_ordered_numbers_are_those_of_numpy_bit_for_bit():
+    random = np.random.default_rng(7)
+    for rows in (1, 2, 3, 20, 21, 22, 999, 10_000):
+        for numbers in (random.normal(size=rows), random.integers(-3, 3, rows) * 1e300):
+            ordered = np.sort(numbers)
+            wanted = np.quantile(ordered, np.linspace(0.0, 1.0, 21))
+            assert np.array(quantiles_of(ordered)).tobytes() == wanted.tobytes()
+
+
+def test_zeros_of_both_signs_are_one_value_whatever_their_order():
+    profiles = [
+        profile_column(pl.Series(values))
+        for values in ([0.0, -0.0, -1.0, 0.0], [-0.0, 0.0, -1.0, -0.0], [-1.0, 0.0, 0.0, 0.0])
+    ]
+    assert repr(profiles[0].quantiles) == repr(profiles[1].quantiles) == repr(profiles[2].quantiles)
+    assert [profile.unique for profile in profiles] == [2, 2, 2]
+    assert str(profile_column(pl.Series([-0.0, 1.0])).min) == "-0.0"
+
+
+def test_the_most_frequent_of_many_texts_are_found_with_ties_by_name():
+    texts = pl.Series("text", [f"t{n % 400:03}" for n in range(1_000)])
+    top = profile_column(texts.shuffle(3)).top
+    assert top[0] == ("t000", 3)
+    assert top == tuple((f"t{n:03}", 3) for n in range(50))
+
+
+def test_infinite_values_count_in_the_outer_bins():
+    numbers = pl.Series([float("inf")] * 2 + [float("-inf")] + [float(n) for n in range(100)])
+    profile = profile_column(numbers)
+    assert (profile.infinite, sum(profile.counts), profile.rows) == (3, 103, 103)
+    plain = profile_column(numbers[3:])
+    assert (profile.counts[0], profile.counts[-1]) == (plain.counts[0] + 1, plain.counts[-1] + 2)

@@ -1,9 +1,11 @@
 from datetime import UTC, date, datetime
 
+import numpy as np
 import polars as pl
 
 from penstock.core import Edge
 from penstock.data import Finding, Snapshot
+from penstock.data._snapshot import find_twins
 
 TABLE = pl.DataFrame(
     {
@@ -84,3 +86,16 @@ def test_findings_are_added_to_a_copy():
     more = snapshot.with_findings([Finding("warn", "added", "b", "Column 'b' is new.")])
     assert len(more.findings) == len(snapshot.findings) + 1
     assert more.table is snapshot.table
+
+
+def test_twins_of_any_alphabet_are_those_of_python():
+    random = np.random.default_rng(4)
+    signs = list("aAbB .,;:ßSsKK\x1c\tİi\u00a0éÉ")
+    texts = ["".join(random.choice(signs, random.integers(0, 4))) for _ in range(3_000)]
+    first: dict[str, str] = {}
+    expected = []
+    for text in sorted(set(texts), key=str.encode):
+        plain = text.casefold().strip().rstrip(" .,;:")
+        if first.setdefault(plain, text) != text:
+            expected.append((first[plain], text))
+    assert find_twins(pl.Series(texts)) == expected

@@ -156,14 +156,13 @@ def group_parts(sizes: "Codes", validation: float, test: float, seed: int) -> "P
     wanted = part_sizes(int(sizes.sum()), validation, test)
     order = np.random.default_rng(seed).permutation(len(sizes))
     part_of = np.full(len(sizes), TRAIN, dtype=np.int8)
-    free = list(order)
+    free = order
     for part in (TEST, VALIDATION) if validation else (TEST,):
         # So many groups must remain for the subsets that are filled later.
         keep = 1 if part == VALIDATION or not validation else 2
         chosen = _fill(sizes, free, wanted[part], keep)
         part_of[chosen] = part
-        taken = set(chosen)
-        free = [group for group in free if group not in taken]
+        free = free[part_of[free] == TRAIN]
     return part_of
 
 
@@ -305,18 +304,18 @@ def _counts_of(codes: "Codes") -> "Codes":
     return counts
 
 
-def _fill(sizes: "Codes", free: list[Any], wanted: int, keep: int) -> list[Any]:
+def _fill(sizes: "Codes", free: "Codes", wanted: int, keep: int) -> list[Any]:
     """Select groups in order while each brings the total nearer to the wanted number."""
     chosen: list[Any] = []
     total = 0
     for group in free:
-        if len(free) - len(chosen) <= keep:
+        if len(free) - len(chosen) <= keep or total >= wanted:
             break
         if abs(total + sizes[group] - wanted) < abs(total - wanted):
             chosen.append(group)
             total += int(sizes[group])
     # An empty subset is of no use, and the smallest group misses the share least.
-    return chosen or [min(free, key=lambda group: int(sizes[group]))]
+    return chosen or [free[sizes[free].argmin()]]
 
 
 def _gap_too_wide(gap: timedelta) -> DataError:

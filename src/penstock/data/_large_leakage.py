@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.data._column_values import ColumnValues, plain_values
 from penstock.data._large_split import is_large
-from penstock.data._row_hashes import column_hashes, combine_hashes
+from penstock.data._row_hashes import column_hashes, combine_hashes, selected_hashes
 from penstock.data._shared_keys import SharedKeys
 from penstock.data._split import Split, Subset
 from penstock.data._split_rules import groupless_of, missing_of
@@ -60,10 +60,7 @@ def count_large_copies(split: Split, names: "Sequence[str]") -> Copies:
     every, rows, alike, chance = split.chunks.columns, 0, 0, _ByChance(split)
 
     def keys_of(batch: "pl.DataFrame") -> "Keys":
-        hashes = dict(zip(every, column_hashes(batch), strict=True))
-        whole = combine_hashes(hashes.values())
-        some = [combine_hashes(hashes[name] for name in names)] if names else []
-        return np.column_stack([*some, whole])
+        return np.column_stack(selected_hashes(batch, [names, every] if names else [every]))
 
     with SharedKeys(len(split.train) + len(split.test), 2 if names else 1) as keys:
         _add(keys, split, keys_of)
@@ -91,7 +88,7 @@ def count_large_mixed(split: Split, names: list[str]) -> int:
         for batch in split.train.batches(names):
             keys.add(mixed(batch), is_test=False)
         for batch in split.test.batches(names):
-            keys.add(combine_hashes(column_hashes(batch))[:, None], is_test=True)
+            keys.add(selected_hashes(batch, [names])[0][:, None], is_test=True)
         for train, test in keys.parts():
             count += int(np.isin(test, train).sum())
     return count
@@ -121,14 +118,14 @@ def count_large_groups(name: str, first: Subset, second: Subset) -> tuple[int, i
     both, rows, some = 0, 0, np.empty(0, dtype=np.uint64)
     with SharedKeys(len(first) + len(second), 1) as keys:
         for subset, is_test in ((first, False), (second, True)):
-            for groups in _groups_of(subset, name):
+            for groups in groups_of(subset, name):
                 keys.add(column_hashes(groups.to_frame())[0][:, None], is_test=is_test)
         for one, two in keys.parts():
             shared = np.intersect1d(one, two)
             both, rows = both + len(shared), rows + int(np.isin(two, shared).sum())
             some = np.append(some, shared[:_SHOWN])[:_SHOWN]
     values: list[Any] = []
-    for groups in _groups_of(second, name) if both else ():
+    for groups in groups_of(second, name) if both else ():
         found = groups.filter(pl_mask(np.isin(column_hashes(groups.to_frame())[0], some)))
         values = [*dict.fromkeys([*values, *found.unique(maintain_order=True).to_list()])]
         if len(values) == len(some):
@@ -147,7 +144,8 @@ def note_large_groups(split: Split, name: str) -> tuple[int, "pl.Series"]:
     return missing, values.table["value"]
 
 
-def _groups_of(subset: Subset, name: str) -> "Iterator[pl.Series]":
+def groups_of(subset: Subset, name: str) -> "Iterator[pl.Series]":
+    """Yield the groups of the rows that have one, as values that can be compared."""
     for batch in subset.batches([name]):
         series = plain_values(batch.to_series())
         yield series.filter(pl_mask(~groupless_of(series)))

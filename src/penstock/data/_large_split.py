@@ -20,6 +20,7 @@ from penstock.data._schema import Schema
 from penstock.data._split import Subset
 from penstock.data._split_plan import Shares, SplitPlan
 from penstock.data._split_rules import (
+    codes_of,
     groupless_of,
     missing_of,
     note_unusable,
@@ -27,7 +28,7 @@ from penstock.data._split_rules import (
     require_few_lost,
     require_parts,
 )
-from penstock.data._target import TargetValues, Task, choose_task, require_variety
+from penstock.data._target import TargetValues, Task, choose_task, classes_of, require_variety
 from penstock.stores import ChunkedTable, Positions
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     Codes: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
 
 LARGE_ROWS = 1 << 24
+_MANY_BYTES = 1 << 27  # of the columns that decide; in memory they take several times as much
 _BYTES_BY_CHANCE = 6  # order, stratum and subset of a row
 _BYTES_OF_OBJECT = 60
 _UNUSABLE = -2  # no target, or no time
@@ -48,6 +50,17 @@ _MOST_VALUES = 1 << 20
 def is_large(rows: ChunkedTable) -> bool:
     """Return whether a table is split from passes over the chunks."""
     return rows.rows > LARGE_ROWS
+
+
+def is_drawn_in_passes(rows: ChunkedTable, plan: SplitPlan) -> bool:
+    """Return whether the subsets are drawn in passes: they are the same, and take less memory."""
+    if not has_single_values(rows, plan):
+        return False
+    if is_large(rows):
+        return True
+    group = [plan.by_group] if plan.by_group else []
+    deciding = _once([plan.target, *time_columns(plan.by_time), *group])
+    return len(rows.chunks) > 1 and estimate_bytes(rows, deciding) > _MANY_BYTES
 
 
 def has_single_values(rows: ChunkedTable, plan: SplitPlan) -> bool:
@@ -110,6 +123,8 @@ def describe_large(
     Raises:
         DataError: If there are too few classes, or more than 1,048,576.
     """
+    import numpy as np
+
     values = {name: ColumnValues(_MOST_VALUES) for name in drawn}
     start = 0
     for batch in rows.batches([plan.target]):
@@ -129,8 +144,11 @@ def describe_large(
     require_classes(train, task)
     if task == "regression":
         return task, ()
-    if together.is_over:
+    if together.is_over and is_large(rows):
         raise _too_many(plan.target)
+    if together.is_over:
+        chosen = np.sort(np.concatenate([positions.array() for positions in drawn.values()]))
+        return task, classes_of(rows.take(chosen, [plan.target]).to_series(), task)
     return task, tuple(together.table["value"].sort().to_list())
 
 
@@ -202,14 +220,18 @@ class _Drawing:
     def _strata(self, column: str) -> "Codes":
         """Return the stratum of each usable row, in as few bytes as possible."""
         import numpy as np
+        import polars as pl
 
         values = self._target_values
         if column != self._plan.target:
             values = ColumnValues(_MOST_VALUES)
             for series in self._column(column):
                 values.add(series)
-        if values.is_over:
+        if values.is_over and is_large(self._rows):
             raise _too_many(column)
+        if values.is_over:
+            mask = np.concatenate([place.mask for place in self._places()])
+            return codes_of(self._rows.column(column).filter(pl.Series(mask)))
         codes = np.empty(self.usable, dtype=np.min_scalar_type(len(values.sizes)))
         start = 0
         for series in self._column(column):

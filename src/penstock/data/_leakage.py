@@ -11,11 +11,16 @@ from penstock.data._large_leakage import (
     is_large_split,
     note_large_groups,
 )
-from penstock.data._proxy import find_proxies, find_sum
-from penstock.data._row_hashes import column_hashes, combine_hashes
+from penstock.data._proxy import find_revealing
+from penstock.data._row_hashes import (
+    are_in,
+    column_hashes,
+    combine_hashes,
+    selected_hashes,
+)
 from penstock.data._snapshot import find_twins
 from penstock.data._split import Split
-from penstock.data._split_rules import codes_of, missing_of
+from penstock.data._split_rules import missing_of
 from penstock.tables import Column, named_id
 
 if TYPE_CHECKING:
@@ -47,8 +52,7 @@ def check_leakage(split: Split, copies: Copies | None = None) -> list[Finding]:
     return [
         *_check_copies(split, copies),
         *_check_groups(split),
-        *find_proxies(split),
-        *find_sum(split),
+        *find_revealing(split),
     ]
 
 
@@ -145,41 +149,50 @@ def _count_copies(split: Split) -> Copies:
     import numpy as np
 
     # Rows that differ in an identifier are two rows, however alike the remaining columns are.
-    hashes = _row_codes(split, split.chunks.columns)
-    rows = np.concatenate([split.train_rows, split.test_rows])
-    codes = np.unique(hashes[rows], return_inverse=True)[1]
-    copies = _count_codes(codes, len(split.train))
-    alike = _count_alike(split, hashes)
+    names = _alike_columns(split)
+    whole, *some = _row_hashes(split, [split.chunks.columns, *([names] if names else [])])
+    train, test = split.train_rows, split.test_rows
+    copied = are_in(whole[test], whole[train])
+    copies, alike = int(copied.sum()), 0
+    if names:
+        alike = int((are_in(some[0][test], some[0][train]) & ~copied).sum())
+    del some
     if not copies:
         return Copies(0, alike, 0.0)
-    draws = _copies_by_chance(codes, len(split.train), split.seed)
+    codes = _codes_of_equal(np.concatenate([whole[train], whole[test]]))
+    draws = _copies_by_chance(codes, len(train), split.seed)
     return Copies(copies, alike, float(draws.mean()), float(draws.std()))
 
 
-def _count_alike(split: Split, whole: "Hashes") -> int:
-    """Count the test rows that equal a train row in some columns, and none in every column.
-
-    Args:
-        split: The split.
-        whole: Hashes of all rows from every column.
-    """
+def _row_hashes(split: Split, selections: list[list[str]]) -> "list[Hashes]":
+    """Return hashes of each row of the table, from each selection of columns."""
     import numpy as np
 
-    names = _alike_columns(split)
-    if not names:
-        return 0
-    train, test = split.train_rows, split.test_rows
-    codes = _row_codes(split, names)
-    alike = np.isin(codes[test], codes[train]) & ~np.isin(whole[test], whole[train])
-    return int(alike.sum())
+    rows = split.chunks.rows
+    hashes = [np.empty(rows, dtype=np.uint64) for _ in selections]
+    columns = list(dict.fromkeys(name for names in selections for name in names))
+    start = 0
+    for batch in split.chunks.batches(columns):
+        for all_rows, some in zip(hashes, selected_hashes(batch, selections), strict=True):
+            all_rows[start : start + batch.height] = some
+        start += batch.height
+    return hashes
 
 
-def _row_codes(split: Split, names: list[str]) -> "Hashes":
-    """Return a hash of each row of the table, from some columns."""
+def _codes_of_equal(hashes: "Hashes") -> "np.ndarray[Any, np.dtype[np.int32]]":
+    """Return numbers from 0: rows have the same one if their hashes are equal."""
     import numpy as np
+    import polars as pl
 
-    batches = split.chunks.batches(names)
-    return np.concatenate([combine_hashes(column_hashes(batch)) for batch in batches])
+    ordered = pl.Series(hashes).sort().to_numpy()
+    repeated = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    places = np.searchsorted(repeated, hashes)
+    places[places == len(repeated)] = 0
+    # Most rows are like no other: those need no search for their number.
+    codes = np.arange(len(repeated), len(repeated) + len(hashes), dtype=np.int32)
+    is_repeated = repeated[places] == hashes
+    codes[is_repeated] = places[is_repeated]
+    return codes
 
 
 def _count_codes(codes: "np.ndarray[Any, Any]", train: int) -> int:
@@ -211,11 +224,12 @@ def _copies_of_mixed(split: Split, names: list[str]) -> int:
     if is_large_split(split):
         return count_large_mixed(split, names)
     generator = np.random.default_rng(0)
-    test = _row_codes(split, names)[split.test_rows]
+    batches = split.test.batches(names)
+    test = np.concatenate([combine_hashes(column_hashes(batch)) for batch in batches])
     mixed = combine_hashes(
         generator.permutation(column_hashes(split.train.read([name]))[0]) for name in names
     )
-    return int(np.isin(test, mixed).sum())
+    return int(are_in(test, mixed).sum())
 
 
 def _check_groups(split: Split) -> list[Finding]:
@@ -257,8 +271,8 @@ def _count_shared(split: Split, name: str) -> int:
 
     if is_large_split(split):
         return count_large_shared(split, name)
-    series = split.chunks.column(name)
-    codes = codes_of(series)
-    known = codes[split.train_rows]
-    present = series.is_not_null().to_numpy()[split.test_rows]
-    return int(np.isin(codes[split.test_rows][present], known).sum())
+    train, test = (
+        np.concatenate([column_hashes(part.drop_nulls())[0] for part in subset.batches([name])])
+        for subset in (split.train, split.test)
+    )
+    return int(are_in(test, train).sum())

@@ -1,14 +1,18 @@
 """Overlaps between subsets of a Split, facts and not guesses: rows, groups (L3), times (L4)."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from penstock.core import LeakageError
 from penstock.data._finding import Finding
-from penstock.data._large_leakage import count_large_groups, is_large_split
+from penstock.data._large_leakage import count_large_groups, groups_of, is_large_split
 from penstock.data._moments import ends_of, moments_of, time_columns, time_name
+from penstock.data._row_hashes import are_in, column_hashes
 from penstock.data._split import Split, Subset
 from penstock.data._split_rules import group_codes_of
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _EXAMPLES = 3
 
@@ -85,12 +89,23 @@ def _count_groups(
     """Return the number of shared groups, of their rows in the second subset, and some groups."""
     import numpy as np
 
+    if not bool(are_in(_hashes_of_groups(second, name), _hashes_of_groups(first, name)).any()):
+        return 0, 0, []
     groups = split.chunks.column(name)
     codes = group_codes_of(groups)
     both = np.intersect1d(codes[first.rows], codes[second.rows])
     inside = np.isin(codes[second.rows], both)
     values = groups[second.rows[inside]].unique(maintain_order=True)
     return len(both), int(inside.sum()), values.head(_EXAMPLES).to_list()
+
+
+def _hashes_of_groups(subset: Subset, name: str) -> "np.ndarray[Any, np.dtype[np.uint64]]":
+    """Return a hash of the group of each row that has one: less memory than the groups themselves."""
+    import numpy as np
+
+    return np.concatenate(
+        [column_hashes(groups.to_frame())[0] for groups in groups_of(subset, name)]
+    )
 
 
 def _shared_times(

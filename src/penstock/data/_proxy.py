@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from penstock.data._column_values import ColumnValues
 from penstock.data._finding import Finding
 from penstock.data._moments import as_moments
 from penstock.data._split import Split
@@ -29,23 +30,49 @@ _MANY_ROWS, _SAMPLE_ROWS = 1 << 24, 1 << 20
 _MOST_LABELS = 10
 
 
-def find_proxies(split: Split) -> list[Finding]:
-    """Return the features that predict the target alone.
+def find_revealing(split: Split) -> list[Finding]:
+    """Return the features that reveal the target: each alone, and as an exact sum.
 
-    A tree of depth 3 on the column, scored on the held-out thirds of at most 20,000 train rows
-    (fewer for tables of more than 50 columns); levels are replaced by their mean target in the
+    Alone: a tree of depth 3 on the column, scored on the held-out thirds of at most 20,000 train
+    rows (fewer for tables of more than 50 columns); levels are replaced by their mean target in the
     remaining thirds. AUC (several classes: each against the rest, weighted) from 0.98 or R2 from
-    0.95 is a
-    failure, from 0.9 a warning.
+    0.95 is a failure, from 0.9 a warning.
+
+    A sum: a number that is an exact linear sum of features, such as casual + registered = count.
+    Least squares over complete train rows (at most 20,000) and at most 200 columns; exact means
+    that no row is off by more than a millionth of the target's deviation.
     """
     usable = [c.name for c in split.schema if c.kind not in ("constant", "text", "other")]
     if not usable:
         return []
-    limit = max(_MIN_ROWS * 10, _BUDGET // max(1, len(usable)))
+    limit = min(max(_MIN_ROWS * 10, _BUDGET // len(usable)), _MAX_ROWS)
     if split.task == "multilabel":
         return _find_of_labels(split, usable, limit)
     chosen = _sample(split, limit)
-    return [] if chosen is None else _find(split, usable, chosen, "")
+    names = split.schema.of_kind("number", "integer")
+    of_sum = None
+    if split.task == "regression" and 1 < len(names) <= _MAX_SUM:
+        of_sum = chosen if limit == _MAX_ROWS else _sample(split, _MAX_ROWS)
+    tables = _take(split, usable, [each for each in (chosen, of_sum) if each is not None])
+    findings = []
+    if chosen is not None:
+        findings += _find(split, tables[0], chosen[1], "")
+    if of_sum is not None:
+        findings += _find_sum(split, tables[-1].select(names), of_sum[1])
+    return findings
+
+
+def _take(
+    split: Split, names: list[str], samples: "list[tuple[Array, Array]]"
+) -> "list[pl.DataFrame]":
+    """Return the rows of each sample, from one reading."""
+    import numpy as np
+
+    if not samples:
+        return []
+    rows = np.unique(np.concatenate([positions for positions, _ in samples]))
+    table = split.chunks.take(rows, names)
+    return [table[np.searchsorted(rows, positions)] for positions, _ in samples]
 
 
 def _find_of_labels(split: Split, usable: list[str], limit: int) -> list[Finding]:
@@ -56,22 +83,18 @@ def _find_of_labels(split: Split, usable: list[str], limit: int) -> list[Finding
     order = np.argsort(-matrix.sum(axis=0), kind="stable")[:_MOST_LABELS]
     findings: dict[str, Finding] = {}
     for place in order.tolist():
-        chosen = _balanced(
-            split.train_rows, matrix[:, place].astype(np.int64), min(limit, _MAX_ROWS)
-        )
+        chosen = _balanced(split.train_rows, matrix[:, place].astype(np.int64), limit)
         if chosen is not None:
-            for each in _find(split, usable, chosen, f" (label {split.classes[place]!r})"):
+            (table,) = _take(split, usable, [chosen])
+            label = f" (label {split.classes[place]!r})"
+            for each in _find(split, table, chosen[1], label):
                 findings.setdefault(each.column, each)
     return list(findings.values())
 
 
-def _find(
-    split: Split, usable: list[str], chosen: "tuple[Array, Array]", label: str
-) -> list[Finding]:
+def _find(split: Split, table: "pl.DataFrame", target: "Array", label: str) -> list[Finding]:
     from sklearn import config_context
 
-    rows, target = chosen
-    table = split.chunks.take(rows, usable)
     folds = _make_folds(target, classes=split.task != "regression")
     findings = []
     # Hundreds of tiny trees: checking the arguments of each would take longer than fitting.
@@ -83,23 +106,14 @@ def _find(
     return findings
 
 
-def find_sum(split: Split) -> list[Finding]:
-    """Find a number that is an exact linear sum of features, such as casual + registered = count.
-
-    Least squares over complete train rows (at most 20,000) and at most 200 columns; exact means
-    that no row is off by more than a millionth of the target's deviation.
-    """
+def _find_sum(split: Split, table: "pl.DataFrame", target: "Array") -> list[Finding]:
+    """Return a finding if the target is an exact sum of numbers; see `find_revealing`."""
     import numpy as np
     import polars as pl
 
-    names = split.schema.of_kind("number", "integer")
-    chosen = _sample(split, _MAX_ROWS) if split.task == "regression" else None
-    if chosen is None or not 1 < len(names) <= _MAX_SUM:
-        return []
-    table = split.chunks.take(chosen[0], names).cast(pl.Float64)
-    values = table.to_numpy()
+    names, values = table.columns, table.cast(pl.Float64).to_numpy()
     whole = np.isfinite(values).all(axis=1)
-    values, target = values[whole], chosen[1][whole]
+    values, target = values[whole], target[whole]
     # With few rows per column an exact fit exists by chance.
     if len(target) < _MIN_ROWS or len(target) < 2 * len(names) or target.std() == 0:
         return []
@@ -137,7 +151,6 @@ def _sample(split: Split, limit: int) -> "tuple[Array, Array] | None":
 
     # Train rows only: a check must not learn from the test rows either.
     rows = _judged_rows(split)
-    limit = min(limit, _MAX_ROWS)
     generator = np.random.default_rng(0)
     if split.task == "regression":
         if len(rows) > limit:
@@ -145,9 +158,35 @@ def _sample(split: Split, limit: int) -> "tuple[Array, Array] | None":
         target = _targets(split, rows).to_numpy().astype(np.float64)
         varied = len(rows) >= _MIN_ROWS and target.std() > 0
         return (rows, target) if varied else None
-    values = _targets(split, rows)
-    codes = np.asarray(values.cast(_text()).rank("dense").to_numpy(), dtype=np.int64) - 1
-    return _balanced(rows, codes, limit)
+    return _balanced(rows, _class_codes(split, rows), limit)
+
+
+def _class_codes(split: Split, rows: "Array") -> "Array":
+    """Return the class of each row as a number, in the order of the classes' texts."""
+    import numpy as np
+
+    values = ColumnValues()
+    for series in _target_batches(split, rows):
+        values.add(series)
+    if not len(values):
+        return np.empty(0, dtype=np.int64)
+    batches = _target_batches(split, rows)
+    codes = np.concatenate([values.codes(series).astype(np.int32) for series in batches])
+    ranks = values.table["value"].cast(_text()).rank("dense").to_numpy()
+    of_class: Array = ranks.astype(np.int32)[codes] - 1
+    return of_class
+
+
+def _target_batches(split: Split, rows: "Array") -> "Iterator[pl.Series]":
+    """Yield the target of some rows, chunk by chunk."""
+    import numpy as np
+
+    start = 0
+    for batch in split.chunks.batches([split.target]):
+        first, last = np.searchsorted(rows, [start, start + batch.height])
+        if first < last:
+            yield batch.to_series()[rows[first:last] - start]
+        start += batch.height
 
 
 def _judged_rows(split: Split) -> "Array":

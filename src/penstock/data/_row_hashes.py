@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from penstock.core import side_by_side
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
     import numpy as np
     import polars as pl
@@ -53,7 +53,7 @@ def hash_rows(table: "pl.DataFrame") -> tuple["Words", "Words"]:
 
 def column_hashes(table: "pl.DataFrame") -> "list[Words]":
     """Compute a hash of every value in 64 bits: an array of shape (rows,) for each column."""
-    return [_value_hashes(_plain(series))[0] for series in table.iter_columns()]
+    return [_value_hashes(_plain(series), lanes=1)[0] for series in table.iter_columns()]
 
 
 def combine_hashes(columns: "Iterable[Words]") -> "Words":
@@ -71,6 +71,52 @@ def combine_hashes(columns: "Iterable[Words]") -> "Words":
         _chain(rows, column, 0)
     assert rows is not None
     return rows
+
+
+def are_in(values: "Words", known: "Words") -> "np.ndarray[Any, np.dtype[np.bool_]]":
+    """Return whether each hash is a known one; `numpy.isin` orders all of them, and slowly."""
+    import numpy as np
+    import polars as pl
+
+    if not len(known):
+        return np.zeros(len(values), dtype=bool)
+    ordered = pl.Series(known).sort().to_numpy()
+    places = np.searchsorted(ordered, values)
+    places[places == len(ordered)] = 0
+    found: np.ndarray[Any, np.dtype[np.bool_]] = ordered[places] == values
+    return found
+
+
+def selected_hashes(
+    table: "pl.DataFrame", selections: "Sequence[Collection[str]]"
+) -> "list[Words]":
+    """Compute hashes of every row from some columns, for several selections in one pass.
+
+    Equal rows get equal numbers, which are those of `combine_hashes` of the columns in the table's
+    order.
+
+    Args:
+        table: The rows.
+        selections: Names of columns, each 1 or more.
+
+    Returns:
+        An array of shape (rows,) for each selection.
+    """
+    import numpy as np
+
+    hashes = [np.full(table.height, SEEDS[0], dtype=np.uint64) for _ in selections]
+
+    def hash_block(start: int) -> None:
+        rows = slice(start, start + _BLOCK)
+        for series in table[rows].iter_columns():
+            (words,) = _value_hashes(_plain(series), lanes=1)
+            for own, names in zip(hashes, selections, strict=True):
+                if series.name in names:
+                    _chain(own[rows], words, 0)
+
+    starts = range(0, table.height, _BLOCK)
+    side_by_side(hash_block, starts, if_worth=len(starts) > 1)
+    return hashes
 
 
 def sum_words(words: "Words") -> int:
@@ -127,7 +173,7 @@ def _numbers(values: "pl.Series") -> Any:
     import numpy as np
 
     if values.dtype.is_float():
-        array = values.fill_null(0.0).to_numpy()
+        array = (values.fill_null(0.0) if values.null_count() else values).to_numpy()
         nans = np.isnan(array)
         return np.where(nans, array.dtype.type(np.nan), array) if nans.any() else array
     if not values.dtype.is_integer():
@@ -135,19 +181,19 @@ def _numbers(values: "pl.Series") -> Any:
     return values.fill_null(0).to_numpy()
 
 
-def _value_hashes(values: "pl.Series") -> tuple["Words", "Words"]:
+def _value_hashes(values: "pl.Series", lanes: int = 2) -> "list[Words]":
+    """Return one or both hashes of each value."""
     import numpy as np
 
     if _has_text(values.dtype):
-        hashes = _text_hashes(values)
+        hashes = list(_text_hashes(values)[:lanes])
     else:
         words = _words(_numbers(values))
-        hashes = _mix(words, 0), _mix(words, 1)
+        hashes = [_mix(words, lane) for lane in range(lanes)]
     if not values.null_count():
         return hashes
     nulls = values.is_null().to_numpy()
-    null = np.uint64(_NULL)
-    return np.where(nulls, null, hashes[0]), np.where(nulls, null, hashes[1])
+    return [np.where(nulls, np.uint64(_NULL), lane) for lane in hashes]
 
 
 def _words(array: Any) -> "Words":

@@ -329,13 +329,24 @@ def find_twins(series: "pl.Series") -> list[tuple[str, str]]:
 
     if series.dtype not in (pl.String, pl.Categorical, pl.Enum):
         return []
-    first: dict[str, str] = {}
-    twins = []
-    for text in series.drop_nulls().cast(pl.String).unique().sort().to_list():
-        twin = first.setdefault(_plain(text), text)
-        if twin != text:
-            twins.append((twin, text))
-    return twins
+    texts = series.drop_nulls().cast(pl.String).unique().rename("text").sort().to_frame()
+    # Texts in millions are compared by polars; only those with letters and marks that Python and
+    # polars might treat differently one by one.
+    simple = pl.col("text").str.contains(r"^[\x20-\x7e]*$")
+    key = pl.col("text").str.to_lowercase().str.strip_chars().str.strip_chars_end(" .,;:")
+    texts = texts.with_columns(
+        pl.when(simple)
+        .then(key)
+        .otherwise(
+            pl.when(~simple)
+            .then(pl.col("text"))
+            .map_elements(_plain, return_dtype=pl.String, skip_nulls=True)
+        )
+        .alias("plain")
+    )
+    alike = texts.filter(pl.col("plain").is_duplicated())
+    alike = alike.with_columns(pl.col("text").first().over("plain").alias("first"))
+    return alike.filter(pl.col("text") != pl.col("first")).select("first", "text").rows()
 
 
 def _plain(text: str) -> str:

@@ -12,8 +12,8 @@ from penstock.data._labels import fold_targets, rarest_labels
 from penstock.data._large_split import (
     describe_large,
     draw_large,
-    has_single_values,
     infer_large_schema,
+    is_drawn_in_passes,
     is_large,
     require_room,
 )
@@ -105,7 +105,7 @@ def split_table(
     check_columns(rows, plan.columns + ([stratify] if stratify else []))
     shares = Shares(validation, test, parse_duration(gap or 0), stratify)
     require_room(rows, plan)
-    draw = draw_large if is_large(rows) and has_single_values(rows, plan) else _draw
+    draw = draw_large if is_drawn_in_passes(rows, plan) else _draw
     drawn, usable, findings = draw(rows, plan, shares)
     left_out = usable - sum(map(len, drawn.values()))
     findings += _note_left_out(left_out, usable, by_group if by_time else None, gap)
@@ -223,7 +223,7 @@ def _build(
     import numpy as np
 
     large = is_large(rows)
-    describe = describe_large if large and has_single_values(rows, plan) else _describe
+    describe = describe_large if is_drawn_in_passes(rows, plan) else _describe
     task, classes = describe(rows, plan, drawn)
     features = [n for n in rows.columns if n != plan.target and n not in plan.drop]
     nobody = Positions.of(np.empty(0, dtype=np.int64), rows.rows)

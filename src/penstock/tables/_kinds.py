@@ -100,12 +100,16 @@ def kind_of_sample(sample: "pl.Series", rows: int, distinct: int) -> tuple[Kind,
 
 def without_nan(series: "pl.Series") -> "pl.Series":
     """Return a column in which every missing value is null: NaN counts as missing, too."""
-    return series.fill_nan(None) if series.dtype.is_float() else series
+    return series.fill_nan(None) if _has_nan(series) else series
 
 
 def has_missing(series: "pl.Series") -> bool:
     """Return whether any value is missing: null, or not a number."""
-    return series.null_count() > 0 or without_nan(series).null_count() > 0
+    return series.null_count() > 0 or _has_nan(series)
+
+
+def _has_nan(series: "pl.Series") -> bool:
+    return series.dtype.is_float() and bool(series.is_nan().any())
 
 
 def looks_like_id(name: str) -> bool:

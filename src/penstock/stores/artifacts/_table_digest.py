@@ -168,7 +168,7 @@ class _Fixed:
             refuse_objects(column.to_frame())
         if column.dtype == pl.Boolean:
             column = column.cast(pl.UInt8)
-        if column.dtype.is_float():
+        if column.dtype.is_float() and column.is_nan().any():
             column = column.fill_nan(float("nan"))  # there are many NaNs; a single one is enough
         column = column.to_physical()
         if column.null_count():
