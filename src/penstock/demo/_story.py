@@ -154,7 +154,8 @@ def _live_until_alarm(loop: _Loop) -> int:
             if report.drifted:
                 alerts = loop.store.metadata.deployments.list_alerts(MODEL, open_only=True)
                 for alert in alerts[:4]:
-                    say.fact(f"ALERT day {number - TRAINING_DAYS}: {alert.message}")
+                    day = number - TRAINING_DAYS
+                    say.fact(f"ALERT day {day}: {alert.kind} of {alert.subject}: {alert.message}")
                 days = number - SHIFT_DAY
                 chapter.done(f"alarm {days} day{'s' * (days != 1)} after the change")
                 return number

@@ -1,9 +1,11 @@
 """The pages of data sets, on data sets that runs have ingested."""
 
+import numpy as np
 import polars as pl
 import pytest
 
 import penstock as ps
+from penstock.data import profile_table
 from penstock.execution import QuietReporter
 from penstock.server.ui import _datasets
 
@@ -43,6 +45,22 @@ def test_versions_columns_and_distributions_are_shown(client, two):
     assert "<b>Köln" not in page
     assert "an identifier" in page
     assert "version 1" in client.get("/data/rides?version=1").text
+
+
+def heights(values):
+    return _datasets._shape(profile_table(pl.DataFrame({"x": values})).columns["x"])
+
+
+def test_the_picture_of_a_column_is_the_histogram_of_its_values():
+    normal = np.random.default_rng(0).normal(size=20_000)
+    shares = heights(normal)
+    assert shares == pytest.approx(shares[::-1], abs=0.02)
+    assert max(shares) > 4 * min(shares)
+    assert 0.9 < sum(shares) <= 1
+    many_zeros = heights([0.0] * 60 + [float(n) for n in range(1, 41)])
+    assert many_zeros[0] > 0.55
+    assert heights([3] * 5 + [10] * 2 + [1] * 3) == [3, 5, 2]
+    assert len(heights([1.5] * 10)) == 1
 
 
 def test_two_versions_are_compared(client, two):

@@ -1,7 +1,9 @@
 """The pages of data sets: the list, a data set with versions and columns, two versions compared."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import NotFoundError, ParameterError
@@ -102,12 +104,13 @@ def _columns(version: DatasetVersion, snapshot: Snapshot | None) -> list[dict[st
                 "mean": one.mean if one and column.kind in _NUMBERS else None,
                 "range": _range(one) if one else None,
                 "top": [] if one is None else [text for text, _ in one.top[:3]],
-                "bars": [] if one is None else _bars(one.counts or [n for _, n in one.top[:10]]),
+                "bars": [] if one is None else _bars(_shape(one)),
             }
         )
     return rows
 
 
+_BINS, _LEVELS = 16, 10  # of a picture
 _NUMBERS = frozenset({"number", "integer"})
 _TIMES = frozenset({"date", "datetime"})
 
@@ -125,7 +128,43 @@ def _range(profile: ColumnProfile) -> list[str] | None:
     return [number(end) for end in ends] if profile.kind in _NUMBERS else None
 
 
-def _bars(counts: Sequence[int]) -> list[tuple[float, float]]:
+def _shape(profile: ColumnProfile) -> Sequence[float]:
+    """Return the heights of a picture of a column's values.
+
+    The bins of a profile hold about equally many values each, so their counts would show a flat
+    line for every column of numbers.
+    """
+    if profile.kind == "integer" and profile.top and not profile.other:
+        return [count for _, count in sorted(profile.top, key=lambda pair: int(pair[0]))]
+    if profile.quantiles and profile.quantiles[0] < profile.quantiles[-1]:
+        return _shares(profile.quantiles)
+    return profile.counts or [count for _, count in profile.top[:_LEVELS]]
+
+
+def _shares(quantiles: Sequence[float]) -> list[float]:
+    """Return the shares of values in bins of equal width; far tails are in no bin."""
+    low, high = quantiles[0], quantiles[-1]
+    inner = quantiles[-2] - quantiles[1]
+    if inner:
+        low = max(low, quantiles[1] - inner / 4)
+        high = min(high, quantiles[-2] + inner / 4)
+    width = (high - low) / _BINS
+    below = [_share_below(low + width * place, quantiles) for place in range(1, _BINS)]
+    first = _share_below(low, quantiles) if low > quantiles[0] else 0.0
+    last = _share_below(high, quantiles)
+    return [share - before for before, share in pairwise((first, *below, last))]
+
+
+def _share_below(value: float, quantiles: Sequence[float]) -> float:
+    """Return the share of values up to a value, between the quantiles by a straight line."""
+    place = bisect_right(quantiles, value)
+    if place in {0, len(quantiles)}:
+        return float(place > 0)
+    before, after = quantiles[place - 1], quantiles[place]
+    return (place - 1 + (value - before) / (after - before)) / (len(quantiles) - 1)
+
+
+def _bars(counts: Sequence[float]) -> list[tuple[float, float]]:
     """Return x and height of bars in a picture of 96 by 22."""
     most = max(counts, default=0)
     if not most:
