@@ -95,7 +95,8 @@ def test_codes_are_no_numbers(read, texts):
 
 
 def test_several_units_are_text_and_told(read):
-    for texts in (["512MB", "8GB"] * 10, ["$5", "€6"] * 10):
+    amounts = ["1.2M", "3B", "450K", "12"] * 10
+    for texts in (["512MB", "8GB"] * 10, ["$5", "€6"] * 10, amounts, ["3 lakh", "2 crore"] * 10):
         series, findings = read(texts)
         assert series.dtype == pl.String
         assert "several units" in findings["mixed_units"].message
@@ -171,6 +172,25 @@ def test_dates_in_several_forms_are_told(read):
 def test_dates_that_can_be_read_in_two_ways_are_told_with_both(read):
     told = read(["01/02/2024", "03/04/2024"])[1]["date_text"].message
     assert "types={'value': '%m/%d/%Y'} or types={'value': '%d/%m/%Y'}" in told
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("31-Jan-2024", "%d-%b-%Y"),
+        ("January 31, 2024", "%B %d, %Y"),
+        ("Jan 31, 2024", "%b %d, %Y"),
+        ("May 31, 2024", "%b %d, %Y"),
+        ("01/31/2024 12:05 AM", "%m/%d/%Y %I:%M %p"),
+        ("20240131T093000", "%Y%m%dT%H%M%S"),
+        ("Wed, 31 Jan 2024 09:30:00 +0200", "%a, %d %b %Y %H:%M:%S %z"),
+    ],
+)
+def test_dates_with_names_of_months_and_hours_of_twelve_are_told_with_their_form(read, text, form):
+    quoted = [f'"{text}"'] * 3
+    told = read(quoted)[1]["date_text"].message
+    assert f"dates written {form}; types={{'value': {form!r}}} reads them" in told
+    assert read(quoted, types={"value": form})[0].dtype.is_temporal()
 
 
 def test_words_for_missing_are_missing_where_the_others_are_numbers(read):

@@ -25,6 +25,7 @@ _LOOKED_AT = 20
 _HALF = 0.5
 _MANY = 0.01
 _COMPACT = r"^(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])$"
+_LIKE_TIME = r"^(?:\d{1,4}\D\S|\d{8}T\d|[A-Z][a-z]{2,8},? \d)"
 _EXCEL_DAYS = r"^[2-7]\d{4}(?:\.\d+)?$"  # 1954 to 2119
 _DATE_NAME = re.compile(r"date|datum|fecha|(?:^|[_ ])(?:day|time|at|on)$", re.IGNORECASE)
 _FACTORS = {"%", "‰", "pct", "percent", "bp", "bps", "k", "K", "M", "B", "mn", "bn", "Mio", "Mrd"}
@@ -126,7 +127,7 @@ def remark_date_numbers(texts: Texts, rule: ReadingRule) -> Iterator[Finding]:
 def remark_times(texts: Texts) -> Iterator[Finding]:
     """Yield findings on texts that are dates in an unusual form."""
     sample = texts.where(lambda block: block.is_not_null()).head(_LOOKED_AT)
-    like = sample.str.contains(r"^\d{1,4}\D\S")
+    like = sample.str.contains(_LIKE_TIME)
     if not len(sample) or like.sum() <= _HALF * len(sample):
         return
     forms = fitting_formats(texts)

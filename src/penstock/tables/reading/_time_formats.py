@@ -37,9 +37,16 @@ _GUESSES = (
     "%d/%m/%y %H:%M",
     "%d-%m-%y",
     "%m-%d-%y",
+    "%m/%d/%Y %I:%M %p",
+    "%d/%m/%Y %I:%M %p",
     "%d %b %Y",
+    "%d-%b-%Y",
+    "%d-%b-%y",
     "%b %d, %Y",
+    "%d %B %Y",
+    "%B %d, %Y",
     "%Y%m%dT%H%M%S",
+    "%a, %d %b %Y %H:%M:%S %z",
 )
 
 
@@ -73,7 +80,9 @@ def fitting_formats(texts: "pl.Series | Texts") -> list[str]:
         return []
     # The first text rules out most formats at little cost.
     likely = [form for form in _GUESSES if _fits(first, form)]
-    return [form for form in likely if present.every(partial(_fits, form=form))]
+    fits = [form for form in likely if present.every(partial(_fits, form=form))]
+    # Dates of May alone have the same name in short and in full.
+    return [form for form in fits if "%B" not in form or form.replace("%B", "%b") not in fits]
 
 
 def usual_formats(texts: "pl.Series | Texts") -> tuple[list[str], list[str]]:
