@@ -1,5 +1,6 @@
 """Models of texts: each text as by itself, stored with their tokenizer, served as any other model."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 import penstock as ps
-from penstock.core import DataError, ParameterError
+from penstock.core import DataError, ParameterError, SerializationError
 from penstock.execution import QuietReporter
 from penstock.models import (
     LanguageModelEstimator,
@@ -171,3 +172,65 @@ def test_it_is_trained_verified_registered_served_and_predicts_files(tmp_path, m
     assert batch["prediction"].to_list() == [each["prediction"] for each in served]
     scores = [each["score"] for each in served]
     assert batch["score"].to_list() == scores
+
+
+def text_pipeline(**settings):
+    library = pytest.importorskip("transformers")
+    facts = settings.pop("facts", {"num_labels": 3, "id2label": LABELS})
+    return library.TextClassificationPipeline(
+        model=small.make_classifier(**facts),
+        tokenizer=small.make_tokenizer(),
+        task="text-classification",
+        device="cpu",
+        **settings,
+    )
+
+
+@pytest.mark.parametrize("settings", [{}, {"truncation": True, "max_length": 2, "top_k": None}])
+def test_a_pipeline_of_texts_is_a_model_with_its_own_answers(settings, tmp_path):
+    pipeline = text_pipeline(**settings)
+    texts = pl.DataFrame({"note": [*TEXTS["note"], "late fine the ride"]})
+    with open_store(f"sqlite:///{tmp_path}/s.db") as store:
+        signature = infer_signature(pipeline, texts, ["late", "fine", "fine", "late", "lost"])
+        version = Registry(store=store).register("notes", Model(pipeline, signature))
+        record = store.metadata.artifacts.get(version.artifact)
+        assert (record.format, record.unsafe) == ("transformers", False)
+        assert store.put(text_pipeline(**settings)).digest == record.digest
+        back = store.load(record)
+        answers = Model(back, signature).predict(texts)
+    for text, label, share in zip(texts["note"], answers.values, answers.scores, strict=True):
+        own = pipeline(text)
+        while isinstance(own, list):
+            own = own[0]
+        assert label == own["label"]
+        assert share == pytest.approx(own["score"], rel=1e-5)
+        assert back(text) == pipeline(text)
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"function_to_apply": "sigmoid"}, "function_to_apply"),
+        ({"facts": {"num_labels": 1}}, "one score per text"),
+        ({"add_special_tokens": False}, "add_special_tokens"),
+    ],
+)
+def test_a_pipeline_that_answers_otherwise_is_refused_by_name(settings, named):
+    with pytest.raises(ParameterError, match=named):
+        infer_signature(text_pipeline(**settings), TEXTS)
+
+
+def test_a_forged_setting_of_a_pipeline_is_refused(tmp_path):
+    with open_store(f"sqlite:///{tmp_path}/s.db") as store:
+        record = store.put(text_pipeline())
+        facts = {**record.metadata, "settings": {"model_card_data": "/etc/passwd"}}
+        with pytest.raises(SerializationError, match="its record names the setting"):
+            store.load(replace(record, metadata=facts))
+
+
+def test_a_model_with_an_adapter_is_refused_with_the_way_out():
+    adapted = type("PeftModelForSequenceClassification", (), {"__module__": "peft.peft_model"})()
+    with pytest.raises(DataError, match=r"merge_and_unload\(\)"):
+        infer_signature(adapted, TEXTS)
+    with pytest.raises(SerializationError, match=r"merge_and_unload\(\)"):
+        LanguageModelEstimator(adapted, small.make_tokenizer()).__getstate__()

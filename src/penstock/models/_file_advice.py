@@ -36,9 +36,20 @@ _STATE = (
     "It is a state_dict, tensors without a network: make the network, call"
     " net.load_state_dict(state), and return the network."
 )
+_PIPELINE = (
+    "Of the pipelines of transformers those of text-classification are models. Wrap another in a class"
+    " of your own with predict(), or call it before the split, in a step."
+)
 _CHECKPOINT = (
     "It is a checkpoint of Lightning: return the module itself, or Net.load_from_checkpoint(file)."
 )
+
+
+MERGE = (
+    "Merge the adapter into the model: merged = model.merge_and_unload(); the merged model is stored"
+    " whole. Return it, or penstock.models.LanguageModelEstimator(merged, tokenizer)."
+)
+"""How a model of PEFT is registered."""
 
 
 def file_advice(name: str) -> str:
@@ -63,6 +74,11 @@ def value_advice(value: object) -> str:
             return _CHECKPOINT
         if all(type(each).__module__.startswith("torch") for each in value.values()):
             return _STATE
+    root = type(value).__module__.partition(".")[0]
+    if root == "peft":
+        return MERGE
+    if root == "transformers" and type(value).__name__.endswith("Pipeline"):
+        return _PIPELINE
     if type(value).__module__.startswith("torch.jit"):
         return _ADVICE[".pt"]
     return ""

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 
-from penstock.core import DataError, ParameterError, one_torch_thread, require
+from penstock.core import DataError, ParameterError, SerializationError, one_torch_thread, require
+from penstock.models._file_advice import MERGE
 from penstock.models._task_tags import tag_task
 from penstock.stores import nested_state, read_nested
 
@@ -37,7 +38,14 @@ class _Storable(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         """Return the attributes; in a store with each model in the model's format."""
         state = super().__getstate__()
         for name in self._get_param_names():
-            if type(state.get(name)).__module__.partition(".")[0] in _LIBRARIES:
+            root = type(state.get(name)).__module__.partition(".")[0]
+            if root == "peft":
+                raise SerializationError(
+                    what=f"The {name} is {type(state[name]).__name__}, a model with an adapter.",
+                    why="Its files name the base model by a place, where another may lie tomorrow.",
+                    fix=MERGE,
+                )
+            if root in _LIBRARIES:
                 nested = nested_state(state[name])
                 state = state if nested is None else {**state, name: {_NESTED: nested}}
         return state
@@ -196,6 +204,37 @@ class LanguageModelEstimator(_Storable):
     def __sklearn_tags__(self) -> object:
         """Tell scikit-learn whether the estimator is a classifier."""
         return tag_task(super().__sklearn_tags__(), is_classifier=self.labels is not None)
+
+
+_CUTS = frozenset({"truncation", "max_length", "padding", "top_k"})
+
+
+def estimator_of_pipeline(pipeline: Any) -> LanguageModelEstimator:
+    """Return the estimator that answers as a pipeline of transformers that classifies texts.
+
+    Args:
+        pipeline: A ``TextClassificationPipeline``; what it was told about truncation is followed, a
+            text longer than the model takes is cut.
+
+    Raises:
+        ParameterError: If its scores are not the softmax of the model's, or a setting is unknown.
+    """
+    told = {**vars(pipeline)["_preprocess_params"], **vars(pipeline)["_postprocess_params"]}
+    applied = getattr(told.pop("function_to_apply", None), "name", "SOFTMAX")
+    told.pop("_legacy", None)
+    config = pipeline.model.config
+    is_sigmoid = config.num_labels == 1 and config.problem_type != "regression"
+    if applied != "SOFTMAX" or is_sigmoid or not told.keys() <= _CUTS:
+        odd = next(iter(told.keys() - _CUTS), "function_to_apply")
+        raise ParameterError(
+            what=f"The pipeline has {'one score per text' if is_sigmoid else f'a setting {odd!r}'}.",
+            why="A model of penstock answers with the softmax of its scores; the pipeline would"
+            " answer otherwise.",
+            fix="Leave the setting out, or return penstock.models.LanguageModelEstimator(model,"
+            " tokenizer), whose single score is a number.",
+        )
+    limit = told.get("max_length") if told.get("truncation") else None
+    return LanguageModelEstimator(pipeline.model, pipeline.tokenizer, max_tokens=limit)
 
 
 class SentenceEncoder(TransformerMixin, _Storable):  # type: ignore[misc]  # scikit-learn has no types

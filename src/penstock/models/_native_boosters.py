@@ -16,18 +16,21 @@ _ROOTS = ("xgboost", "lightgbm")
 
 
 def as_estimator(value: Any) -> Any:
-    """Return a native booster or a graph as an estimator; all further values unchanged.
+    """Return a native booster, a graph or a pipeline of texts as an estimator; others unchanged.
 
     A booster that has learned pandas categories, native or as an estimator, gets their codes.
 
     Args:
-        value: A fitted estimator, a Booster of XGBoost or LightGBM, or an ``onnx.ModelProto``.
+        value: A fitted estimator, a Booster of XGBoost or LightGBM, an ``onnx.ModelProto``, or a
+            ``TextClassificationPipeline`` of transformers.
     """
     kind = type(value)
     root = kind.__module__.partition(".")[0]
     if kind.__name__ == "ModelProto" and root == "onnx":
         # Imported when a graph is there: the module loads scikit-learn.
         return import_module("penstock.models._onnx_estimator").OnnxEstimator(value)
+    if kind.__module__ == "transformers.pipelines.text_classification":
+        return import_module("penstock.models._language_models").estimator_of_pipeline(value)
     if kind.__module__ == "penstock.models._label_encoding":
         return with_categories(value, getattr(value, "classifier_", None))
     if root not in _ROOTS:

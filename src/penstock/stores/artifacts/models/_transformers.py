@@ -1,4 +1,4 @@
-"""Models and tokenizers of Hugging Face, and of sentence-transformers, as the files that they save.
+"""Models, tokenizers and text classifiers of Hugging Face, and sentence-transformers, as their files.
 
 Notes of the libraries about the machine are left out. The files are read by their own library: a
 class of transformers itself that ``config.json`` names, weights in safetensors, a tokenizer of
@@ -26,6 +26,11 @@ from penstock.stores.artifacts.models._file_bundle import (
 )
 from penstock.stores.artifacts.models._protocol import StoredModel
 from penstock.stores.artifacts.models._sizes import require_sizes
+from penstock.stores.artifacts.models._text_pipelines import (
+    is_text_pipeline,
+    make_text_pipeline,
+    pipeline_settings,
+)
 
 # A folder of one module of sentence-transformers (1_Pooling) may stand before the name.
 _NAMES = re.compile(
@@ -46,6 +51,7 @@ _CODE = frozenset({"auto_map", "custom_pipelines", "quantization_config", "kerne
 _MODULES = re.compile(
     r"sentence_transformers(?:\.\w+)*\.(?:Transformer|Pooling|Normalize|StaticEmbedding)"
 )
+_PIPELINE = "pipeline"
 _OWN_CLASSES = "transformers.models."
 
 
@@ -63,10 +69,13 @@ class TransformersFormat:
         """See ModelFormat."""
         kind = _require_own(value)
         data = pack_files(_files_of(value, kind))
-        facts: dict[str, Any] = {"kind": kind, "class": type(value).__name__}
+        model = value.model if kind == _PIPELINE else value
+        facts: dict[str, Any] = {"kind": kind, "class": type(model).__name__}
+        if kind == _PIPELINE:
+            facts["settings"] = pipeline_settings(value)
         self._require_kept(value, StoredModel(data, facts), kind)
-        if hasattr(value, "parameters"):
-            facts["parameters"] = sum(each.numel() for each in value.parameters())
+        if hasattr(model, "parameters"):
+            facts["parameters"] = sum(each.numel() for each in model.parameters())
         return Serialized(data, self.name, content_digest, type_name(value), facts)
 
     def read(self, stored: StoredModel) -> Any:
@@ -81,11 +90,12 @@ class TransformersFormat:
         _require_plain(files)
         with TemporaryDirectory() as place, _quiet():
             write_folder(files, Path(place))
-            model = _READERS[kind](Path(place), files, stored.metadata)
+            read = _READERS[kind](Path(place), files, stored.metadata)
+        model = read.model if kind == _PIPELINE else read
         if hasattr(model, "parameters"):
             for tensor in (*model.parameters(), *model.buffers()):
                 tensor.data = aligned(tensor.data)
-        return model
+        return read
 
     def _require_kept(self, value: Any, stored: StoredModel, kind: str) -> None:
         """Refuse a value that differs from the value of the files: they do not keep everything."""
@@ -116,7 +126,9 @@ class TransformersFormat:
 
 
 def _kind(value: Any) -> str | None:
-    """Return ``model``, ``tokenizer`` or ``sentences``; None for all further values."""
+    """Return ``model``, ``tokenizer``, ``sentences`` or ``pipeline``; None for all further values."""
+    if is_text_pipeline(value):
+        return _PIPELINE
     for base in type(value).__mro__:
         root = base.__module__.partition(".")[0]
         if root == "transformers" and base.__name__ == "PreTrainedModel":
@@ -130,6 +142,12 @@ def _kind(value: Any) -> str | None:
 
 def _facts_of(value: Any, kind: str) -> dict[str, Any]:
     """Return all settings behind predictions, beside weights: modules, hooks, how texts are cut."""
+    if kind == _PIPELINE:
+        return {
+            **_facts_of(value.model, "model"),
+            **_facts_of(value.tokenizer, "tokenizer"),
+            "settings": pipeline_settings(value),
+        }
     facts: dict[str, Any] = {}
     if kind != "tokenizer":
         modules = list(value.modules())
@@ -155,6 +173,10 @@ def _facts_of(value: Any, kind: str) -> dict[str, Any]:
 
 def _require_own(value: Any) -> str:
     """Return the kind of a value whose class is the library's own."""
+    if is_text_pipeline(value):
+        _require_own(value.model)
+        _require_own(value.tokenizer)
+        return _PIPELINE
     kind, module = _kind(value), type(value).__module__
     allowed = {
         "model": _OWN_CLASSES,
@@ -181,6 +203,9 @@ def _files_of(value: Any, kind: str) -> dict[str, bytes]:
     with TemporaryDirectory() as place, _quiet():
         if kind == "sentences":
             value.save(place, create_model_card=False, safe_serialization=True)
+        elif kind == _PIPELINE:
+            value.model.save_pretrained(place)
+            value.tokenizer.save_pretrained(place)
         else:
             value.save_pretrained(place)
         files = read_folder(Path(place))
@@ -282,6 +307,14 @@ def _read_tokenizer(folder: Path, files: Mapping[str, bytes], _: Mapping[str, An
     )
 
 
+def _read_pipeline(folder: Path, files: Mapping[str, bytes], facts: Mapping[str, Any]) -> Any:
+    model, tokenizer = _read_model(folder, files, facts), _read_tokenizer(folder, files, facts)
+    try:
+        return make_text_pipeline(model, tokenizer, facts.get("settings") or {})
+    except Exception as error:  # the library says what forged settings lack in many classes
+        raise _damaged(f"no pipeline can be made of it ({summarize_error(error)})") from error
+
+
 def _read_sentences(folder: Path, files: Mapping[str, bytes], _: Mapping[str, Any]) -> Any:
     if "modules.json" not in files:
         raise _damaged("it has no modules.json")
@@ -333,6 +366,7 @@ _READERS: dict[str, _Reader] = {
     "model": _read_model,
     "tokenizer": _read_tokenizer,
     "sentences": _read_sentences,
+    _PIPELINE: _read_pipeline,
 }
 
 
