@@ -107,6 +107,7 @@ def ingest(
         snapshot = snapshot.with_findings(changes)
     snapshot = judge_rows(snapshot, source.name, [*expected, *refers], store)
     if store is not None and memory is not None:
+        snapshot = snapshot.with_joint() if _learns(expected) else snapshot
         copies = {COPIES: count_copies(snapshot.batches())} if _learns(expected) else {}
         facts = {**reading.facts, **copies}
         store.metadata.artifacts.add_snapshot(_record(snapshot, source.name, facts, run_id, memory))

@@ -23,7 +23,7 @@ class LearnedExpectations:
 
     Compared are the rows a day, the time of the newest row, copies of rows, and of each column the
     share of missing values, the distribution, new values, and whether two columns look
-    swapped. New rows are compared with the most similar version, so that seasons and slow trends
+    swapped, by their own values or by how each goes together with the other columns. New rows are compared with the most similar version, so that seasons and slow trends
     are no faults; the usual distance between versions is learned from the versions.
 
     Args:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from penstock.core import with_article
 from penstock.data._finding import Level
+from penstock.data._joint import JointProfile, find_exchanged
 from penstock.data._profile import ColumnProfile
 from penstock.data._row_hashes import hash_rows
 from penstock.data._snapshot import Snapshot
@@ -162,15 +163,35 @@ class Norm:
             for mine in names
             for theirs in names
         }
+        exchanged = self._find_exchanged(new, names)
         for place, a in enumerate(names):
             for b in names[place + 1 :]:
                 apart, crossed = far[a, a] + far[b, b], far[a, b] + far[b, a]
-                if apart > _SWAPPED + 2 * crossed:
+                sure = exchanged.get((a, b), exchanged.get((b, a)))
+                # The values must not contradict: each is as near to the other's as to its own.
+                if sure is not None and crossed <= _SWAPPED + 2 * apart:
+                    yield (
+                        "fail" if sure and crossed <= _SWAPPED + apart else "warn", a,
+                        (f"'{a}' and '{b}' look swapped: each goes together with the other columns "
+                        "as the other did in accepted versions."),
+                    )  # fmt: skip
+                elif apart > _SWAPPED + 2 * crossed:
                     yield (
                         "fail" if apart > 1 + 3 * crossed else "warn", a,
                         (f"'{a}' and '{b}' look swapped: the values of each are like those that the "
                         "other had in accepted versions."),
                     )  # fmt: skip
+
+    def _find_exchanged(self, new: Snapshot, names: Sequence[str]) -> dict[tuple[str, str], bool]:
+        """Find pairs by how they go together with other columns; see `find_exchanged`."""
+        if len(names) < 2 or len(self._snapshots) < 2:  # noqa: PLR2004 - a pair
+            return {}
+        before = [_joint(snapshot) for snapshot in self._snapshots[-_RECENT:]]
+        return find_exchanged(_joint(new), before, names)
+
+
+def _joint(snapshot: Snapshot) -> JointProfile:
+    return snapshot.joint or JointProfile.of(snapshot)
 
 
 def count_copies(batches: "Iterable[pl.DataFrame]") -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from penstock.core import DataError, Edge
 from penstock.data._finding import Finding, findings_from_json, findings_to_json
+from penstock.data._joint import JointProfile
 from penstock.data._large_profile import describe_table
 from penstock.data._moments import (
     Moment,
@@ -73,6 +74,8 @@ class Snapshot:
     # Loaded on first access: a listing of snapshots reads no table.
     _load_chunks: Callable[[], ChunkedTable]
     _load_profile: Callable[[], TableProfile]
+    # Of rows that were compared with accepted versions; no part of the digest.
+    _load_joint: Callable[[], JointProfile | None] = lambda: None
 
     @classmethod
     def of(
@@ -160,6 +163,16 @@ class Snapshot:
     def profile(self) -> TableProfile:
         """Distributions of the columns' values."""
         return self._load_profile()
+
+    @cached_property
+    def joint(self) -> JointProfile | None:
+        """How the columns go together; None if nothing was learned from the rows."""
+        return self._load_joint()
+
+    def with_joint(self) -> Self:
+        """Return a copy that stores how the columns go together, for later comparisons."""
+        joint = self.joint or JointProfile.of(self)
+        return replace(self, _load_joint=lambda: joint)
 
     @property
     def columns(self) -> list[str]:
@@ -264,7 +277,8 @@ class Snapshot:
             "reading": rules_to_json(self.reading),
         }
         profile = PackedJson(self.profile.to_json())
-        return {"facts": facts, "profile": profile, "table": self.chunks.to_part()}
+        joint = {} if self.joint is None else {"joint": PackedJson(self.joint.to_json())}
+        return {"facts": facts, "profile": profile, **joint, "table": self.chunks.to_part()}
 
     @classmethod
     def from_bundle(cls, parts: Mapping[str, Any]) -> Self:
@@ -278,6 +292,9 @@ class Snapshot:
             **facts,
             _load_chunks=lambda: ChunkedTable.of_part(parts, "table"),
             _load_profile=lambda: TableProfile.from_json(_plain_json(parts["profile"])),
+            _load_joint=lambda: (
+                JointProfile.from_json(_plain_json(parts["joint"])) if "joint" in parts else None
+            ),
         )
 
 
