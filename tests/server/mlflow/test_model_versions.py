@@ -1,5 +1,7 @@
 """Versions: prompts, which have a text and no files; folders without a pickle, which are served."""
 
+import time
+
 import pytest
 from litestar.testing import TestClient
 
@@ -59,6 +61,78 @@ def test_a_prompt_that_names_files_or_is_too_long_is_refused(api, source, text, 
     )
     assert (answer.status_code, answer.json()["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
     assert answer.json()["message"].startswith(told)
+
+
+@pytest.fixture
+def named(api):
+    """A model with one version, whose run is not known here."""
+    root = "/api/2.0/mlflow"
+    api.post(f"{root}/registered-models/create", json={"name": "m"})
+    version = {"name": "m", "source": "runs:/r1/model", "run_id": "r1"}
+    assert api.post(f"{root}/model-versions/create", json=version).status_code == 200
+    return root
+
+
+def test_a_version_says_that_it_has_no_description(api, named):
+    found = api.get(f"{named}/model-versions/get", params={"name": "m", "version": "1"}).json()
+    assert found["model_version"]["description"] == ""
+
+
+@pytest.mark.parametrize("version", ["one", "1.0", " 1", "-1"])
+def test_a_version_that_is_no_number_is_refused_by_name(api, named, version):
+    answer = api.get(f"{named}/model-versions/get", params={"name": "m", "version": version})
+    assert answer.status_code == 400
+    told = f"Parameter 'version' must be an integer, got '{version}'."
+    assert answer.json()["message"] == told
+
+
+def test_a_version_is_read_from_the_source_that_it_was_registered_with(api, named):
+    where = f"{named}/model-versions/get-download-uri"
+    answer = api.get(where, params={"name": "m", "version": "1"})
+    assert answer.json() == {"artifact_uri": "runs:/r1/model"}
+
+
+def test_a_copied_version_is_read_where_the_first_is_and_has_its_files(api, named):
+    root = "/api/2.0/mlflow-artifacts/artifacts"
+    made = api.post(f"{named}/logged-models", json={"experiment_id": "0", "name": "x"}).json()
+    model_id = made["model"]["info"]["model_id"]
+    uri = made["model"]["info"]["artifact_uri"]
+    api.put(f"{root}/{uri.removeprefix('mlflow-artifacts:/')}/MLmodel", content=b"flavors: {}")
+    for source in (f"models:/{model_id}", "models:/m/2", "models:/m/3"):
+        version = {"name": "m", "source": source}
+        assert api.post(f"{named}/model-versions/create", json=version).status_code == 200
+        number = api.get(f"{named}/registered-models/get", params={"name": "m"}).json()
+        last = number["registered_model"]["latest_versions"][-1]["version"]
+        chosen = {"name": "m", "version": last}
+        assert api.get(f"{named}/model-versions/get-download-uri", params=chosen).json() == {
+            "artifact_uri": uri
+        }
+        held = api.get("/model-versions/get-artifact", params={**chosen, "path": "MLmodel"})
+        assert held.content == b"flavors: {}"
+    assert last == "4"
+
+
+@pytest.mark.parametrize(
+    ("source", "status"), [("models:/m/9", 404), ("models:/n/1", 404), ("models:/m/best", 400)]
+)
+def test_a_copy_of_no_version_is_refused(api, named, source, status):
+    answer = api.post(f"{named}/model-versions/create", json={"name": "m", "source": source})
+    assert answer.status_code == status
+
+
+def test_a_model_has_changed_when_a_version_moved_and_not_when_it_was_described(api, named):
+    def changed() -> int:
+        found = api.get(f"{named}/registered-models/get", params={"name": "m"}).json()
+        return found["registered_model"]["last_updated_timestamp"]
+
+    first, chosen = changed(), {"name": "m", "version": "1"}
+    time.sleep(0.005)
+    api.patch(f"{named}/model-versions/update", json={**chosen, "description": "words"})
+    api.post(f"{named}/model-versions/set-tag", json={**chosen, "key": "k", "value": "v"})
+    api.post(f"{named}/registered-models/set-tag", json={"name": "m", "key": "k", "value": "v"})
+    assert changed() == first
+    api.post(f"{named}/model-versions/transition-stage", json={**chosen, "stage": "Staging"})
+    assert changed() > first
 
 
 def test_a_number_below_zero_is_an_experiment_that_does_not_exist(api):

@@ -44,6 +44,7 @@ _VERSIONS_TAG = "mlflow.modelVersions"
 LOGGED_SOURCE = re.compile(r"models:/(m-[^/]+)(?:/(.*))?")
 _OWN_SOURCE = re.compile(r"(?:mlflow-artifacts|penstock):/+(.*)")
 _RUN_SOURCE = re.compile(r"runs:/([^/]+)(?:/(.*))?")
+_VERSION_SOURCE = re.compile(r"models:/([^/@]+)/([^/]+)")
 _REMOTE = re.compile(r"(?:s3|gs|wasbs?|abfss?|hdfs|viewfs|dbfs|https?|ftp|sftp|azureml|r2|b2)(?:\+\w+)?://", re.IGNORECASE)  # fmt: skip
 
 
@@ -117,6 +118,7 @@ def transition(desk: Desk, fields: Fields) -> dict[str, Any]:
     number = version.record.version
     move(desk, version.record, STAGES[stage], reason="Stage transition.")
     shelf.touch_version(version)
+    shelf.touch(model)
     if others:
         for other in model.versions:
             if other.record.version != number and other.record.stage is stage is Stage.STAGING:
@@ -165,13 +167,21 @@ def search(desk: Desk, fields: Fields) -> dict[str, Any]:
 
 def get_download_uri(desk: Desk, fields: Fields) -> dict[str, Any]:
     """Return where a client reads the files of a version."""
-    _, version = _named(Shelf(desk), fields)
-    source = version.facts.body.get("source", "") if version.facts else ""
-    if not source:  # one of penstock's own
-        record = version.record
-        folder_of(desk, record)
-        return {"artifact_uri": f"{desk.scheme}:/versions/{record.model}/{record.version}"}
-    return {"artifact_uri": _uri(desk, source)}
+    return {"artifact_uri": _uri_of_version(desk, _named(Shelf(desk), fields)[1])}
+
+
+def _uri_of_version(desk: Desk, version: ShelfVersion) -> str:
+    source = _source(version)
+    if source:
+        return _uri(desk, source)
+    record = version.record
+    folder_of(desk, record)
+    return f"{desk.scheme}:/versions/{record.model}/{record.version}"
+
+
+def _source(version: ShelfVersion) -> str:
+    """Return where a client took a version's files from; empty for one of penstock's own."""
+    return str(version.facts.body.get("source") or "") if version.facts else ""
 
 
 def read_file(desk: Desk, fields: Fields) -> FileDownload:
@@ -190,7 +200,6 @@ def set_tag(desk: Desk, fields: Fields) -> dict[str, Any]:
     shelf, tags = Shelf(desk), dict([read_model_tag(fields)])
     _, version = _named(shelf, fields)
     desk.metadata.models.set_version_tags(version.record.model, version.record.version, tags)
-    shelf.touch_version(version)
     return {}
 
 
@@ -199,7 +208,6 @@ def delete_tag(desk: Desk, fields: Fields) -> dict[str, Any]:
     shelf, key = Shelf(desk), check_key(fields.require("key"), "tag")
     _, version = _named(shelf, fields)
     desk.metadata.models.delete_version_tags(version.record.model, version.record.version, [key])
-    shelf.touch_version(version)
     return {}
 
 
@@ -236,9 +244,23 @@ def _resolve(
         if place.owner not in {run_id, model_id} or not place.owner:
             raise _foreign(source)
         return _within(desk, place), run_id, model_id
-    if source.startswith("models:/") or _REMOTE.match(source):
+    if (match := _VERSION_SOURCE.fullmatch(source)) is not None:
+        return _files_of_version(desk, _copied(desk, match)), run_id, model_id
+    if _REMOTE.match(source):
         return {}, run_id, model_id
     raise _foreign(source)
+
+
+def _copied(desk: Desk, match: re.Match[str]) -> ShelfVersion:
+    """Return the version that a source names."""
+    return Shelf(desk).version(match.group(1), check_version(match.group(2)))[1]
+
+
+def _files_of_version(desk: Desk, version: ShelfVersion) -> dict[str, ArtifactRecord]:
+    record = version.record
+    if not _source(version):
+        return folder_of(desk, record)
+    return desk.metadata.documents.list_files(VERSION, f"{record.model}/{record.version}")
 
 
 def _within(desk: Desk, place: ArtifactPlace) -> dict[str, ArtifactRecord]:
@@ -303,10 +325,8 @@ def _uri(desk: Desk, source: str) -> str:
         if document is not None:
             root = f"{desk.scheme}:/{document.owner}/models/{document.key}/artifacts"
             return f"{root}/{match.group(2)}" if match.group(2) else root
-    if (match := _RUN_SOURCE.fullmatch(source)) is not None:
-        run = desk.run(match.group(1))
-        root = f"{desk.scheme}:/{desk.number(run.experiment)}/{run.run_id}/artifacts"
-        return f"{root}/{match.group(2)}" if match.group(2) else root
+    if (match := _VERSION_SOURCE.fullmatch(source)) is not None:
+        return _uri_of_version(desk, _copied(desk, match))
     if (match := _OWN_SOURCE.fullmatch(source)) is not None:
         return f"{desk.scheme}:/{match.group(1)}"  # whichever way it was registered
     return source

@@ -140,7 +140,6 @@ def set_tag(desk: Desk, fields: Fields) -> dict[str, Any]:
     shelf, tags = Shelf(desk), dict([read_model_tag(fields)])
     model = _named(shelf, fields)
     desk.metadata.models.set_tags(model.record.model, tags)
-    shelf.touch(model)
     return {}
 
 
@@ -149,7 +148,6 @@ def delete_tag(desk: Desk, fields: Fields) -> dict[str, Any]:
     shelf, key = Shelf(desk), fields.require("key")
     model = _named(shelf, fields)
     desk.metadata.models.delete_tags(model.record.model, [key])
-    shelf.touch(model)
     return {}
 
 

@@ -140,5 +140,5 @@ def check_alias(alias: str) -> str:
 def check_version(version: str) -> int:
     """Return the number of a version."""
     if not _WHOLE.fullmatch(version):
-        raise invalid(f"Model version must be an integer, got {version[:100]!r}.")
+        raise invalid(f"Parameter 'version' must be an integer, got {version[:100]!r}.")
     return int(version)

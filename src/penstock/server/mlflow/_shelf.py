@@ -156,7 +156,7 @@ class Shelf:
         created = int(body.get("created_ms") or to_ms(record.created_at) or 0)
         times = [created]
         times += [to_ms(document.updated_at) or 0] if document else []
-        times += [updated(version) for version in versions]
+        times += [to_ms(version.record.created_at) or 0 for version in versions]
         aliases = {**body.get("aliases", {}), **_own_aliases(versions)}
         alive = {version.record.version for version in versions}
         aliases = {alias: number for alias, number in aliases.items() if number in alive}
@@ -201,13 +201,12 @@ def write_version(model: ShelfModel, version: ShelfVersion) -> dict[str, Any]:
     """Return a version as clients read it."""
     record = version.record
     body = version.facts.body if version.facts else {}
-    return compact(
+    written = compact(
         name=model.name,
         version=str(record.version),
         creation_timestamp=to_ms(record.created_at),
         last_updated_timestamp=updated(version),
         current_stage=STAGES[record.stage],
-        description=record.note,
         source=body.get("source") or f"penstock:{record.ref}",
         run_id=body.get("run_id") or record.run_id,
         run_link=body.get("run_link"),
@@ -215,6 +214,7 @@ def write_version(model: ShelfModel, version: ShelfVersion) -> dict[str, Any]:
         tags=pairs(record.tags),
         aliases=sorted(a for a, number in model.aliases.items() if number == record.version),
     )
+    return written | {"description": record.note or ""}  # clients read none as None
 
 
 def latest(model: ShelfModel, stages: Sequence[str] = ()) -> list[ShelfVersion]:
