@@ -78,3 +78,17 @@ def show(ctx: click.Context, trace: str, as_json: bool) -> None:
             for span in found.spans
         ],
     )
+    if found.assessments:
+        show_table(
+            ["assessment", "kind", "value", "by", "why"],
+            [
+                [
+                    each.name if each.is_valid else f"{each.name} (overridden)",
+                    each.kind,
+                    each.error or str(each.value)[:_SHOWN],
+                    each.author or each.source,
+                    each.rationale[:_SHOWN],
+                ]
+                for each in found.assessments
+            ],
+        )

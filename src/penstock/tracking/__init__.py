@@ -51,8 +51,10 @@ if TYPE_CHECKING:
     from penstock.tracking._step import current_step as current_step
     from penstock.tracking._step import use_step as use_step
     from penstock.tracking._system import SYSTEM as SYSTEM
+    from penstock.tracking._traces import ASSESSMENT as ASSESSMENT
     from penstock.tracking._traces import SPAN as SPAN
     from penstock.tracking._traces import TRACE as TRACE
+    from penstock.tracking._traces import Assessment as Assessment
     from penstock.tracking._traces import RequestTrace as RequestTrace
     from penstock.tracking._traces import TraceSpan as TraceSpan
     from penstock.tracking._traces import get_trace as get_trace
@@ -107,6 +109,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "write_source_files": "_provenance",
         "use_run": "_active",
         "use_step": "_step",
+        "ASSESSMENT": "_traces",
+        "Assessment": "_traces",
         "SPAN": "_traces",
         "TRACE": "_traces",
         "RequestTrace": "_traces",

@@ -1,5 +1,6 @@
 """RequestTrace: one request to an application with its spans, as a tracing client recorded it."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -18,8 +19,8 @@ from penstock.tracking._span_conventions import read_span_facts
 if TYPE_CHECKING:
     from penstock.stores import Store
 
-TRACE, SPAN = "mlflow.trace", "mlflow.span"
-"""Kinds of the documents; a trace's owner is its experiment's number, a span's its trace."""
+TRACE, SPAN, ASSESSMENT = "mlflow.trace", "mlflow.span", "mlflow.assessment"
+"""Kinds of the documents; a trace's owner is its experiment's number, the others' their trace."""
 _NUMBERED = "mlflow.experiment"
 _SOURCE_RUN = "mlflow.sourceRun"
 
@@ -64,6 +65,39 @@ class TraceSpan:
 
 
 @dataclass(frozen=True, slots=True)
+class Assessment:
+    """What a person, a judge or a program says of a trace.
+
+    Args:
+        assessment_id: Its id, unique in the trace.
+        name: What is assessed, such as ``correct``.
+        kind: ``feedback`` on what happened, ``expectation`` of what should have, or ``issue``.
+        value: The value, JSON-like; of an issue its name.
+        source: Kind of who says so: ``HUMAN``, ``LLM_JUDGE``, ``CODE``, ``SOURCE_TYPE_UNSPECIFIED``.
+        author: Who says so; empty if unknown.
+        rationale: Why.
+        error: What went wrong with the assessment itself; empty for nothing.
+        said_at: When it was made.
+        span_id: The span that it is about; empty for the whole trace.
+        is_valid: False once another overrides it.
+        metadata: Further facts.
+    """
+
+    assessment_id: str
+    name: str
+    kind: str
+    value: Any
+    source: str
+    author: str
+    rationale: str
+    error: str
+    said_at: datetime
+    span_id: str
+    is_valid: bool
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class RequestTrace:
     """A request to an application, with the spans of its work.
 
@@ -80,6 +114,7 @@ class RequestTrace:
         tags: What people say of it.
         metadata: What its client says of it; unchangeable.
         spans: Its spans, each after the one around it; empty in lists.
+        assessments: What is said of it, oldest first; empty in lists.
     """
 
     trace_id: str
@@ -94,6 +129,7 @@ class RequestTrace:
     tags: Mapping[str, str]
     metadata: Mapping[str, str]
     spans: Sequence[TraceSpan] = field(default=())
+    assessments: Sequence[Assessment] = field(default=())
 
 
 def list_traces(
@@ -145,7 +181,10 @@ def get_trace(trace_id: str, *, store: "Store | str | None" = None) -> RequestTr
         raise NotFoundError(
             what=f"There is no trace {trace_id!r}.", fix="List them with: penstock traces list"
         )
-    return _trace(found[0], names, documents.list(SPAN, owners=[trace_id]))
+    trace = _trace(found[0], names, documents.list(SPAN, owners=[trace_id]))
+    told = [_assessment(each) for each in documents.list(ASSESSMENT, owners=[trace_id])]
+    told.sort(key=lambda each: (each.said_at, each.assessment_id))
+    return replace(trace, assessments=tuple(told))
 
 
 def _readable(experiments: Iterable[str], store: "Store") -> set[str]:
@@ -178,6 +217,37 @@ def _trace(
         metadata=body["metadata"],
         spans=tuple(_in_order([_span(each.body) for each in spans])),
     )
+
+
+def _assessment(document: DocumentRecord) -> Assessment:
+    body = document.body
+    value = body["value"]
+    serialized = value.get("serialized_value")
+    error = value.get("error") or {}
+    return Assessment(
+        assessment_id=document.key.removeprefix(f"{document.owner}/"),
+        name=body["name"],
+        kind=body["kind"],
+        value=_plain(serialized["value"])
+        if serialized
+        else value.get("value", value.get("issue_name")),
+        source=body["source"]["source_type"],
+        author=body["source"].get("source_id", ""),
+        rationale=body["rationale"],
+        error=error.get("error_message") or error.get("error_code") or "",
+        said_at=datetime.fromtimestamp(body["created_ms"] / 1000, UTC),
+        span_id=body["span_id"],
+        is_valid=body["valid"],
+        metadata=body["metadata"],
+    )
+
+
+def _plain(text: str) -> Any:
+    """Return a value that a client wrote as JSON; another text itself."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
 
 
 _STATES = {1: "ok", 2: "error"}

@@ -27,6 +27,8 @@ class Team:
     run_id: str = ""
     model_id: str = ""
     trace_id: str = ""
+    assessment_id: str = ""
+    dataset_id: str = ""
 
     @property
     def secret(self) -> str:
@@ -85,6 +87,16 @@ def furnish(api, team):
     number = int(team.experiment_id)
     team.trace_id = f"tr-{number:032x}"
     assert send_span(api, team).status_code == 200
+    v3 = "/api/3.0/mlflow"
+    said = {"assessment_name": "good", "feedback": {"value": secret}}
+    made = api("POST", f"{v3}/traces/{team.trace_id}/assessments", assessment=said).json()
+    team.assessment_id = made["assessment"]["assessment_id"]
+    sent = {"name": secret, "experiment_ids": [team.experiment_id]}
+    team.dataset_id = api("POST", f"{v3}/datasets/create", **sent).json()["dataset"]["dataset_id"]
+    records = json.dumps([{"inputs": {"q": secret}}])
+    api("POST", f"{v3}/datasets/{team.dataset_id}/records", records=records)
+    scorer = {"experiment_id": team.experiment_id, "name": "s", "serialized_scorer": secret}
+    assert api("POST", f"{v3}/scorers/register", **scorer).status_code == 200
 
 
 def send_span(api, team, text=None):
@@ -121,6 +133,7 @@ def fields_for(route, team):
     experiment, run, model = (
         {"experiment_id": team.experiment_id}, {"run_id": team.run_id}, {"name": f"{team.name}-m"},
     )  # fmt: skip
+    said = {"assessment_name": "good", "feedback": {"value": "new"}}
     version, tag = {**model, "version": "1"}, {"key": "k", "value": "new"}
     ids, places = [team.experiment_id], [{"mlflow_experiment": experiment}]
     trace = {"request_ids": [team.trace_id], "trace_ids": [team.trace_id]}
@@ -175,16 +188,41 @@ def fields_for(route, team):
         "/traces/{trace_id:str}/tags": tag,
         "/traces/delete-traces": {**experiment, **trace},
         "/traces/link-to-run": {**run, **trace},
+        "/traces/link-prompts": {**trace, "trace_id": team.trace_id},
+        "/traces/calculate-filter-correlation": {
+            "experiment_ids": ids, "filter_string1": "name = 'ask'", "filter_string2": "name = 'a'"},
+        "/traces/{trace_id:str}/assessments": {"assessment": said},
+        "/traces/{trace_id:str}/assessments/{assessment_id:str}": {
+            "assessment": said, "update_mask": "feedback"},
+        "/datasets/create": {"name": "new", "experiment_ids": ids},
+        "/datasets/search": {"experiment_ids": ids},
+        "/datasets/{dataset_id:str}/tags": {"tags": '{"k": "new"}'},
+        "/datasets/{dataset_id:str}/records": {
+            "records": '[{"inputs": {"q": "new"}}]', "dataset_record_ids": ["dr-1"]},
+        "/datasets/{dataset_id:str}/add-experiments": {"experiment_ids": ids},
+        "/datasets/{dataset_id:str}/remove-experiments": {"experiment_ids": ["4711"]},
+        "/scorers/register": {**experiment, "name": "n", "serialized_scorer": "{}"},
+        "/scorers/list": experiment,
     }  # fmt: skip
+    if route.path.startswith("/datasets/") and route.method == "GET" and "{" in route.path:
+        return {}
     found = known.get(route.path)
     if found is None:
-        rest = {"/runs": run, "/registered-models": model, "/model-versions": version}
+        rest = {
+            "/scorers": {**experiment, "name": "s"},
+            "/runs": run,
+            "/registered-models": model,
+            "/model-versions": version,
+        }
         found = rest.get(f"/{route.path.split('/')[1]}", {**run, **trace, "path": ""})
     return dict(found)
 
 
 def call(api, route, team):
-    named = {"model_id:str": team.model_id, "trace_id:str": team.trace_id, "tag_key:path": "k"}
+    named = {
+        "model_id:str": team.model_id, "trace_id:str": team.trace_id, "tag_key:path": "k",
+        "assessment_id:str": team.assessment_id, "dataset_id:str": team.dataset_id,
+    }  # fmt: skip
     path = re.sub(r"{([^}]*)}", lambda part: named[part[1]], route.path)
     return api(route.method, f"/api/{route.version}/mlflow{path}", **fields_for(route, team))
 
@@ -222,7 +260,9 @@ def test_no_route_shows_or_changes_what_another_project_has(world, store, role):
         assert "blue" not in answer.text or answer.status_code in {403, 404}, answer.text
         assert blue.secret not in answer.text, route.path
         if answer.status_code == 200:
-            assert route.permission is Permission.READ or "delete" in route.path, route.path
+            # What is not there is deleted already, and what is not one's own is not there.
+            deletes = route.method == "DELETE" or "delete" in route.path
+            assert route.permission is Permission.READ or deletes, route.path
     assert send_span(api, blue, "forged").status_code in {403, 404}
     assert send_span(api, Team("red", red.experiment_id, trace_id=blue.trace_id), "forged").status_code in {403, 404}  # fmt: skip
     for folder in files_of(blue):

@@ -23,10 +23,13 @@ _TOKEN = re.compile(
 )
 TEXT_SIGNS = frozenset({"=", "!=", "LIKE", "ILIKE"})
 NUMBER_SIGNS = frozenset({"=", "!=", "<", "<=", ">", ">="})
+ORDERS = frozenset({"<", "<=", ">", ">="})
 SETS = frozenset({"IN", "NOT IN"})
 NULLS = frozenset({"IS NULL", "IS NOT NULL"})
 SPANS, SPAN_ATTRIBUTES = "spans", "attributes."
 """Group of the fields of a trace's spans, and what the names of their attributes begin with."""
+ASSESSMENTS = frozenset({"feedback", "expectation"})
+"""Groups of what was said of a trace, by its name: an order compares numbers, all else texts."""
 TEXT = "text"
 """Attribute of a trace: all that its spans say."""
 _SPAN_FIELDS = frozenset({"name", "type", "status", "content"})
@@ -134,6 +137,8 @@ class Grammar:
             return NUMBER_SIGNS
         if group == "attributes":
             return TEXT_SIGNS | self.texts[name]
+        if group in ASSESSMENTS:
+            return TEXT_SIGNS | ORDERS | NULLS
         return TEXT_SIGNS | self.signs.get(group, frozenset())
 
 
@@ -163,7 +168,7 @@ class _Reader:
             return FilterTest(group, name, sign, None)
         if sign in SETS:
             return FilterTest(group, name, sign, self._list())
-        return FilterTest(group, name, sign, self._value(group, name))
+        return FilterTest(group, name, sign, self._value(group, name, sign))
 
     def _sign(self) -> str:
         kind, word = self._take()
@@ -181,9 +186,9 @@ class _Reader:
             return word
         raise self._fail("expected an operator")
 
-    def _value(self, group: str, name: str) -> Any:
+    def _value(self, group: str, name: str, sign: str) -> Any:
         kind, word = self._take()
-        if self._grammar.is_number(group, name):
+        if self._grammar.is_number(group, name) or (group in ASSESSMENTS and sign in ORDERS):
             if kind != "number":
                 raise self._fail(f"expected a number for {name}")
             return float(word) if group == "metrics" or not _is_whole(word) else int(word)
@@ -370,12 +375,20 @@ VERSIONS = Grammar(
     {"tags": NULLS},
     {"creation_time": "creation_timestamp", "source": "source_path", "version": "version_number"},
 )
+EVALUATION_SETS = Grammar(
+    _NAMED_PREFIXES,
+    {"name": SETS, "created_by": _PLAIN, "last_updated_by": _PLAIN, "dataset_id": SETS},
+    frozenset({"created_time", "last_update_time"}),
+    {},
+    {},
+)
 TRACES = Grammar(
     {"": "attributes", "attributes": "attributes", "attribute": "attributes", "attr": "attributes",
      "trace": "attributes", "tags": "tags", "tag": "tags", "metadata": "metadata",
-     "request_metadata": "metadata", "span": SPANS},
+     "request_metadata": "metadata", "span": SPANS,
+     **dict(zip(ASSESSMENTS, ASSESSMENTS, strict=True))},
     {**dict.fromkeys(("trace_id", "status", "name", "run_id", "client_request_id"), SETS),
-     TEXT: frozenset()},
+     "prompt": frozenset(), TEXT: frozenset()},
     frozenset({"timestamp_ms", "execution_time_ms"}),
     {"tags": NULLS | SETS, "metadata": NULLS | SETS, SPANS: SETS},
     {"request_id": "trace_id", "state": "status", "timestamp": "timestamp_ms",

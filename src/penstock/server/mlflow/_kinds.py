@@ -1,11 +1,13 @@
 """Kinds of the documents that hold what only MLflow's protocol knows; apart so that all may name them."""
 
 EXPERIMENT = "mlflow.experiment"
+EVALUATION_SET, EVALUATION_RECORD = "mlflow.evaluation_set", "mlflow.evaluation_record"
 INPUT = "mlflow.input"
 LOGGED = "mlflow.logged_model"
 MODEL = "mlflow.registered_model"
 MODEL_INPUT, MODEL_OUTPUT = "mlflow.model_input", "mlflow.model_output"
 LINK = "mlflow.trace_link"
 MODEL_METRIC = "mlflow.model_metric"
+SCORER = "mlflow.scorer"
 SUMMARY = "mlflow.dataset_summary"
 VERSION = "mlflow.version"

@@ -7,6 +7,8 @@ from typing import Any
 from penstock.core import Permission
 from penstock.server.mlflow import (
     _artifacts,
+    _assessments,
+    _evaluation_sets,
     _experiments,
     _inputs,
     _legacy,
@@ -15,6 +17,7 @@ from penstock.server.mlflow import (
     _model_versions,
     _registered_models,
     _runs,
+    _scorers,
     _search_runs,
     _traces,
 )
@@ -141,14 +144,61 @@ ROUTES: tuple[MlflowRoute, ...] = (
         "/traces",
         ("POST", "", _WRITE, _traces.start_trace),
         ("POST", "/search", _READ, _traces.search),
+        ("POST", "/calculate-filter-correlation", _READ, _traces.correlate),
         ("GET", "/get", _READ, _traces.get_trace),
         ("GET", "/batchGet", _READ, _traces.get_several),
         ("POST", "/batchGetInfos", _READ, _traces.get_infos),
         ("GET", "/{trace_id:str}", _READ, _traces.get_info),
+        ("POST", "/{trace_id:str}/assessments", _WRITE, _assessments.create),
+        *[
+            (method, "/{trace_id:str}/assessments/{assessment_id:str}", permission, call)
+            for method, permission, call in (
+                ("GET", _READ, _assessments.get),
+                ("PATCH", _WRITE, _assessments.update),
+                ("DELETE", _WRITE, _assessments.delete),
+            )
+        ],
         *_TRACE_CHANGES,
         version="3.0",
     ),
-    *_noun("/traces", *_TRACE_CHANGES, ("POST", "/link-to-run", _WRITE, _traces.link_to_run)),
+    *_noun(
+        "/traces",
+        *_TRACE_CHANGES,
+        ("POST", "/link-to-run", _WRITE, _traces.link_to_run),
+        ("POST", "/link-prompts", _WRITE, _traces.link_prompts),
+    ),
+    *_noun(
+        "/datasets",
+        ("POST", "/create", _WRITE, _evaluation_sets.create),
+        ("POST", "/search", _READ, _evaluation_sets.search),
+        ("GET", "/search", _READ, _evaluation_sets.search),
+        ("GET", "/{dataset_id:str}", _READ, _evaluation_sets.get),
+        ("DELETE", "/{dataset_id:str}", _WRITE, _evaluation_sets.delete),
+        ("PATCH", "/{dataset_id:str}/tags", _WRITE, _evaluation_sets.set_tags),
+        ("DELETE", "/{dataset_id:str}/tags/{tag_key:path}", _WRITE, _evaluation_sets.delete_tag),
+        ("GET", "/{dataset_id:str}/experiment-ids", _READ, _evaluation_sets.get_experiment_ids),
+        ("POST", "/{dataset_id:str}/add-experiments", _WRITE, _evaluation_sets.add_experiments),
+        (
+            "POST",
+            "/{dataset_id:str}/remove-experiments",
+            _WRITE,
+            _evaluation_sets.remove_experiments,
+        ),
+        ("GET", "/{dataset_id:str}/records", _READ, _evaluation_sets.get_records),
+        ("POST", "/{dataset_id:str}/records", _WRITE, _evaluation_sets.upsert_records),
+        ("DELETE", "/{dataset_id:str}/records", _WRITE, _evaluation_sets.delete_records),
+        version="3.0",
+    ),
+    *_noun(
+        "/scorers",
+        ("POST", "/register", _WRITE, _scorers.register),
+        ("GET", "/list", _READ, _scorers.list_all),
+        ("GET", "/versions", _READ, _scorers.list_versions),
+        ("GET", "/get", _READ, _scorers.get),
+        ("GET", "/online-configs", _READ, _scorers.list_online),
+        ("DELETE", "/delete", _WRITE, _scorers.delete),
+        version="3.0",
+    ),
 )
 """The calls whose request and answer are JSON; the rest are in `_app`."""
 

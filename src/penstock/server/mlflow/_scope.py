@@ -23,6 +23,8 @@ from penstock.core import (
 )
 from penstock.people import require_permission, scope_metadata
 from penstock.server.mlflow._kinds import (
+    EVALUATION_RECORD,
+    EVALUATION_SET,
     EXPERIMENT,
     INPUT,
     LINK,
@@ -31,11 +33,12 @@ from penstock.server.mlflow._kinds import (
     MODEL_INPUT,
     MODEL_METRIC,
     MODEL_OUTPUT,
+    SCORER,
     SUMMARY,
     VERSION,
 )
 from penstock.stores import MetadataStore
-from penstock.tracking import SPAN, TRACE
+from penstock.tracking import ASSESSMENT, SPAN, TRACE
 
 
 @dataclass(slots=True)
@@ -246,7 +249,13 @@ class ScopedDocuments:
             return (document.owner, document.key)
         if document.kind in {EXPERIMENT, VERSION}:
             return (document.owner,)
-        place = (_OWNERS.get(document.kind, ""), document.owner)
+        if document.kind == EVALUATION_SET:  # of several experiments: of each one's project
+            numbers = [str(each) for each in document.body["experiment_ids"]]
+            return tuple(name for each in numbers for name in self._named_by(EXPERIMENT, each))
+        return self._named_by(_OWNERS.get(document.kind, ""), document.owner)
+
+    def _named_by(self, kind: str, owner: str) -> tuple[str, ...]:
+        place = (kind, owner)
         if place not in self._known:
             self._known[place] = self._names_of(*place)
         return self._known[place]
@@ -272,5 +281,8 @@ _OWNERS: Mapping[str, str] = {
     MODEL_INPUT: _RUN,
     MODEL_OUTPUT: _RUN,
     MODEL_METRIC: LOGGED,
+    EVALUATION_RECORD: EVALUATION_SET,
+    SCORER: EXPERIMENT,
     SPAN: TRACE,
+    ASSESSMENT: TRACE,
 }

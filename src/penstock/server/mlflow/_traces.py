@@ -7,20 +7,23 @@ they say.
 
 import base64
 import json
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from penstock.core import DocumentRecord, now
+from penstock.server.mlflow import _assessments as assessments
 from penstock.server.mlflow import _grammar as grammar
-from penstock.server.mlflow._desk import Desk, from_ms, to_ms
-from penstock.server.mlflow._errors import invalid, missing
+from penstock.server.mlflow._desk import Desk, to_ms
+from penstock.server.mlflow._errors import invalid, lacking, missing
 from penstock.server.mlflow._fields import Fields, compact, page
 from penstock.server.mlflow._kinds import LINK
 from penstock.server.mlflow._otlp import plain_attributes
 from penstock.server.mlflow._rules import TAG_LENGTH, check_experiment_id, check_key
+from penstock.server.mlflow._times import read_time, write_time
 from penstock.tracking import SPAN, TRACE, read_span_facts
 
 _MOST, _DEFAULT = 500, 100
@@ -33,7 +36,9 @@ _NAME_TAG = "mlflow.traceName"
 _PLACE_TAG, _FOLDER_TAG = "mlflow.trace.spansLocation", "mlflow.artifactLocation"
 _REQUEST_ID = "mlflow.traceRequestId"
 _RUN = "mlflow.sourceRun"
+_PROMPTS = "mlflow.linkedPrompts"
 _PREVIEW = 1000
+_JEFFREYS = 0.5
 _SECONDS = re.compile(r"(-?\d+)(?:\.(\d{1,9}))?s")
 
 
@@ -48,7 +53,7 @@ def start_trace(desk: Desk, fields: Fields) -> dict[str, Any]:
         "client_request_id": sent.text("client_request_id"),
         "request_preview": sent.text("request_preview"),
         "response_preview": sent.text("response_preview"),
-        "request_time_ms": _read_time(sent.require("request_time")),
+        "request_time_ms": read_time(sent.require("request_time"), "request_time"),
         "duration_ms": _read_duration(sent.text("execution_duration")),
         "state": _read_state(sent.choice("state", _STATES)),
         "metadata": _texts(sent, "trace_metadata"),
@@ -57,7 +62,8 @@ def start_trace(desk: Desk, fields: Fields) -> dict[str, Any]:
     saved = _upsert(
         desk, trace_id, experiment_id, lambda old: body | {"tags": {**old["tags"], **tags}}
     )
-    return {"trace": {"trace_info": _info(saved)}}
+    assessments.add_told(desk, trace_id, sent.parts("assessments"))
+    return {"trace": {"trace_info": _infos(desk, [saved])[0]}}
 
 
 def log_spans(
@@ -94,7 +100,7 @@ def log_spans(
 
 def get_info(desk: Desk, fields: Fields) -> dict[str, Any]:
     """Return a trace without its spans."""
-    return {"trace": {"trace_info": _info(_found(desk, fields))}}
+    return {"trace": {"trace_info": _infos(desk, [_found(desk, fields)])[0]}}
 
 
 def get_trace(desk: Desk, fields: Fields) -> dict[str, Any]:
@@ -109,7 +115,7 @@ def get_several(desk: Desk, fields: Fields) -> dict[str, Any]:
 
 def get_infos(desk: Desk, fields: Fields) -> dict[str, Any]:
     """Return several traces without their spans; unknown ids are left out."""
-    return compact(trace_infos=[_info(each) for each in _several(desk, fields)])
+    return compact(trace_infos=_infos(desk, _several(desk, fields)))
 
 
 def search(desk: Desk, fields: Fields) -> dict[str, Any]:
@@ -119,13 +125,9 @@ def search(desk: Desk, fields: Fields) -> dict[str, Any]:
     most = fields.most(_DEFAULT, _MOST)
     wanted = grammar.TRACES.read(fields.text("filter"))
     terms = grammar.TRACES.order(fields.texts("order_by"))
-    if any(_is_of_spans(term) for term in terms):
-        raise invalid("Traces cannot be ordered by what their spans say.")
-    of_spans = [each for each in wanted if _is_of_spans(each)]
-    wanted = [each for each in wanted if not _is_of_spans(each)]
-    found = desk.metadata.documents.list(TRACE, owners=ids) if ids else []
-    found = [each for each in found if all(grammar.matches(c, _reader(each)) for c in wanted)]
-    found = _with_spans(desk, found, of_spans) if of_spans else found
+    if any(_is_of_spans(term) or _is_told(term) for term in terms):
+        raise invalid("Traces cannot be ordered by their spans and assessments.")
+    found = _matching(desk, desk.metadata.documents.list(TRACE, owners=ids) if ids else [], wanted)
     found.sort(key=lambda each: (-each.body["request_time_ms"], each.key))
     for term in reversed(terms):
         found.sort(
@@ -134,7 +136,71 @@ def search(desk: Desk, fields: Fields) -> dict[str, Any]:
             )
         )
     rows, token = page(found, fields, most)
-    return compact(traces=[_info(each) for each in rows], next_page_token=token)
+    return compact(traces=_infos(desk, rows), next_page_token=token)
+
+
+def correlate(desk: Desk, fields: Fields) -> dict[str, Any]:
+    """Return how often traces meet each of two filters, and both; see `npmi`."""
+    ids = [check_experiment_id(each) for each in fields.texts("experiment_ids")]
+    if not ids:
+        raise lacking("experiment_ids")
+    texts = [fields.require(name) for name in ("filter_string1", "filter_string2")]
+    first, second = (grammar.TRACES.read(text) for text in texts)
+    traces = desk.metadata.documents.list(TRACE, owners=ids)
+    traces = _matching(desk, traces, grammar.TRACES.read(fields.text("base_filter")))
+    one = {each.key for each in _matching(desk, traces, first)}
+    two = {each.key for each in _matching(desk, traces, second)}
+    counts = len(one & two), len(one), len(two), len(traces)
+    plain, smoothed = npmi(*counts), npmi(*counts, prior=_JEFFREYS)
+    told = dict(zip(("joint_count", "filter1_count", "filter2_count", "total_count"), counts, strict=True))  # fmt: skip
+    scores = {"npmi": plain, "npmi_smoothed": smoothed}
+    return told | {name: value for name, value in scores.items() if value is not None}
+
+
+def npmi(both: int, first: int, second: int, total: int, *, prior: float = 0.0) -> float | None:
+    """Return the normalized pointwise mutual information of two events.
+
+    >>> npmi(5, 5, 5, 10), npmi(0, 5, 5, 10), npmi(0, 0, 5, 10)
+    (1.0, -1.0, None)
+
+    Args:
+        both: Number of times that both happened.
+        first: Number of times that the first happened.
+        second: Number of times that the second happened.
+        total: Number of times that either could have happened.
+        prior: What is added to each of the four cells.
+
+    Returns:
+        From -1 (never together) over 0 (independent) to 1 (always together); None where one of
+        them never happened.
+    """
+    if not first or not second:
+        return None
+    if both == first == second == total:
+        return 1.0
+    if not both and not prior:
+        return -1.0
+    shared, size = both + prior, total + 4 * prior
+    lift = math.log(shared * size / ((first + 2 * prior) * (second + 2 * prior)))
+    return min(1.0, max(-1.0, lift / -math.log(shared / size)))
+
+
+def _matching(
+    desk: Desk, traces: Sequence[DocumentRecord], wanted: Sequence[grammar.FilterTest]
+) -> list[DocumentRecord]:
+    """Return the traces that meet a filter; what costs most is looked at last."""
+    of_spans = [each for each in wanted if _is_of_spans(each)]
+    told = [each for each in wanted if _is_told(each)]
+    own = [each for each in wanted if not _is_of_spans(each) and not _is_told(each)]
+    found = [each for each in traces if all(grammar.matches(c, _reader(each)) for c in own)]
+    if told:
+        said = assessments.of_traces(desk, [each.key for each in found])
+        found = [
+            each
+            for each in found
+            if all(assessments.meets(said.get(each.key, ()), test) for test in told)
+        ]
+    return _with_spans(desk, found, of_spans) if of_spans else found
 
 
 def set_tag(desk: Desk, fields: Fields) -> dict[str, Any]:
@@ -175,6 +241,7 @@ def delete(desk: Desk, fields: Fields) -> dict[str, Any]:
     spans = [each.key for each in desk.metadata.documents.list(SPAN, owners=gone)] if gone else []
     desk.metadata.documents.delete(TRACE, gone)
     desk.metadata.documents.delete(SPAN, spans)
+    assessments.delete_of(desk, gone)
     desk.metadata.documents.delete(LINK, gone)
     return {"traces_deleted": len(gone)}
 
@@ -196,6 +263,35 @@ def link_to_run(desk: Desk, fields: Fields) -> dict[str, Any]:
             lambda body: body | {"metadata": {**body["metadata"], _RUN: run.run_id}},
         )
     return {}
+
+
+def link_prompts(desk: Desk, fields: Fields) -> dict[str, Any]:
+    """Record the versions of prompts that a trace has used."""
+    found = _found(desk, fields)
+    sent = [
+        {"name": part.require("name"), "version": part.require("version")}
+        for part in fields.parts("prompt_versions")
+    ]
+
+    def linked(body: dict[str, Any]) -> dict[str, Any]:
+        known = _prompts(body["tags"])
+        told = json.dumps([*known, *[each for each in sent if each not in known]])
+        return body | {"tags": {**body["tags"], _PROMPTS: told}}
+
+    desk.change(TRACE, found.key, linked)
+    return {}
+
+
+def _prompts(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return the prompts of a trace; what else a client wrote in their tag is none."""
+    try:
+        found = json.loads(tags.get(_PROMPTS, "[]"))
+    except (ValueError, RecursionError):
+        return []
+    listed = found if isinstance(found, list) else []
+    return [
+        each for each in listed if isinstance(each, dict) and {"name", "version"} <= each.keys()
+    ]
 
 
 def _upsert(
@@ -267,8 +363,13 @@ def _joined(old: Mapping[str, Any], told: Mapping[str, Any], folder: str) -> dic
     return joined
 
 
-def _info(document: DocumentRecord) -> dict[str, Any]:
-    """Return a trace as clients read it."""
+def _infos(desk: Desk, documents: Sequence[DocumentRecord]) -> list[dict[str, Any]]:
+    """Return traces as clients read them."""
+    told = assessments.of_traces(desk, [each.key for each in documents])
+    return [_info(each, told.get(each.key, ())) for each in documents]
+
+
+def _info(document: DocumentRecord, told: Sequence[DocumentRecord]) -> dict[str, Any]:
     body = document.body
     duration = body.get("duration_ms")
     return compact(
@@ -280,13 +381,12 @@ def _info(document: DocumentRecord) -> dict[str, Any]:
         },
         request_preview=body.get("request_preview"),
         response_preview=body.get("response_preview"),
-        request_time=from_ms(body["request_time_ms"], "request_time")
-        .isoformat(timespec="milliseconds")
-        .replace("+00:00", "Z"),
+        request_time=write_time(body["request_time_ms"], "request_time"),
         execution_duration=None if duration is None else f"{duration / 1000:.3f}s",
         state=body["state"],
         trace_metadata=dict(body["metadata"]),
         tags=dict(body["tags"]),
+        assessments=assessments.write_all(told),
     )
 
 
@@ -297,7 +397,8 @@ def _whole(desk: Desk, documents: Sequence[DocumentRecord]) -> list[dict[str, An
         spans.setdefault(each.owner, []).append(each.body["span"])
     for found in spans.values():
         found.sort(key=lambda span: span.get("start_time_unix_nano", 0))
-    return [compact(trace_info=_info(each), spans=spans.get(each.key)) for each in documents]
+    infos = _infos(desk, documents)
+    return [compact(trace_info=info, spans=spans.get(info["trace_id"])) for info in infos]
 
 
 def _found(desk: Desk, fields: Fields) -> DocumentRecord:
@@ -328,6 +429,7 @@ def _reader(document: DocumentRecord) -> Callable[[str, str], Any]:
         "client_request_id": body.get("client_request_id") or None,
         "timestamp_ms": body["request_time_ms"],
         "execution_time_ms": body.get("duration_ms"),
+        "prompt": [f"{each['name']}/{each['version']}" for each in _prompts(body["tags"])] or None,
     }
     groups = {"tags": body["tags"], "metadata": body["metadata"], "attributes": attributes}
     return lambda group, name: groups[group].get(name)
@@ -335,6 +437,10 @@ def _reader(document: DocumentRecord) -> Callable[[str, str], Any]:
 
 def _is_of_spans(part: grammar.FilterTest | grammar.SortTerm) -> bool:
     return part.group == grammar.SPANS or (part.group, part.name) == ("attributes", grammar.TEXT)
+
+
+def _is_told(part: grammar.FilterTest | grammar.SortTerm) -> bool:
+    return part.group in grammar.ASSESSMENTS
 
 
 def _with_spans(
@@ -440,16 +546,6 @@ def _read_state(text: str) -> str:
     if text and text not in _STATES.values():
         raise invalid(f"Invalid value {text[:100]!r} for parameter 'state' supplied.")
     return text or "STATE_UNSPECIFIED"
-
-
-def _read_time(text: str) -> int:
-    try:
-        found = to_ms(datetime.fromisoformat(text))
-    except (ValueError, TypeError, OverflowError):
-        found = None
-    if found is None or found < 0:
-        raise invalid(f"Invalid value {text[:100]!r} for parameter 'request_time' supplied.")
-    return found
 
 
 def _read_duration(text: str) -> int | None:

@@ -32,6 +32,7 @@ def trace_page(site: Site, query: Query, trace_id: str) -> Page:  # noqa: ARG001
     view = {
         "outcome": _OUTCOMES.get(trace.state, "none"),
         "rows": [_row(trace, span) for span in trace.spans],
+        "assessments": [(each, _shown(each.value)) for each in trace.assessments],
         "told": {k: v for k, v in trace.tags.items() if not k.startswith("mlflow.")},
     }
     name = trace.name or trace.trace_id
