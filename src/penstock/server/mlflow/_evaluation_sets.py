@@ -20,7 +20,7 @@ _MOST, _DEFAULT = 50_000, 1000
 _NAME_LENGTH, _TAG_KEY, _TAG_VALUE = 255, 255, 5000
 _USER = "mlflow.user"
 _SCHEMA_PARTS = ("inputs", "outputs", "expectations")
-_TYPES = {
+_TYPES: dict[type, str] = {
     type(None): "null",
     bool: "boolean",
     int: "integer",
