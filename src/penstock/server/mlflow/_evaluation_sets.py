@@ -20,7 +20,7 @@ _MOST, _DEFAULT = 50_000, 1000
 _NAME_LENGTH, _TAG_KEY, _TAG_VALUE = 255, 255, 5000
 _USER = "mlflow.user"
 _SCHEMA_PARTS = ("inputs", "outputs", "expectations")
-_TYPES: dict[type, str] = {
+_TYPES: Mapping[Any, str] = {
     type(None): "null",
     bool: "boolean",
     int: "integer",
@@ -330,10 +330,14 @@ def _schema(text: str, records: Iterable[Mapping[str, Any]]) -> str:
             value, known = record.get(part), schema[part]
             if isinstance(value, Mapping) and isinstance(known, dict):
                 for name, each in value.items():
-                    known.setdefault(name, _TYPES[type(each)])
+                    known.setdefault(name, _type_of(each))
             elif value is not None and not known:
-                schema[part] = _TYPES[type(value)]
+                schema[part] = _type_of(value)
     return json.dumps(schema)
+
+
+def _type_of(value: Any) -> str:
+    return _TYPES[type(value)]
 
 
 def _digest(name: str, moment: int | None) -> str:
