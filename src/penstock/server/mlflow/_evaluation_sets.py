@@ -359,8 +359,8 @@ def _decode(text: str, name: str, kind: type) -> Any:
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, kind):
-        words = {list: "a list", dict: "an object"}
-        raise invalid(f"'{name}' must be {words[kind]} as JSON in a text, not {text[:100]!r}.")
+        word = "a list" if kind is list else "an object"
+        raise invalid(f"'{name}' must be {word} as JSON in a text, not {text[:100]!r}.")
     return found
 
 
