@@ -19,6 +19,7 @@ from penstock.server.mlflow import (
     _runs,
     _scorers,
     _search_runs,
+    _search_traces,
     _traces,
 )
 from penstock.server.mlflow._desk import Desk
@@ -143,8 +144,8 @@ ROUTES: tuple[MlflowRoute, ...] = (
     *_noun(
         "/traces",
         ("POST", "", _WRITE, _traces.start_trace),
-        ("POST", "/search", _READ, _traces.search),
-        ("POST", "/calculate-filter-correlation", _READ, _traces.correlate),
+        ("POST", "/search", _READ, _search_traces.search),
+        ("POST", "/calculate-filter-correlation", _READ, _search_traces.correlate),
         ("GET", "/get", _READ, _traces.get_trace),
         ("GET", "/batchGet", _READ, _traces.get_several),
         ("POST", "/batchGetInfos", _READ, _traces.get_infos),
