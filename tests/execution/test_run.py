@@ -52,6 +52,29 @@ def test_a_run_gives_its_result_and_is_recorded(project):
     assert [node["name"] for node in record.graph["nodes"]] == ["first", "second"]
 
 
+NAMED = """
+@ps.step
+def greet(name: str) -> str:
+    return f"hello {name}"
+
+
+@ps.pipeline
+def job(name: str = "nobody"):
+    return greet(name)
+"""
+
+
+def test_a_parameter_called_name_takes_the_value_and_the_run_has_the_name_of_the_pipeline(project):
+    result = project.run(NAMED, name="Ada")
+    record = project.store.metadata.runs.get(result.run_id)
+    assert (result.output(), record.params, record.name) == ("hello Ada", {"name": "Ada"}, "job")
+    assert project.run(NAMED).output() == "hello nobody"
+    # A caller with the parameters in a mapping, as the web UI, sets both.
+    both = run_pipeline("job.py:job", {"name": "Eve"}, RunOptions(name="try", store=project.store))
+    record = project.store.metadata.runs.get(both.run_id)
+    assert (both.output(), record.name) == ("hello Eve", "try")
+
+
 def test_the_json_form_is_the_one_that_was_promised(project):
     result = project.run(CHAIN)
     document = result.to_json()

@@ -117,7 +117,7 @@ def _joined(args: Sequence[str], own: Mapping[str, bool]) -> list[str]:
 @click.option("--only", multiple=True, metavar="STEP", help="Execute only this step.")
 @click.option("--from", "from_step", metavar="STEP", help="Execute this step and its descendants.")
 @click.option("--until", metavar="STEP", help="Execute this step and its ancestors.")
-@click.option("--name", help="Name of the run.")
+@click.option("--name", help="Name of the run, or the pipeline's parameter of that name.")
 @click.option("--experiment", help="Experiment of the run.")
 @click.option(
     "--tag", "tags", multiple=True, metavar="NAME=VALUE", help="Set a tag on the run; repeatable."

@@ -82,7 +82,8 @@ def run(
         from_step: Execute this step and all that depend on the result, on results of earlier runs.
         until: Execute this step and the predecessors; with ``from_step`` only the steps between.
         resume: Id of a failed or killed run to resume, with the parameters of that run.
-        name: Name of the run; by default the pipeline's name.
+        name: Name of the run; by default the pipeline's name. If the pipeline has a parameter
+            ``name``, its value instead.
         experiment: Experiment that groups the run; by default the pipeline's name.
         tags: Tags of the run.
         entry: Entry point of the run, ``file.py:name``; by default where the pipeline is defined.

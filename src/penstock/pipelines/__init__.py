@@ -16,7 +16,7 @@ from penstock.pipelines._groups import groups
 from penstock.pipelines._hints import accepts, resolve_hints
 from penstock.pipelines._options_spec import OptionsSpec, ParameterSpec
 from penstock.pipelines._output import Output, find_outputs, replace_outputs, rewrite_outputs
-from penstock.pipelines._parameters import RUN_OPTIONS, Parameter
+from penstock.pipelines._parameters import RUN_OPTIONS, SHARED_OPTIONS, Parameter
 from penstock.pipelines._part import part_of
 from penstock.pipelines._partitions import Partitions, require_timezone
 from penstock.pipelines._pipeline import Pipeline, pipeline
@@ -29,6 +29,7 @@ __all__ = [
     "ITEM",
     "NOTHING",
     "RUN_OPTIONS",
+    "SHARED_OPTIONS",
     "Again",
     "ArgumentSpec",
     "EdgeSpec",

@@ -10,7 +10,8 @@ from penstock.pipelines._hints import resolve_hints
 from penstock.pipelines._position import function_position, position_text
 from penstock.pipelines._values import describe, example, parse_value
 
-# `run` has these arguments beside the pipeline's parameters, so no parameter may have these names.
+# `run` has these arguments beside the pipeline's parameters, so no parameter may have these names,
+# but for the names of SHARED_OPTIONS.
 RUN_OPTIONS = (
     "entry",
     "experiment",
@@ -32,6 +33,11 @@ RUN_OPTIONS = (
     "use_cache",
     "workers",
 )
+SHARED_OPTIONS = frozenset({"name"})
+"""Options of `run` that a pipeline's parameter of the same name takes the place of.
+
+A run's name can be left out or set later, and `name` is too common a parameter to be refused.
+"""
 # Options of `penstock run` whose names differ from those of `run`.
 COMMAND_OPTIONS = ("help", "json", "no_cache", "prepare", "quiet", "require_steps", "set", "tag")
 _REQUIRED = inspect.Parameter.empty
@@ -66,8 +72,8 @@ def read_parameters(function: Callable[..., Any]) -> dict[str, Parameter]:
     """Read a pipeline's parameters from the function.
 
     Raises:
-        DefinitionError: If a name is an option of ``run``, or a parameter is ``*args`` or
-            ``**kwargs``.
+        DefinitionError: If a name is an option of ``run`` (but for `SHARED_OPTIONS`), or a
+            parameter is ``*args`` or ``**kwargs``.
     """
     place, hints = position_text(function_position(function)), resolve_hints(function)
     parameters = {}
@@ -78,7 +84,7 @@ def read_parameters(function: Callable[..., Any]) -> dict[str, Parameter]:
                 why="Every parameter is checked by its name and type before anything runs.",
                 fix="Name each parameter and annotate it.",
             )
-        if name in RUN_OPTIONS:
+        if name in RUN_OPTIONS and name not in SHARED_OPTIONS:
             raise DefinitionError(
                 what=f"{place}: pipeline {function.__name__!r} has a parameter {name!r}.",
                 why=f"run() has an option of that name ({', '.join(RUN_OPTIONS)} are taken).",

@@ -57,6 +57,7 @@ def new_session(
         NotFoundError: If there is no such partition.
         ConflictError: If the partition is being run, or a run with this id exists.
     """
+    params, options = _share_name(pipeline, params, options)
     graph = _traced(pipeline, params, options)
     if steps is not None:
         _require_steps(graph, set(steps))
@@ -87,6 +88,15 @@ def new_session(
     return Session(
         run, graph, store, project, record.seed, reporter, options, refresh, pipeline=pipeline
     )
+
+
+def _share_name(
+    pipeline: Pipeline[..., Any], params: Mapping[str, Any], options: RunOptions
+) -> tuple[Mapping[str, Any], RunOptions]:
+    """Pass the option ``name`` to the pipeline if the pipeline has a parameter of that name."""
+    if options.name is None or "name" not in pipeline.parameters or "name" in params:
+        return params, options
+    return {**params, "name": options.name}, replace(options, name=None)
 
 
 def _traced(pipeline: Pipeline[..., Any], params: Mapping[str, Any], options: RunOptions) -> Graph:
