@@ -4,6 +4,7 @@ import copy
 import json
 import logging
 import pickle
+import time
 import traceback
 
 import pytest
@@ -131,3 +132,16 @@ def test_a_secret_without_a_form_is_known_while_it_lives():
     assert redact("[nothing special 1]") == "[nothing special 1]"
     short = Secret("churn")  # would be found in half of all texts
     assert redact("churn") == short.reveal()
+
+
+LONG = 100_000
+
+
+@pytest.mark.parametrize(
+    "piece", ["api-key", "token=", "eyJ-", "sk-", ".webhook.office.com/", "://a:", "?token", "&-"]
+)
+def test_a_long_text_is_searched_in_linear_time(piece):
+    """Where each place is followed to the end of its word, such a text takes minutes."""
+    began = time.process_time()
+    redact(piece * (LONG // len(piece)) + " key")
+    assert time.process_time() - began < 20
