@@ -43,7 +43,10 @@ _SHAPES = (
         ),
         rf"\1{HIDDEN}",
     ),
-    (re.compile(r"\beyJ[A-Za-z0-9_-]{8,1000}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"), f"eyJ{HIDDEN}"),
+    (
+        re.compile(r"\beyJ[A-Za-z0-9_-]{8,1000}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"),
+        f"eyJ{HIDDEN}",
+    ),
     (
         re.compile(
             r"(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(?:-----END [A-Z ]*-----|\Z)", re.DOTALL

@@ -9,7 +9,7 @@ understanding with explainable AI for trees.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -163,54 +163,72 @@ def _by_permutations(
     every = pl.concat([frame.select(names), few.cast(frame.select(names).schema)])
     levels = {name: every[name].unique(maintain_order=True) for name in names}
     codes = np.stack([_codes(every[name], levels[name]) for name in names], axis=1)
-
-    spent = 0.0
-
-    def predict(codes: "Floats") -> "Floats":
-        nonlocal spent
-        # Only what the model takes counts: shap compiles its own functions on first use.
-        if limit_s is not None and spent > limit_s:
-            raise ServingError(
-                what=f"The explanation takes longer than {limit_s:g} s.",
-                why=f"The model has {len(names):,} inputs, and each is replaced in many predictions.",
-                fix="Explain it where there is time for it: penstock explain, or Model.explain.",
-            )
-        started = time.monotonic()
-        try:
-            return ask(codes)
-        finally:
-            spent += time.monotonic() - started
-
-    def ask(codes: "Floats") -> "Floats":
-        columns = [
-            levels[name].gather(codes[:, at].astype(np.int64)).alias(name)
-            for at, name in enumerate(names)
-        ]
-        said = model.predict_as_is(pl.DataFrame(columns))
-        if said.probabilities is not None:
-            return np.asarray(said.probabilities, dtype=np.float64)
-        if model.signature.classes:
-            hits = [[value == label for label in model.signature.classes] for value in said.values]
-            return np.asarray(hits, dtype=np.float64)
-        return np.asarray(said.values, dtype=np.float64)[:, None]
-
-    masker = shap.maskers.Independent(codes[frame.height :], max_samples=_MOST_ROWS)
-    explainer = shap.explainers.Permutation(predict, masker, seed=0)
-    explained = explainer(codes[: frame.height], silent=True)
+    explained_codes, other_codes = codes[: frame.height], codes[frame.height :]
+    predict = _CodedModel(model, levels, limit_s)
+    masker = shap.maskers.Independent(other_codes, max_samples=_MOST_ROWS)
+    explained = shap.explainers.Permutation(predict, masker, seed=0)(explained_codes, silent=True)
     rows = np.arange(frame.height)
-    output = predict(codes[: frame.height])
-    is_share = bool(model.signature.classes)
+    output = predict(explained_codes)
     # shap drops the axis of a single output.
-    values = explained.values.reshape(*codes[: frame.height].shape, output.shape[1])
+    values = explained.values.reshape(*explained_codes.shape, output.shape[1])
     base = np.asarray(explained.base_values).reshape(frame.height, -1)
+    is_share = bool(model.signature.classes) and model.has_probabilities
     return Contributions(
         contributions=values[rows, :, chosen],
         base=np.broadcast_to(base, output.shape)[rows, chosen],
         output=output[rows, chosen],
-        unit="probability" if is_share and model.has_probabilities else "prediction",
-        method=f"permutations of the inputs against {len(codes) - frame.height} background rows",
+        unit="probability" if is_share else "prediction",
+        method=f"permutations of the inputs against {len(other_codes)} background rows",
         tolerance=_TOLERANCE,
     )
+
+
+class _CodedModel:
+    """A model that takes the codes of its inputs' values: shap permutes arrays of numbers.
+
+    Args:
+        model: The model.
+        levels: Values of each input, by name; a code is a value's position.
+        limit_s: Longest time that the model may compute, seconds; None for no limit.
+    """
+
+    def __init__(
+        self, model: "Model", levels: "Mapping[str, pl.Series]", limit_s: float | None
+    ) -> None:
+        self._model, self._levels, self._limit_s = model, levels, limit_s
+        self._spent_s = 0.0
+
+    def __call__(self, codes: "Floats") -> "Floats":
+        """Return probabilities by class, or predictions in one column."""
+        # Only what the model takes counts: shap compiles its own functions on first use.
+        if self._limit_s is not None and self._spent_s > self._limit_s:
+            raise ServingError(
+                what=f"The explanation takes longer than {self._limit_s:g} s.",
+                why=f"The model has {len(self._levels):,} inputs, and each is replaced in many predictions.",
+                fix="Explain it where there is time for it: penstock explain, or Model.explain.",
+            )
+        started = time.monotonic()
+        try:
+            return self._predict(codes)
+        finally:
+            self._spent_s += time.monotonic() - started
+
+    def _predict(self, codes: "Floats") -> "Floats":
+        import numpy as np
+        import polars as pl
+
+        columns = [
+            values.gather(codes[:, at].astype(np.int64)).alias(name)
+            for at, (name, values) in enumerate(self._levels.items())
+        ]
+        said = self._model.predict_as_is(pl.DataFrame(columns))
+        if said.probabilities is not None:
+            return np.asarray(said.probabilities, dtype=np.float64)
+        classes = self._model.signature.classes
+        if classes:
+            hits = [[value == label for label in classes] for value in said.values]
+            return np.asarray(hits, dtype=np.float64)
+        return np.asarray(said.values, dtype=np.float64)[:, None]
 
 
 def _codes(series: "pl.Series", levels: "pl.Series") -> "Floats":

@@ -75,7 +75,6 @@ def _compare(
     call: EstimatorCall, covers: str, signature: Signature, rows: "pl.DataFrame"
 ) -> OnnxForm:
     import numpy as np
-    import polars as pl
 
     if signature.task in _LABELLED and not call.has_probabilities:
         raise NotConverted("it has no probabilities, by which a label could be checked")
@@ -88,21 +87,7 @@ def _compare(
         native = _Native(call.last, signature.task in _LABELLED)
         beside = _beside_thresholds(native, table[whole]) if made.has_thresholds else table[:0]
         every = np.concatenate([table[whole], beside])
-        draft = OnnxForm(
-            "onnx",
-            "",
-            covers,
-            made.converter,
-            made.tolerance,
-            agrees=True,
-            parts={"graph": made.graph},
-        )
-        try:
-            form = FormAnswers(call.last, draft)
-        except PenstockError as error:
-            raise NotConverted(
-                f"the graph of {made.converter} is refused ({error.what})"
-            ) from error
+        form = _answers_of(call.last, made, covers)
         expected = native(every)
         if form.is_single and signature.task == "regression":
             _require_small(expected)
@@ -111,17 +96,14 @@ def _compare(
             _require_labels(form, call.last, every)
         holed = _holed(native, table)
         is_missing = len(holed) > 0 and _agrees(form, made, holed, native(holed))
+    count = len(table[whole])
     if is_missing:
         every = np.concatenate([every, holed])
         expected = np.concatenate([expected, native(holed)])
-    answers = expected.reshape(len(every), -1)
-    count = len(every) - len(beside)
+        count += len(holed)
     return OnnxForm(
         "native" if made.is_network else "onnx",
-        f"The ONNX form of {covers} agrees with the native form on {count} rows"
-        + (f" and on {len(beside)} rows beside thresholds" if len(beside) else "")
-        + f": the largest difference is {worst:.2g}, the tolerance {made.tolerance:g}."
-        + (_OPTIONAL if made.is_network else ""),
+        _agreement(made, covers, worst, count, len(beside)),
         covers,
         made.converter,
         made.tolerance,
@@ -133,10 +115,42 @@ def _compare(
         True,
         {
             "graph": made.graph,
-            "inputs": pl.DataFrame(every, schema=[f"x{i}" for i in range(every.shape[1])]),
-            "answers": pl.DataFrame(answers, schema=[f"y{i}" for i in range(answers.shape[1])]),
+            "inputs": _as_frame(every, "x"),
+            "answers": _as_frame(expected.reshape(len(every), -1), "y"),
         },
     )
+
+
+def _answers_of(last: Any, made: Converted, covers: str) -> FormAnswers:
+    """Load a graph as a server would."""
+    draft = OnnxForm(
+        "onnx",
+        "",
+        covers,
+        made.converter,
+        made.tolerance,
+        agrees=True,
+        parts={"graph": made.graph},
+    )
+    try:
+        return FormAnswers(last, draft)
+    except PenstockError as error:
+        raise NotConverted(f"the graph of {made.converter} is refused ({error.what})") from error
+
+
+def _agreement(made: Converted, covers: str, worst: float, count: int, beside: int) -> str:
+    return (
+        f"The ONNX form of {covers} agrees with the native form on {count} rows"
+        + (f" and on {beside} rows beside thresholds" if beside else "")
+        + f": the largest difference is {worst:.2g}, the tolerance {made.tolerance:g}."
+        + (_OPTIONAL if made.is_network else "")
+    )
+
+
+def _as_frame(values: "NDArray[Any]", prefix: str) -> "pl.DataFrame":
+    import polars as pl
+
+    return pl.DataFrame(values, schema=[f"{prefix}{at}" for at in range(values.shape[1])])
 
 
 def _require_usual_threshold(last: Any) -> None:
