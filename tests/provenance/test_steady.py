@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from penstock.pipelines import pipeline as made_a_pipeline
+from penstock.pipelines import step as made_a_step
 from penstock.provenance import code_digest
 
 HERE = Path(__file__).parent
@@ -68,3 +70,31 @@ def test_what_changes_unseen_never_holds(item: Any) -> None:
     code = code_digest(step_of_objects, HERE)
     assert not code.holds()
     assert not code.steady.containers  # and is not kept alive
+
+
+@made_a_step
+def called() -> int:
+    return 1
+
+
+@made_a_pipeline
+def job() -> Any:
+    return called()
+
+
+def script() -> Any:
+    return job
+
+
+def test_a_pipeline_with_steps_is_steady_until_one_has_another_function() -> None:
+    code = code_digest(script, HERE)
+    assert code.holds()
+    earlier = called.function
+    try:
+        called.function = lambda: 2
+        assert not code.holds()
+        assert code_digest(script, HERE).digest != code.digest
+    finally:
+        called.function = earlier
+    assert code.holds()
+    assert code_digest(script, HERE).digest == code.digest

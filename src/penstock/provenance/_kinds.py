@@ -31,4 +31,5 @@ def is_loaded_under_its_name(value: Any) -> bool:
 def holds_function(value: Any) -> bool:
     """Return whether a value is a step or a pipeline: their options change no result."""
     cls = type(value)
-    return cls.__module__.startswith("penstock.pipelines") and hasattr(value, "function")
+    # The module of a compiled class may be no text.
+    return str(cls.__module__).startswith("penstock.pipelines") and hasattr(value, "function")

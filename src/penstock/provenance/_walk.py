@@ -25,7 +25,7 @@ from penstock.provenance._bytecode import (
 from penstock.provenance._describe import describe
 from penstock.provenance._findings import Findings, Record, Ref
 from penstock.provenance._imports import Origins, is_own_class
-from penstock.provenance._kinds import is_data, is_loaded_under_its_name, shown
+from penstock.provenance._kinds import holds_function, is_data, is_loaded_under_its_name, shown
 from penstock.provenance._loaded import file_digest, plain_code
 from penstock.provenance._own import (
     find_extension,
@@ -158,8 +158,7 @@ class Walk:
             if not self.lenient and known in self._loosely:
                 self.found.blind.update(self._forgiven)
             return ("#", known)
-        if type(value) not in _STEADY and (not isinstance(value, type) or is_own_class(value)):
-            self.steady.note_container(value)
+        self._note_steady(value)
         number = self.reserve(id(value), value)
         if self.lenient:
             self._loosely.add(number)
@@ -168,6 +167,14 @@ class Walk:
         else:
             self._describe(number, value, place)
         return ("#", number)
+
+    def _note_steady(self, value: Any) -> None:
+        if type(value) in _STEADY or (isinstance(value, type) and not is_own_class(value)):
+            return
+        if holds_function(value):
+            self.steady.note_name(vars(value), "function")  # nothing else of it is read
+        else:
+            self.steady.note_container(value)
 
     def known(self, key: int | str) -> Ref | None:
         """Return the reference to an object that was reached before; None for a new object.

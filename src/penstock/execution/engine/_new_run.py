@@ -39,6 +39,7 @@ def new_session(
     *,
     check: Callable[[Graph], None] | None = None,
     steps: Iterable[str] | None = None,
+    project: Path | None = None,
 ) -> Session:
     """Record a new run and return the session for the execution.
 
@@ -50,6 +51,7 @@ def new_session(
         check: Raises if the graph cannot be executed as requested; None to queue the run, whose
             steps are then executed from outside.
         steps: Names of the steps that the run must have; None for any.
+        project: The project's folder, where it is known; by default that of the pipeline's file.
 
     Raises:
         ParameterError: If a parameter or option cannot be used; nothing is recorded then.
@@ -65,7 +67,7 @@ def new_session(
         check(graph)
     refresh = frozenset(graph[step].name for step in options.refresh)
     _require_executed(graph, refresh)
-    project = project_of(pipeline.file)
+    project = project or project_of(pipeline.file)
     store = open_store(options.store, project=project)
     provenance = record_provenance(project, store=store)
     for sentence in provenance.unrecorded:

@@ -11,6 +11,7 @@ from penstock.execution.engine import (
     RunOptions,
     new_session,
     perform,
+    project_of,
     resumed_session,
 )
 from penstock.execution.runners._local import LocalRunner
@@ -79,8 +80,8 @@ class RunListener(Protocol):
 class RunExecutor:
     """Executes ordered runs in sequence in this process, as a with-block.
 
-    Shared objects of a study's runs are made once: the outer run, the heartbeat, the delivery of
-    events to hooks, and the recorded state of the process while unchanged.
+    Shared objects of a study's runs are made once: the project's folder, the outer run, the heartbeat,
+    the delivery of events to hooks, and the recorded state of the process while unchanged.
 
     Args:
         pipeline: The pipeline of the runs.
@@ -90,6 +91,7 @@ class RunExecutor:
 
     def __init__(self, pipeline: Pipeline[..., Any], store: Store, listener: RunListener) -> None:
         self._pipeline, self._store, self.listener = pipeline, store, listener
+        self._project = project_of(pipeline.file)
         self._runner, self._reporter = LocalRunner(), _Announcer(listener)
         self._heartbeat = RunsHeartbeat(store=store)
         self._courier, self._looked_at = Courier(store=store), -_HOOKS_EVERY_S
@@ -112,7 +114,12 @@ class RunExecutor:
                     )
                 else:
                     session = new_session(
-                        self._pipeline, order.params, options, self._reporter, check=check
+                        self._pipeline,
+                        order.params,
+                        options,
+                        self._reporter,
+                        check=check,
+                        project=self._project,
                     )
                 result = perform(self._runner, session, shared=self._heartbeat)
         except RunStopped as stop:
