@@ -211,6 +211,16 @@ def test_a_store_that_must_exist_is_not_made(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_store_in_a_folder_below_is_named_as_that_of_a_new_project(tmp_path):
+    open_store(f"sqlite:///{tmp_path}/churn/.penstock/penstock.db").close()
+    (tmp_path / "data").mkdir()
+    with pytest.raises(StoreError, match=r"Folders with a store: churn\. Change to one"):
+        open_store(f"sqlite:///{tmp_path}/.penstock/penstock.db", create=False)
+    with pytest.raises(StoreError) as caught:
+        open_store(f"sqlite:///{tmp_path}/penstock.db", create=False)
+    assert "Folders with" not in str(caught.value)
+
+
 def test_a_database_opened_by_hand_is_whole(tmp_path):
     database = SQLiteDatabase(tmp_path / "x.db")
     with database.write() as transaction:

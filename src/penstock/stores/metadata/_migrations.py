@@ -44,6 +44,7 @@ _VERSION_TABLE = (
     " CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
 )
 _HERE = Path(__file__).parent
+_NEARBY = 3  # folders that are shown
 _FRESH = _HERE / "fresh_sqlite.sql"
 
 
@@ -51,6 +52,15 @@ def _meant(path: Path) -> str:
     """Return the address of a server, if it looks as if one were meant."""
     is_address = re.fullmatch(r"(localhost|[\w-]+(\.[\w-]+)+):\d{2,5}", path.name)
     return f"Did you mean http://{path.name}? " if is_address else ""
+
+
+def _nearby(path: Path) -> str:
+    """Return which folders of a project's folder have a store, if the project has none."""
+    project, place = path.parent.parent, Path(path.parent.name, path.name)
+    if path.parent.name != ".penstock":
+        return ""
+    found = sorted(each.name for each in project.glob("*") if (each / place).is_file())[:_NEARBY]
+    return f"Folders with a store: {', '.join(found)}. Change to one of them. " if found else ""
 
 
 def prepare_sqlite(path: Path, *, create: bool) -> SQLiteDatabase:
@@ -70,6 +80,7 @@ def prepare_sqlite(path: Path, *, create: bool) -> SQLiteDatabase:
                 what=f"There is no store at {path}.",
                 why="Nothing has been recorded here yet.",
                 fix=_meant(path)
+                + _nearby(path)
                 + "Go to the project's folder, name its store with --store or PENSTOCK_STORE, or run "
                 "a pipeline first: penstock run FILE.py",
                 url=f"sqlite:///{path}",
