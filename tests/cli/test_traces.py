@@ -2,7 +2,7 @@
 
 from penstock.core import DocumentRecord, now
 from penstock.stores import open_store
-from penstock.tracking import SPAN, TRACE
+from penstock.tracking import EVALUATION_RECORD, EVALUATION_SET, SPAN, TRACE
 
 
 def add_trace(folder):
@@ -35,3 +35,28 @@ def test_traces_are_listed_and_shown(shell):
     assert "look_up" in shell("traces", "show", "tr-1").out
     assert shell("traces", "show", "tr-1", "--json").json["spans"][0]["outputs"] == {"hits": 3}
     assert "no trace 'tr-2'" in shell("traces", "show", "tr-2", code=2).err
+
+
+def test_evaluation_sets_are_listed_and_shown(shell):
+    (shell.folder / ".penstock").mkdir()
+    moment = 1_769_853_600_000
+    body = {"name": "questions", "tags": {}, "experiment_ids": ["7"], "updated_ms": moment}
+    record = {"inputs": {"q": "why"}, "expectations": {"a": "so"}, "outputs": None, "tags": {},
+              "source": None, "source_id": None, "created_ms": moment, "place": 0}  # fmt: skip
+    with open_store(f"sqlite:///{shell.folder}/.penstock/penstock.db") as store:
+        store.metadata.documents.add(
+            [
+                DocumentRecord("mlflow.experiment", "7", "assistant", now(), {}),
+                DocumentRecord(EVALUATION_SET, "d-1", "", now(), body),
+                DocumentRecord(EVALUATION_RECORD, "d-1/x", "d-1", now(), record),
+            ]
+        )
+    assert "create_dataset" in shell("traces", "evaluation-sets", "-e", "other").out
+    assert "questions" in shell("traces", "evaluation-sets").out
+    [listed] = shell("traces", "evaluation-sets", "-e", "assistant", "--json").json
+    assert (listed["set_id"], listed["count"]) == ("d-1", 1)
+    assert shell("traces", "evaluation-sets", "-e", "other", "--json").json == []
+    assert "why" in shell("traces", "evaluation-sets", "d-1").out
+    shown = shell("traces", "evaluation-sets", "d-1", "--json").json
+    assert shown["records"][0]["expectations"] == {"a": "so"}
+    assert "no evaluation set 'd-2'" in shell("traces", "evaluation-sets", "d-2", code=2).err

@@ -12,7 +12,7 @@ _SHOWN = 60
 
 @click.group()
 def traces() -> None:
-    """List traces and show the spans of one."""
+    """List traces and show the spans of one; list what applications are evaluated on."""
 
 
 @traces.command(
@@ -92,3 +92,49 @@ def show(ctx: click.Context, trace: str, as_json: bool) -> None:
                 for each in found.assessments
             ],
         )
+
+
+@traces.command(
+    "evaluation-sets",
+    epilog=examples("penstock traces evaluation-sets", "penstock traces evaluation-sets d-06h3…"),
+)
+@click.argument("set_id", metavar="[SET]", required=False)
+@click.option("-e", "--experiment", help="Experiment of the sets; default: all.")
+@json_option
+@click.pass_context
+def evaluation_sets(
+    ctx: click.Context, set_id: str | None, experiment: str | None, as_json: bool
+) -> None:
+    """List evaluation sets, or show the records of SET (an id)."""
+    store = current_store(ctx)
+    if set_id is not None:
+        _show_set(tracking.get_evaluation_set(set_id, store=store), as_json=as_json)
+        return
+    found = tracking.list_evaluation_sets(experiment, store=store)
+    if as_json:
+        emit([to_json(each) for each in found])
+        return
+    if not found:
+        say("No evaluation sets. MLflow's client makes them: mlflow.genai.datasets.create_dataset")
+        return
+    show_table(
+        ["set", "name", "records", "experiments", "changed"],
+        [
+            [each.set_id, each.name, each.count, ", ".join(each.experiments), ago(each.changed_at)]
+            for each in found
+        ],
+    )
+
+
+def _show_set(found: tracking.EvaluationSet, *, as_json: bool) -> None:
+    if as_json:
+        emit(to_json(found))
+        return
+    say(f"[bold]{plain(found.name)}[/]  {plain(found.set_id)}  {found.count} records")
+    show_table(
+        ["inputs", "expectations", "source"],
+        [
+            [str(dict(each.inputs))[:_SHOWN], str(dict(each.expectations))[:_SHOWN], each.source]
+            for each in found.records
+        ],
+    )

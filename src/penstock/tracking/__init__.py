@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from penstock.tracking._compare import compare_runs as compare_runs
     from penstock.tracking._download import file_name as file_name
     from penstock.tracking._download import logged_text as logged_text
+    from penstock.tracking._evaluation_sets import EVALUATION_RECORD as EVALUATION_RECORD
+    from penstock.tracking._evaluation_sets import EVALUATION_SET as EVALUATION_SET
+    from penstock.tracking._evaluation_sets import EvaluationRecord as EvaluationRecord
+    from penstock.tracking._evaluation_sets import EvaluationSet as EvaluationSet
+    from penstock.tracking._evaluation_sets import get_evaluation_set as get_evaluation_set
+    from penstock.tracking._evaluation_sets import list_evaluation_sets as list_evaluation_sets
     from penstock.tracking._follower import FollowerRun as FollowerRun
     from penstock.tracking._heartbeat import ClaimKeeper as ClaimKeeper
     from penstock.tracking._heartbeat import Heartbeat as Heartbeat
@@ -111,6 +117,12 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "use_step": "_step",
         "ASSESSMENT": "_traces",
         "Assessment": "_traces",
+        "EVALUATION_RECORD": "_evaluation_sets",
+        "EVALUATION_SET": "_evaluation_sets",
+        "EvaluationRecord": "_evaluation_sets",
+        "EvaluationSet": "_evaluation_sets",
+        "get_evaluation_set": "_evaluation_sets",
+        "list_evaluation_sets": "_evaluation_sets",
         "SPAN": "_traces",
         "TRACE": "_traces",
         "RequestTrace": "_traces",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 TRACE, SPAN, ASSESSMENT = "mlflow.trace", "mlflow.span", "mlflow.assessment"
 """Kinds of the documents; a trace's owner is its experiment's number, the others' their trace."""
-_NUMBERED = "mlflow.experiment"
+EXPERIMENT_NUMBER = "mlflow.experiment"
 _SOURCE_RUN = "mlflow.sourceRun"
 
 
@@ -153,8 +153,8 @@ def list_traces(
     """
     opened = open_store(store)
     documents = opened.metadata.documents
-    names = {each.key: each.owner for each in documents.list(_NUMBERED)}
-    shown = _readable(names.values(), opened)
+    names = {each.key: each.owner for each in documents.list(EXPERIMENT_NUMBER)}
+    shown = readable_experiments(names.values(), opened)
     wanted = [key for key, name in names.items() if experiment in {None, name} and name in shown]
     found = [_trace(each, names) for each in documents.list(TRACE, owners=wanted)] if wanted else []
     found = [each for each in found if run_id in {None, each.run_id}]
@@ -176,8 +176,8 @@ def get_trace(trace_id: str, *, store: "Store | str | None" = None) -> RequestTr
     documents = opened.metadata.documents
     found = documents.list(TRACE, keys=[trace_id])
     numbers = [each.owner for each in found]
-    names = {each.key: each.owner for each in documents.list(_NUMBERED, keys=numbers)}
-    if not found or not _readable([names.get(numbers[0], numbers[0])], opened):
+    names = {each.key: each.owner for each in documents.list(EXPERIMENT_NUMBER, keys=numbers)}
+    if not found or not readable_experiments([names.get(numbers[0], numbers[0])], opened):
         raise NotFoundError(
             what=f"There is no trace {trace_id!r}.", fix="List them with: penstock traces list"
         )
@@ -187,7 +187,7 @@ def get_trace(trace_id: str, *, store: "Store | str | None" = None) -> RequestTr
     return replace(trace, assessments=tuple(told))
 
 
-def _readable(experiments: Iterable[str], store: "Store") -> set[str]:
+def readable_experiments(experiments: Iterable[str], store: "Store") -> set[str]:
     """Return the experiments whose project may be read: documents have no project of their own."""
     identity = current_identity()
     if identity is None:

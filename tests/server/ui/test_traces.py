@@ -1,7 +1,7 @@
 """The pages of traces: listed, and one as a tree of its spans."""
 
 from penstock.core import DocumentRecord, now
-from penstock.tracking import SPAN, TRACE
+from penstock.tracking import ASSESSMENT, EVALUATION_RECORD, EVALUATION_SET, SPAN, TRACE
 
 
 def add_trace(store):
@@ -59,3 +59,46 @@ def test_a_trace_shows_its_spans_as_a_tree_with_what_went_in(client, store):
     twin = client.get("/traces/tr-1?format=json").json()
     assert [span["depth"] for span in twin["trace"]["spans"]] == [0, 1]
     assert client.get("/traces/none").status_code == 404
+
+
+def add_set(store, *, owner="7"):
+    moment = 1_769_853_600_000
+    body = {"name": "<i>questions</i>", "tags": {"team": "risk"}, "experiment_ids": [owner],
+            "updated_ms": moment}  # fmt: skip
+    record = {"inputs": {"q": "<b>why</b>"}, "expectations": {"a": "so"}, "outputs": None, "tags": {},
+              "source": {"source_type": "TRACE"}, "source_id": "tr-1", "created_ms": moment, "place": 0}  # fmt: skip
+    store.metadata.documents.add(
+        [
+            DocumentRecord("mlflow.experiment", "7", "assistant", now(), {}),
+            DocumentRecord(EVALUATION_SET, "d-1", "", now(), body),
+            DocumentRecord(EVALUATION_RECORD, "d-1/x", "d-1", now(), record),
+        ]
+    )
+
+
+def test_evaluation_sets_are_listed_and_shown_with_their_records(client, store):
+    assert "create_dataset" in client.get("/evaluation-sets").text
+    add_set(store)
+    page = client.get("/evaluation-sets?experiment=assistant").text
+    assert 'href="/evaluation-sets/d-1"' in page
+    assert "&lt;i&gt;questions&lt;/i&gt;" in page
+    assert 'href="/evaluation-sets/d-1"' not in client.get("/evaluation-sets?experiment=b").text
+    page = client.get("/evaluation-sets/d-1").text
+    assert "&lt;b&gt;why&lt;/b&gt;" in page
+    assert 'href="/traces/tr-1"' in page
+    assert client.get("/evaluation-sets/d-2").status_code == 404
+    assert 'href="/evaluation-sets"' in client.get("/traces").text
+
+
+def test_a_trace_shows_what_was_said_of_it(client, store):
+    add_trace(store)
+    for place, valid in enumerate((False, True)):
+        body = {"name": "correct", "kind": "feedback", "value": {"value": valid}, "valid": valid,
+                "source": {"source_type": "HUMAN", "source_id": "<u>ann</u>"}, "rationale": "so it is",
+                "created_ms": place, "span_id": "", "metadata": {}}  # fmt: skip
+        document = DocumentRecord(ASSESSMENT, f"tr-1/a-{place}", "tr-1", now(), body)
+        store.metadata.documents.add([document])
+    page = client.get("/traces/tr-1").text
+    assert "&lt;u&gt;ann&lt;/u&gt;" in page
+    assert page.count("overridden") == 1
+    assert page.count("so it is") == 2

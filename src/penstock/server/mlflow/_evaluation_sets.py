@@ -13,8 +13,8 @@ from penstock.server.mlflow import _grammar as grammar
 from penstock.server.mlflow._desk import Desk, to_ms
 from penstock.server.mlflow._errors import invalid, missing
 from penstock.server.mlflow._fields import Fields, compact, page
-from penstock.server.mlflow._kinds import EVALUATION_RECORD, EVALUATION_SET
 from penstock.server.mlflow._rules import check_experiment_id, check_length
+from penstock.tracking import EVALUATION_RECORD, EVALUATION_SET
 
 _MOST, _DEFAULT = 50_000, 1000
 _NAME_LENGTH, _TAG_KEY, _TAG_VALUE = 255, 255, 5000

@@ -1,7 +1,6 @@
 """Kinds of the documents that hold what only MLflow's protocol knows; apart so that all may name them."""
 
 EXPERIMENT = "mlflow.experiment"
-EVALUATION_SET, EVALUATION_RECORD = "mlflow.evaluation_set", "mlflow.evaluation_record"
 INPUT = "mlflow.input"
 LOGGED = "mlflow.logged_model"
 MODEL = "mlflow.registered_model"

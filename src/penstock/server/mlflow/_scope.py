@@ -23,8 +23,6 @@ from penstock.core import (
 )
 from penstock.people import require_permission, scope_metadata
 from penstock.server.mlflow._kinds import (
-    EVALUATION_RECORD,
-    EVALUATION_SET,
     EXPERIMENT,
     INPUT,
     LINK,
@@ -38,7 +36,7 @@ from penstock.server.mlflow._kinds import (
     VERSION,
 )
 from penstock.stores import MetadataStore
-from penstock.tracking import ASSESSMENT, SPAN, TRACE
+from penstock.tracking import ASSESSMENT, EVALUATION_RECORD, EVALUATION_SET, SPAN, TRACE
 
 
 @dataclass(slots=True)

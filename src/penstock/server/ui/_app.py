@@ -17,6 +17,7 @@ from penstock.server.ui._compare import compare_page
 from penstock.server.ui._datasets import dataset_page, datasets_page
 from penstock.server.ui._deployments import deployment_page, deployments_page
 from penstock.server.ui._download import artifact_download
+from penstock.server.ui._evaluation_sets import evaluation_set_page, evaluation_sets_page
 from penstock.server.ui._experiments import experiments_page
 from penstock.server.ui._exported import export_page
 from penstock.server.ui._exported_model import deployment_export_page, model_export_page
@@ -70,6 +71,8 @@ _PAGES: "dict[str, Build]" = {
     "/studies/{study_id:str}": study_page,
     "/traces": traces_page,
     "/traces/{trace_id:str}": trace_page,
+    "/evaluation-sets": evaluation_sets_page,
+    "/evaluation-sets/{set_id:str}": evaluation_set_page,
     "/artifacts/{digest:str}": artifact_page,
     "/models": models_page,
     "/models/{name:str}": model_page,
