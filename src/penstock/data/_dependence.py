@@ -20,7 +20,8 @@ _Values = TypeVar("_Values", "NDArray[Any]", "pl.Series")
 _SOKAL_WINDOW = 5.0
 _TAU_ERRORS = 1.5
 _MOST_LAGS = 2_000
-_MOST_ROWS = 100_000  # a stretch of this length suffices for a long table
+STRETCH_ROWS = 100_000
+"""A stretch of this length suffices for a long table."""
 _SEGMENTS = 8
 _LEAST_SEGMENT = 50
 _LEAST_ROWS = 10
@@ -63,8 +64,8 @@ def estimate_dependence(codes: "NDArray[np.generic]") -> Dependence:
 
 def middle_rows(values: _Values) -> _Values:
     """Return the stretch of rows that an estimate is made from: all, or those in the middle."""
-    start = max(len(values) - _MOST_ROWS, 0) // 2
-    return values[start : start + _MOST_ROWS]
+    start = max(len(values) - STRETCH_ROWS, 0) // 2
+    return values[start : start + STRETCH_ROWS]
 
 
 def dependence_within(codes: "NDArray[np.generic]") -> Dependence:

@@ -1,6 +1,6 @@
 """describe_table: schema and profile of a table in chunks, of any size.
 
-Up to 2^24 rows every column is loaded whole, in order. Above, two passes over the chunks
+Up to 2^24 rows every column is loaded whole, in order, but for long texts. Above, two passes over the chunks
 (see decision 0044): the first takes every k-th row, the extremes and the number of distinct values;
 the second counts all rows against the bins and levels of the sample. The results depend on the
 rows only, not on the chunks.
@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import side_by_side
+from penstock.data._long_columns import LongColumn, long_columns
 from penstock.data._moments import as_moments
 from penstock.data._profile import ColumnProfile, TableProfile
 from penstock.data._profiling import count_bins, describe_columns, level_places, profile_column
@@ -42,7 +43,8 @@ def describe_table(table: ChunkedTable) -> tuple[Schema, TableProfile]:
     """
     rows = table.rows
     if rows <= _WHOLE_ROWS:
-        return describe_columns(table.columns, rows, table.column)
+        known = {name: _describe_long(table, name) for name in long_columns(table)}
+        return describe_columns(table.columns, rows, table.column, known)
     columns = {name: _LargeColumn(rows) for name in table.columns}
     _pass(table.batches(), lambda series, *, start: columns[series.name].sample(series, start))
     for column in columns.values():
@@ -51,6 +53,14 @@ def describe_table(table: ChunkedTable) -> tuple[Schema, TableProfile]:
     facts = [column.finish() for column in columns.values()]
     profiles = {fact.name: profile for fact, profile in facts}
     return Schema(tuple(fact for fact, _ in facts)), TableProfile(rows, profiles)
+
+
+def _describe_long(table: ChunkedTable, name: str) -> tuple[Column, ColumnProfile]:
+    def batches() -> "Iterator[pl.Series]":
+        return (batch.to_series() for batch in table.batches([name]))
+
+    column = LongColumn(batches())
+    return column.fact, column.profile(batches())
 
 
 def _pass(batches: "Iterator[pl.DataFrame]", work: "Callable[..., None]") -> None:

@@ -1,6 +1,6 @@
 """profile_table: the distribution of each column of a table."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import side_by_side
@@ -23,7 +23,10 @@ _MANY_ROWS = 1 << 16  # fewer are profiled faster than threads start
 
 
 def describe_columns(
-    names: Sequence[str], rows: int, column: "Callable[[str], pl.Series]"
+    names: Sequence[str],
+    rows: int,
+    column: "Callable[[str], pl.Series]",
+    known: "Mapping[str, tuple[Column, ColumnProfile]] | None" = None,
 ) -> tuple[Schema, TableProfile]:
     """Compute schema and profile of a table, whose columns are loaded in order.
 
@@ -31,9 +34,13 @@ def describe_columns(
         names: Columns in order.
         rows: Number of rows.
         column: Returns a column by name.
+        known: Columns that are described already.
     """
+    known = known or {}
 
     def describe(name: str) -> tuple[Column, ColumnProfile]:
+        if name in known:
+            return known[name]
         series = column(name)
         fact = infer_column(series)
         return fact, profile_column(series, (fact.kind, fact.distinct))
@@ -278,11 +285,11 @@ def _top(series: "pl.Series") -> tuple[tuple[tuple[str, int], ...], int]:
     if not (values.dtype == pl.Boolean or values.dtype.is_integer()):
         values = values.cast(pl.String)
     counts = values.value_counts(name="rows")
-    pairs = tuple((str(text), int(rows)) for text, rows in _first(counts).iter_rows())
+    pairs = tuple((str(text), int(rows)) for text, rows in first_of(counts).iter_rows())
     return pairs, len(values) - sum(rows for _, rows in pairs)
 
 
-def _first(counts: "pl.DataFrame") -> "pl.DataFrame":
+def first_of(counts: "pl.DataFrame") -> "pl.DataFrame":
     """Return the values with most rows, equally frequent ones by their text."""
     import polars as pl
 

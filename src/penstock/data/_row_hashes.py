@@ -87,6 +87,11 @@ def are_in(values: "Words", known: "Words") -> "np.ndarray[Any, np.dtype[np.bool
     return found
 
 
+def value_hashes(series: "pl.Series") -> "list[Words]":
+    """Compute a hash of every value in 2 x 64 bits: two arrays of shape (rows,)."""
+    return _value_hashes(_plain(series))
+
+
 def selected_hashes(
     table: "pl.DataFrame", selections: "Sequence[Collection[str]]"
 ) -> "list[Words]":

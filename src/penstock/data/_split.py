@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from penstock.core import DataError
 from penstock.data._finding import Finding, findings_from_json, findings_to_json
 from penstock.data._labels import label_matrix
+from penstock.data._long_columns import long_columns
 from penstock.data._moments import TimeColumn
 from penstock.data._schema import Schema
 from penstock.data._target import Task
@@ -71,6 +72,10 @@ class Subset:
             if len(rows):
                 yield chunk.read(columns)[rows - start]
             start += chunk.rows
+
+    def long_columns(self) -> list[str]:
+        """Return the columns of the table that are better read in batches; see `long_columns`."""
+        return long_columns(self._load_chunks())
 
     def read(self, columns: Sequence[str] | None = None) -> "pl.DataFrame":
         """Return these rows; see `batches`."""

@@ -18,6 +18,7 @@ from penstock.data._large_split import (
     require_room,
 )
 from penstock.data._leakage import check_leakage, count_copies, note_alike, note_groups, note_times
+from penstock.data._long_columns import LongColumn
 from penstock.data._moments import TimeColumn, moments_of, time_columns
 from penstock.data._overlap import check_overlap, require_no_overlap
 from penstock.data._room import estimate_bytes, require_memory
@@ -275,10 +276,16 @@ def _describe(
 def _infer_schema(train: Subset, features: Sequence[str]) -> Schema:
     """Infer the schema of the train rows, some columns at a time."""
     at_once = max(1, _WORK_BYTES // (8 * max(len(train), 1)))
-    columns: list[Column] = []
-    for start in range(0, len(features), at_once):
-        columns += infer_schema(train.read(features[start : start + at_once]))
-    return Schema(tuple(columns))
+    found: dict[str, Column] = {}
+    for name in train.long_columns():
+        if name in features:
+            batches = (batch.to_series() for batch in train.batches([name]))
+            found[name] = LongColumn(batches).fact
+    others = [name for name in features if name not in found]
+    for start in range(0, len(others), at_once):
+        columns = infer_schema(train.read(others[start : start + at_once]))
+        found |= {column.name: column for column in columns}
+    return Schema(tuple(found[name] for name in features))
 
 
 def _declared(plan: SplitPlan, task: Task, classes: Sequence[Any]) -> Any:

@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from penstock.tables._frames import convert_frame as convert_frame
     from penstock.tables._frames import offer_frames as offer_frames
     from penstock.tables._frames import read_frame as read_frame
+    from penstock.tables._kinds import HEAD_ROWS as HEAD_ROWS
     from penstock.tables._kinds import MIN_ROWS as MIN_ROWS
     from penstock.tables._kinds import Kind as Kind
     from penstock.tables._kinds import has_missing as has_missing
     from penstock.tables._kinds import kind_of as kind_of
     from penstock.tables._kinds import kind_of_sample as kind_of_sample
+    from penstock.tables._kinds import kind_of_texts as kind_of_texts
     from penstock.tables._kinds import looks_like_id as looks_like_id
     from penstock.tables._kinds import named_id as named_id
     from penstock.tables._kinds import without_nan as without_nan
@@ -49,6 +51,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "FRAME_TYPES": "_frames",
         "FrameType": "_frames",
         "Kind": "_kinds",
+        "HEAD_ROWS": "_kinds",
         "MIN_ROWS": "_kinds",
         "base_name": "_dtypes",
         "broad_family": "_dtypes",
@@ -63,6 +66,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "integer_limits": "_dtypes",
         "kind_of": "_kinds",
         "kind_of_sample": "_kinds",
+        "kind_of_texts": "_kinds",
         "looks_like_id": "_kinds",
         "named_id": "_kinds",
         "match_class": "_positive",

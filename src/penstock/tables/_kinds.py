@@ -20,6 +20,9 @@ Kind: TypeAlias = Literal[
 ]
 """Meaning of a column for a model; ``other`` is a type that no model can use unchanged."""
 
+HEAD_ROWS = 10_000
+"""Number of first values that tell prose from codes."""
+
 MIN_ROWS = 20
 """Number of values below which "all different" does not indicate an identifier."""
 
@@ -62,7 +65,7 @@ def kind_of(series: "pl.Series") -> tuple[Kind, int | None]:
         return "date", None
     if dtype == pl.Datetime:
         return "datetime", None
-    return _kind_of_text(values, distinct), distinct
+    return kind_of_texts(values.head(HEAD_ROWS), len(values), distinct), distinct
 
 
 def kind_of_sample(sample: "pl.Series", rows: int, distinct: int) -> tuple[Kind, int | None]:
@@ -144,14 +147,20 @@ def _is_counter(values: "pl.Series", distinct: int) -> bool:
     return looks_like_id(values.name) or high - low + 1 == distinct
 
 
-def _kind_of_text(values: "pl.Series", distinct: int) -> Kind:
+def kind_of_texts(head: "pl.Series", rows: int, distinct: int) -> Kind:
+    """Infer the kind of a column of texts that are not all the same.
+
+    Args:
+        head: The first values that are not missing, 10,000 or all: enough to distinguish prose from
+            codes, at the same cost for every table.
+        rows: Number of values that are not missing.
+        distinct: Number of different ones.
+    """
     import polars as pl
 
-    if distinct < MIN_ROWS or distinct <= _TEXT_SHARE * len(values):
+    if distinct < MIN_ROWS or distinct <= _TEXT_SHARE * rows:
         return "category"
-    # The first rows are enough to distinguish prose from codes, at the same cost for every table.
-    sample = values.head(10_000).cast(pl.String)
-    words = sample.str.count_matches(r"\S+").mean()
+    words = head.cast(pl.String).str.count_matches(r"\S+").mean()
     if isinstance(words, float) and words >= _TEXT_WORDS:
         return "text"
-    return "id" if distinct == len(values) else "category"
+    return "id" if distinct == rows else "category"
