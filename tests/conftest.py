@@ -9,6 +9,7 @@ import gc
 import json
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -129,16 +130,27 @@ SLOW = frozenset(
     for line in (Path(__file__).parent / "slow.txt").read_text(encoding="utf-8").splitlines()
     if not line.startswith("#")
 )
+_A_TEST = re.compile(r"^(?:async )?def (test_\w+)", re.MULTILINE)
+_ALL_SLOW = re.compile(r"^pytestmark = pytest\.mark\.slow\b", re.MULTILINE)
 _SLOW_FILES = {line.partition("::")[0] for line in SLOW}
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out files without a slow test where only slow ones run: each worker would import them."""
-    if config.option.markexpr != "slow" or not collection_path.match("test_*.py"):
+    """Leave out files of which no test is chosen: each worker would import them."""
+    if not collection_path.match("test_*.py"):
         return None
     name = collection_path.relative_to(Path(__file__).parents[1]).as_posix()
-    has_slow = name in _SLOW_FILES or "mark.slow" in collection_path.read_text(encoding="utf-8")
-    return None if has_slow else True
+    text = collection_path.read_text(encoding="utf-8")
+    match config.option.markexpr:
+        case "slow":
+            is_chosen = name in _SLOW_FILES or "mark.slow" in text
+        case "not slow":
+            tests = {f"{name}::{test}" for test in _A_TEST.findall(text)}
+            all_slow = tests and tests <= SLOW and "class Test" not in text
+            is_chosen = not (all_slow or _ALL_SLOW.search(text))
+        case _:
+            is_chosen = True
+    return None if is_chosen else True
 
 
 def pytest_configure(config: pytest.Config) -> None:
