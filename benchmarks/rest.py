@@ -1,12 +1,13 @@
-"""F22: penstock's own REST API against `mlflow server`, each on a SQLite store of 100,000 runs, in one run.
+"""F22: penstock's own REST API on a SQLite store of 100,000 runs; beside `mlflow server` on fewer, in one run.
 
 Search and history are single requests over a kept connection, whole answers as bytes. Points come from
 16 processes at once: with penstock each logs through `run.log_metrics` and the clock stops when every
 point is in the store; to MLflow's server each sends log-batch requests as fast as they are answered,
 without its client, which would only take time. PENSTOCK_MLFLOW_PYTHON names an interpreter with
-mlflow; without it penstock alone is measured.
+mlflow; without it penstock alone is measured. MLflow's server takes minutes for a few searches of
+100,000 runs on a shared machine, so both are compared on BESIDE runs and a shorter history.
 
-usage: python benchmarks/rest.py [RUNS]
+usage: python benchmarks/rest.py [RUNS [BESIDE]]    RUNS 0: the comparison alone
 """
 
 import http.client
@@ -36,10 +37,10 @@ from search import fill
 
 import penstock as ps
 
-RUNS = 100_000
-HISTORY = 1_000_000
+RUNS, BESIDE = 100_000, 2_000
+HISTORY, HISTORY_BESIDE = 1_000_000, 100_000
 CLIENTS = 16
-POINTS = 250_000  # of each client
+POINTS, POINTS_BESIDE = 250_000, 25_000  # of each client
 CLIENT = Path(__file__).parent / "rest_client.py"
 JSON = {"content-type": "application/json"}
 SEARCH = {"filter": "params.p1 = '3'", "order_by": "metrics.m0 desc", "limit": 100}
@@ -48,23 +49,31 @@ UNITS = {"start": "s", "memory": "MiB", "points": "points/s", "points cpu": "us 
 
 
 def main() -> None:
-    runs = int(sys.argv[1]) if len(sys.argv) > 1 else RUNS
+    given = [int(each) for each in sys.argv[1:]]
+    runs, beside = given + [RUNS, BESIDE][len(given) :]
+    if runs:
+        with quiet_store() as folder:
+            report("penstock", measure_penstock(folder, runs, HISTORY, POINTS), GOALS, HISTORY)
     python = os.environ.get("PENSTOCK_MLFLOW_PYTHON")
+    if python is not None:
+        compare(beside, python)
+
+
+def compare(runs: int, python: str) -> None:
+    """Measure both servers on the same runs and the same history, one after the other."""
     with quiet_store() as folder:
-        ours = measure_penstock(folder, runs)
-        report("penstock", ours, GOALS)
-        if python is None:
-            return
-        theirs = measure_mlflow(folder / "mlflow", python, runs)
-        report("mlflow server", theirs, {})
-    for name in ("start", "memory", "search", "history"):
-        tell("F22", f"{name}: mlflow server's, of penstock's", theirs[name] / ours[name], "times")
-    tell(
-        "F22", "points: penstock's, of mlflow server's", ours["points"] / theirs["points"], "times"
-    )
+        ours = measure_penstock(folder, runs, HISTORY_BESIDE, POINTS_BESIDE)
+        report(f"penstock, {runs:,} runs", ours, {}, HISTORY_BESIDE)
+        theirs = measure_mlflow(folder / "mlflow", python, runs, HISTORY_BESIDE)
+        report(f"mlflow server, {runs:,} runs", theirs, {}, HISTORY_BESIDE)
+    for name in ("start", "memory", "search", "search cpu", "history", "history cpu", "points cpu"):
+        share = theirs[name] / ours[name]
+        tell("F22", f"{runs:,} runs, {name}: mlflow server's, of penstock's", share, "times")
+    share = ours["points"] / theirs["points"]
+    tell("F22", f"{runs:,} runs, points: penstock's, of mlflow server's", share, "times")
 
 
-def report(server: str, found: dict[str, float], goals: dict[str, float]) -> None:
+def report(server: str, found: dict[str, float], goals: dict[str, float], history: int) -> None:
     names = {
         "start": "start to the first answer",
         "memory": "idle memory of the process tree",
@@ -72,7 +81,7 @@ def report(server: str, found: dict[str, float], goals: dict[str, float]) -> Non
         "search": "search, a param of one run in ten, by a metric, first 100",
         "search cpu": "the same",
         "objects": "the same through its client, as objects",
-        "history": f"history of {HISTORY:,} points for a chart of 2,000",
+        "history": f"history of {history:,} points for a chart of 2,000",
         "history cpu": "the same",
         "points": f"points from {CLIENTS} clients, until all are in the store",
         "points cpu": "the same",
@@ -85,12 +94,12 @@ def report(server: str, found: dict[str, float], goals: dict[str, float]) -> Non
             tell("F22", f"{server}: {what}", found[name], unit, goals.get(name), at_least=at_least)
 
 
-def measure_penstock(folder: Path, runs: int) -> dict[str, float]:
+def measure_penstock(folder: Path, runs: int, history: int, each: int) -> dict[str, float]:
     url = f"sqlite:///{folder}/penstock.db"
     with ps.open_store(url) as store:
         fill(store.metadata, runs)
         with ps.start_run(store=store) as run:
-            run.log_history("loss", walk())
+            run.log_history("loss", walk(history))
     port = free_port()
     program = str(Path(sys.executable).with_name("penstock"))
     command = [program, "--store", url, "server", "--port", str(port)]
@@ -106,8 +115,8 @@ def measure_penstock(folder: Path, runs: int) -> dict[str, float]:
             found |= ask("history", 30, "POST", "/api/v1/metrics/history", chart, is_chart)
         with ps.open_store(at) as store:
             found["objects"] = median_ms(lambda: search_objects(store), 20)
-        took, used = crowd([sys.executable, str(CLIENT), "penstock", at, str(POINTS)], process.pid)
-        points = CLIENTS * POINTS
+        took, used = crowd([sys.executable, str(CLIENT), "penstock", at, str(each)], process.pid)
+        points = CLIENTS * each
         found |= {"points": points / took, "points cpu": used / points * 1e6}
         found["busy"], _ = group_memory_mib(process.pid)
     finally:
@@ -120,11 +129,11 @@ def measure_penstock(folder: Path, runs: int) -> dict[str, float]:
             for name, metric in run.metrics.items()
             if not name.startswith("system/")
         }
-        assert (len(logged), counts) == (CLIENTS, {POINTS // 100}), (len(logged), counts)
+        assert (len(logged), counts) == (CLIENTS, {each // 100}), (len(logged), counts)
     return found
 
 
-def measure_mlflow(folder: Path, python: str, runs: int) -> dict[str, float]:
+def measure_mlflow(folder: Path, python: str, runs: int, history: int) -> dict[str, float]:
     folder.mkdir()
     process, at, _ = start_mlflow(folder, python)
     try:
@@ -137,7 +146,7 @@ def measure_mlflow(folder: Path, python: str, runs: int) -> dict[str, float]:
     finally:
         stop(process)
     fill_mlflow(folder, runs)
-    run_id = fill_history(folder, runs)
+    run_id = fill_history(folder, runs, history)
     process, at, start = start_mlflow(folder, python)
     try:
         time.sleep(20)  # its workers start after its first answer
@@ -162,15 +171,16 @@ def measure_mlflow(folder: Path, python: str, runs: int) -> dict[str, float]:
     return found
 
 
-def walk() -> "np.ndarray":
-    return np.cumsum(np.random.default_rng(0).normal(size=HISTORY))
+def walk(points: int) -> "np.ndarray":
+    return np.cumsum(np.random.default_rng(0).normal(size=points))
 
 
-def fill_history(folder: Path, runs: int) -> str:
+def fill_history(folder: Path, runs: int, history: int) -> str:
     """Write a long history into MLflow's table, and return its run."""
     run_id = f"{runs // 2:032x}"
     rows = (
-        ("loss", value, BEGAN_MS + step, run_id, step) for step, value in enumerate(walk().tolist())
+        ("loss", value, BEGAN_MS + step, run_id, step)
+        for step, value in enumerate(walk(history).tolist())
     )
     raw = sqlite3.connect(folder / "mlflow.db")
     raw.executemany(

@@ -27,17 +27,10 @@ def penstock(url: str, points: int) -> int:
 
 def mlflow(url: str, experiment: str) -> int:
     """Send log-batch requests of 1,000 points for some seconds; count those that were answered."""
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=600)
-
-    def post(path: str, body: object) -> tuple[int, dict]:
-        headers = {"content-type": "application/json"}
-        connection.request("POST", f"/api/2.0/mlflow/{path}", json.dumps(body).encode(), headers)
-        response = connection.getresponse()
-        return response.status, json.loads(response.read() or b"{}")
-
-    status, answer = post("runs/create", {"experiment_id": experiment, "start_time": 0})
+    server = Server(url)
+    status, answer = server.post("runs/create", {"experiment_id": experiment, "start_time": 0})
     while status != 200:  # many at once are too many for its database
-        status, answer = post("runs/create", {"experiment_id": experiment, "start_time": 0})
+        status, answer = server.post("runs/create", {"experiment_id": experiment, "start_time": 0})
     run_id = answer["run"]["info"]["run_id"]
     begin()
     began, stored, step = time.perf_counter(), 0, 0
@@ -48,9 +41,30 @@ def mlflow(url: str, experiment: str) -> int:
             for place, name in enumerate(NAMES, 1)
         ]
         step += 1000 // len(NAMES)
-        status, _ = post("runs/log-batch", {"run_id": run_id, "metrics": metrics})
+        status, _ = server.post("runs/log-batch", {"run_id": run_id, "metrics": metrics})
         stored += 1000 if status == 200 else 0
     return stored
+
+
+class Server:
+    """MLflow's server over a kept connection; under load it closes some, which are made anew."""
+
+    def __init__(self, url: str) -> None:
+        self._netloc = urlsplit(url).netloc
+        self._connection = http.client.HTTPConnection(self._netloc, timeout=600)
+
+    def post(self, path: str, body: object) -> tuple[int, dict]:
+        headers = {"content-type": "application/json"}
+        data = json.dumps(body).encode()
+        try:
+            self._connection.request("POST", f"/api/2.0/mlflow/{path}", data, headers)
+            response = self._connection.getresponse()
+            found = response.read()
+        except (http.client.HTTPException, OSError):
+            self._connection.close()
+            self._connection = http.client.HTTPConnection(self._netloc, timeout=600)
+            return 0, {}
+        return response.status, json.loads(found or b"{}") if response.status == 200 else {}
 
 
 def begin() -> None:

@@ -237,7 +237,7 @@ def is_json(body: bytes) -> bool:
         raise ValueError
 
     try:
-        json.loads(body, parse_constant=refuse)
+        json.loads(body, parse_constant=refuse, parse_int=str)  # an integer may have any length
     except (ValueError, RecursionError):
         return False
     return True

@@ -31,7 +31,7 @@ from tests.server.fuzzing import (
 )
 from tests.serving.conftest import MODEL, World
 
-from penstock.core import ANY_PROJECT, Identity, Permission, RunState
+from penstock.core import ANY_PROJECT, DocumentRecord, Identity, Permission, RunState, now
 from penstock.people import create_first_admin
 from penstock.registry import Registry
 from penstock.server import create_server, describe_api
@@ -46,6 +46,7 @@ from penstock.serving import create_app
 from penstock.stores import check_store, open_store
 from penstock.stores.rest import operations
 from penstock.testing._records import a_run, a_version
+from penstock.tracking import EVALUATION_SET
 
 COUNT = length(200, 5_000, name="PENSTOCK_FUZZED")
 FORM = (b"content-type", b"application/x-www-form-urlencoded")
@@ -164,6 +165,19 @@ def test_nothing_makes_the_api_fail(store):
     asyncio.run(bombard(api, draw, least_accepted=0.02))
 
 
+TRACE_INFO = {"trace_id": "tr-1", "request_time": "2026-01-01T00:00:00Z", "state": "OK",
+              "trace_location": {"mlflow_experiment": {"experiment_id": "0"}}}  # fmt: skip
+SAID = {"assessment_name": "good", "feedback": {"value": True}, "source": {"source_type": "HUMAN"}}
+PLACES = {
+    "{model_id:str}": "m-1", "{trace_id:str}": "tr-1", "{assessment_id:str}": "a-1",
+    "{dataset_id:str}": "d-1", "{tag_key:path}": "k",
+}  # fmt: skip
+STARTS = (
+    ("/api/3.0/mlflow/traces", {"trace": {"trace_info": TRACE_INFO | {"assessments": [SAID | {"assessment_id": "a-1"}]}}}),
+    ("/api/3.0/mlflow/scorers/register", {"experiment_id": "0", "name": "m", "serialized_scorer": "{}"}),
+)  # fmt: skip
+
+
 def plausible(dice: random.Random, name: str) -> Any:
     """Return a value that MLflow's client could send for a field; sometimes none that it could."""
     if dice.random() < 0.3:
@@ -179,14 +193,27 @@ def plausible(dice: random.Random, name: str) -> Any:
         "path": ("a", "a/b"), "datasets": ([{"dataset": {"name": "d", "digest": "1", "source_type": "local",
                                                         "source": "s"}, "tags": []}],), "run_name": ("r",),
         "run_ids": (["r1"],), "metric_key": ("loss",), "new_name": ("m3",), "model_id": ("m-1",),
+        "trace": ({"trace_info": TRACE_INFO},), "trace_id": ("tr-1",), "trace_ids": (["tr-1"],),
+        "assessment": (SAID, {**SAID, "overrides": "a-1"}), "update_mask": ("feedback", "rationale,metadata"),
+        "locations": ([TRACE_INFO["trace_location"]],), "prompt_versions": ([{"name": "p", "version": "1"}],),
+        "filter_string": ("name = 'd'",), "filter_string1": ("status = 'OK'", "feedback.good > 1"),
+        "filter_string2": ("feedback.good = 'true'", "span.name = 'a'"), "dataset_record_ids": (["dr-1"],),
+        "records": ('[{"inputs": {"q": 1}}]', '[{"inputs": {}, "outputs": 1, "source": {"source_type": "TRACE"}}]', "["),
+        "serialized_scorer": ("{}",), "scorer_ids": (["s"],),
     }  # fmt: skip
     return dice.choice(known.get(name) or TEXTS[:20])
 
 
-def test_nothing_makes_mlflows_protocol_fail(server, monkeypatch):
+def test_nothing_makes_mlflows_protocol_fail(server, store, monkeypatch):
     known = Known()
     known.watch(monkeypatch, Fields, "_one", "_list")
     files = "/api/2.0/mlflow-artifacts/artifacts"
+    for path, fields in STARTS:
+        answer = asyncio.run(answer_to(server, Sent("POST", path, body=write(fields).encode())))
+        assert answer.status == 200, answer.body
+    body = {"name": "d", "tags": {}, "experiment_ids": ["0"], "created_ms": 0, "updated_ms": 0,
+            "created_by": "", "updated_by": "", "schema": "", "digest": "0"}  # fmt: skip
+    store.metadata.documents.add([DocumentRecord(EVALUATION_SET, "d-1", "", now(), body)])
 
     def draw(dice: random.Random) -> Sent:
         if dice.random() < 0.1:
@@ -206,13 +233,13 @@ def test_nothing_makes_mlflows_protocol_fail(server, monkeypatch):
         )
         path = re.sub(
             r"\{\w+(:\w+)?\}",
-            lambda _: dice.choice(("m-1", "0", quote_any(dice.choice(TEXTS)[:200]))),
+            lambda part: dice.choice((PLACES[part[0]], "0", quote_any(dice.choice(TEXTS)[:200]))),
             route.path,
         )
         if route.method == "GET":
-            return Sent("GET", f"/api/2.0/mlflow{path}", in_query(fields))
+            return Sent("GET", f"/api/{route.version}/mlflow{path}", in_query(fields))
         body = write(fields).encode("utf-8", "surrogatepass")
-        return Sent(route.method, f"/ajax-api/2.0/mlflow{path}", body=body)
+        return Sent(route.method, f"/ajax-api/{route.version}/mlflow{path}", body=body)
 
     asyncio.run(bombard(server, draw, least_accepted=0.02))
 
