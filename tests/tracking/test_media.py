@@ -159,6 +159,19 @@ def test_texts_are_kept_with_their_markup(run):
         run.log_text("x", 1)
 
 
+def test_a_text_in_mlflows_order_is_logged_under_the_name_of_the_file_or_a_warning_says_so(
+    run, caplog
+):
+    run.log_text("a report of several words", "notes.txt")
+    run.log_text("# Title\n", "docs/report.md")
+    run.log_text("notes.md", "the text stands in notes.txt")
+    assert not caplog.records
+    run.log_text("best", "model.json")
+    assert set(run.artifacts()) == {"notes.txt", "docs/report.md", "notes.md", "best"}
+    assert run.artifact("notes.txt") == "a report of several words"
+    assert "logs the text 'model.json' under the name 'best'" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("start", "kind"),
     [

@@ -1,5 +1,7 @@
 """``RunMedia``: logging of values for people: pictures, figures, sounds, tables, texts."""
 
+import logging
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +26,10 @@ from penstock.tracking._sounds import sound, sound_facts
 if TYPE_CHECKING:
     from penstock.stores import Store
 
+_log = logging.getLogger(__name__)
 Markup = Literal["plain", "markdown", "html"]
+_SENTENCE, _LONGEST_NAME = 4, 100  # words, characters
+_TEXT_FILE = re.compile(r"[\w./-]{1,200}\.(txt|md|log|html?|json|ya?ml|toml|csv|xml|py)")
 _TEXTS: dict[str, str] = {"plain": "text/plain", "markdown": "text/markdown", "html": "text/html"}
 
 
@@ -42,6 +47,28 @@ def in_order(name: Any, value: Any) -> tuple[str, Any]:
     if isinstance(name, str) and not (_is_file(name) and not _is_file(value)):
         return name, value
     return value, name
+
+
+def text_in_order(name: Any, text: Any) -> tuple[Any, Any]:
+    r"""Return name and text in order, also if passed as to MLflow's ``log_text``: the text first.
+
+    Both are texts, so the two are exchanged only where the first is too long for a name and the
+    second names a text file. A short text before a file's name is kept as passed, with a warning.
+
+    >>> text_in_order("# Report\nAll is well.", "notes.md")
+    ('notes.md', '# Report\nAll is well.')
+    """
+    if not (isinstance(name, str) and isinstance(text, str)):
+        return name, text
+    if not _TEXT_FILE.fullmatch(text) or _TEXT_FILE.fullmatch(name):
+        return name, text
+    if "\n" in name or len(name.split()) >= _SENTENCE or len(name) > _LONGEST_NAME:
+        return text, name
+    _log.warning(
+        "log_text(%r, %r) logs the text %r under the name %r: the name stands first. In MLflow's "
+        "order it would be log_text(%r, %r).", name, text, text, name, text, name
+    )  # fmt: skip
+    return name, text
 
 
 def _is_file(text: str) -> bool:
@@ -182,6 +209,8 @@ class RunMedia:
     ) -> str:
         """Log a text, which the UI shows: Markdown set, HTML as source.
 
+        MLflow's order, the text before the file's name, is accepted where it is certain.
+
         Args:
             name: See `log_image`.
             text: The text.
@@ -192,6 +221,7 @@ class RunMedia:
             ParameterError: If the text is not a str, or there is no such markup.
         """
         require_choice("markup", markup, _TEXTS)
+        name, text = text_in_order(name, text)
         if not isinstance(text, str):
             raise ParameterError(
                 what=f"{with_article(type(text).__name__, begins=True)} is no text.",
