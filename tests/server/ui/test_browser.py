@@ -123,6 +123,20 @@ def test_charts_and_figures_are_drawn(page, address, filled):
         assert page.locator(f"[data-chart='{name}'] svg.main-svg").count() > 0
 
 
+def test_a_figure_of_many_rows_is_as_high_as_the_rows_need(page, address, filled):
+    import plotly.graph_objects as go
+
+    heights = []
+    for height in (300, 800):
+        with start_run(store=filled.store) as run:
+            figure = go.Figure(go.Scatter(y=[1]), layout={"height": height})
+            digest = run.log_figure("rows", figure)
+        page.goto(f"{address}/artifacts/{digest}?name=rows&run={run.run_id}")
+        page.locator("[data-drawn]").wait_for(state="attached", timeout=20_000)
+        heights.append(page.locator("[data-drawn] .plot").bounding_box()["height"])
+    assert heights[0] < heights[1] == 600
+
+
 def test_drift_is_drawn_on_a_deployment(page, address):
     page.goto(f"{address}/deployments/big-tips")
     page.locator("[data-figures]").scroll_into_view_if_needed()

@@ -26,7 +26,7 @@ def draw_importance(report: Drawable, outcomes: Outcomes) -> "go.Figure | None":
         "Importance of columns",
         f"{importances.repeats} shuffles of {importances.rows:,} rows, with 95 % intervals"
         + (f"; {left_out} less important columns are not shown" if left_out else ""),
-        x=f"loss of {importances.metric} when the column is shuffled",
+        x=f"loss of {importances.metric} when shuffled",
         y="",
     )
     losses = [each.loss for each in shown]

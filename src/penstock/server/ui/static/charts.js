@@ -1,6 +1,8 @@
 // Draws charts when they come into view: plotly is read only then, from this server. The data is
 // JSON in the page or under an address of this server; the look comes from the style sheet.
 
+const USUAL_HEIGHT = 440; // of figures, in pixels
+
 const style = () => {
   const css = getComputedStyle(document.documentElement);
   const colour = (name) => css.getPropertyValue(name).trim();
@@ -80,6 +82,9 @@ async function draw(figureElement) {
     plot.querySelectorAll("noscript").forEach((note) => note.remove());
     const look = style();
     const own = readable(structuredClone(figure), look);
+    // A figure of many rows, such as the importance of columns, asks for more than the usual height.
+    const height = own.layout?.height ?? 0;
+    if (height > USUAL_HEIGHT) plot.style.height = `${Math.round(height * 0.75)}px`;
     const traces = own.data ?? [];
     for (const trace of traces) {
       if (trace.type === "scatter" && !trace.line) trace.line = { width: 1.8 };
