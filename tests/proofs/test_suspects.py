@@ -49,6 +49,10 @@ def listing():
     return os.listdir()  # noqa: PTH208 - the planted mistake
 
 
+def cores():
+    return os.cpu_count()
+
+
 def inner():
     return clock()
 
@@ -63,6 +67,7 @@ def inner():
         (generator, "generator without a seed"),
         (set_loop, "goes through a set"),
         (listing, "depends on the process or the folder"),
+        (cores, "depends on the machine"),
         (inner, "reads the clock"),
     ],
 )

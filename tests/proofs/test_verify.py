@@ -79,6 +79,29 @@ def test_a_clean_run_is_bitwise_equal_and_the_proof_is_kept(project):
     )
 
 
+def test_an_output_that_is_equal_today_only_is_bitwise_with_a_note(project):
+    result = project("""
+    import datetime
+
+
+    @ps.step
+    def today() -> str:
+        started = time.perf_counter()
+        return str(datetime.date.today()) if started else ""
+
+
+    @ps.pipeline
+    def job() -> str:
+        return today()
+    """)
+    answer = ps.verify(result.run_id, store=project.store, hash_seeds=1)
+    assert answer.verdict is Verdict.BITWISE, answer
+    [note] = answer.notes
+    assert note.startswith("Step 'today': Its output is equal now; on another day or machine")
+    assert "reads the clock (datetime.date.today())" in note
+    assert "perf_counter" not in note
+
+
 def test_a_run_in_a_process_that_was_told_its_threads_is_bitwise_equal(project):
     body = """
     @ps.step

@@ -23,8 +23,8 @@ from penstock.execution import bind_arguments, execute_step, load_inputs
 from penstock.pipelines import ITEM, NOTHING, Node, Output
 from penstock.proofs._closeness import Closeness, is_within
 from penstock.proofs._difference import ValueDifference, find_differences
-from penstock.proofs._records import StepVerdict
-from penstock.proofs._suspects import list_suspects
+from penstock.proofs._records import UNSTEADY, StepVerdict
+from penstock.proofs._suspects import list_moments, list_suspects
 from penstock.provenance import (
     changed_products,
     find_change,
@@ -297,7 +297,7 @@ class _Execution:
         )
         other_files = self._other_files(outcome)
         if not unequal and not extra and not other_files:
-            return verdict
+            return self._of_moments(verdict)
         if not extra and not other_files and self._is_tolerated(outcome, unequal):
             reason = "Equal within the tolerance that the step declares."
             return replace(
@@ -318,6 +318,15 @@ class _Execution:
             differences=places[:_SHOWN],
             cause=self._suspects(),
         )
+
+    def _of_moments(self, verdict: StepVerdict) -> StepVerdict:
+        """Say of an equal output that it depends on a clock or on the machine."""
+        function = self._node.step.function
+        moments = _tried(lambda: list_moments(function, root=Path.cwd())) or []
+        if not moments:
+            return verdict
+        lines = "; ".join(moments[:_SHOWN])
+        return replace(verdict, reason=f"Its output is equal now; {UNSTEADY}: {lines}.")
 
     def _other_files(self, outcome: Mapping[str, Any]) -> list[str]:
         """Describe changed files that an output names by path: the content counts."""

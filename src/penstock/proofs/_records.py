@@ -6,6 +6,8 @@ from typing import Any
 
 from penstock.core import Verdict
 
+UNSTEADY = "on another day or machine it may be another"
+"""Words of the reason of an output that is equal, though the code reads a clock or the machine."""
 _WORST = [
     Verdict.NOT_EXECUTED,
     Verdict.BITWISE,

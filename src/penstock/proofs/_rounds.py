@@ -19,7 +19,7 @@ from penstock.core import RunRecord, StepRunRecord, StoreError, Verdict, find_pr
 from penstock.execution import Watch, read_manifest, read_source
 from penstock.pipelines import EntryPoint
 from penstock.proofs._hash_seeds import choose_seeds, places_of_sets, strings_of
-from penstock.proofs._records import StepVerdict, Verification, worst
+from penstock.proofs._records import UNSTEADY, StepVerdict, Verification, worst
 from penstock.provenance import restore_source
 from penstock.stores import Store, open_store
 
@@ -160,6 +160,7 @@ class Rounds:
         executed = {step.step for step in steps if step.how == "executed"}
         looked_up = (self._looked_up(step) for step in recorded if step.step in executed)
         notes = [*answers.notes, *filter(None, looked_up)]
+        notes += [f"Step {step.step!r}: {step.reason}" for step in steps if UNSTEADY in step.reason]
         verdict = worst(judged)
         if not judged:
             notes.append(_NOTHING_EXECUTED)

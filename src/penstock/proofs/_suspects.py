@@ -14,6 +14,8 @@ _ENTROPY = {"os.urandom", "uuid.uuid1", "uuid.uuid4", "uuid1", "uuid4", "secrets
             "secrets.token_bytes", "secrets.randbelow", "random.SystemRandom"}  # fmt: skip
 _GENERATORS = {"default_rng", "Random", "SeedSequence", "RandomState", "Generator"}
 _IDENTITY = {"id", "hash", "os.getpid", "os.listdir", "glob.glob", "os.scandir"}
+_MACHINE = {"os.cpu_count", "socket.gethostname", "platform.node", "getpass.getuser"}
+_DURATIONS = ("time.monotonic()", "time.perf_counter()")  # of no use but to measure
 
 
 def list_suspects(function: Callable[..., Any], *, root: Path | None = None) -> list[str]:
@@ -33,6 +35,28 @@ def list_suspects(function: Callable[..., Any], *, root: Path | None = None) -> 
     """
     seen: set[str] = set()
     return list(_walk(function, root, seen))
+
+
+def list_moments(function: Callable[..., Any], *, root: Path | None = None) -> list[str]:
+    """List lines whose result is the same now, and may be another on another day or machine.
+
+    >>> def today():
+    ...     import datetime
+    ...
+    ...     return datetime.date.today()
+    >>> "reads the clock" in list_moments(today)[0]
+    True
+
+    Args:
+        function: The step's function.
+        root: Folder that file names are relative to.
+    """
+    kinds = ("reads the clock", "depends on the machine")
+    return [
+        line
+        for line in list_suspects(function, root=root)
+        if any(kind in line for kind in kinds) and not any(name in line for name in _DURATIONS)
+    ]
 
 
 def _walk(function: Callable[..., Any], root: Path | None, seen: set[str]) -> Iterator[str]:
@@ -80,6 +104,8 @@ def _call_reason(node: ast.Call) -> str | None:
         return f"makes a generator without a seed ({name}())"
     if name in {"list", "tuple", "enumerate", "join"} and node.args and _is_set(node.args[0]):
         return "orders a set, whose order changes with PYTHONHASHSEED"
+    if end in _MACHINE:
+        return f"depends on the machine ({name}())"
     if end in _IDENTITY or name in _IDENTITY:
         return f"depends on the process or the folder ({name}())"
     return None
