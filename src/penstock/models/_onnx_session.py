@@ -3,15 +3,18 @@
 One thread, in order, and without folding of constants, so that loading a graph computes nothing.
 Kernels of matrix products may add in a different order for many rows than for a single row. A graph
 with further operators than those listed here, which treat each row and value by itself, is called
-row by row.
+row by row; for many rows by a loop inside of the graph, whose bits are compared with those of single
+calls.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from penstock.core import DataError, SerializationError, require, summarize_error
+from penstock.models._onnx_rows import are_equal, make_scan, run_scan
 
 # Sums over trees in one order for every row, and single operations that IEEE 754 rounds in one way.
 _BY_ROW = frozenset(
@@ -29,6 +32,8 @@ _BY_ROW = frozenset(
         "ZipMap",
     }
 )
+_MANY = 64  # rows from which on a loop in the graph is made
+_COMPARED = 16  # rows of each call whose bits are compared
 _TEXT = 8  # TensorProto.STRING
 _WHOLE = "iu"
 
@@ -74,6 +79,9 @@ class OnnxSession:
             )
         self._by_row = self._by_row or any(each.rows == 1 for each in self.inputs)
         self._session = _open(model)
+        # Until its loop over rows was tried.
+        self._model: Any = model if self._by_row else None
+        self._scan: Any = None
         self.outputs = tuple((each.name, each.type) for each in self._session.get_outputs())
 
     @property
@@ -96,13 +104,8 @@ class OnnxSession:
         """
         rows = len(next(iter(feeds.values())))
         if rows > 1 and self._by_row:
-            parts = [
-                self._call(
-                    {name: table[place : place + 1] for name, table in feeds.items()}, outputs
-                )
-                for place in range(rows)
-            ]
-            joined = [_join(each) for each in zip(*parts, strict=True)]
+            looped = self._run_scan(feeds, outputs, rows) if rows >= _MANY else None
+            joined = self._one_by_one(feeds, outputs, range(rows)) if looped is None else looped
         else:
             joined = self._call(feeds, outputs)
         for name, each in zip(outputs, joined, strict=True):
@@ -113,6 +116,37 @@ class OnnxSession:
                     fix="Export a graph whose outputs have a row for each row of the inputs.",
                 )
         return joined
+
+    def _one_by_one(
+        self, feeds: Mapping[str, Any], outputs: Sequence[str], places: Iterable[int]
+    ) -> list[Any]:
+        parts = [
+            self._call({name: table[place : place + 1] for name, table in feeds.items()}, outputs)
+            for place in places
+        ]
+        return [_join(each) for each in zip(*parts, strict=True)]
+
+    def _run_scan(
+        self, feeds: Mapping[str, Any], outputs: Sequence[str], rows: int
+    ) -> list[Any] | None:
+        """Compute rows by the loop in the graph; None where it is not possible or not the same."""
+        model, self._model = self._model, None
+        if model is not None:
+            made = make_scan(model, require("onnx", extra="onnx", purpose="predicting"))
+            with suppress(SerializationError):
+                self._scan = None if made is None else _open(made)
+        if self._scan is None:
+            return None
+        places = range(0, rows, max(rows // _COMPARED, 1))
+        try:
+            found = run_scan(self._scan, feeds, outputs)
+            few = self._one_by_one(feeds, outputs, places)
+            if all(are_equal(a[list(places)], b) for a, b in zip(found, few, strict=True)):
+                return found
+        except Exception:  # noqa: BLE001 - a row that fails is named by its own call
+            return None
+        self._scan = None
+        return None
 
     def _call(self, feeds: Mapping[str, Any], outputs: Sequence[str]) -> list[Any]:
         try:

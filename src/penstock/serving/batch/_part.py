@@ -68,15 +68,7 @@ def predict_part(
     table = predicted.table(options.probabilities)
     rows = pl.Series("row", predicted.rows, pl.Int64)
     ids = pl.select(pl.lit(f"{batch_id}-") + (rows + first_row).cast(pl.String)).to_series()
-    texts = (
-        pl.Series(
-            "warnings",
-            [list(checked.warnings.get(row, ())) for row in predicted.rows],
-            pl.List(pl.String),
-        )
-        if checked.warnings
-        else pl.Series("warnings", [[]], pl.List(pl.String)).new_from_index(0, len(rows))
-    )
+    texts = _warning_lists(checked.warnings, predicted.rows)
     table = pl.concat(
         [
             *([kept[rows]] if kept.width else []),
@@ -96,6 +88,20 @@ def predict_part(
     ]
     warned = sum(1 for row in checked.warnings if row not in refused)
     return PartPredictions(table, reports, warned, predicted.answers)
+
+
+def _warning_lists(warnings: "Mapping[int, Sequence[str]]", rows: Sequence[int]) -> "pl.Series":
+    """Return the texts of each row as a column of lists; made of one flat column, not list by list."""
+    import polars as pl
+
+    owned = [(place, text) for place, row in enumerate(rows) for text in warnings.get(row, ())]
+    places, texts = zip(*owned, strict=True) if owned else ((), ())
+    flat = pl.DataFrame({"place": places, "text": texts}, {"place": pl.Int64, "text": pl.String})
+    lists = flat.group_by("place", maintain_order=True).agg("text")
+    every = pl.DataFrame({"place": pl.int_range(len(rows), eager=True)})
+    found = every.join(lists, on="place", how="left", maintain_order="left")
+    none = pl.lit([], dtype=pl.List(pl.String))
+    return found.select(pl.col("text").fill_null(none).alias("warnings")).to_series()
 
 
 def kept_columns(columns: Sequence[str], signature: Signature, options: BatchOptions) -> list[str]:
