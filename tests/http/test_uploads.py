@@ -28,7 +28,9 @@ def test_an_upload_may_be_as_long_as_the_limit_and_no_longer():
 def test_a_disk_keeps_its_reserve_and_holds_both_copies(tmp_path, monkeypatch):
     """The temporary file and the stored one are on one disk here: it needs room for both."""
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=30 * MEBI))
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda _: SimpleNamespace(total=1 << 50, free=30 * MEBI)
+    )
     room = UploadRoom(tmp_path / "artifacts" / "later", reserve=10 * MEBI)
     room.require(10 * MEBI)
     status, text = refused(room, 10 * MEBI + 1)
@@ -38,8 +40,17 @@ def test_a_disk_keeps_its_reserve_and_holds_both_copies(tmp_path, monkeypatch):
     assert refused(room, 20 * MEBI + 1, written=20 * MEBI + 1)[0] == 507
 
 
+def test_an_upload_that_no_disk_here_could_hold_is_too_long_and_not_a_matter_of_room(monkeypatch):
+    disk = SimpleNamespace(total=100 * MEBI, free=100 * MEBI)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: disk)
+    status, text = refused(UploadRoom(reserve=10 * MEBI), 90 * MEBI + 1)
+    assert (status, "larger than the server's disk" in text) == (413, True)
+
+
 def test_a_store_elsewhere_needs_the_temporary_file_alone(tmp_path, monkeypatch):
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=100 * MEBI))
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda _: SimpleNamespace(total=1 << 50, free=100 * MEBI)
+    )
     room = UploadRoom.of_store("s3://bucket/models", 0)
     room.require(36 * MEBI)
     assert refused(room, 36 * MEBI + 1)[0] == 507

@@ -55,7 +55,7 @@ class UploadRoom:
             written: Bytes of it that are in a temporary file already.
 
         Raises:
-            HttpError: 413 for an upload that is too long, 507 for one without room.
+            HttpError: 413 for an upload that is too long, or longer than the disk; 507 for one without room.
         """
         if 0 < self._most < size:
             raise HttpError(
@@ -66,9 +66,11 @@ class UploadRoom:
             )
         for folder, needed in self._needs(size, size - written):
             with suppress(OSError):
-                free = shutil.disk_usage(folder).free
-                if needed + self._reserve > free:
-                    raise _no_room(folder, size, free)
+                disk = shutil.disk_usage(folder)
+                if needed + self._reserve > disk.total:
+                    raise _larger_than_disk(size, disk.total)
+                if needed + self._reserve > disk.free:
+                    raise _no_room(folder, size, disk.free)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -100,6 +102,15 @@ class UploadRoom:
 def _existing(folder: Path) -> Path:
     """Return the folder, or the nearest one above that exists: the first file makes it."""
     return next((each for each in (folder, *folder.parents) if each.exists()), folder)
+
+
+def _larger_than_disk(size: int, total: int) -> HttpError:
+    return HttpError(
+        413,
+        f"The upload of {size:,} bytes is larger than the server's disk, which has {total:,}.",
+        "No freeing of space could make room for it; nothing of it was stored.",
+        "Split it, or check the length that the client declares.",
+    )
 
 
 def _no_room(folder: Path, size: int | None, free: int) -> HttpError:

@@ -381,7 +381,9 @@ def test_an_upload_without_room_is_refused_and_leaves_nothing(
     store, tmp_path, monkeypatch, is_declared
 ):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=67 << 20))
+    monkeypatch.setattr(
+        "shutil.disk_usage", lambda _: SimpleNamespace(total=1 << 50, free=67 << 20)
+    )
     headers = {"content-type": "application/octet-stream"}
     parts = [b"x" * (1 << 20)] * 4
     with serving(store) as url:

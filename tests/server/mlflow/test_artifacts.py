@@ -37,7 +37,9 @@ def test_a_file_that_is_too_long_or_has_no_room_leaves_nothing(
 ):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     if not most:
-        monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=(64 << 20) + 1000))
+        monkeypatch.setattr(
+            "shutil.disk_usage", lambda _: SimpleNamespace(total=1 << 50, free=(64 << 20) + 1000)
+        )
     with TestClient(create_mlflow(hosts=(), max_artifact_size=most, store=store)) as api:
         created = api.post(f"{V2}/runs/create", json={"experiment_id": "0"}).json()
         run_id = created["run"]["info"]["run_id"]
