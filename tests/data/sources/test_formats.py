@@ -8,6 +8,7 @@ import pytest
 
 from penstock.core import DataError, NotFoundError
 from penstock.data import FileSource, ingest
+from penstock.data.sources import _formats
 
 ROWS = pl.DataFrame(
     {
@@ -153,3 +154,39 @@ def test_a_limit_between_two_units_of_a_column_keeps_its_microseconds(tmp_path, 
     table.write_parquet(tmp_path / "a.parquet")
     source = FileSource(tmp_path / "a.parquet", time="at")
     assert ingest(source, cutoff=at + timedelta(microseconds=2)).rows == 1
+
+
+# Rows that take far more memory than the file.
+_PACKED_ROWS = 5_000
+_PACKED_NOTE = "the meter was off and the card was not read " * 20
+
+
+def packed_texts():
+    start = datetime(2026, 1, 1)  # noqa: DTZ001 - as the file stores it
+    return pl.DataFrame(
+        {
+            "at": [start + timedelta(minutes=n) for n in range(_PACKED_ROWS)],
+            "note": [f"{n % 7} {_PACKED_NOTE}" for n in range(_PACKED_ROWS)],
+        }
+    )
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow"])
+def test_a_small_file_of_large_rows_is_read_in_batches_with_the_digest_of_one_reading(
+    tmp_path, monkeypatch, kind
+):
+    path = tmp_path / f"notes.{kind}"
+    (packed_texts().write_parquet if kind == "parquet" else packed_texts().write_ipc)(path)
+    source = FileSource(path, time="at")
+    whole = ingest(source, cutoff="2026-01-03")
+    if kind == "parquet":  # an Arrow file is as large as its rows
+        assert path.stat().st_size < 1 << 19
+    monkeypatch.setattr(_formats, "_LARGE", 1 << 19)
+    monkeypatch.setattr(_formats, "_BATCH_BYTES", 1 << 18)
+    sizes = [batch.height for batch in source.scan(None, datetime(2026, 1, 3))]  # noqa: DTZ001
+    assert len(sizes) > 1
+    assert max(sizes) < sum(sizes)
+    assert sum(sizes) == whole.rows == 2 * 24 * 60
+    parts = ingest(source, cutoff="2026-01-03")
+    assert parts.ordered_digest == whole.ordered_digest
+    assert parts.findings == whole.findings

@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 
 _LOG = logging.getLogger(__name__)
-_LARGE = 1 << 25  # bytes; smaller files are read at once
+_LARGE = 1 << 25  # bytes, in the files or in memory; fewer are read at once
+_BATCH_BYTES = 1 << 26
+_BATCH_ROWS = 1 << 18
+_FIRST_ROWS = 1 << 10
 _LARGE_TEXT = 1 << 26
 _PACKED = 8  # bytes of text in a byte of a packed file, about
 
@@ -232,17 +235,36 @@ def _read_lazily(files: Sequence[Path], options: ReadOptions, kind: str, scan: A
     ]
     whole = pl.concat(scans)
     schema = whole.collect_schema()
-    if sum(file.stat().st_size for file in files) > _LARGE and options.window.reads_in_batches(
-        schema
+    if options.window.reads_in_batches(schema) and (
+        rows := _rows_at_once(whole, sum(file.stat().st_size for file in files), kind, files)
     ):
         findings: list[Finding] = []
-        batches = options.window.keep_batches(whole, schema, findings)
+        batches = options.window.keep_batches(whole, schema, findings, rows)
         return FileRows(_readable(batches, kind, files), findings)
     try:
         table, found = options.window.keep_lazily(whole, schema)
     except _unreadable() as error:
         raise _not_of(kind, files, error) from error
     return FileRows.of(table, found)
+
+
+def _rows_at_once(scan: "pl.LazyFrame", size: int, kind: str, files: Sequence[Path]) -> int | None:
+    """Return the rows of a batch; None if the files are small enough to be read at once.
+
+    Compressed texts may take a hundred times as much memory as their file, so that the first rows
+    are looked at.
+    """
+    import polars as pl
+
+    try:
+        first = scan.head(_FIRST_ROWS).collect()
+        rows = scan.select(pl.len()).collect().item()
+    except _unreadable() as error:
+        raise _not_of(kind, files, error) from error
+    of_row = max(float(first.estimated_size()) / max(first.height, 1), 1.0)
+    if max(size, of_row * rows) <= _LARGE:
+        return None
+    return int(min(_BATCH_ROWS, max(_FIRST_ROWS, _BATCH_BYTES / of_row)))
 
 
 def _readable(

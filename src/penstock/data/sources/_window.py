@@ -133,7 +133,11 @@ class Window:
         return self._cut(part)
 
     def keep_batches(
-        self, scan: "pl.LazyFrame", schema: "pl.Schema", findings: list[Finding]
+        self,
+        scan: "pl.LazyFrame",
+        schema: "pl.Schema",
+        findings: list[Finding],
+        at_once: int = _BATCH_ROWS,
     ) -> "Iterator[pl.DataFrame]":
         """Read like `keep_lazily`, in batches, so that the rows need not fit into memory.
 
@@ -141,6 +145,7 @@ class Window:
             scan: Rows whose times are stored as times, or a window without a time.
             schema: The columns of the rows.
             findings: Findings are added to, after the last batch.
+            at_once: Rows of a batch.
 
         Raises:
             DataError: If no row is left.
@@ -149,7 +154,7 @@ class Window:
         if limited:
             scan, whole = scan.filter(self._may_lie_inside(schema)), scan
         rows = unknown = late = 0
-        for batch in scan.collect_batches(maintain_order=True, chunk_size=_BATCH_ROWS):
+        for batch in scan.collect_batches(maintain_order=True, chunk_size=at_once):
             if self.time is None:
                 kept = batch
             else:
