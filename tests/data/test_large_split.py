@@ -133,6 +133,13 @@ def test_columns_of_many_bytes_are_read_in_passes_with_the_digest_of_one_in_memo
     assert content_digest(split_table(snapshot(table()), **plan)) == whole
 
 
+def test_groups_that_do_not_fit_in_memory_are_refused_while_they_are_read(monkeypatch):
+    in_passes(monkeypatch)
+    monkeypatch.setattr(_room, "available_memory", lambda: 5_000)
+    with pytest.raises(DataError, match="A split by the groups of 'shop' takes"):
+        split_table(snapshot(table()), target="text", by_group="shop")
+
+
 def test_a_split_of_stored_chunks_has_the_digest_of_one_in_memory_and_writes_no_row(tmp_path):
     frame = table()
     whole = split_table(frame, target="text", by_group="shop")

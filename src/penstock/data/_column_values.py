@@ -68,6 +68,11 @@ class ColumnValues:
             self._tables = [every.group_by("value").agg(pl.col("rows").sum())]
         return self._tables[0]
 
+    @property
+    def size_bytes(self) -> int:
+        """Memory of the values so far; equal ones may still stand there several times."""
+        return sum(int(table.estimated_size()) for table in self._tables)
+
     def __len__(self) -> int:
         return int(self.table.height)
 

@@ -42,6 +42,7 @@ LARGE_ROWS = 1 << 24
 _MANY_BYTES = 1 << 27  # of the columns that decide; in memory they take several times as much
 _BYTES_BY_CHANCE = 6  # order, stratum and subset of a row
 _BYTES_OF_OBJECT = 60
+_GROUP_COPIES = 3  # of the distinct groups, while they are counted and put in order
 _UNUSABLE = -2  # no target, or no time
 _MOST_VALUES = 1 << 20
 """Of a target, so many different values are counted: more are no classes."""
@@ -315,6 +316,12 @@ class _Groups:
         without = groupless_of(series)
         self._without += int(without.sum())
         self._values.add(_filter(series.to_frame(), ~without).to_series())
+        # How many groups there are is not known before: told on the way, in good time.
+        require_memory(
+            _GROUP_COPIES * self._values.size_bytes,
+            f"A split by the groups of '{series.name}'",
+            "Split by a column with fewer or shorter values, or by time (by_time=).",
+        )
 
     def sizes(self) -> "Codes":
         """Return the rows of each group."""
