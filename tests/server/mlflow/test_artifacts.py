@@ -31,6 +31,31 @@ def test_a_file_comes_back_as_it_was_sent(api, store, run):
     assert api.get(f"/get-artifact?run_uuid={run}&path=model/weights.bin").content == b"new"
 
 
+@pytest.mark.parametrize(
+    ("name", "kind", "saved"),
+    [
+        ("a.txt", "text/plain", "attachment; filename=a.txt"),
+        ("b.pkl", "application/octet-stream", "attachment; filename=b.pkl"),
+        ("c.png", "image/png", "attachment; filename=c.png"),
+        ("MLmodel", "text/plain", "attachment; filename=MLmodel"),
+        ("e.html", "application/octet-stream", "attachment; filename=e.html"),
+        ("f.svg", "application/octet-stream", "attachment; filename=f.svg"),
+        ("ü g.txt", "text/plain", "attachment; filename=__g.txt; filename*=UTF-8''%C3%BC%20g.txt"),
+    ],
+)
+def test_a_file_is_saved_under_its_name_and_what_a_browser_would_run_is_bytes(
+    api, run, name, kind, saved
+):
+    api.put(f"{PROXY}/0/{run}/artifacts/{name}", content=b"x")
+    for answer in (
+        api.get(f"{PROXY}/0/{run}/artifacts/{name}"),
+        api.get("/get-artifact", params={"run_id": run, "path": name}),
+    ):
+        assert answer.headers["content-type"].partition(";")[0] == kind
+        assert answer.headers["content-disposition"] == saved
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+
 @pytest.mark.parametrize(("most", "status"), [(1000, 413), (0, 507)])
 def test_a_file_that_is_too_long_or_has_no_room_leaves_nothing(
     store, tmp_path, monkeypatch, most, status

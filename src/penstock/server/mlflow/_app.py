@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import mimetypes
 import os
+import re
 import tempfile
 import urllib.parse
 import zlib
@@ -44,6 +46,10 @@ _JSON, _PROTOBUF = "application/json", "application/x-protobuf"
 SPANS = "/v1/traces"
 _LONGEST_BODY = 64 << 20  # a dataset's profile alone may have 16 MB
 _PART = 1 << 20
+_BYTES = "application/octet-stream"
+_TEXTS = frozenset({"mlmodel", "mlproject"})
+_RUNS = re.compile(r"html|xml|script|svg|flash")
+_NOT_IN_NAME = re.compile(r"[^\w.+%\-]", re.ASCII)
 Ask = Request[Any, Any, Any]
 
 
@@ -357,13 +363,28 @@ def _file_handler(operation: Callable[[Desk, Fields], FileDownload]) -> Callable
 
 
 def _stream(found: FileDownload) -> Stream:
-    name = urllib.parse.quote(found.name, safe="")
     headers = {
-        "content-disposition": f"attachment; filename*=UTF-8''{name}",
+        "content-disposition": _attachment(found.name),
         "content-length": str(found.size_bytes),
         "x-content-type-options": "nosniff",
     }
-    return Stream(found.parts, media_type="application/octet-stream", headers=headers)
+    return Stream(found.parts, media_type=_media_type(found.name), headers=headers)
+
+
+def _attachment(name: str) -> str:
+    """Return the header by which a file is saved under its name, for old readers in ASCII, too."""
+    plain = _NOT_IN_NAME.sub("_", name)
+    if plain == name:
+        return f"attachment; filename={name}"
+    return f"attachment; filename={plain}; filename*=UTF-8''{urllib.parse.quote(name, safe='')}"
+
+
+def _media_type(name: str) -> str:
+    """Return the type of a file by its name; what a browser would run is bytes."""
+    if name.lower() in _TEXTS:
+        return "text/plain"
+    found = mimetypes.guess_type(name)[0] or _BYTES
+    return _BYTES if _RUNS.search(found) else found
 
 
 async def _server_info() -> Response[bytes]:
