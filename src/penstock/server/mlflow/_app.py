@@ -368,7 +368,9 @@ def _stream(found: FileDownload) -> Stream:
         "content-length": str(found.size_bytes),
         "x-content-type-options": "nosniff",
     }
-    return Stream(found.parts, media_type=_media_type(found.name), headers=headers)
+    # As a header: a media type of text would be told with an encoding, which nobody knows.
+    headers["content-type"] = _media_type(found.name)
+    return Stream(found.parts, headers=headers)
 
 
 def _attachment(name: str) -> str:
