@@ -236,7 +236,7 @@ def _read_lazily(files: Sequence[Path], options: ReadOptions, kind: str, scan: A
     whole = pl.concat(scans)
     schema = whole.collect_schema()
     if options.window.reads_in_batches(schema) and (
-        rows := _rows_at_once(whole, sum(file.stat().st_size for file in files), kind, files)
+        rows := _rows_at_once(whole, schema, options.window, kind, files)
     ):
         findings: list[Finding] = []
         batches = options.window.keep_batches(whole, schema, findings, rows)
@@ -248,16 +248,20 @@ def _read_lazily(files: Sequence[Path], options: ReadOptions, kind: str, scan: A
     return FileRows.of(table, found)
 
 
-def _rows_at_once(scan: "pl.LazyFrame", size: int, kind: str, files: Sequence[Path]) -> int | None:
+def _rows_at_once(
+    scan: "pl.LazyFrame", schema: "pl.Schema", window: Window, kind: str, files: Sequence[Path]
+) -> int | None:
     """Return the rows of a batch; None if the files are small enough to be read at once.
 
     Compressed texts may take a hundred times as much memory as their file, so that the first rows
-    are looked at.
+    of the window are looked at: the other parts of an object may not be here.
     """
     import polars as pl
 
+    size = sum(file.stat().st_size for file in files)
     try:
-        first = scan.head(_FIRST_ROWS).collect()
+        # The streaming engine stops at the last of these rows.
+        first = window.narrowed(scan, schema).head(_FIRST_ROWS).collect(engine="streaming")
         rows = scan.select(pl.len()).collect().item()
     except _unreadable() as error:
         raise _not_of(kind, files, error) from error

@@ -150,9 +150,7 @@ class Window:
         Raises:
             DataError: If no row is left.
         """
-        limited = self.time is not None and self.is_limited
-        if limited:
-            scan, whole = scan.filter(self._may_lie_inside(schema)), scan
+        whole, scan = scan, self.narrowed(scan, schema)
         rows = unknown = late = 0
         for batch in scan.collect_batches(maintain_order=True, chunk_size=at_once):
             if self.time is None:
@@ -162,10 +160,16 @@ class Window:
                 unknown, late = unknown + without, late + unknown_yet
             rows += kept.height
             yield kept
-        if limited and not rows:
+        if scan is not whole and not rows:
             self._require_rows(whole)
         if self.time is not None:
             findings += self.notes(unknown, late)
+
+    def narrowed(self, scan: "pl.LazyFrame", schema: "pl.Schema") -> "pl.LazyFrame":
+        """Return only rows that can lie in the window: parts of a file without any are not read."""
+        if self.time is None or not self.is_limited:
+            return scan
+        return scan.filter(self._may_lie_inside(schema))
 
     def reads_in_batches(self, schema: "pl.Schema") -> bool:
         """Return whether rows with these columns can be read by `keep_batches`."""
