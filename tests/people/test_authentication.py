@@ -69,7 +69,7 @@ def test_the_store_has_the_tokens_digest_only(team, key, tmp_path):
     team.metadata.database.close()
     held = b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
     assert secret.encode() not in held
-    assert secret.rpartition("_")[2].encode() not in held
+    assert secret.split("_", 2)[2].encode() not in held  # it may hold a "_" itself
     assert secret[:14].encode() in held  # the public beginning
 
 
