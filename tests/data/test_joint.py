@@ -90,3 +90,9 @@ def test_a_learned_reading_stores_them_and_no_digest_changes(tmp_path):
         loaded = store.get(store.put(learned).digest)
         assert loaded.joint == JointProfile.of(plain)
         assert content_digest(loaded) == content_digest(learned)
+
+
+def test_a_table_of_one_row_has_no_correlations_and_warns_of_nothing():
+    """Warnings are errors in tests; NumPy warns of the deviation of one value."""
+    snapshot = Snapshot.of(pl.DataFrame({"a": [1.0], "b": [2.0]}))
+    assert JointProfile.of(snapshot) == JointProfile((), 1, ())

@@ -48,8 +48,8 @@ class JointProfile:
         names = _usable(snapshot)
         time = snapshot.time if isinstance(snapshot.time, str) else None
         wanted = [*names, *([time] if time is not None else [])]
-        if not names:
-            return cls((), 0, ())
+        if not names or snapshot.rows <= 1:  # of a single row nothing varies
+            return cls((), snapshot.rows, ())
         rows = np.unique(np.linspace(0, snapshot.rows - 1, _SAMPLE_ROWS).astype(np.int64))
         table = snapshot.chunks.take(rows, wanted)
         columns = {name: _ranks(table[name]) for name in names}

@@ -82,12 +82,7 @@ def search(desk: Desk, fields: Fields) -> dict[str, Any]:
         and all(grammar.matches(test, _reader(each)) for test in wanted)
     ]
     found.sort(key=lambda each: (-each.body["created_ms"], each.key))
-    for term in reversed(terms):
-        found.sort(
-            key=lambda each, term=term: grammar.sort_key(  # type: ignore[misc] # bound now
-                _reader(each)(term.group, term.name), descending=term.descending
-            )
-        )
+    grammar.sort(found, terms, _reader)
     rows, token = page(found, fields, most)
     return compact(datasets=_counted(desk, rows), next_page_token=token)
 

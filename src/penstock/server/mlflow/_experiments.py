@@ -68,12 +68,7 @@ def search(desk: Desk, fields: Fields) -> dict[str, Any]:
     found = [each for each in found if all(grammar.matches(c, _reader(each)) for c in wanted)]
     # What is equal by the wanted order comes with the newest first, as MLflow's has it.
     found.sort(key=lambda each: -int(each["experiment_id"]) if terms else _by_default(each))
-    for term in reversed(terms):
-        found.sort(
-            key=lambda each, term=term: grammar.sort_key(  # type: ignore[misc] # bound now
-                _reader(each)(term.group, term.name), descending=term.descending
-            )
-        )
+    grammar.sort(found, terms, _reader)
     rows, token = page(found, fields, most)
     return compact(experiments=rows, next_page_token=token)
 

@@ -7,9 +7,11 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from penstock.server.mlflow._errors import invalid
+
+_Row = TypeVar("_Row")
 
 _TOKEN = re.compile(
     r"""\s*(?:
@@ -273,6 +275,24 @@ _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
 def _like(pattern: str, *, ignore_case: bool) -> re.Pattern[str]:
     parts = [{"%": ".*", "_": "."}.get(c, re.escape(c)) for c in pattern]
     return re.compile("".join(parts), re.DOTALL | (re.IGNORECASE if ignore_case else 0))
+
+
+def sort(
+    rows: list[_Row], terms: Sequence[SortTerm], reader: Callable[[_Row], Callable[[str, str], Any]]
+) -> None:
+    """Sort rows in place by fields, the first field first; missing values stand last.
+
+    Args:
+        rows: The rows; equal ones keep their order.
+        terms: The fields.
+        reader: Returns for a row the function that reads a field by group and name.
+    """
+    for term in reversed(terms):
+        rows.sort(
+            key=lambda row, term=term: sort_key(  # type: ignore[misc] # bound now
+                reader(row)(term.group, term.name), descending=term.descending
+            )
+        )
 
 
 def sort_key(value: Any, *, descending: bool) -> tuple[bool, Any]:

@@ -155,12 +155,7 @@ def search(desk: Desk, fields: Fields) -> dict[str, Any]:
     found.sort(key=lambda each: (each[0]["name"], -each[1].version))
     if not terms:
         found.sort(key=lambda each: -each[0]["last_updated_timestamp"])
-    for term in reversed(terms):
-        found.sort(
-            key=lambda each, term=term: grammar.sort_key(  # type: ignore[misc] # bound now
-                _reader(*each)(term.group, term.name), descending=term.descending
-            )
-        )
+    grammar.sort(found, terms, lambda each: _reader(*each))
     rows, token = page([written for written, _ in found], fields, most)
     return compact(model_versions=rows, next_page_token=token)
 

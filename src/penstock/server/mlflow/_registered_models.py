@@ -117,12 +117,7 @@ def search(desk: Desk, fields: Fields) -> dict[str, Any]:
         if all(grammar.matches(comparison, _reader(model)) for comparison in wanted)
         and (prompts or read_tag(model.record.tags, PROMPT_TAG) != "true")
     ]
-    for term in reversed(terms):
-        found.sort(
-            key=lambda model, term=term: grammar.sort_key(  # type: ignore[misc] # bound now
-                _reader(model)(term.group, term.name), descending=term.descending
-            )
-        )
+    grammar.sort(found, terms, _reader)
     rows, token = page(found, fields, most)
     return compact(registered_models=list(map(write_model, rows)), next_page_token=token)
 

@@ -32,12 +32,7 @@ def search(desk: Desk, fields: Fields) -> dict[str, Any]:
         raise invalid("Traces cannot be ordered by their spans and assessments.")
     found = _matching(desk, desk.metadata.documents.list(TRACE, owners=ids) if ids else [], wanted)
     found.sort(key=lambda each: (-each.body["request_time_ms"], each.key))
-    for term in reversed(terms):
-        found.sort(
-            key=lambda each, term=term: grammar.sort_key(  # type: ignore[misc] # bound now
-                _reader(each)(term.group, term.name), descending=term.descending
-            )
-        )
+    grammar.sort(found, terms, _reader)
     rows, token = page(found, fields, most)
     return compact(traces=write_infos(desk, rows), next_page_token=token)
 
